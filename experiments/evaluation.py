@@ -1,0 +1,109 @@
+"""One evaluation: lambdas and a seed in, measurements out; the pure function that travels to the workers."""
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnreg import Fit, Lambdas, Split, TrainConfig, train
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """All that a worker must know, picklable and free of heavy imports.
+
+    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder written by `store`.
+    """
+
+    config: TrainConfig
+    layers: str
+    arrays: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One network to train."""
+
+    lambdas: Lambdas
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """The numbers of the last epoch, under the names that they have everywhere."""
+
+    data_loss: float
+    regularization_loss: float
+    total_loss: float
+    penalty_weight_l1: float
+    penalty_weight_l2: float
+    penalty_bias_l1: float
+    penalty_bias_l2: float
+    val_data_loss: float
+    val_accuracy: float
+    balanced_val_accuracy: float
+    train_accuracy: float
+    near_zero_weights: float
+
+
+METRICS = tuple(Metrics.__dataclass_fields__)
+CURVES = ("data_loss", "regularization_loss", "val_data_loss", "val_accuracy", "train_accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """What one evaluation measured. Times are UTC; `seconds` is this network's share of its task's wall time."""
+
+    metrics: Metrics | None
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    diverged: bool = False
+    epochs: int
+    seconds: float
+    started: datetime
+    finished: datetime
+    error: str | None = None
+
+
+def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
+    """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
+    split = load_split(spec.arrays)
+    strengths = [per_layer(job.lambdas, spec) for job in jobs]
+    started, clock = datetime.now(UTC), time.perf_counter()
+    fits = train(split, spec.config, strengths, seeds=[job.seed for job in jobs])
+    seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
+    common = {"seconds": seconds, "started": started, "finished": finished, "epochs": spec.config.epochs}
+    return [_result(fit, **common) for fit in fits]
+
+
+def per_layer(lambdas: Lambdas, spec: EvaluationSpec) -> tuple[Lambdas, ...]:
+    """The lambdas of each layer, from first to last."""
+    hidden = (lambdas,) * len(spec.config.hidden)
+    return (*hidden, lambdas if spec.layers == "all" else Lambdas())
+
+
+def _result(fit: Fit, **common: Any) -> TrialResult:
+    metrics = Metrics(**{name: float(getattr(fit, name)[-1]) for name in METRICS})
+    names = (*CURVES, "balanced_val_accuracy")  # the last may be the objective, whose curve is always kept
+    curves = {name: tuple(getattr(fit, name).tolist()) for name in names}
+    return TrialResult(metrics=metrics, curves=curves, diverged=fit.diverged, **common)
+
+
+def store(split: Split, folder: Path) -> str:
+    """Write the arrays of a split where workers map them into memory; the folder as `EvaluationSpec.arrays` has it."""
+    for name, array in asdict(split).items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    return str(folder)
+
+
+@functools.lru_cache(maxsize=2)
+def load_split(folder: str) -> Split:
+    """The split that `store` wrote, mapped rather than read: workers of one machine share its memory."""
+    names = Split.__dataclass_fields__
+    arrays = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+    # np.asarray takes the memmap's subclass off (its overhead is paid at every slice); the memory stays mapped.
+    return Split(**{name: np.asarray(array) for name, array in arrays.items()})

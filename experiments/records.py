@@ -1,0 +1,83 @@
+"""The records: one study and its trials as plain data, the one read model for everything downstream."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.evaluation import METRICS, TrialResult
+from nnreg import LAMBDA_NAMES, Lambdas
+
+COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord(TrialResult):
+    """One trial. Every column of trials.csv that is the trial's own is an attribute: `record.val_accuracy`, `record.weight_l2`."""
+
+    trial: int
+    generation: int
+    state: str
+    lambdas: Lambdas
+
+    def __getattr__(self, name: str) -> float | None:
+        if name in LAMBDA_NAMES:
+            return float(getattr(self.lambdas, name))
+        if name in METRICS:
+            return None if self.metrics is None else float(getattr(self.metrics, name))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth."""
+
+    study: str
+    study_uid: str
+    experiment: str
+    fingerprint: str
+    spec: Mapping[str, Any]
+    versions: Mapping[str, str]
+    trials: tuple[TrialRecord, ...] = ()
+    importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def objective(self) -> str:
+        """The metric that is searched by."""
+        return str(self.spec["sweep"]["objective"])
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a larger objective is better."""
+        return self.objective != "val_data_loss"
+
+    def value(self, trial: TrialRecord) -> float:
+        """The objective of a complete trial."""
+        return float(getattr(trial, self.objective))
+
+    @property
+    def complete(self) -> tuple[TrialRecord, ...]:
+        """The trials that have an objective."""
+        return tuple(trial for trial in self.trials if trial.state == COMPLETE)
+
+    @property
+    def baseline(self) -> TrialRecord | None:
+        """The trial without any penalty: always the first one. None until it is complete."""
+        return next((trial for trial in self.trials[:1] if trial.state == COMPLETE), None)
+
+    @property
+    def ranked(self) -> list[TrialRecord]:
+        """Complete trials, best first: objective, then val_data_loss, then fewest lambdas on, then the lower number."""
+        sign = -1 if self.maximize else 1
+        return sorted(self.complete, key=lambda t: (sign * self.value(t), t.val_data_loss, len(t.lambdas.on), t.trial))
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The first of `ranked`."""
+        return next(iter(self.ranked), None)
+
+    @property
+    def tied(self) -> int:
+        """How many trials share the best objective, the best itself included."""
+        best = self.best
+        return 0 if best is None else sum(self.value(trial) == self.value(best) for trial in self.complete)

@@ -1,0 +1,21 @@
+"""The driver: the loop that proposes a generation, has it evaluated, and records it in trial order."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from experiments.evaluation import EvaluationSpec, Job, evaluate
+from experiments.records import TrialRecord
+from sweeps.study import Study
+
+
+def drive(
+    study: Study, executor: Executor, spec: EvaluationSpec, *, trials: int, lanes: int, observe: Callable[[TrialRecord], None]
+) -> None:
+    """Go on until the study holds `trials` finished trials."""
+    while study.finished < trials:
+        proposals = study.propose()[: trials - study.finished]
+        tasks = [proposals[start : start + lanes] for start in range(0, len(proposals), lanes)]
+        futures = [executor.submit(evaluate, spec, [Job(p.lambdas, spec.config.seed) for p in task]) for task in tasks]
+        for task, future in zip(tasks, futures, strict=True):
+            for proposal, result in zip(task, future.result(), strict=True):
+                observe(study.record(proposal, result))

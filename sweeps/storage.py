@@ -1,0 +1,69 @@
+"""The storage: where studies are kept, as Optuna opens it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from experiments.errors import DirectoryError, InputError, StorageError
+
+SUFFIX = ".journal"
+
+optuna.logging.set_verbosity(logging.WARNING)  # its "A new study created" is ours to say
+
+
+def journal_path(directory: Path, study: str) -> Path:
+    """The journal of a study, where no other storage is asked for."""
+    return directory / "studies" / f"{study}{SUFFIX}"
+
+
+def shown(url: str) -> str:
+    """A storage URL without its password."""
+    if "://" not in url:
+        return url
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        scheme, _, rest = url.partition("://")
+        return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
+
+
+def open_storage(url: str) -> BaseStorage:
+    """The storage at a URL, or the journal at a path that ends in .journal (its folder must be there).
+
+    Raises InputError where it is neither, StorageError where nothing answers.
+    """
+    if "://" not in url:
+        if not url.endswith(SUFFIX):
+            raise InputError(f"storage {url}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; correct --storage")
+        with answering(url):
+            return JournalStorage(JournalFileBackend(url))
+    if url.startswith("redis"):
+        raise InputError(f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://")
+    with answering(url):
+        return RDBStorage(url)
+
+
+@contextmanager
+def answering(url: str) -> Iterator[None]:
+    """Turns what goes wrong while a storage is used into one sentence, without the password."""
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError):
+        raise InputError(f"storage {shown(url)}: not a database URL; write for example postgresql+psycopg://user@host/name") from None
+    except ImportError as error:
+        raise InputError(f"storage {shown(url)}: the package for this database is missing ({error.name}); install it with pip") from None
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise StorageError(f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage") from None
+    except OSError as error:
+        raise DirectoryError(f"{url} cannot be written ({error.strerror}); check its permissions, or give another --directory") from None

@@ -1,0 +1,206 @@
+"""The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
+
+import base64
+import json
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from experiments import environment
+from experiments.errors import StudyError
+from experiments.evaluation import CURVES, Metrics, TrialResult
+from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
+from experiments.spec import Experiment
+from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps.mirror import Mirror
+from sweeps.samplers import KINDS
+from sweeps.space import Space
+from sweeps.storage import answering
+
+BIRTH = "sweep"  # the one attribute of a study: set at once, so a study has all of it or nothing
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to be made: its place, its draws and what they stand for."""
+
+    generation: int
+    draws: Mapping[str, float]
+    lambdas: Lambdas
+
+
+class Study:
+    """An open study. Nothing unfinished is ever written: a trial comes into the storage finished, in one step, in trial order."""
+
+    def __init__(self, optuna_study: optuna.Study, experiment: Experiment, url: str) -> None:
+        self.optuna, self.experiment, self._url = optuna_study, experiment, url
+        sweep = experiment.sweep
+        self.space = Space.of(experiment.lambdas, sweep.off_decades)
+        self._size = sweep.generation
+        self._mirror = Mirror(
+            KINDS[sweep.sampler], self.space, seed=sweep.seed, size=sweep.generation, maximize=experiment.maximize
+        )
+        self._finished = [trial for trial in self._trials() if is_ours(trial)]
+        self._mirror.replay(self._finished[: len(self._finished) // self._size * self._size])
+        self._asked: list[Proposal] = []
+
+    def _trials(self) -> list[FrozenTrial]:
+        with answering(self._url):
+            return self.optuna.get_trials(deepcopy=False)
+
+    @property
+    def finished(self) -> int:
+        """How many trials are recorded."""
+        return len(self._finished)
+
+    @property
+    def foreign(self) -> int:
+        """How many trials of the storage's study were left there by something else. They are left alone."""
+        return sum(not is_ours(trial) for trial in self._trials())
+
+    def propose(self) -> list[Proposal]:
+        """The trials that are missing from the generation in progress; the same whoever asks, and whenever."""
+        if not self._asked:
+            generation = self._mirror.generation
+            draws = self._mirror.ask()
+            self._asked = [Proposal(generation, draw, self.space.lambdas(draw)) for draw in draws]
+            if generation == 0:
+                self._asked[0] = Proposal(0, draws[0], Lambdas())  # the baseline: what is fixed is off there too
+        return self._asked[self.finished % self._size :]
+
+    def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
+        """Write the finished trial that follows the last one."""
+        frozen = self._frozen(proposal, result)
+        with answering(self._url):
+            self.optuna.add_trial(frozen)
+            # add_trial does not say which number it gave: ours is the last, the driver being alone.
+            frozen.number = self.optuna.get_trials(deepcopy=False)[-1].number
+        self._finished.append(frozen)
+        if self.finished % self._size == 0:
+            self._mirror.tell(self._finished[-self._size :])
+            self._asked = []
+        return trial_record(frozen, self.experiment.sweep.objective)
+
+    def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
+        objective = self.experiment.sweep.objective
+        attributes: dict[str, Any] = {"generation": proposal.generation, **asdict(proposal.lambdas)}
+        attributes |= asdict(result.metrics) if result.metrics else {}
+        attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
+        attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
+        if result.error is not None:
+            attributes["error"] = result.error
+        if result.curves:
+            attributes["curves"] = pack({name: result.curves[name] for name in CURVES if name != objective})
+        frozen = create_trial(
+            state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
+            params=dict(proposal.draws),
+            distributions=self._mirror.distributions,
+            value=attributes.get(objective),
+            user_attrs=attributes,
+            intermediate_values=dict(enumerate(result.curves.get(objective, ()), start=1)),
+        )
+        # Optuna keeps local times without a zone; the attributes hold the times themselves.
+        frozen.datetime_start = result.started.astimezone().replace(tzinfo=None)
+        frozen.datetime_complete = result.finished.astimezone().replace(tzinfo=None)
+        return frozen
+
+
+def is_ours(trial: FrozenTrial) -> bool:
+    """Whether a trial was written by `Study.record`, rather than left in the study by something else."""
+    return "generation" in trial.user_attrs
+
+
+def pack(curves: Mapping[str, Sequence[float]]) -> str:
+    """Curves as one attribute: JSON, compressed, as ASCII."""
+    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
+
+
+def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
+    """The curves that `pack` packed."""
+    return {name: tuple(curve) for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()}
+
+
+def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
+    """An Optuna trial of ours as plain data."""
+    attributes = trial.user_attrs
+    complete = trial.state == TrialState.COMPLETE
+    curves = unpack(attributes["curves"]) if "curves" in attributes else {}
+    if trial.intermediate_values:
+        curves[objective] = tuple(value for _, value in sorted(trial.intermediate_values.items()))
+    return TrialRecord(
+        trial=trial.number,
+        generation=attributes["generation"],
+        state=COMPLETE if complete else FAIL,
+        lambdas=Lambdas(**{name: attributes[name] for name in LAMBDA_NAMES}),
+        metrics=Metrics(**{name: attributes[name] for name in Metrics.__dataclass_fields__}) if complete else None,
+        curves=curves,
+        diverged=attributes["diverged"],
+        epochs=attributes["epochs"],
+        seconds=attributes["seconds"],
+        started=datetime.fromisoformat(attributes["started"]),
+        finished=datetime.fromisoformat(attributes["finished"]),
+        error=attributes.get("error"),
+    )
+
+
+def study_record(study: optuna.Study, importances: Mapping[str, float] | None = None) -> StudyRecord:
+    """An Optuna study of ours as plain data."""
+    birth = study.user_attrs[BIRTH]
+    objective = birth["spec"]["sweep"]["objective"]
+    trials = [trial_record(trial, objective) for trial in study.get_trials(deepcopy=False) if is_ours(trial)]
+    return StudyRecord(
+        study=study.study_name,
+        study_uid=birth["study_uid"],
+        experiment=birth["spec"]["name"],
+        fingerprint=birth["fingerprint"],
+        spec=birth["spec"],
+        versions=birth["versions"],
+        trials=tuple(trials),
+        importances=importances or {},
+    )
+
+
+def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
+    """The study of this name, born now if it is not there yet.
+
+    Raises StudyError where it belongs to another experiment, with `key: old -> new`.
+    """
+    with answering(url):
+        study = optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize" if experiment.maximize else "minimize",
+            load_if_exists=True,
+        )
+        birth = study.user_attrs.get(BIRTH)
+        if birth is None:
+            if study.get_trials(deepcopy=False):
+                raise StudyError(f"study {name}: it holds trials that sweeps did not make; choose another name with --study NAME")
+            birth = _birth(experiment)
+            study.set_user_attr(BIRTH, birth)
+    if birth["fingerprint"] != experiment.fingerprint:
+        raise StudyError(f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
+                         "undo the change, or start a study of its own with --study NAME")
+    return Study(study, experiment, url)
+
+
+def _birth(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "study_uid": uuid.uuid4().hex,
+        "born": datetime.now(UTC).isoformat(),
+        "fingerprint": experiment.fingerprint,
+        "identity": experiment.identity,
+        "spec": experiment.model_dump(mode="json"),
+        "versions": environment.versions(),
+    }
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    return ", ".join(f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}" for key in keys)
