@@ -65,7 +65,9 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
     except IsADirectoryError:
         raise ExperimentError(f"{where}: this is a directory; give the TOML file in it") from None
     except UnicodeDecodeError as error:
-        raise ExperimentError(f"{where}: not a TOML file, byte {error.start} is not UTF-8; give the experiment file, not the data") from None
+        raise ExperimentError(
+            f"{where}: not a TOML file, byte {error.start} is not UTF-8; give the experiment file, not the data"
+        ) from None
     except OSError as error:
         raise ExperimentError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
     except ValueError as error:  # a NUL in the path
@@ -78,13 +80,17 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
 
 def _check_file(where: str, path: Path) -> None:
     if path.suffix.lower() not in FILE_SUFFIXES:
-        raise ExperimentError(f"{where} is {path}; a file of rows ends with {', '.join(FILE_SUFFIXES)}: convert it to one of these")
+        raise ExperimentError(
+            f"{where} is {path}; a file of rows ends with {', '.join(FILE_SUFFIXES)}: convert it to one of these"
+        )
     if path.is_dir():
         raise ExperimentError(f"{where} is {path}, a directory; name the file in it")
     try:
         path.open("rb").close()
     except FileNotFoundError:
-        raise ExperimentError(f"{where} is {path}, which is not there; paths are relative to the experiment file: correct it") from None
+        raise ExperimentError(
+            f"{where} is {path}, which is not there; paths are relative to the experiment file: correct it"
+        ) from None
     except OSError as error:
         raise ExperimentError(f"{where} is {path}, which cannot be read ({error.strerror}); check its permissions") from None
 
@@ -100,7 +106,9 @@ def _check_bundled(data: Data, where: str) -> None:
         )
     for key in ("target", "validation", "test"):
         if getattr(data, key) is not None:
-            raise ExperimentError(f"{where}: data.{key} goes with a file, and data.source is the bundled {data.source!r}; remove it")
+            raise ExperimentError(
+                f"{where}: data.{key} goes with a file, and data.source is the bundled {data.source!r}; remove it"
+            )
 
 
 def _apply(edit: str, table: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(TrialResult):
-    """One trial. Every column of trials.csv that is the trial's own is an attribute: `record.val_accuracy`, `record.weight_l2`."""
+    """One trial. The columns of trials.csv that are its own are attributes: `record.val_accuracy`, `record.weight_l2`."""
 
     trial: int
     generation: int
@@ -30,7 +30,9 @@ class TrialRecord(TrialResult):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth."""
+    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
+    `aim` is how many trials were asked for; `importances` are shares of the searched lambdas.
+    """
 
     study: str
     study_uid: str
@@ -38,6 +40,7 @@ class StudyRecord:
     fingerprint: str
     spec: Mapping[str, Any]
     versions: Mapping[str, str]
+    aim: int
     trials: tuple[TrialRecord, ...] = ()
     importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
 

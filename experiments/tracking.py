@@ -21,8 +21,10 @@ class Tracker:
 
         self._client = MlflowClient(tracking_uri=uri)
         found = self._client.get_experiment_by_name(experiment)
-        self.experiment_id = found.experiment_id if found else self._client.create_experiment(
-            experiment, artifact_location=str(artifacts / experiment) if artifacts else None
+        self.experiment_id = (
+            found.experiment_id
+            if found
+            else self._client.create_experiment(experiment, artifact_location=str(artifacts / experiment) if artifacts else None)
         )
         self._study = study
         self.runs = self._existing()
@@ -30,17 +32,21 @@ class Tracker:
 
     def _existing(self) -> dict[int, Any]:
         page: Any = None
-        runs = {}
+        runs: dict[int, Any] = {}
         while page is None or page.token:
             page = self._client.search_runs(
-                [self.experiment_id], f"tags.study_uid = '{self._study.study_uid}' and tags.kind = 'trial'",
-                max_results=1000, page_token=page.token if page else None,
+                [self.experiment_id],
+                f"tags.study_uid = '{self._study.study_uid}' and tags.kind = 'trial'",
+                max_results=1000,
+                page_token=page.token if page else None,
             )
             runs |= {int(run.data.tags["trial"]): run.info.run_id for run in page}
         return runs
 
     def _parent_run(self) -> str:
-        found = self._client.search_runs([self.experiment_id], f"tags.study_uid = '{self._study.study_uid}' and tags.kind = 'study'")
+        found = self._client.search_runs(
+            [self.experiment_id], f"tags.study_uid = '{self._study.study_uid}' and tags.kind = 'study'"
+        )
         if found:
             return str(found[0].info.run_id)
         tags = {"kind": "study", "study": self._study.study, "study_uid": self._study.study_uid}
@@ -54,8 +60,12 @@ class Tracker:
             if trial.trial in self.runs:
                 continue
             tags = {
-                "kind": "trial", "study": self._study.study, "study_uid": self._study.study_uid, "trial": str(trial.trial),
-                "state": trial.state, "mlflow.parentRunId": self._parent,
+                "kind": "trial",
+                "study": self._study.study,
+                "study_uid": self._study.study_uid,
+                "trial": str(trial.trial),
+                "state": trial.state,
+                "mlflow.parentRunId": self._parent,
             }
             run = self._client.create_run(
                 self.experiment_id, start_time=_ms(trial.started), tags=tags, run_name=f"trial-{trial.trial:05d}"

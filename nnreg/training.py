@@ -102,7 +102,7 @@ def _one(split: Split, config: TrainConfig, strengths: tuple[Lambdas, ...], seed
             row[f"{prefix}data_loss"] = float(-np.log(np.clip(p[np.arange(len(y)), y], 1e-7, 1 - 1e-7)).mean())
             row["val_accuracy" if prefix else "train_accuracy"] = float((p.argmax(1) == y).mean())
         row["balanced_val_accuracy"] = row["val_accuracy"]
-        terms = {name: 0.0 for name in LAMBDA_NAMES}
+        terms = dict.fromkeys(LAMBDA_NAMES, 0.0)
         for i, lam in enumerate(strengths):
             for j, kind in enumerate(("weight", "bias")):
                 terms[f"{kind}_l1"] += getattr(lam, f"{kind}_l1") * float(np.abs(theta[2 * i + j]).sum())

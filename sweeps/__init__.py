@@ -1,1 +1,21 @@
 """Sweeps over the four lambdas of a regularized network: `sweeps.run("digits", trials=50)`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.errors import SweepsError as SweepsError
+    from experiments.spec import Experiment as Experiment
+    from sweeps.sweep import Sweep as Sweep
+    from sweeps.sweep import run as run
+
+_HOMES = {"Experiment": "experiments.spec", "Sweep": "sweeps.sweep", "SweepsError": "experiments.errors", "run": "sweeps.sweep"}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """The door is lazy: `sweeps --help` imports none of what a sweep needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

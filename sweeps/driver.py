@@ -5,17 +5,36 @@ from concurrent.futures import Executor
 
 from experiments.evaluation import EvaluationSpec, Job, evaluate
 from experiments.records import TrialRecord
+from sweeps.interrupts import Interrupts
 from sweeps.study import Study
 
 
 def drive(
-    study: Study, executor: Executor, spec: EvaluationSpec, *, trials: int, lanes: int, observe: Callable[[TrialRecord], None]
+    study: Study,
+    executor: Executor,
+    spec: EvaluationSpec,
+    *,
+    trials: int,
+    lanes: int,
+    interrupts: Interrupts,
+    observe: Callable[[TrialRecord], None],
 ) -> None:
-    """Go on until the study holds `trials` finished trials."""
+    """Go on until the study holds `trials` finished trials; `observe` is told of each after it was recorded.
+
+    A generation is divided into tasks of `lanes` trials. What a task measures does not depend on the division, and results
+    are taken in trial order, so an interruption leaves a prefix of the table that an uninterrupted run would have made.
+    """
     while study.finished < trials:
         proposals = study.propose()[: trials - study.finished]
         tasks = [proposals[start : start + lanes] for start in range(0, len(proposals), lanes)]
         futures = [executor.submit(evaluate, spec, [Job(p.lambdas, spec.config.seed) for p in task]) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             for proposal, result in zip(task, future.result(), strict=True):
-                observe(study.record(proposal, result))
+                with interrupts.protected():
+                    record = study.record(proposal, result)
+                observe(record)
+
+
+def lanes_a_task(generation: int, workers: int) -> int:
+    """How many trials a task trains in lockstep: a matter of speed alone. Every worker gets a share of each generation."""
+    return min(16, -(-generation // workers))

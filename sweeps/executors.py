@@ -1,18 +1,111 @@
-"""The executors: where a task is evaluated; all are concurrent.futures executors."""
+"""The executors: where tasks are evaluated; each is a concurrent.futures executor with one BLAS thread a task."""
 
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType, TracebackType
 from typing import Any
+
+from experiments import worker
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def make(workers: int) -> Executor:
+    """The executor for so many workers: this process alone, or a pool of processes."""
+    return InlineExecutor() if workers == 1 else ProcessExecutor(workers)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class InlineExecutor(Executor):
-    """Evaluates in this process, at submission, with one BLAS thread (results must not depend on how many there are)."""
+    """Evaluates in this process, when a result is asked for."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Call at once; what it raises is raised here."""
+        """The call as a future that is made when its result is asked for."""
+        return _Call(fn, args, kwargs)
+
+
+class _Call(Future[Any]):
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__()
+        self._call = fn, args, kwargs
+
+    def result(self, timeout: float | None = None) -> Any:
         from threadpoolctl import threadpool_limits
 
-        future: Future[Any] = Future()
-        with threadpool_limits(1):
-            future.set_result(fn(*args, **kwargs))
-        return future
+        if not self.done():
+            fn, args, kwargs = self._call
+            with threadpool_limits(1):  # the same numbers as in a worker: they differ between one and four BLAS threads
+                self.set_result(fn(*args, **kwargs))
+        return super().result(timeout)
+
+
+class ProcessExecutor(ProcessPoolExecutor):
+    """A pool of spawned workers. Left by an exception (Ctrl-C), it ends them at once and waits for nothing."""
+
+    def __init__(self, workers: int) -> None:
+        self._context = _Context()
+        super().__init__(workers, mp_context=self._context, initializer=worker.start)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if kind is not None:
+            self.shutdown(wait=False, cancel_futures=True)
+            for process in self._context.made:
+                process.terminate()
+        self.shutdown(wait=True)
+        return None
+
+
+class _Process(SpawnProcess):
+    def start(self) -> None:
+        with _one_blas_thread(), _no_main_module():
+            super().start()
+
+
+class _Context(SpawnContext):
+    """A spawn context that remembers the processes it made."""
+
+    def __init__(self) -> None:
+        self.made: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # a class there
+        process = _Process(*args, **kwargs)
+        self.made.append(process)
+        return process
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """BLAS reads these variables when NumPy is first imported: they must be there before the child starts."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Spawn imports the parent's main module in the child. No task of ours lives there, and a user's script would be run again
+    by it (hence the usual `if __name__ == "__main__"`), or the whole command line imported: so the child is shown none.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,9 +1,11 @@
 """The samplers: who proposes a generation, by name."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 
 
@@ -34,7 +36,9 @@ def _random(seed: int, generation: int, size: int) -> BaseSampler:
 
 def _qmc(seed: int, generation: int, size: int) -> BaseSampler:
     # One sequence over all generations, so one seed; scrambled, because the first point of a plain one is the baseline.
-    return QMCSampler(seed=_seed(seed), scramble=True, warn_independent_sampling=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # said of every QMCSampler since optuna 3.0
+        return QMCSampler(seed=_seed(seed), scramble=True, warn_independent_sampling=False)
 
 
 def _cmaes(seed: int, generation: int, size: int) -> BaseSampler:

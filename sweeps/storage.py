@@ -42,11 +42,15 @@ def open_storage(url: str) -> BaseStorage:
     """
     if "://" not in url:
         if not url.endswith(SUFFIX):
-            raise InputError(f"storage {url}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; correct --storage")
+            raise InputError(
+                f"storage {url}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; correct --storage"
+            )
         with answering(url):
             return JournalStorage(JournalFileBackend(url))
     if url.startswith("redis"):
-        raise InputError(f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://")
+        raise InputError(
+            f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://"
+        )
     with answering(url):
         return RDBStorage(url)
 
@@ -59,11 +63,17 @@ def answering(url: str) -> Iterator[None]:
     try:
         yield
     except (ArgumentError, NoSuchModuleError):
-        raise InputError(f"storage {shown(url)}: not a database URL; write for example postgresql+psycopg://user@host/name") from None
+        raise InputError(
+            f"storage {shown(url)}: not a database URL; write for example postgresql+psycopg://user@host/name"
+        ) from None
     except ImportError as error:
-        raise InputError(f"storage {shown(url)}: the package for this database is missing ({error.name}); install it with pip") from None
+        raise InputError(
+            f"storage {shown(url)}: the package for this database is missing ({error.name}); install it with pip"
+        ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StorageError(f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage") from None
     except OSError as error:
-        raise DirectoryError(f"{url} cannot be written ({error.strerror}); check its permissions, or give another --directory") from None
+        raise DirectoryError(
+            f"{url} cannot be written ({error.strerror}); check its permissions, or give another --directory"
+        ) from None

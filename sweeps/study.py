@@ -23,7 +23,8 @@ from sweeps.samplers import KINDS
 from sweeps.space import Space
 from sweeps.storage import answering
 
-BIRTH = "sweep"  # the one attribute of a study: set at once, so a study has all of it or nothing
+BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
+AIM = "trials"  # how many trials were asked for last
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ class Study:
     def foreign(self) -> int:
         """How many trials of the storage's study were left there by something else. They are left alone."""
         return sum(not is_ours(trial) for trial in self._trials())
+
+    def aim(self, trials: int) -> None:
+        """Note how many trials are asked for: what `status` counts against."""
+        if self.optuna.user_attrs.get(AIM) != trials:
+            with answering(self._url):
+                self.optuna.set_user_attr(AIM, trials)
 
     def propose(self) -> list[Proposal]:
         """The trials that are missing from the generation in progress; the same whoever asks, and whenever."""
@@ -161,6 +168,7 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
         fingerprint=birth["fingerprint"],
         spec=birth["spec"],
         versions=birth["versions"],
+        aim=study.user_attrs.get(AIM, birth["spec"]["sweep"]["trials"]),
         trials=tuple(trials),
         importances=importances or {},
     )
@@ -172,12 +180,15 @@ def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experi
     Raises StudyError where it belongs to another experiment, with `key: old -> new`.
     """
     with answering(url):
-        study = optuna.create_study(
-            study_name=name,
-            storage=storage,
-            direction="maximize" if experiment.maximize else "minimize",
-            load_if_exists=True,
-        )
+        try:  # load first: asking to create a study that is there writes into a journal
+            study = optuna.load_study(study_name=name, storage=storage)
+        except KeyError:
+            study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                direction="maximize" if experiment.maximize else "minimize",
+                load_if_exists=True,
+            )
         birth = study.user_attrs.get(BIRTH)
         if birth is None:
             if study.get_trials(deepcopy=False):
@@ -185,8 +196,10 @@ def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experi
             birth = _birth(experiment)
             study.set_user_attr(BIRTH, birth)
     if birth["fingerprint"] != experiment.fingerprint:
-        raise StudyError(f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
-                         "undo the change, or start a study of its own with --study NAME")
+        raise StudyError(
+            f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
+            "undo the change, or start a study of its own with --study NAME"
+        )
     return Study(study, experiment, url)
 
 

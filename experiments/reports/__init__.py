@@ -1,0 +1,1 @@
+"""The reports: records as pandas frames with fixed columns, as CSV files, and as one page."""

@@ -1,0 +1,65 @@
+"""The files: each table of a study as CSV in its folder, moved into place whole."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.errors import DirectoryError
+from experiments.records import StudyRecord
+from experiments.reports import frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def export(study: StudyRecord, folder: Path, runs: Mapping[int, str] | None = None) -> list[Path]:
+    """Write trials.csv, history.csv, lambdas.csv and summary.csv; the paths written. Raises DirectoryError."""
+    tables = {
+        "trials": frames.trials(study, runs),
+        "history": frames.history(study),
+        "lambdas": frames.lambdas(study),
+        "summary": frames.summary(study),
+    }
+    return [write_csv(frame, folder / f"{name}.csv") for name, frame in tables.items()]
+
+
+def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
+    """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for what is not there."""
+    frame = frame.copy()
+    for name in frame.columns:
+        if frame[name].dtype == bool:
+            frame[name] = frame[name].map({True: "true", False: "false"})
+        elif str(frame[name].dtype).startswith("datetime"):
+            frame[name] = frame[name].dt.strftime(TIME_FORMAT)
+    return write_whole(path, lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Have a file written under a temporary name beside it, then move it into place. Raises DirectoryError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private, and a report is for others too
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DirectoryError(
+            f"{path} cannot be written ({error.strerror}); make room or check the permissions of {path.parent}"
+        ) from None
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,47 @@
+"""The command line: `sweeps COMMAND`. Results go to standard output, progress and messages to standard error."""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from experiments.errors import SweepsError
+
+app = typer.Typer(
+    name="sweeps",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _sweeps() -> None:
+    """How strongly should weights and biases be penalised, by L1 and by L2, or not at all?
+
+    Search the four lambdas, track every trial on MLflow, export the tables. Begin with: sweeps run digits
+    """
+
+
+def main() -> None:
+    """The console command `sweeps`. Exit status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM."""
+    from sweeps.cli import commands, run  # noqa: F401  # each adds its commands to the app
+    from sweeps.interrupts import Terminated
+
+    try:
+        status = app(standalone_mode=False)
+    except SweepsError as error:
+        status = _say(str(error), error.exit_status)
+    except TyperException as error:
+        status = _say(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except Terminated:
+        status = 143
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(sentence: str, status: int) -> int:
+    print(f"sweeps: {sentence}" if len(sentence.splitlines()) == 1 else sentence, file=sys.stderr)
+    return status

@@ -1,0 +1,76 @@
+"""The command `run`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweeps.cli import app
+from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri
+
+if TYPE_CHECKING:
+    from sweeps.workspace import Workspace
+
+
+@app.command()
+def run(
+    experiment: Annotated[str | None, typer.Argument(help="A catalog name, or a TOML file.", show_default=False)] = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", help="How many trials in all, those that are there included.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(metavar="NAME", help="The study's name, if not the experiment's.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that train; as many as cores if not given.")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(metavar="N", help="Networks trained in lockstep by a worker, for those who tune.")
+    ] = None,
+    edits: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An edit of the file, such as training.epochs=50.")
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Confirm the answer on fresh seeds at the end.")] = True,
+    keep_sealed: Annotated[bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")] = False,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+) -> None:
+    """Run the sweep of an experiment, or go on with it.
+
+    Example: sweeps run digits --trials 50
+    """
+    from sweeps import progress
+    from sweeps.cli import output
+    from sweeps.interrupts import Terminated
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    if experiment is None:
+        raise typer.Exit(_list_experiments(place))
+    from sweeps import sweep
+
+    shown = progress.for_terminal()
+    try:
+        result = sweep.run(
+            experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
+            directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
+        )  # fmt: skip
+    except (KeyboardInterrupt, Terminated):
+        output.say(f"stopped; {shown.finished} trials are kept. Go on with the same command.")
+        raise
+    if trials is not None and trials < len(result.record.trials):
+        output.say(
+            f"study {result.record.study} holds {len(result.record.trials)} trials, and {trials} were asked for: all are kept."
+        )
+    if as_json:
+        output.print_json(output.run_json(result))
+    else:
+        output.print_run(result)
+
+
+def _list_experiments(place: "Workspace") -> int:
+    from experiments import experiment_file
+    from sweeps.cli import output
+
+    files = sorted(path.name for path in place.directory.glob("*.toml") if path.name != "pyproject.toml")
+    output.say("which experiment? Give one of these to: sweeps run EXPERIMENT")
+    output.say(f"catalog: {', '.join(experiment_file.catalog())}")
+    output.say(f"files in {place.directory}: {', '.join(files) or 'none; write one with: sweeps new DATA --target COLUMN'}")
+    return 2

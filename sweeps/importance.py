@@ -1,0 +1,23 @@
+"""The importances: how much of the objective's variation each searched lambda explains."""
+
+import warnings
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+from sweeps.study import BIRTH, is_ours
+
+
+def importances(study: optuna.Study) -> dict[str, float]:
+    """PED-ANOVA's share of each lambda, by name; empty where there are too few trials, or none differs from another."""
+    trials = [trial for trial in study.get_trials(deepcopy=False) if is_ours(trial) and trial.value is not None]
+    if len({trial.value for trial in trials}) < 2 or study.user_attrs.get(BIRTH) is None:
+        return {}
+    # Trials of others in the same study may lack a lambda: the evaluator sees ours alone.
+    ours = optuna.create_study(direction=study.direction)
+    ours.add_trials(trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where all of the top trials share a value: then the share is 0
+        return {
+            name: float(share) for name, share in get_param_importances(ours, evaluator=PedAnovaImportanceEvaluator()).items()
+        }

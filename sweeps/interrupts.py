@@ -1,0 +1,55 @@
+"""The interrupts: Ctrl-C and SIGTERM end a sweep between two records, never inside one."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Not an Exception, like KeyboardInterrupt: nothing may swallow it."""
+
+
+class Interrupts:
+    """Raises KeyboardInterrupt or Terminated where the program waits, and after a protected block where it writes."""
+
+    def __init__(self) -> None:
+        self._protected = False
+        self._pending: type[BaseException] | None = None
+
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        """A block that a signal does not break; the signal is raised at its end."""
+        self._protected = True
+        try:
+            yield
+        finally:
+            self._protected = False
+        if self._pending is not None:
+            raise self._pending
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, _end_at_once)
+        self._pending = KeyboardInterrupt if number == signal.SIGINT else Terminated
+        if not self._protected:
+            raise self._pending
+
+    @contextmanager
+    def installed(self) -> Iterator["Interrupts"]:
+        """Handle the signals inside this block; outside the main thread Python gives none to handle."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)

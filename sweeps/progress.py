@@ -1,0 +1,139 @@
+"""The progress: what a person sees of a sweep while it runs."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from experiments.records import COMPLETE, StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    pass
+
+SECONDS_BETWEEN_LINES = 2.0
+
+
+class Progress:
+    """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context manager around the search."""
+
+    def __init__(self) -> None:
+        self.finished = self.trials = 0
+        self._best: float | None = None
+        self._baseline: float | None = None
+        self._started = time.monotonic()
+        self._new = 0
+
+    def begin(self, study: StudyRecord, trials: int) -> None:
+        """Say what is there already, and how many trials there shall be."""
+        self.study, self.trials = study, trials
+        for trial in study.trials:
+            self._count(trial)
+        self._started, self._new = time.monotonic(), 0
+        self.show()
+
+    def add(self, trial: TrialRecord) -> None:
+        """Say that one more trial is recorded."""
+        self._count(trial)
+        self.show()
+
+    def _count(self, trial: TrialRecord) -> None:
+        self.finished += 1
+        self._new += 1
+        if trial.state == COMPLETE:
+            value = self.study.value(trial)
+            if self.finished == 1:
+                self._baseline = value
+            better = max if self.study.maximize else min
+            self._best = value if self._best is None else better(value, self._best)
+
+    @property
+    def values(self) -> str:
+        """The best so far against the baseline."""
+        if self._best is None:
+            return ""
+        baseline = "" if self._baseline is None else f", baseline {self._baseline:.4f}"
+        return f"best {self.study.objective} {self._best:.4f}{baseline}"
+
+    @property
+    def rate(self) -> float:
+        """Trials per second since the search began."""
+        return self._new / max(time.monotonic() - self._started, 1e-9)
+
+    @property
+    def left(self) -> str:
+        """The time left at this rate, as minutes and seconds."""
+        if not self._new:
+            return "?"
+        minutes, seconds = divmod(round((self.trials - self.finished) / self.rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+    def show(self) -> None:
+        """Bring what is shown up to date."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        pass
+
+
+class Lines(Progress):
+    """Plain lines on standard error, for an output that is no terminal."""
+
+    _shown_at = float("-inf")
+    _shown = -1
+
+    def show(self) -> None:
+        """Print a line, at most one in two seconds."""
+        now = time.monotonic()
+        if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
+            self._shown_at, self._shown = now, self.finished
+            speed = f"; {self.rate:.1f} trials/s, {self.left} left" if self._new > 0 and self.finished < self.trials else ""
+            values = f"; {self.values}" if self.values else ""
+            print(f"{self.study.study}: {self.finished}/{self.trials} trials{values}{speed}", file=sys.stderr, flush=True)
+
+
+class Bar(Progress):
+    """A bar on standard error, for a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar: RichProgress = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TextColumn("{task.fields[speed]}", style="dim"),
+            console=Console(stderr=True),
+            expand=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, values="", speed="")
+
+    def show(self) -> None:
+        """Move the bar."""
+        speed = f"{self.rate:.1f} trials/s, {self.left} left" if self._new and self.finished < self.trials else ""
+        self._bar.update(
+            self._task,
+            description=self.study.study,
+            total=max(self.trials, self.finished),
+            completed=self.finished,
+            values=self.values,
+            speed=speed,
+        )
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._bar.stop()
+
+
+def for_terminal() -> Progress:
+    """A bar where standard error is a terminal, lines elsewhere."""
+    return Bar() if sys.stderr.isatty() else Lines()

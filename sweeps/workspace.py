@@ -1,0 +1,126 @@
+"""The workspace: a directory with its studies, its tracking and its reports, or the servers that stand in for them."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from experiments.errors import DirectoryError, InputError
+from experiments.records import StudyRecord
+from experiments.spec import Experiment, check_name, nearest
+from sweeps.importance import importances
+from sweeps.storage import SUFFIX, answering, journal_path, open_storage, shown
+from sweeps.study import BIRTH, Study, open_study, study_record
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where things are kept. `storage` and `tracking_uri` are as the options of the same name; None means in the directory."""
+
+    directory: Path
+    storage: str | None = None
+    tracking_uri: str | None = None
+
+    def storage_of(self, study: str) -> str:
+        """The URL or path of the storage that keeps a study."""
+        return self.storage or str(journal_path(self.directory, study))
+
+    def options(self) -> str:
+        """The options that reach this workspace from here, to be put behind a command."""
+        directory = os.path.relpath(self.directory)
+        options = (
+            ""
+            if directory == "."
+            else f" --directory {shlex.quote(str(self.directory) if directory.startswith('..') else directory)}"
+        )
+        if self.storage:
+            options += f" --storage {shlex.quote(shown(self.storage))}"
+        return options
+
+    def shown_storage(self, study: str) -> str:
+        """The storage that keeps a study, as short as it can be written from here, without its password."""
+        url = self.storage_of(study)
+        return shown(url) if "://" in url else shlex.quote(min(os.path.relpath(url), url, key=len))
+
+    def reports_of(self, study: str) -> Path:
+        """The folder of a study's reports."""
+        return self.directory / "reports" / study
+
+    def studies(self) -> list[str]:
+        """The names of the studies, sorted."""
+        if self.storage is None:
+            return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
+        if "://" not in self.storage and not Path(self.storage).exists():
+            return []
+        with answering(self.storage):
+            return sorted(optuna.get_all_study_names(open_storage(self.storage)))
+
+    def choose(self, study: str | None) -> str:
+        """The study of this name, or the only one. Raises InputError where there is none, or more than one to choose from."""
+        known = self.studies()
+        where = shown(self.storage) if self.storage else str(self.directory)
+        if not known:
+            raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")
+        if study is None and len(known) == 1:
+            return known[0]
+        if study is None:
+            raise InputError(f"{where}: there are {len(known)} studies; name one of {', '.join(known)}")
+        if study not in known:
+            raise InputError(f"study {study}: there is none of this name in {where}; {nearest(study, known)}")
+        return study
+
+    def load(self, study: str) -> "optuna.Study":
+        """The Optuna study of this name, which must be there."""
+        url = self.storage_of(study)
+        with answering(url):
+            try:
+                loaded = optuna.load_study(study_name=study, storage=open_storage(url))
+            except KeyError:  # a run that was killed before it made the study
+                loaded = None
+            if loaded is None or BIRTH not in loaded.user_attrs:
+                raise InputError(
+                    f"study {study}: it was never begun, or sweeps did not make it; make one with: sweeps run digits"
+                )
+            return loaded
+
+    def record(self, study: str) -> StudyRecord:
+        """A study as plain data, importances included."""
+        loaded = self.load(study)
+        with answering(self.storage_of(study)):
+            return study_record(loaded, importances(loaded))
+
+    def open(self, name: str, experiment: Experiment) -> Study:
+        """The study of this name for this experiment, made now if it is not there.
+
+        Raises InputError, StudyError, StorageError, DirectoryError.
+        """
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise InputError(f"study {name[:120]!r}: {error}") from None
+        url = self.storage_of(name)
+        with self.writing():
+            if self.storage is None:
+                Path(url).parent.mkdir(parents=True, exist_ok=True)
+        return open_study(open_storage(url), url, name, experiment)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns a directory that cannot be written into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise DirectoryError(
+                f"{self.directory} cannot be written ({error.strerror}); check its permissions, or give another --directory"
+            ) from None
+
+
+def workspace(directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None) -> Workspace:
+    """The workspace of a directory, which need not be there yet; a storage path is relative to where one stands."""
+    if storage is not None and "://" not in storage:
+        storage = os.path.abspath(storage)  # noqa: PTH100  # resolve() would follow a link to a journal
+    return Workspace(Path(directory).resolve(), storage, tracking_uri)

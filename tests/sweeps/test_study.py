@@ -1,0 +1,169 @@
+"""A study: whole generations from a pure function, trials written finished, the same whoever goes on with it."""
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from experiments import experiment_file
+from experiments.errors import StudyError
+from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
+from experiments.spec import SAMPLERS, Experiment
+from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps.storage import open_storage
+from sweeps.study import Study, open_study, study_record
+
+TIME = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
+
+
+def experiment(*edits: str) -> Experiment:
+    return experiment_file.load("digits", ["sweep.generation=6", *edits])
+
+
+def measured(lambdas: Lambdas) -> TrialResult:
+    """A smooth surface in place of a network: what matters here is who asks for what, not what is measured."""
+    distance = sum((math.log10(getattr(lambdas, name) or 1e-8) + 3.5) ** 2 for name in LAMBDA_NAMES)
+    value = 1 / (1 + distance)
+    metrics = Metrics(**(dict.fromkeys(METRICS, value) | {"val_data_loss": distance}))
+    return TrialResult(
+        metrics=metrics, curves=dict.fromkeys(CURVES, (0.5, value)), epochs=2, seconds=0.1, started=TIME, finished=TIME
+    )
+
+
+def grow(study: Study, trials: int) -> None:
+    while study.finished < trials:
+        for proposal in study.propose()[: trials - study.finished]:
+            study.record(proposal, measured(proposal.lambdas))
+
+
+def opened(path: Path, definition: Experiment) -> Study:
+    """The study as a new process would open it."""
+    return open_study(open_storage(str(path)), str(path), "s", definition)
+
+
+def table(study: Study) -> list[Any]:
+    return [(trial.params, trial.value, trial.user_attrs) for trial in study.optuna.trials]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stops=st.lists(st.integers(1, 29), max_size=4))
+def test_any_interruptions_leave_the_table_of_one_go(
+    sampler: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    definition = experiment(f"sweep.sampler={sampler}")
+    folder = tmp_path_factory.mktemp("studies")
+    whole = opened(folder / "whole.journal", definition)
+    grow(whole, 30)
+    for stop in [*sorted(stops), 30]:
+        grow(opened(folder / "pieces.journal", definition), stop)
+    assert table(opened(folder / "pieces.journal", definition)) == table(whole)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_generations_differ_and_so_do_seeds(sampler: str, tmp_path: Path) -> None:
+    one, other = (
+        opened(tmp_path / f"{seed}.journal", experiment(f"sweep.sampler={sampler}", f"sweep.seed={seed}")) for seed in (0, 1)
+    )
+    for study in (one, other):
+        grow(study, 24)
+    draws = [tuple(trial.params.values()) for study in (one, other) for trial in study.optuna.trials[1:]]
+    assert len(set(draws)) == len(draws)
+
+
+def test_the_first_trial_is_the_baseline_even_where_a_lambda_is_fixed(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment("lambdas.bias_l1=0.01"))
+    grow(study, 6)
+    trials = study_record(study.optuna).trials
+    assert trials[0].lambdas == Lambdas()
+    assert {trial.lambdas.bias_l1 for trial in trials[1:]} == {0.01}
+    assert all("bias_l1" not in trial.params for trial in study.optuna.trials)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("searched", [0, 1, 2])
+def test_any_number_of_lambdas_may_be_fixed(sampler: str, searched: int, tmp_path: Path) -> None:
+    fixed = [f"lambdas.{name}=0.001" for name in LAMBDA_NAMES[searched:]]
+    study = opened(tmp_path / "s.journal", experiment(f"sweep.sampler={sampler}", *fixed))
+    grow(study, 20)
+    assert {len(trial.params) for trial in study.optuna.trials} == {searched}
+
+
+def test_a_draw_below_low_trains_with_exactly_zero(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment("sweep.sampler=random"))
+    grow(study, 60)
+    for trial in study.optuna.trials:
+        for name in LAMBDA_NAMES:
+            assert trial.user_attrs[name] == (trial.params[name] if trial.params[name] >= 1e-6 else 0)
+    off = [trial.user_attrs[name] == 0 for trial in study.optuna.trials[1:] for name in LAMBDA_NAMES]
+    assert 0 < sum(off) < len(off)
+
+
+def test_the_storage_never_holds_an_unfinished_trial(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment())
+    for proposal in study.propose():
+        assert {trial.state for trial in opened(tmp_path / "s.journal", experiment()).optuna.trials} <= {TrialState.COMPLETE}
+        study.record(proposal, measured(proposal.lambdas))
+    assert len(study.optuna.trials) == 6
+
+
+def test_trials_of_others_are_left_alone(tmp_path: Path) -> None:
+    whole = opened(tmp_path / "whole.journal", experiment())
+    grow(whole, 12)
+    study = opened(tmp_path / "s.journal", experiment())
+    grow(study, 4)
+    study.optuna.ask()
+    study.optuna.enqueue_trial({"weight_l1": 0.01})
+    study = opened(tmp_path / "s.journal", experiment())
+    grow(study, 12)
+    assert study.foreign == 2
+    states = [trial.state for trial in study.optuna.trials]
+    assert (states.count(TrialState.RUNNING), states.count(TrialState.WAITING)) == (1, 1)
+    assert [row for row in table(study) if "generation" in row[2]] == table(whole)
+
+
+def test_a_failed_trial_is_data_with_its_reason(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment())
+    first, second, *_ = study.propose()
+    study.record(first, measured(first.lambdas))
+    study.record(second, TrialResult(metrics=None, epochs=2, seconds=0.0, started=TIME, finished=TIME, error="killed"))
+    record = study_record(study.optuna).trials[1]
+    assert (record.state, record.error, record.val_accuracy) == ("FAIL", "killed", None)
+    grow(study, 13)
+    assert table(opened(tmp_path / "s.journal", experiment())) == table(study)
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment())
+    written = [study.record(proposal, measured(proposal.lambdas)) for proposal in study.propose()]
+    assert study_record(opened(tmp_path / "s.journal", experiment()).optuna).trials == tuple(written)
+    assert written[0].started == TIME
+    assert written[0].curves["val_accuracy"] == (0.5, written[0].val_accuracy)
+
+
+def test_another_experiment_is_refused_with_what_changed(tmp_path: Path) -> None:
+    opened(tmp_path / "s.journal", experiment())
+    before = (tmp_path / "s.journal").read_bytes()
+    with pytest.raises(StudyError, match=r"study s .*training.epochs: 30 -> 31; .*--study NAME"):
+        opened(tmp_path / "s.journal", experiment("training.epochs=31"))
+    assert (tmp_path / "s.journal").read_bytes() == before
+
+
+def test_name_trials_and_confirmation_are_no_part_of_the_fingerprint(tmp_path: Path) -> None:
+    changed = experiment('name="other"', "sweep.trials=7", "confirm.top=2", "confirm.margin=0.5")
+    assert changed.fingerprint == experiment().fingerprint
+    for edit in ("training.seed=1", "sweep.seed=1", "model.hidden=[3]", "lambdas.weight_l1=0", "sweep.objective=val_data_loss"):
+        assert experiment(edit).fingerprint != changed.fingerprint
+
+
+def test_a_study_made_by_somebody_else_is_refused(tmp_path: Path) -> None:
+    study = optuna.create_study(study_name="s", storage=open_storage(str(tmp_path / "s.journal")))
+    study.add_trial(optuna.create_trial(value=1.0))
+    with pytest.raises(StudyError, match=r"study s: .*--study NAME"):
+        opened(tmp_path / "s.journal", experiment())
