@@ -11,7 +11,7 @@ from experiments import datasets, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, store
 from experiments.records import StudyRecord, TrialRecord
-from experiments.reports import files, frames
+from experiments.reports import files, frames, page
 from experiments.spec import Experiment
 from sweeps import executors
 from sweeps.driver import drive, lanes_a_task
@@ -97,5 +97,7 @@ def finish(opened: Study, place: Workspace) -> Sweep:
 
     tracker = Tracker(f"sqlite:///{place.directory}/mlflow.db", record.experiment, record, place.directory / "mlruns")
     tracker.write(record.trials)
-    files.export(record, place.reports_of(record.study), tracker.runs)
+    folder = place.reports_of(record.study)
+    files.export(record, folder, tracker.runs)
+    page.write_page(record, folder / "report.html")
     return Sweep(record, opened.optuna, tracker.runs, place)
