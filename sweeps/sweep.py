@@ -1,5 +1,6 @@
 """The sweep: from an experiment to finished trials, MLflow runs and files; what `sweeps.run` returns."""
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from experiments import datasets, experiment_file, reports
 from experiments.evaluation import EvaluationSpec, store
 from experiments.records import TrialRecord
 from experiments.spec import Experiment
-from experiments.tracking import Tracker
+from experiments.tracking import Tracker, Writer, choose
 from sweeps.driver import drive
 from sweeps.executors import InlineExecutor
 from sweeps.storage import journal_path, open_storage
@@ -58,10 +59,13 @@ def run(
     journal = journal_path(directory, name)
     journal.parent.mkdir(parents=True, exist_ok=True)
     opened = open_study(open_storage(str(journal)), str(journal), name, definition)
-    tracker = Tracker(f"sqlite:///{directory}/mlflow.db", definition.name, study_record(opened.optuna), directory / "mlruns")
+    tracker = Tracker(choose(directory, definition.name, environ=os.environ), study_record(opened.optuna))
+    writer = Writer(tracker)
     with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
         spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, store(data.split, Path(folder)))
-        drive(opened, InlineExecutor(), spec, trials=trials or definition.sweep.trials, lanes=16, observe=lambda trial: tracker.write([trial]))
-    sweep = Sweep(opened, tracker.runs)
+        drive(opened, InlineExecutor(), spec, trials=trials or definition.sweep.trials, lanes=16, observe=writer.put)
+    writer.close()
+    tracker.finish(study_record(opened.optuna))
+    sweep = Sweep(opened, tracker.run_ids())
     reports.write_csv(sweep.trials, directory / "reports" / name / "trials.csv")
     return sweep
