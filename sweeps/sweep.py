@@ -11,14 +11,15 @@ from experiments import datasets, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, store
 from experiments.records import StudyRecord, TrialRecord
-from experiments.reports import files, frames, page
+from experiments.reports import frames
 from experiments.spec import Experiment
-from sweeps import executors
+from experiments.tracking import Writer
+from sweeps import executors, projection
 from sweeps.driver import drive, lanes_a_task
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress
-from sweeps.study import Study, study_record
+from sweeps.study import study_record
 from sweeps.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -26,19 +27,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SECONDS_AFTER_INTERRUPTION = 1.0  # for MLflow; what is not written then is written when the study goes on
+
+
 @dataclass(frozen=True)
 class Sweep:
-    """A study that was run: its tables, its best trial, and the Optuna study itself. `runs` are MLflow run ids by trial."""
+    """A study that was run: its tables, its best trial, and the Optuna study itself.
+
+    `runs` are MLflow's run ids by trial, and why they could not be read or written; `files` are the reports.
+    """
 
     record: StudyRecord
     study: "optuna.Study"
-    runs: dict[int, str]
     workspace: Workspace
+    runs: projection.Runs
+    files: tuple[Path, ...]
 
     @functools.cached_property
     def trials(self) -> "pd.DataFrame":
         """One row a trial: the columns of trials.csv."""
-        return frames.trials(self.record, self.runs)
+        return frames.trials(self.record, self.runs.ids)
 
     @functools.cached_property
     def history(self) -> "pd.DataFrame":
@@ -68,7 +76,9 @@ def run(
 
     `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
     `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `edits` are
-    `"key=value"` as with `--set`. Raises InputError, StorageError or DirectoryError, each with one sentence.
+    `"key=value"` as with `--set`. That MLflow does not answer is no failure: see `Sweep.runs`.
+
+    Raises InputError, StorageError or DirectoryError, each with one sentence.
     """
     for name, value in (("trials", trials), ("workers", workers), ("lanes", lanes)):
         if value is not None and value < 1:
@@ -76,28 +86,34 @@ def run(
     definition = experiment_file.load(experiment, edits)
     data = datasets.load(definition.data, definition.training.dtype)
     place = workspace(directory, storage, tracking_uri)
-    opened = place.open(study or definition.name, definition)
+    place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
+    opened = place.open(definition.name if study is None else study, definition)
     wanted = trials or definition.sweep.trials
+    opened.aim(wanted)
     workers = workers or min(executors.cores(), definition.sweep.generation)
     lanes = lanes or lanes_a_task(definition.sweep.generation, workers)
 
     before = study_record(opened.optuna)
-    with Interrupts().installed() as interrupts, tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
-        spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, store(data.split, Path(folder)))
-        with progress or Progress() as shown, executors.make(workers) as executor:
-            shown.begin(before, wanted)
-            drive(opened, executor, spec, trials=wanted, lanes=lanes, interrupts=interrupts, observe=shown.add)
-    return finish(opened, place)
+    tracker = place.tracker(before)
+    writer = Writer(tracker)
+    shown = progress or Progress()
 
+    def observe(trial: TrialRecord) -> None:
+        writer.put(trial)
+        shown.add(trial)
 
-def finish(opened: Study, place: Workspace) -> Sweep:
-    """Bring MLflow and the files up to date with a study."""
+    with Interrupts().installed() as interrupts, shown:
+        try:
+            with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, executors.make(workers) as executor:
+                spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, store(data.split, Path(folder)))
+                shown.begin(before, wanted)
+                for trial in before.trials:  # those that an earlier run could not write
+                    writer.put(trial)
+                drive(opened, executor, spec, trials=wanted, lanes=lanes, interrupts=interrupts, observe=observe)
+        except BaseException:
+            writer.close(patience=SECONDS_AFTER_INTERRUPTION)
+            raise
+        outcome = writer.close(observe=shown.writing)
     record = study_record(opened.optuna, importances(opened.optuna))
-    from experiments.tracking import Tracker
-
-    tracker = Tracker(f"sqlite:///{place.directory}/mlflow.db", record.experiment, record, place.directory / "mlruns")
-    tracker.write(record.trials)
-    folder = place.reports_of(record.study)
-    files.export(record, folder, tracker.runs)
-    page.write_page(record, folder / "report.html")
-    return Sweep(record, opened.optuna, tracker.runs, place)
+    runs, files = projection.write_all(place, record, tracker, outcome.error)
+    return Sweep(record, opened.optuna, place, runs, tuple(files))

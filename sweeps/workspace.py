@@ -12,6 +12,7 @@ import optuna
 from experiments.errors import DirectoryError, InputError
 from experiments.records import StudyRecord
 from experiments.spec import Experiment, check_name, nearest
+from experiments.tracking import Tracker, choose
 from sweeps.importance import importances
 from sweeps.storage import SUFFIX, answering, journal_path, open_storage, shown
 from sweeps.study import BIRTH, Study, open_study, study_record
@@ -107,6 +108,10 @@ class Workspace:
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
         return open_study(open_storage(url), url, name, experiment)
+
+    def tracker(self, study: StudyRecord) -> Tracker:
+        """What writes the study to MLflow; nothing is opened yet. Raises InputError for a URI that MLflow cannot use."""
+        return Tracker(choose(self.directory, study.experiment, uri=self.tracking_uri, environ=os.environ), study)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

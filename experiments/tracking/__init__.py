@@ -1,0 +1,7 @@
+"""The tracking: records to MLflow, once each; a projection that can be deleted and made again."""
+
+from experiments.tracking.store import Store, choose
+from experiments.tracking.tracker import Tracker
+from experiments.tracking.writer import Outcome, Writer
+
+__all__ = ["Outcome", "Store", "Tracker", "Writer", "choose"]

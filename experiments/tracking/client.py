@@ -1,0 +1,113 @@
+"""The client: MLflow opened with short limits, its database made where it is a file of ours, its errors in one sentence."""
+
+import logging
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.errors import TrackingError
+from experiments.tracking.store import Store, without_secrets
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# By default a call to a server that is gone takes four minutes. Here it may take these 5 seconds, once: a call that is tried
+# again by the HTTP layer can create a run twice, so trying again is left to who looks for the run first.
+LIMITS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "PGCONNECT_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing of a sweep leaves the machine by itself
+}
+
+
+def load() -> None:
+    """Import MLflow, which takes over a second, under our limits."""
+    for name, value in LIMITS.items():
+        os.environ.setdefault(name, value)  # read by MLflow when it is imported, or at every call
+    import mlflow  # noqa: F401
+
+
+def open_client(store: Store) -> "MlflowClient":
+    """A client for the store; a SQLite file that is not there yet is made. To be called within `answering`."""
+    from mlflow import MlflowClient
+
+    quiet = logging.getLogger("mlflow.store.db.utils")
+    quiet.setLevel(logging.CRITICAL)  # it narrates the making of tables, and logs with a traceback what it raises as well
+    if store.file and not store.file.exists():
+        make_database(store.file, store.artifacts)
+    elif store.is_database:
+        _probe(store.uri)
+    return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+def make_database(path: Path, artifacts: Path | None) -> None:
+    """Make MLflow's SQLite database, whole or not at all, whoever else makes it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        _open_and_close(temporary, artifacts)
+        with closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # stays in the file; writing is 2.5 times cheaper
+        try:
+            os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            if not path.exists():
+                temporary.rename(path)
+    # Where this process had a database there before, MLflow holds connections to what was deleted.
+    _open_and_close(path, artifacts)
+
+
+def _open_and_close(path: Path, artifacts: Path | None) -> None:
+    """Have MLflow open a SQLite file, which makes its tables, and drop all connections to it."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    # The artifact root is that of MLflow's own experiment "Default": without it, it would follow the working directory.
+    store = SqlAlchemyStore(f"sqlite:///{path}", str(artifacts or path.parent))  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+
+
+def _probe(uri: str) -> None:
+    """Raise at once what MLflow would meet ten times in a hundred seconds: a database that cannot be opened."""
+    from sqlalchemy import create_engine, inspect
+
+    engine = create_engine(uri)
+    try:
+        inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def answering(store: Store) -> Iterator[None]:
+    """Turns what goes wrong in MLflow into a TrackingError: one sentence, without the password."""
+    load()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
+        raise TrackingError(
+            f"MLflow at {store.shown} {_reason(error)}; nothing of the study is lost: "
+            "when MLflow is right again, `sweeps sync` writes what is missing"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    from requests import RequestException, Timeout
+
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, Timeout):
+        return "did not answer in time"
+    if isinstance(cause, RequestException):
+        return "does not answer"
+    original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
+    lines = str(original).strip().splitlines() or [type(error).__name__]
+    return f"cannot be used ({without_secrets(lines[0])[:300]})"

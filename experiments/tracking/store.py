@@ -1,0 +1,94 @@
+"""The store: where MLflow keeps runs and artifacts, chosen from what was given."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments.errors import InputError
+
+DATABASE, ARTIFACTS = "mlflow.db", "mlruns"  # the names that a plain `mlflow server` in the directory looks for
+SQLITE = "sqlite:///"
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow writes to by itself
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow tracking URI and the name of an MLflow experiment there.
+
+    `artifacts` is the folder for the artifacts of the experiments made here; None leaves the place to the server.
+    """
+
+    uri: str
+    experiment: str
+    artifacts: Path | None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether an MLflow server is at the URI, rather than a database."""
+        return self.uri.startswith(("http://", "https://"))
+
+    @property
+    def is_database(self) -> bool:
+        """Whether MLflow writes to a database at the URI by itself."""
+        return re.split(r"[+:]", self.uri)[0] in DATABASES
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for anything else."""
+        return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where an experiment that is made here has its artifacts: absolute, so they are found from anywhere."""
+        if self.artifacts is None:
+            return None
+        folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(".")  # the name may come from the environment
+        return (self.artifacts / (folder or "_")).as_uri()
+
+    @property
+    def shown(self) -> str:
+        """The URI without secrets, as messages have it."""
+        return without_secrets(self.uri)
+
+
+def choose(directory: Path, experiment: str, *, uri: str | None = None, environ: Mapping[str, str]) -> Store:
+    """The store for an experiment of this name, whose files are in `directory`; nothing is touched.
+
+    `uri` is the command's option. It precedes MLFLOW_TRACKING_URI of the environment, and that the database in the
+    directory. MLFLOW_EXPERIMENT_NAME precedes the name in the experiment file. Relative SQLite paths are relative to the
+    working directory, as MLflow has it.
+
+    Raises InputError for a URI that MLflow cannot use.
+    """
+    directory = directory.resolve()
+    given = uri or environ.get("MLFLOW_TRACKING_URI")
+    where = "--tracking-uri" if uri else "MLFLOW_TRACKING_URI"
+    store = Store(
+        uri=_absolute(given, where) if given else f"{SQLITE}{directory / DATABASE}",
+        experiment=environ.get("MLFLOW_EXPERIMENT_NAME") or experiment,
+        artifacts=directory / ARTIFACTS,
+    )
+    if store.file and "?" in str(store.file):
+        raise InputError(f"{store.file}: a question mark ends the path in a database URL; choose another --directory")
+    return store if store.is_database else replace(store, artifacts=None)
+
+
+def _absolute(uri: str, where: str) -> str:
+    if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
+        raise InputError(
+            f"{where} is {uri}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
+            f"or a database such as {SQLITE}{DATABASE}"
+        )
+    if not uri.startswith(SQLITE):
+        return uri.rstrip("/")
+    path = uri.removeprefix(SQLITE)
+    if not path or path == ":memory:":
+        raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
+    return f"{SQLITE}{Path(path).resolve()}"
+
+
+def without_secrets(text: str) -> str:
+    """A text with the user's part and the query of every URL in it taken out: passwords and tokens are there."""
+    text = re.sub(r"://[^\s'\"]*@", "://***@", text)
+    return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)

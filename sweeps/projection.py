@@ -1,0 +1,54 @@
+"""The projection: MLflow's runs and the files of reports/, made from a study's record, and made again at will."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.errors import TrackingError
+from experiments.records import StudyRecord
+from experiments.reports import files, page
+from experiments.tracking import Tracker
+from sweeps.workspace import Workspace
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written."""
+
+    ids: dict[int, str]
+    error: TrackingError | None = None
+
+
+def read_runs(tracker: Tracker) -> Runs:
+    """What MLflow has of the study; that it does not answer is no failure of what is being done."""
+    try:
+        return Runs(tracker.run_ids())
+    except TrackingError as error:
+        return Runs({}, error)
+
+
+def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path | None = None) -> list[Path]:
+    """Write the CSV files, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
+    return files.export(study, folder or place.reports_of(study.study), runs.ids)
+
+
+def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
+    """Write the CSV files and the page; the paths written. Raises DirectoryError."""
+    return [*write_tables(place, study, runs), page.write_page(study, place.reports_of(study.study) / PAGE)]
+
+
+def write_all(place: Workspace, study: StudyRecord, tracker: Tracker, error: TrackingError | None) -> tuple[Runs, list[Path]]:
+    """The end of a sweep whose trials were written (or not: `error`): the reports, which MLflow keeps as artifacts too.
+
+    A MLflow that did not answer just now is not asked again.
+    """
+    runs = Runs({}, error) if error else read_runs(tracker)
+    written = write_reports(place, study, runs)
+    if runs.error is None:
+        try:
+            tracker.log_files(place.reports_of(study.study))
+            tracker.finish(study)
+        except TrackingError as met:
+            runs = Runs(runs.ids, met)
+    return runs, written
