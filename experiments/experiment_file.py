@@ -132,21 +132,38 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
 
 def _sentence(error: ValidationError) -> str:
     """The first thing that is wrong, as what, the value, the rule, the remedy."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"] if part not in ("literal['full']", "int", "constrained-int"))
+    # A misspelt key first: the key that is missing is then mostly the same one.
+    errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    first, key = errors[0], _key(errors[0])
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
     if kind == "extra_forbidden":
-        parents, _, last = key.rpartition(".")
-        known = list(_section(parents).model_fields)
-        return f"unknown key {key} = {shown}; {nearest(last, known)}"
+        return f"unknown key {key} = {shown}; {_known(key)}"
     if kind == "missing":
         example = {"name": 'name = "mine"', "data": '[data] source = "digits"', "data.source": 'source = "digits"'}
-        return f"{key} is missing; write for example {example.get(key, key)}"
+        return f"{key} is missing; write for example {example.get(key, key + ' = 1e-6')}"
     if kind == "value_error":
         return f"{key} = {shown}: {context['error']}"
-    rule = first["msg"].removeprefix("Input should be ")
-    return f"{key} is {shown}; it must be {rule}: correct it"
+    rules = [each["msg"].removeprefix("Input should be ") for each in errors if _key(each) == key]
+    return f"{key} is {shown}; it must be {' or '.join(dict.fromkeys(rules))}: correct it"
+
+
+def _key(error: Any) -> str:
+    """The dotted key that an error is about, without the branches of a choice between types."""
+    return ".".join(str(part) for part in error["loc"] if part not in ("literal['full']", "int", "constrained-int"))
+
+
+def _known(key: str) -> str:
+    """What was probably meant by an unknown key."""
+    parents, _, last = key.rpartition(".")
+    for name, field in Experiment.model_fields.items():
+        if (
+            isinstance(field.annotation, type)
+            and issubclass(field.annotation, BaseModel)
+            and last in field.annotation.model_fields
+        ):
+            return f"it belongs into the table [{name}]"
+    return nearest(last, list(_section(parents).model_fields))
 
 
 def _section(dotted: str) -> type[BaseModel]:

@@ -50,7 +50,7 @@ def _installation() -> Iterator[Finding]:
     except PackageNotFoundError:
         return
     yield Finding(
-        WRONG, f"the distribution sweeps {stranger.version} is installed here too, another tool's engine with the same module name",
+        WRONG, f"the distribution sweeps {stranger.version} is installed too, another tool's engine with the same module name",
         "install nnreg-sweeps into a virtual environment of its own",
     )  # fmt: skip
 

@@ -71,6 +71,9 @@ class Progress:
     def show(self) -> None:
         """Bring what is shown up to date."""
 
+    def writing(self, waiting: int) -> None:
+        """Say that the search is over, and how many trials still wait to be written to MLflow."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -93,6 +96,13 @@ class Lines(Progress):
             values = f"; {self.values}" if self.values else ""
             print(f"{self.study.study}: {self.finished}/{self.trials} trials{values}{speed}", file=sys.stderr, flush=True)
 
+    def writing(self, waiting: int) -> None:
+        """Print a line, at most one in two seconds."""
+        now = time.monotonic()
+        if waiting and now - self._shown_at >= SECONDS_BETWEEN_LINES:
+            self._shown_at = now
+            print(f"{self.study.study}: writing to MLflow, {waiting} trials left", file=sys.stderr, flush=True)
+
 
 class Bar(Progress):
     """A bar on standard error, for a terminal."""
@@ -112,6 +122,7 @@ class Bar(Progress):
             console=Console(stderr=True),
             expand=True,
         )
+        self._writing: TaskID | None = None
         self._task = self._bar.add_task("starting", total=None, values="", speed="")
 
     def show(self) -> None:
@@ -125,6 +136,12 @@ class Bar(Progress):
             values=self.values,
             speed=speed,
         )
+
+    def writing(self, waiting: int) -> None:
+        """Show a second bar, for what MLflow is behind."""
+        if self._writing is None:
+            self._writing = self._bar.add_task("writing to MLflow", total=self.finished, values="", speed="")
+        self._bar.update(self._writing, completed=self.finished - waiting)
 
     def __enter__(self) -> Self:
         self._bar.start()

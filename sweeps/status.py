@@ -2,14 +2,25 @@
 
 from typing import Any
 
+from experiments.errors import TrackingError
 from sweeps.study import study_record
 from sweeps.workspace import Workspace
+
+
+def statuses(place: Workspace, study: str | None = None) -> list[dict[str, Any]]:
+    """The status of one study, or of all that were begun."""
+    return [status(place, name) for name in ([place.choose(study)] if study else place.studies())]
 
 
 def status(place: Workspace, study: str) -> dict[str, Any]:
     """One study as `sweeps status --json` has it; `mlflow_missing` is None where MLflow does not answer."""
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
+    missing: int | None
+    try:
+        missing = len(place.tracker(record).missing(record.trials))
+    except TrackingError:
+        missing = None
     return {
         "study": study,
         "study_uid": record.study_uid,
@@ -20,5 +31,5 @@ def status(place: Workspace, study: str) -> dict[str, Any]:
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,
         "driver": None,
-        "mlflow_missing": 0,
+        "mlflow_missing": missing,
     }

@@ -12,7 +12,7 @@ import optuna
 from experiments.errors import DirectoryError, InputError
 from experiments.records import StudyRecord
 from experiments.spec import Experiment, check_name, nearest
-from experiments.tracking import Tracker, choose
+from experiments.tracking import Store, Tracker, choose
 from sweeps.importance import importances
 from sweeps.storage import SUFFIX, answering, journal_path, open_storage, shown
 from sweeps.study import BIRTH, Study, open_study, study_record
@@ -109,9 +109,13 @@ class Workspace:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
         return open_study(open_storage(url), url, name, experiment)
 
+    def store(self, experiment: str) -> Store:
+        """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for an impossible URI."""
+        return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
+
     def tracker(self, study: StudyRecord) -> Tracker:
-        """What writes the study to MLflow; nothing is opened yet. Raises InputError for a URI that MLflow cannot use."""
-        return Tracker(choose(self.directory, study.experiment, uri=self.tracking_uri, environ=os.environ), study)
+        """What writes the study to MLflow; nothing is opened yet."""
+        return Tracker(self.store(study.experiment), study)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

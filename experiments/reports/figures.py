@@ -21,7 +21,7 @@ CURVE_TITLES = {"data_loss": "data loss", "regularization_loss": "regularization
 
 
 def lambdas(study: StudyRecord) -> "go.Figure | None":
-    """The objective against each searched lambda, on a log axis whose place for off lies to the left. None if none is searched."""
+    """The objective against each searched lambda, on a log axis with a place for off. None if no lambda is searched."""
     from plotly.subplots import make_subplots
 
     searched = [name for name in LAMBDA_NAMES if isinstance(study.spec["lambdas"][name], Mapping)]

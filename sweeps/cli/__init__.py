@@ -26,7 +26,7 @@ def _sweeps() -> None:
 
 def main() -> None:
     """The console command `sweeps`. Exit status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM."""
-    from sweeps.cli import commands, run  # noqa: F401  # each adds its commands to the app
+    from sweeps.cli import run, setup, studies  # noqa: F401  # each adds its commands to the app
     from sweeps.interrupts import Terminated
 
     try:

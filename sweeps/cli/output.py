@@ -3,15 +3,21 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnreg import LAMBDA_NAMES
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from experiments.records import TrialRecord
+    from sweeps.doctor import Finding
+    from sweeps.projection import Runs
     from sweeps.sweep import Sweep
+
+MARKS = {"fine": "[green]ok[/]", "note": "[yellow]note[/]", "wrong": "[red]WRONG[/]"}
 
 
 def say(sentence: str) -> None:
@@ -32,57 +38,118 @@ def strength(value: float) -> str:
 def relative(path: Path) -> str:
     """A path as short as it can be written from here."""
     here = os.path.relpath(path)
-    return here if not here.startswith("..") else str(path)
+    return str(path) if here.startswith("..") else here
+
+
+def _print_table(table: "Table") -> None:
+    from rich.console import Console
+
+    # Where the output is no terminal there is no width to keep to: nothing is cut.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+
+
+def _table(columns: Sequence[str], *, left: int = 1) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="left" if position < left else "right", no_wrap=position >= left, overflow="fold")
+    return table
 
 
 def print_run(sweep: "Sweep") -> None:
     """The end of `run`: baseline and best, and where everything is."""
-    from rich.console import Console
-    from rich.table import Table
-
     study = sweep.record
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in (study.study, "trial", study.objective, *LAMBDA_NAMES):
-        table.add_column(name, justify="left" if name == study.study else "right", no_wrap=True)
+    table = _table((study.study, "trial", study.objective, *LAMBDA_NAMES))
     for role, trial in (("baseline", study.baseline), ("best", study.best)):
         if trial is not None:
             table.add_row(role, *_cells(trial, study.value(trial)))
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    _print_table(table)
     if study.tied > 1:
-        console.print(f"The best is one of {study.tied} tied.")
+        print(f"The best is one of {study.tied} tied.")
     diverged = sum(trial.diverged for trial in study.trials)
     if diverged:
-        console.print(f"{diverged} of {len(study.trials)} trials diverged.")
-    console.print()
-    where = Table(box=None, pad_edge=False, show_header=False)
+        print(f"{diverged} of {len(study.trials)} trials diverged.")
+    print()
+    places = _table(("", "", ""), left=3)
     for row in _places(sweep):
-        where.add_row(*row)
-    console.print(where)
+        places.add_row(*row)
+    _print_table(places)
+    missing = len(study.trials) - len(sweep.runs.ids)
+    if sweep.runs.error:
+        say(f"sweeps: {sweep.runs.error}")
+    elif missing:
+        say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
 
 
 def _cells(trial: "TrialRecord", value: float) -> list[str]:
     return [str(trial.trial), f"{value:.4f}", *(strength(getattr(trial.lambdas, name)) for name in LAMBDA_NAMES)]
 
 
-def _places(sweep: "Sweep") -> list[tuple[str, str, str]]:
+def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     study, place = sweep.record, sweep.workspace
-    shared = place.options()
-    return [
-        ("study", place.shown_storage(study.study), f"optuna-dashboard {place.shown_storage(study.study)}"),
-        ("MLflow", f"{len(sweep.runs)} runs", f"sweeps ui{shared}"),
-        (
-            "tables",
-            relative(place.reports_of(study.study)),
-            ", ".join(sorted(p.name for p in place.reports_of(study.study).iterdir())),
-        ),
-    ]
+    storage = place.shown_storage(study.study)
+    yield "study", storage, f"optuna-dashboard {storage}"
+    yield "MLflow", f"{len(sweep.runs.ids)} runs", f"sweeps ui {study.study}{place.options()}"
+    folder = place.reports_of(study.study)
+    tables = [path.name for path in sweep.files if path.suffix == ".csv"]
+    yield "tables", relative(folder), ", ".join(tables)
+    yield from (("page", relative(path), "open it in a browser") for path in sweep.files if path.suffix == ".html")
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:
-    """The end of `run`, for programs."""
-    return {}
+    """The end of `run`, for programs: the row of summary.csv, the best lambdas, the files, and what MLflow lacks."""
+    import pandas as pd
+
+    from experiments.reports import frames
+
+    row = frames.summary(sweep.record).iloc[0]
+    best = sweep.best
+    return {
+        **{
+            str(name): None if pd.isna(value) else getattr(value, "item", lambda value=value: value)()
+            for name, value in row.items()
+        },
+        "lambdas": {name: getattr(best.lambdas, name) for name in LAMBDA_NAMES} if best else None,
+        "files": [str(path) for path in sweep.files],
+        "mlflow_missing": None if sweep.runs.error else len(sweep.record.trials) - len(sweep.runs.ids),
+    }
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(row)
+def print_files(paths: Iterable[Path], runs: "Runs") -> None:
+    """The files that were written; that MLflow did not answer is said, because mlflow_run_id is then empty."""
+    if runs.error:
+        say(f"sweeps: {runs.error}")
+    for path in paths:
+        print(relative(path))
+
+
+def print_status(found: Sequence[dict[str, Any]]) -> None:
+    """A line a study."""
+    if not found:
+        say("no study yet; make one with: sweeps run digits")
+        return
+    table = _table(("study", "experiment", "trials", "best", "trial", "baseline", "MLflow"), left=2)
+    for row in found:
+        missing = row["mlflow_missing"]
+        table.add_row(
+            row["study"], row["experiment"], f"{row['finished']}/{row['trials']}", _number(row["best_value"]),
+            _number(row["best_trial"]), _number(row["baseline_value"]),
+            "no answer" if missing is None else f"{missing} missing" if missing else "all there",
+        )  # fmt: skip
+    _print_table(table)
+
+
+def _number(value: float | int | None) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def print_finding(finding: "Finding") -> None:
+    """A line of the doctor's, and what to do."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{MARKS[finding.level]} {escape(finding.what)}")
+    if finding.remedy:
+        console.print(f"   -> {escape(finding.remedy)}")

@@ -1,1 +1,0 @@
-"""The commands about studies that are there: status, report, export, sync, ui; and doctor and new."""

@@ -1,0 +1,133 @@
+"""The commands about studies that are there: status, report, export, sync, ui."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeps.cli import app
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+
+
+@app.command()
+def status(
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+) -> None:
+    """What there is, and how far it is.
+
+    Example: sweeps status
+    """
+    from sweeps.cli import output
+    from sweeps.status import statuses
+    from sweeps.workspace import workspace
+
+    found = statuses(workspace(directory, storage, tracking_uri), study)
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_status(found)
+
+
+@app.command()
+def report(
+    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+) -> None:
+    """Write the CSV files and the page again.
+
+    Example: sweeps report digits
+    """
+    from sweeps import projection
+    from sweeps.cli import output
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    record = place.record(place.choose(study))
+    runs = projection.read_runs(place.tracker(record))
+    output.print_files(projection.write_reports(place, record, runs), runs)
+
+
+@app.command()
+def export(
+    study: StudyArgument = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Where to, if not into reports/ of the directory.")
+    ] = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Write the CSV files alone.
+
+    Example: sweeps export digits --to tables
+    """
+    from sweeps import projection
+    from sweeps.cli import output
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    record = place.record(place.choose(study))
+    runs = projection.read_runs(place.tracker(record))
+    output.print_files(projection.write_tables(place, record, runs, to), runs)
+
+
+@app.command()
+def sync(
+    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+) -> None:
+    """Make MLflow again from the study: what is there stays, what is missing is written.
+
+    Example: sweeps sync digits
+    """
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    record = place.record(place.choose(study))
+    written = place.tracker(record).sync(record)
+    print(
+        f"{written} of {len(record.trials)} runs written; the others were there"
+        if written
+        else "nothing to do: all runs are there"
+    )
+
+
+@app.command()
+def ui(
+    study: StudyArgument = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="The port, if not 5000 or the next free one.", show_default=False)
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Start the MLflow page on this machine, and open it on the study's trials, best first. Ctrl-C stops it.
+
+    Example: sweeps ui digits
+    """
+    import webbrowser
+
+    from sweeps.cli import output
+    from sweeps.server import Server, view_link
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    tracker = place.tracker(place.record(place.choose(study)))
+    if tracker.store.is_server:
+        link = view_link(tracker.store.shown, tracker)
+        print(link)
+        if browser:
+            webbrowser.open(link)
+        return
+    link = tracker.show()  # a study that is not on MLflow is said before a server is started
+    output.say("starting the MLflow server ...")
+    with Server(tracker.store, port=port) as server:
+        print(f"{server.url}/{link}", flush=True)
+        output.say("Ctrl-C stops it.")
+        if browser:
+            webbrowser.open(f"{server.url}/{link}")
+        server.wait()
