@@ -1,116 +1,251 @@
-"""Training: a skeleton that trains one lane after the other."""
+"""Training: several networks in lockstep, each with its own penalties, on the same data.
 
-from collections.abc import Sequence
+A lane is one of these networks. Its numbers are the same, bit for bit, whatever lanes run beside it; this holds for one
+BLAS thread, which is the caller's to set (OPENBLAS_NUM_THREADS=1, or threadpoolctl).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nnreg.arrays import Float64s, Floats, Ints
+from nnreg.config import TrainConfig, check_seed
+from nnreg.curves import CURVE_NAMES, Measured, Rows, measure, measure_parameters, worst
+from nnreg.kernels import with_ones
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
+from nnreg.losses import CategoricalCrossentropy, one_hot
+from nnreg.network import LayerParameters, Network
+from nnreg.split import Split
+
+WEIGHTS_STREAM, ORDER_STREAM = 0, 1
+"""Each seed gives two independent streams of random numbers: the initial weights, and the order of rows."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """Training and validation rows."""
-
-    x_train: Any
-    y_train: Any
-    x_val: Any
-    y_val: Any
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train."""
-
-    hidden: tuple[int, ...] = (64,)
-    epochs: int = 30
-    batch_size: int | None = 128
-    learning_rate: float = 1e-3
-    decay: float = 0.0
-    optimizer: str = "adam"
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-    momentum: float = 0.9
-    initialization: str = "he"
-    dtype: str = "float32"
-    seed: int = 0
-
-
+@dataclass(frozen=True, eq=False)
 class Fit:
-    """One trained network."""
+    """One lane's training. Each curve of CURVE_NAMES is (epochs,) float64, from the parameters at the end of the epoch.
 
-    diverged = False
-    parameters: list[Any]
+    data_loss                        mean cross-entropy on the whole training set, without penalty
+    penalty_weight_l1 ... bias_l2    the four terms, each summed over the layers
+    regularization_loss              their sum, added in this order
+    total_loss                       data_loss + regularization_loss
+    train_accuracy, val_accuracy     share of rows whose class has the largest probability
+    val_data_loss                    as data_loss, on the validation set
+    balanced_val_accuracy            mean over the classes present in y_val of the share of their rows that was found
+    near_zero_weights                share of the weights (not biases) smaller than 1e-3 in size
+    parameters                       (weights (n_inputs, n_neurons), biases (1, n_neurons)) a layer, in config.dtype
+    diverged                         a loss or a parameter was not finite at some epoch's end
 
-    def __init__(self) -> None:
-        self.curves: dict[str, list[float]] = {}
+    From the epoch on in which a lane diverges its accuracies are 0, data_loss and val_data_loss are -log(1e-7), and its
+    parameters are those of the last epoch's end (or the start) at which all was finite. No number here is ever NaN or
+    infinite.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        return np.array(self.curves[name])
+    data_loss: Float64s
+    regularization_loss: Float64s
+    penalty_weight_l1: Float64s
+    penalty_weight_l2: Float64s
+    penalty_bias_l1: Float64s
+    penalty_bias_l2: Float64s
+    total_loss: Float64s
+    train_accuracy: Float64s
+    val_data_loss: Float64s
+    val_accuracy: Float64s
+    balanced_val_accuracy: Float64s
+    near_zero_weights: Float64s
+    parameters: list[LayerParameters]
+    diverged: bool
 
 
-def train(split: Split, config: TrainConfig, lambdas: Sequence[Any], seeds: Any = None, initial: Any = None) -> list[Fit]:
-    """Train one network a lane."""
-    seeds = [config.seed] * len(lambdas) if seeds is None else seeds
-    return [_one(split, config, strengths, seed) for strengths, seed in zip(lambdas, seeds, strict=True)]
+def train(
+    split: Split,
+    config: TrainConfig,
+    lambdas: Sequence[Lambdas | Sequence[Lambdas]],
+    seeds: Sequence[int] | None = None,
+    initial: Sequence[tuple[Floats, Floats]] | None = None,
+) -> list[Fit]:
+    """One network a lane, trained on `split` as `config` says; the fits are in the order of `lambdas`.
+
+    lambdas   one element a lane: `Lambdas` for all layers, or a tuple of them, one a layer
+    seeds     one a lane, else config.seed for all; lanes of one seed share initial weights and batches
+    initial   (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, to start all lanes from
+
+    The number of classes is the largest class number in `split`, plus 1. The last batch of an epoch may be smaller. A
+    full batch keeps the rows in order. Nothing given is changed, and NumPy's global random state is not used.
+
+    Raises TypeError where a type is wrong, ValueError where a shape or a value is. Divergence is no error: see `Fit`.
+    """
+    for name, value, kind in (("split", split, Split), ("config", config, TrainConfig)):
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"{name} is a {type(value).__name__}; it must be a {kind.__name__}. Make one with {kind.__name__}(...)."
+            )
+    dtype = np.dtype(config.dtype)
+    sizes = (split.x_train.shape[1], *config.hidden, split.classes)
+    network = Network(sizes, _strengths(lambdas, layers=len(sizes) - 1), dtype)
+    lane_seeds = _lane_seeds(seeds, config.seed, network.lanes)
+    rows = Rows(_inputs("x_train", split.x_train, dtype), split.y_train)
+    val_rows = Rows(_inputs("x_val", split.x_val, dtype), split.y_val)
+    if initial is None:
+        _draw(network, lane_seeds, config.initialization)
+    else:
+        _copy(initial, network)
+    batches = _Batches(rows, split.classes, config.batch_size, lane_seeds)
+    optimizer = config.new_optimizer()
+    loss = CategoricalCrossentropy()
+    curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
+    diverged = np.zeros(network.lanes, dtype=np.bool_)
+    last_finite = network.parameters.copy()
+
+    # A lane that diverges overflows, and goes on overflowing: that is measured at every epoch's end, not warned of.
+    with np.errstate(all="ignore"):
+        for epoch in range(config.epochs):
+            for inputs, truth in batches:
+                probabilities = network.forward(inputs)
+                loss.backward(probabilities, truth, out=probabilities)
+                network.backward(loss.dinputs)
+                optimizer.update(network)
+            measured = measure(network, rows, val_rows)
+            diverged |= ~_finite(measured, network)
+            # Diverged lanes are trained on, since that costs less than leaving them out, and put back each time.
+            np.copyto(network.parameters, last_finite, where=diverged[:, np.newaxis])
+            np.copyto(last_finite, network.parameters)
+            if diverged.any():
+                measured |= measure_parameters(network)
+                for name, numbers in worst(network.lanes).items():
+                    np.copyto(measured[name], numbers, where=diverged)
+            measured["total_loss"] = measured["data_loss"] + measured["regularization_loss"]
+            for name, curve in curves.items():
+                curve[:, epoch] = measured[name]
+
+    return [
+        Fit(
+            **{name: curve[lane].copy() for name, curve in curves.items()},
+            parameters=network.lane_parameters(lane),
+            diverged=bool(diverged[lane]),
+        )
+        for lane in range(network.lanes)
+    ]
 
 
-def _one(split: Split, config: TrainConfig, strengths: tuple[Lambdas, ...], seed: int) -> Fit:
-    rng = np.random.default_rng(seed)
-    sizes = (split.x_train.shape[1], *config.hidden, int(split.y_train.max()) + 1)
-    theta = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
-        theta += [(rng.standard_normal((n, m)) * np.sqrt(2 / n)).astype(config.dtype), np.zeros((1, m), config.dtype)]
-    m1, m2, step = [np.zeros_like(p) for p in theta], [np.zeros_like(p) for p in theta], 0
-    fit = Fit()
+class _Batches:
+    """One epoch's steps at each iteration: inputs with their ones and one-hot classes, for all lanes or one a lane."""
 
-    def forward(x: Any) -> list[Any]:
-        outs = [x]
-        for i in range(0, len(theta), 2):
-            z = outs[-1] @ theta[i] + theta[i + 1]
-            outs.append(np.maximum(z, 0) if i + 2 < len(theta) else z)
-        e = np.exp(outs[-1] - outs[-1].max(1, keepdims=True))
-        outs[-1] = e / e.sum(1, keepdims=True)
-        return outs
+    def __init__(self, rows: Rows, classes: int, batch_size: int | None, seeds: Sequence[int]) -> None:
+        self._rows, self._classes = rows, classes
+        self._total = len(rows.labels)
+        self._size = min(batch_size or self._total, self._total)
+        self._generators = {seed: _generator(seed, ORDER_STREAM) for seed in seeds}
+        self._seeds = seeds
 
-    rows = len(split.y_train)
-    for _ in range(config.epochs):
-        order = rng.permutation(rows)
-        for start in range(0, rows, config.batch_size or rows):
-            batch = order[start : start + (config.batch_size or rows)]
-            outs = forward(split.x_train[batch])
-            delta = outs[-1].copy()
-            delta[np.arange(len(batch)), split.y_train[batch]] -= 1
-            delta /= len(batch)
-            step += 1
-            for i in range(len(theta) - 2, -1, -2):
-                lam = strengths[i // 2]
-                grads = [outs[i // 2].T @ delta, delta.sum(0, keepdims=True)]
-                if i:
-                    delta = (delta @ theta[i].T) * (outs[i // 2] > 0)
-                for j, (l1, l2) in enumerate(((lam.weight_l1, lam.weight_l2), (lam.bias_l1, lam.bias_l2))):
-                    g = grads[j] + l1 * np.where(theta[i + j] < 0, -1, 1) + 2 * l2 * theta[i + j]
-                    m1[i + j] = 0.9 * m1[i + j] + 0.1 * g
-                    m2[i + j] = 0.999 * m2[i + j] + 0.001 * g * g
-                    root = np.sqrt(m2[i + j] / (1 - 0.999**step)) + config.epsilon
-                    theta[i + j] = (theta[i + j] - config.learning_rate * m1[i + j] / (1 - 0.9**step) / root).astype(config.dtype)
-        row: dict[str, float] = {}
-        for prefix, x, y in (("", split.x_train, split.y_train), ("val_", split.x_val, split.y_val)):
-            p = forward(x)[-1]
-            row[f"{prefix}data_loss"] = float(-np.log(np.clip(p[np.arange(len(y)), y], 1e-7, 1 - 1e-7)).mean())
-            row["val_accuracy" if prefix else "train_accuracy"] = float((p.argmax(1) == y).mean())
-        row["balanced_val_accuracy"] = row["val_accuracy"]
-        terms = dict.fromkeys(LAMBDA_NAMES, 0.0)
-        for i, lam in enumerate(strengths):
-            for j, kind in enumerate(("weight", "bias")):
-                terms[f"{kind}_l1"] += getattr(lam, f"{kind}_l1") * float(np.abs(theta[2 * i + j]).sum())
-                terms[f"{kind}_l2"] += getattr(lam, f"{kind}_l2") * float((theta[2 * i + j] ** 2).sum())
-        row |= {f"penalty_{name}": value for name, value in terms.items()}
-        row["regularization_loss"] = sum(terms.values())
-        row["total_loss"] = row["data_loss"] + row["regularization_loss"]
-        row["near_zero_weights"] = float(np.mean(np.concatenate([np.abs(w).ravel() for w in theta[::2]]) < 1e-3))
-        for name, value in row.items():
-            fit.curves.setdefault(name, []).append(value)
-    return fit
+    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
+        inputs, labels, dtype = self._rows.inputs, self._rows.labels, self._rows.inputs.dtype
+        if self._size == self._total:
+            yield inputs, one_hot(labels, self._classes, dtype)
+            return
+        order = self._order()
+        for start in range(0, self._total, self._size):
+            chosen = order[..., start : start + self._size]
+            yield inputs[chosen], one_hot(labels[chosen], self._classes, dtype)
+
+    def _order(self) -> Ints:
+        """An epoch's order of rows: (rows,) where all lanes have one seed, else (lanes, rows)."""
+        orders = {seed: generator.permutation(self._total) for seed, generator in self._generators.items()}
+        if len(orders) == 1:
+            return orders[self._seeds[0]]
+        return np.stack([orders[seed] for seed in self._seeds])
+
+
+def _finite(measured: Measured, network: Network) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Lanes whose losses and parameters are finite; a penalty must be so in the network's own dtype."""
+    total = measured["data_loss"] + measured["regularization_loss"]
+    finite: np.ndarray[Any, np.dtype[np.bool_]] = (
+        (total <= np.finfo(network.dtype).max)  # NaN is not
+        & np.isfinite(measured["val_data_loss"])
+        & np.isfinite(network.parameters).all(axis=-1)
+    )
+    return finite
+
+
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
+
+
+def _draw(network: Network, seeds: Sequence[int], initialization: str) -> None:
+    """Initial weights of every lane, one draw a seed; drawn in float64, so that both dtypes start alike."""
+    for seed in set(seeds):
+        generator = _generator(seed, WEIGHTS_STREAM)
+        lanes = np.flatnonzero([other == seed for other in seeds])
+        for layer in network.layers:
+            n_inputs, n_neurons = layer.weights.shape[-2:]
+            scale = np.sqrt(2 / n_inputs) if initialization == "he" else 0.01
+            layer.weights[lanes] = scale * generator.standard_normal((n_inputs, n_neurons))
+
+
+def _copy(initial: Sequence[tuple[Floats, Floats]], network: Network) -> None:
+    """The given parameters into every lane."""
+    if len(initial) != len(network.layers):
+        raise ValueError(
+            f"initial has {len(initial)} pairs and the network has {len(network.layers)} layers; "
+            "give one (weights, biases) a layer."
+        )
+    for i, (pair, layer) in enumerate(zip(initial, network.layers, strict=True)):
+        if len(pair) != 2:
+            raise ValueError(f"initial[{i}] has {len(pair)} elements; it must be a pair. Give (weights, biases).")
+        for name, given, here in zip(("weights", "biases"), pair, (layer.weights, layer.biases), strict=True):
+            values = np.asarray(given)
+            if values.dtype.kind not in "fiu":
+                raise TypeError(f"initial[{i}]'s {name} hold {values.dtype}; they must hold real numbers. Give float arrays.")
+            if values.shape != here.shape[1:]:
+                raise ValueError(
+                    f"initial[{i}]'s {name} have the shape {values.shape}; the layer's have {here.shape[1:]}. "
+                    "Give arrays for these features, hidden layers and classes."
+                )
+            here[...] = _cast(f"initial[{i}]'s {name}", values, network.dtype)
+
+
+def _inputs(name: str, x: Floats, dtype: np.dtype[Any]) -> Floats:
+    return with_ones(_cast(name, x, dtype))
+
+
+def _cast(name: str, values: Floats, dtype: np.dtype[Any]) -> Floats:
+    """`values` in `dtype`, which must be able to hold them."""
+    with np.errstate(over="ignore", under="ignore"):
+        result: Floats = values.astype(dtype)
+    if not np.isfinite(result).all():
+        worst_value = values[~np.isfinite(result)].flat[0]
+        raise ValueError(f"{name} holds {worst_value}; every value must be finite in {dtype}. Scale it, or use dtype 'float64'.")
+    return result
+
+
+def _strengths(lambdas: Sequence[Lambdas | Sequence[Lambdas]], layers: int) -> Float64s:
+    """(lanes, layers, 4) in the order of LAMBDA_NAMES."""
+    if isinstance(lambdas, Lambdas):
+        raise TypeError(f"lambdas is {lambdas!r}; it must be a list with one element a lane. For one lane, use [lambdas].")
+    if len(lambdas) == 0:
+        raise ValueError("lambdas is empty; it must have one element a lane. For one unpenalised lane, use [Lambdas()].")
+    rows: list[list[tuple[float, ...]]] = []
+    for lane, element in enumerate(lambdas):
+        per_layer = [element] * layers if isinstance(element, Lambdas) else element
+        if not isinstance(per_layer, Sequence) or not all(isinstance(each, Lambdas) for each in per_layer):
+            raise TypeError(
+                f"lambdas[{lane}] is {element!r}; it must be Lambdas, or a tuple of them, one a layer. "
+                f"Use Lambdas({LAMBDA_NAMES[0]}=...)."
+            )
+        if len(per_layer) != layers:
+            raise ValueError(
+                f"lambdas[{lane}] has {len(per_layer)} Lambdas and the network has {layers} layers; "
+                "give one a layer, or one Lambdas for all."
+            )
+        rows.append([each.as_tuple() for each in per_layer])
+    return np.array(rows, dtype=np.float64)
+
+
+def _lane_seeds(seeds: Sequence[int] | None, seed: int, lanes: int) -> list[int]:
+    if seeds is None:
+        return [seed] * lanes
+    if len(seeds) != lanes:
+        raise ValueError(f"seeds has {len(seeds)} elements and lambdas has {lanes}; give one seed a lane, or none.")
+    return [check_seed(f"seeds[{lane}]", each) for lane, each in enumerate(seeds)]

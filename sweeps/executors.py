@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType, TracebackType
 from typing import Any
@@ -54,21 +55,23 @@ class ProcessExecutor(ProcessPoolExecutor):
         self._context = _Context()
         super().__init__(workers, mp_context=self._context, initializer=worker.start)
 
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As any executor; this is where a pool starts its workers."""
+        with _one_blas_thread(), _no_main_module():
+            return super().submit(fn, *args, **kwargs)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         if kind is not None:
             self.shutdown(wait=False, cancel_futures=True)
-            for process in self._context.made:
+            started = [process for process in self._context.made if process.pid is not None]
+            for process in started:
                 process.terminate()
+            for process in started:
+                wait([process.sentinel])  # not join(): the pool's own thread does that
         self.shutdown(wait=True)
         return None
-
-
-class _Process(SpawnProcess):
-    def start(self) -> None:
-        with _one_blas_thread(), _no_main_module():
-            super().start()
 
 
 class _Context(SpawnContext):
@@ -78,7 +81,7 @@ class _Context(SpawnContext):
         self.made: list[SpawnProcess] = []
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # a class there
-        process = _Process(*args, **kwargs)
+        process = SpawnProcess(*args, **kwargs)
         self.made.append(process)
         return process
 

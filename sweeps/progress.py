@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
-    pass
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
 
@@ -113,7 +113,7 @@ class Bar(Progress):
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
-        self._bar: RichProgress = RichProgress(
+        self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),

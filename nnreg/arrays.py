@@ -1,0 +1,19 @@
+"""Array types: the few that every signature of the package uses."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatType = np.dtype[np.floating[Any]]
+
+Floats = npt.NDArray[np.floating[Any]]
+"""float32 or float64, one of the two throughout a network."""
+
+Float64s = npt.NDArray[np.float64]
+"""What is reported: always float64."""
+
+Ints = npt.NDArray[np.integer[Any]]
+"""Class numbers, row numbers."""
+
+Bools = npt.NDArray[np.bool_]

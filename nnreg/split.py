@@ -1,0 +1,74 @@
+"""Split: the rows to train on, the rows to validate on."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from nnreg.arrays import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """x: (rows, features), finite numbers; y: (rows,), class numbers 0, 1, 2, ... The arrays are kept, never changed.
+
+    Raises TypeError where an array holds the wrong kind of thing, ValueError where its shape or a value is wrong.
+    """
+
+    x_train: Floats
+    y_train: Ints
+    x_val: Floats
+    y_val: Ints
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check = _features if field.name.startswith("x") else _labels
+            object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
+        for part in ("train", "val"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if len(x) != len(y):
+                raise ValueError(
+                    f"x_{part} has {len(x)} rows and y_{part} has {len(y)}; each row needs one label. Give both the same length."
+                )
+        if self.x_train.shape[1] != self.x_val.shape[1]:
+            raise ValueError(
+                f"x_train has {self.x_train.shape[1]} features and x_val has {self.x_val.shape[1]}; "
+                "one network reads both. Give both the same columns."
+            )
+
+    @property
+    def classes(self) -> int:
+        """The number of classes: one more than the largest class number in either part."""
+        return int(max(self.y_train.max(), self.y_val.max())) + 1
+
+
+def _features(name: str, values: object) -> Floats:
+    x = np.asarray(values)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name} holds {x.dtype}; it must hold real numbers. Encode text and categories as numbers first.")
+    if x.ndim != 2:
+        raise ValueError(
+            f"{name} has the shape {x.shape}; it must be (rows, features). For one feature, use {name}.reshape(-1, 1)."
+        )
+    if 0 in x.shape:
+        raise ValueError(f"{name} has the shape {x.shape}; it needs at least one row and one feature. Give it some data.")
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)
+    if not np.isfinite(x).all():
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(
+            f"{name}[{row}, {column}] is {x[row, column]}; every value must be finite. Fill in or drop missing values first."
+        )
+    return x
+
+
+def _labels(name: str, values: object) -> Ints:
+    y = np.asarray(values)
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{name} holds {y.dtype}; it must hold class numbers 0, 1, 2, ... Use {name}.astype(int) if it does.")
+    if y.ndim != 1:
+        raise ValueError(f"{name} has the shape {y.shape}; it must be (rows,). For one-hot rows, use {name}.argmax(axis=1).")
+    if len(y) == 0:
+        raise ValueError(f"{name} has no rows; it needs at least one. Give it some data.")
+    if y.min() < 0:
+        raise ValueError(f"{name} holds {y.min()}; class numbers start at 0. Number the classes 0, 1, 2, ...")
+    return y

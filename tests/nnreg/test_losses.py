@@ -1,0 +1,80 @@
+"""Losses: softmax, cross-entropy, and the four terms of the penalty."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnreg import CategoricalCrossentropy, Dense, Loss, penalty_terms, softmax
+from nnreg.kernels import first_largest, swap
+
+
+def test_softmax_rows_add_up_to_one_and_do_not_overflow() -> None:
+    logits = np.array([[1000.0, 999.0, -1000.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+    before = logits.copy()
+    output = softmax(logits)
+    assert output.sum(axis=1) == pytest.approx(np.ones(3), rel=1e-15)
+    assert output[0].tolist() == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(1)), 0.0])
+    assert output[1].tolist() == pytest.approx([1 / 3] * 3)
+    assert np.array_equal(logits, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_does_not_depend_on_the_layout_in_memory(dtype: Any) -> None:
+    """By hand the rows of the batch are contiguous, in `train` the classes' rows are: the same sums, bit for bit."""
+    logits = np.random.default_rng(0).normal(size=(3, 50, 10)).astype(dtype)
+    classes_first = swap(np.ascontiguousarray(swap(logits)))
+    assert np.array_equal(softmax(logits), softmax(classes_first))
+    for lane in range(3):
+        assert np.array_equal(softmax(logits)[lane], softmax(logits[lane]))
+
+
+def test_cross_entropy_is_clipped_forward_at_both_ends() -> None:
+    output = np.array([[1.0, 0.0], [1.0, 0.0], [0.25, 0.75]])
+    losses = CategoricalCrossentropy().forward(output, np.array([0, 1, 1]))
+    assert losses.tolist() == [-math.log(1 - 1e-7), -math.log(1e-7), -math.log(0.75)]
+    assert CategoricalCrossentropy().calculate(output, np.array([0, 1, 1])) == losses.mean()
+
+
+def test_cross_entropy_is_not_clipped_backward() -> None:
+    output = np.array([[1.0, 0.0], [1.0, 0.0]])
+    loss = CategoricalCrossentropy()
+    loss.backward(output, np.array([0, 1]))
+    assert loss.dinputs.tolist() == [[0.0, 0.0], [0.5, -0.5]]
+    assert output.tolist() == [[1.0, 0.0], [1.0, 0.0]]
+
+
+def test_class_numbers_and_one_hot_are_the_same() -> None:
+    rng = np.random.default_rng(0)
+    output, y = softmax(rng.normal(size=(3, 8, 4))), rng.integers(0, 4, size=8)
+    one_hot = np.eye(4, dtype=int)[y]
+    losses = [CategoricalCrossentropy(), CategoricalCrossentropy()]
+    assert np.array_equal(losses[0].forward(output, y), losses[1].forward(output, one_hot))
+    losses[0].backward(output, y)
+    losses[1].backward(output, one_hot)
+    assert np.array_equal(losses[0].dinputs, losses[1].dinputs)
+
+
+def test_float32_stays_float32_where_it_goes_back() -> None:
+    output = softmax(np.zeros((4, 3), dtype=np.float32))
+    loss = CategoricalCrossentropy()
+    loss.backward(output, np.array([0, 1, 2, 0]))
+    assert output.dtype == loss.dinputs.dtype == np.float32
+
+
+def test_penalty_terms_one_by_one() -> None:
+    layer = Dense(2, 2, 0.1, 0.2, 0.3, 0.4)
+    layer.weights = [[1.0, -2.0], [3.0, -4.0]]
+    layer.biases = [[-5.0, 6.0]]
+    # Tolerances: the products below are rounded once or twice each.
+    assert penalty_terms(layer) == pytest.approx((0.1 * 10, 0.2 * 30, 0.3 * 11, 0.4 * 61), rel=1e-15)
+    assert Loss().regularization_loss(layer) == pytest.approx(0.1 * 10 + 0.2 * 30 + 0.3 * 11 + 0.4 * 61, rel=1e-15)
+
+
+def test_the_first_of_equals_is_the_answer() -> None:
+    """As argmax has it: a network whose weights have all been penalised away must not be right about every row."""
+    rng = np.random.default_rng(0)
+    for classes in (1, 2, 10, 255, 256, 300):
+        output = rng.integers(0, 3, size=(2, 50, classes)).astype(np.float32)
+        assert np.array_equal(first_largest(np.ascontiguousarray(swap(output))), output.argmax(axis=-1))

@@ -1,0 +1,60 @@
+"""Optimizers against their textbook lines."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnreg import SGD, Adam
+
+STEPS = 50
+
+
+def gradients() -> Any:
+    return np.random.default_rng(2).normal(size=(STEPS, 3, 4)) * 10.0 ** np.arange(-6, -2)
+
+
+@pytest.mark.parametrize(("beta_1", "beta_2"), [(0.9, 0.999), (0.0, 0.99), (0.5, 0.0)])
+def test_adam(beta_1: float, beta_2: float) -> None:
+    """The book's update, written out; epsilon stands outside the root."""
+    adam = Adam(learning_rate=0.02, decay=0.1, epsilon=1e-7, beta_1=beta_1, beta_2=beta_2)
+    part = SimpleNamespace(parameters=np.ones((3, 4)), dparameters=np.zeros((3, 4)))
+    expected, m, v = np.ones((3, 4)), np.zeros((3, 4)), np.zeros((3, 4))
+    for iterations, gradient in enumerate(gradients()):
+        part.dparameters = gradient.copy()
+        adam.update(part)
+        rate = 0.02 / (1 + 0.1 * iterations)
+        m = beta_1 * m + (1 - beta_1) * gradient
+        v = beta_2 * v + (1 - beta_2) * gradient**2
+        m_hat, v_hat = m / (1 - beta_1 ** (iterations + 1)), v / (1 - beta_2 ** (iterations + 1))
+        expected -= rate * m_hat / (np.sqrt(v_hat) + 1e-7)
+        # Parameters of size 1, a few roundings of 1e-16 a step, 50 steps.
+        assert part.parameters == pytest.approx(expected, abs=1e-14)
+        assert np.array_equal(part.dparameters, gradient)
+    assert adam.iterations == STEPS
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd(momentum: float) -> None:
+    sgd = SGD(learning_rate=0.5, decay=0.1, momentum=momentum)
+    part = SimpleNamespace(parameters=np.ones((3, 4)), dparameters=np.zeros((3, 4)))
+    expected, velocity = np.ones((3, 4)), np.zeros((3, 4))
+    for iterations, gradient in enumerate(gradients()):
+        part.dparameters = gradient
+        sgd.update(part)
+        velocity = momentum * velocity - 0.5 / (1 + 0.1 * iterations) * gradient
+        expected += velocity
+        assert np.array_equal(part.parameters, expected)
+
+
+def test_parts_have_moments_of_their_own() -> None:
+    """Two layers updated together move as each would alone."""
+    together = [SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n))) for n in (1, 3)]
+    alone = [SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n))) for n in (1, 3)]
+    adam, adams = Adam(), [Adam(), Adam()]
+    for _ in range(3):
+        adam.update(*together)
+        for one, part in zip(adams, alone, strict=True):
+            one.update(part)
+    assert all(np.array_equal(a.parameters, b.parameters) for a, b in zip(together, alone, strict=True))
