@@ -11,9 +11,15 @@ from urllib.parse import urlsplit
 from tests.needs import needs_module, needs_program
 
 ARGUMENTS = (
-    "--headless=new --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --window-size=1600,1000"
-).split()
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1600,1000",
+)
 PATIENCE = 30.0  # seconds for a page to show what it shall; 1 to 3 on a quiet machine
 
 
