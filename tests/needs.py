@@ -1,18 +1,28 @@
-"""What a test needs that may be absent: skipped with its reason on a laptop, a failure under CI=true."""
+"""What a test needs and a machine may lack: on a laptop the test is skipped with its reason, under CI=true it fails."""
 
+import importlib
 import os
-from importlib import import_module
-from typing import Any
+import shutil
+from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
 
-def needs_module(name: str) -> Any:
-    """The module `name`; where it is not installed, the test skips, or fails under CI=true."""
+def needs_program(name: str) -> str:
+    """The path of a program."""
+    return shutil.which(name) or lacking(f"the program {name} is not on the PATH")
+
+
+def needs_module(name: str) -> ModuleType:
+    """An importable module."""
     try:
-        return import_module(name)
-    except ModuleNotFoundError:
-        reason = f"{name} is not installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and under CI=true every test runs", pytrace=False)
-        pytest.skip(reason)
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        return lacking(f"the module {error.name} is not installed")
+
+
+def lacking(reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and under CI=true nothing may be skipped", pytrace=False)
+    pytest.skip(reason)

@@ -108,6 +108,8 @@ def _reason(error: Exception) -> str:
         return "did not answer in time"
     if isinstance(cause, RequestException):
         return "does not answer"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be used ({error.strerror})"
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
     return f"cannot be used ({without_secrets(lines[0])[:300]})"

@@ -80,12 +80,11 @@ def _absolute(uri: str, where: str) -> str:
             f"{where} is {uri}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
             f"or a database such as {SQLITE}{DATABASE}"
         )
+    if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
+        raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
     if not uri.startswith(SQLITE):
         return uri.rstrip("/")
-    path = uri.removeprefix(SQLITE)
-    if not path or path == ":memory:":
-        raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
-    return f"{SQLITE}{Path(path).resolve()}"
+    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
 
 
 def without_secrets(text: str) -> str:

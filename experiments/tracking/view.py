@@ -5,6 +5,7 @@ from typing import Any
 from experiments.records import StudyRecord
 from nnreg import LAMBDA_NAMES
 
+NAME = "attributes.`Run Name`"
 TAG = "mlflow.sharedViewState."  # MLflow's page keeps a shared view in a tag of the experiment, under a key
 
 
@@ -17,7 +18,8 @@ def state(study: StudyRecord) -> dict[str, Any]:
         "orderByKey": f"metrics.`{study.objective}`",
         "orderByAsc": not study.maximize,
         "selectedColumns": columns,
-        "columnOrder": columns,
+        "columnOrder": [NAME, *columns],
+        "columnWidths": {NAME: 140, **{f"metrics.`{name}`": max(95, 8 * len(name)) for name in numbers}},  # pixels
     }
 
 

@@ -1,0 +1,57 @@
+"""What is on MLflow, read with its own client, so that two states can be compared."""
+
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from experiments.tracking import Store
+
+
+def all_runs(store: Store) -> list[Run]:
+    """All runs of the experiment that are not deleted."""
+    client = MlflowClient(store.uri)
+    experiment = client.get_experiment_by_name(store.experiment)
+    return list(client.search_runs([experiment.experiment_id], max_results=10_000)) if experiment else []
+
+
+def trial_runs(store: Store, study_uid: str) -> dict[int, Run]:
+    """The runs of a study's trials, by number; there must be one of each."""
+    found = [run for run in all_runs(store) if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "trial"]
+    runs = {int(run.data.tags["trial"]): run for run in found}
+    assert len(runs) == len(found)
+    return runs
+
+
+def study_run(store: Store, study_uid: str) -> Run:
+    """The run of a study itself."""
+    (run,) = [run for run in all_runs(store) if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "study"]
+    return run
+
+
+def everything(store: Store) -> list[dict[str, Any]]:
+    """All that a user could see of the runs but for their ids, in an order of its own."""
+    client, runs = MlflowClient(store.uri), all_runs(store)
+    names = {run.info.run_id: run.info.run_name for run in runs}
+    described = []
+    for run in runs:
+        tags = dict(run.data.tags)
+        if "mlflow.parentRunId" in tags:
+            tags["mlflow.parentRunId"] = names[tags["mlflow.parentRunId"]]
+        history = {
+            name: [(point.step, point.value, point.timestamp) for point in client.get_metric_history(run.info.run_id, name)]
+            for name in sorted(run.data.metrics)
+        }
+        info = run.info
+        described.append(
+            {
+                "name": info.run_name,
+                "status": info.status,
+                "times": (info.start_time, info.end_time),
+                "tags": tags,
+                "params": dict(run.data.params),
+                "history": history,
+                "artifacts": [file.path for file in client.list_artifacts(info.run_id)],
+            }
+        )
+    return sorted(described, key=lambda one: (one["tags"]["study_uid"], one["name"]))
