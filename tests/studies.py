@@ -47,5 +47,6 @@ def make_study(trials: int = 3, *, name: str = "digits", epochs: int = 3, **sect
         fingerprint=experiment.fingerprint,
         spec=experiment.model_dump(mode="json"),
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
+        aim=0,
         trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
     )
