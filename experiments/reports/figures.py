@@ -21,11 +21,11 @@ CURVE_TITLES = {"data_loss": "data loss", "regularization_loss": "regularization
 
 
 def lambdas(study: StudyRecord) -> "go.Figure | None":
-    """The objective against each searched lambda, on a log axis with a place for off. None if no lambda is searched."""
+    """The objective against each searched lambda, on a log axis with a place for off. None if there is nothing to draw."""
     from plotly.subplots import make_subplots
 
     searched = [name for name in LAMBDA_NAMES if isinstance(study.spec["lambdas"][name], Mapping)]
-    if not searched:
+    if not searched or not study.complete:
         return None
     columns = min(len(searched), 2)
     figure = make_subplots(

@@ -1,0 +1,141 @@
+"""The reports: columns that never change, CSV that reads back to the same numbers, a page that draws offline."""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.errors import DirectoryError
+from experiments.records import FAIL, StudyRecord
+from experiments.reports import files, frames
+from experiments.reports.page import write_page
+from nnreg import LAMBDA_NAMES, Lambdas
+from tests.browser import browser
+from tests.studies import make_study, make_trial
+
+COLUMNS = {  # the contract, letter by letter
+    "trials": "study trial generation state weight_l1 weight_l2 bias_l1 bias_l2 data_loss regularization_loss total_loss "
+    "penalty_weight_l1 penalty_weight_l2 penalty_bias_l1 penalty_bias_l2 val_data_loss val_accuracy balanced_val_accuracy "
+    "train_accuracy near_zero_weights diverged epochs seconds started finished mlflow_run_id error",
+    "history": "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy",
+    "lambdas": "lambda fixed best low high off_decades top_low top_high top_off_share importance edge",
+    "summary": "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial best_value difference "
+    "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas",
+}
+FAILED = make_trial(2, state=FAIL, metrics=None, curves={}, error='killed, "three" times\nby nobody')
+
+
+def study(trials: int = 12, **sections: object) -> StudyRecord:
+    return make_study(trials, **sections)
+
+
+@pytest.mark.parametrize("record", [study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED))])
+def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) -> None:
+    written = files.export(record, tmp_path / "deep" / "folder")
+    assert [path.stem for path in written] == list(COLUMNS)
+    for path in written:
+        assert path.read_text(encoding="utf-8").splitlines()[0] == COLUMNS[path.stem].replace(" ", ",")
+    for make, columns in ((frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS)):
+        assert {name: str(dtype) for name, dtype in make(record).dtypes.items()} == columns
+
+
+def test_every_number_reads_back_the_same(tmp_path: Path) -> None:
+    record = study()
+    files.export(record, tmp_path)
+    table = pd.read_csv(tmp_path / "trials.csv")
+    for trial, row in zip(record.trials, table.to_dict("records"), strict=True):
+        assert {name: row[name] for name in LAMBDA_NAMES} == dataclasses.asdict(trial.lambdas)
+        assert trial.metrics
+        assert {name: row[name] for name in dataclasses.asdict(trial.metrics)} == dataclasses.asdict(trial.metrics)
+        assert pd.Timestamp(row["started"]).to_pydatetime() == trial.started
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert tuple(history[history.trial == 3].val_accuracy) == record.trials[3].curves["val_accuracy"]
+
+
+def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
+    record = dataclasses.replace(study(), trials=(make_trial(0), make_trial(1, diverged=True)))
+    files.export(record, tmp_path, {1: "abc"})
+    first, second = (line.split(",") for line in (tmp_path / "trials.csv").read_text().splitlines()[1:])
+    assert first[23:] == ["2026-11-23T07:25:49.123456Z", "2026-11-23T07:25:49.823456Z", "", ""]
+    assert (first[20], second[20], second[25]) == ("false", "true", "abc")
+
+
+def test_a_failed_trial_has_a_reason_and_no_numbers(tmp_path: Path) -> None:
+    files.export(dataclasses.replace(study(), trials=(make_trial(0), FAILED)), tmp_path)
+    row = pd.read_csv(tmp_path / "trials.csv").to_dict("records")[1]
+    assert (row["state"], row["error"]) == (FAIL, FAILED.error)
+    assert pd.isna(row["val_accuracy"])
+    assert row["weight_l1"] == FAILED.lambdas.weight_l1
+
+
+def test_a_lambda_at_the_upper_edge_is_said_and_a_fixed_one_has_no_axis() -> None:
+    trials = (
+        make_trial(0),
+        *(make_trial(n, lambdas=Lambdas(weight_l1=0.09, weight_l2=1e-3 * n, bias_l2=0.5)) for n in range(1, 30)),
+    )
+    record = dataclasses.replace(study(lambdas={"bias_l2": 0.5}), trials=trials)
+    table = frames.lambdas(record).set_index("lambda")
+    assert list(table.edge) == ["high", "", "", ""]
+    assert list(table.fixed) == [False, False, False, True]
+    assert pd.isna(table.low["bias_l2"])
+    assert (table.low["weight_l1"], table.high["weight_l1"], table.off_decades["weight_l1"]) == (1e-6, 0.1, 1.0)
+    top = record.ranked[:3]
+    assert table.top_low["weight_l2"] == min(trial.lambdas.weight_l2 for trial in top if trial.lambdas.weight_l2)
+    assert table.top_off_share["bias_l1"] == 1
+
+
+def test_ties_go_to_the_smaller_loss_then_fewer_lambdas_then_the_lower_number() -> None:
+    def trial(number: int, loss: float, **on: float) -> object:
+        base = make_trial(number, lambdas=Lambdas(**on))
+        assert base.metrics
+        return dataclasses.replace(base, metrics=dataclasses.replace(base.metrics, val_accuracy=0.9, val_data_loss=loss))
+
+    record = study()
+    for trials, best in (
+        ((trial(0, 0.5), trial(1, 0.4, weight_l1=1.0)), 1),
+        ((trial(0, 0.4, weight_l1=1.0, bias_l1=1.0), trial(1, 0.4, weight_l1=1.0)), 1),
+        ((trial(0, 0.4), trial(1, 0.4)), 0),
+    ):
+        record = dataclasses.replace(record, trials=trials)
+        assert record.best
+        assert (record.best.trial, record.tied) == (best, 2)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text("what was there")
+
+    def fails(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DirectoryError, match=r"trials.csv cannot be written \(No space left on device\)"):
+        files.write_whole(path, fails)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("trials.csv", "what was there")]
+
+
+@pytest.mark.parametrize(
+    "record", [study(40), study(1), study(0), study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3)), study(9, epochs=1)]
+)
+def test_the_page_draws_every_figure_and_asks_nobody(record: StudyRecord, tmp_path: Path) -> None:
+    path = write_page(record, tmp_path / "report.html")
+    with browser(tmp_path / "profile") as window:
+        window.open(path.as_uri())
+        searched = any(isinstance(record.spec["lambdas"][name], dict) for name in LAMBDA_NAMES)
+        figures = {"figure-lambdas": record.trials and searched, "figure-curves": record.trials, "figure-search": record.trials}
+        expected = [name for name, there in figures.items() if there]
+        window.wait_for(lambda: len(window.texts(".figure .main-svg")) >= len(expected))
+        drawn = [element.get_attribute("id") for element in window.driver.find_elements("css selector", ".figure")]
+        assert drawn == expected
+        assert window.hosts() == set()
+        assert not [entry for entry in window.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_page_runs_nothing_that_comes_from_data(tmp_path: Path) -> None:
+    evil = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    record = dataclasses.replace(study(5), experiment=evil, study=evil, versions={"python": evil})
+    with browser(tmp_path / "profile") as window:
+        window.open(write_page(record, tmp_path / "report.html").as_uri())
+        window.wait_for(lambda: window.texts(".figure .main-svg"))
+        assert window.driver.title == f"{evil}: sweep report"
