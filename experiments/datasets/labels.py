@@ -23,7 +23,8 @@ def read_labels(table: Table, missing: Collection[str]) -> NDArray[np.object_]:
         index = int(without.argmax())
         raise DataError(
             f"{table.where}: {int(without.sum())} of {len(labels)} rows have no label in column {shown(table.target)}, "
-            f"the first is {row(index)}; delete these rows, or, if a label is among data.missing = {toml_list(list(missing))}, remove it there"
+            f"the first is {row(index)}; delete these rows, or, if a label is among data.missing = {toml_list(list(missing))}, "
+            "remove it there"
         )
     return labels
 
