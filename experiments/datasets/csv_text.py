@@ -82,7 +82,9 @@ def _widths(sample: str, separator: str, whole: bool) -> list[int]:
                 widths.append(len(record))
     except csv.Error:
         pass
-    return widths if whole or len(widths) < 2 else widths[:-1]  # the last record of a sample is cut
+    if not whole and len(widths) > 1:
+        widths.pop()  # the sample cuts the last record
+    return widths or [0]
 
 
 def _parse(text: str, separator: str, path: Path) -> "pd.DataFrame":

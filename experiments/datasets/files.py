@@ -149,17 +149,29 @@ def _read_npz(path: Path, data: Data) -> "pd.DataFrame":
             raise DataError(
                 f"{path}: the array {INPUTS!r} has {len(x)} rows and {key!r} has {len(array)}; they must have as many"
             )
-        frame[key] = pd.Series(array.astype(str), dtype="str") if array.dtype.kind in "US" else array
+        frame[key] = pd.Series(_decoded(array, key, path), dtype="str") if array.dtype.kind in "US" else array
     return frame
+
+
+def _decoded(array: NDArray[Any], key: str, path: Path) -> NDArray[np.str_]:
+    try:
+        return array if array.dtype.kind == "U" else np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: the array {key!r} holds bytes that are not UTF-8; save it as text, with astype(str)") from None
 
 
 def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
     """Those of the wanted arrays that the file has. Raises DataError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array without a name")
-            return {key: file[key] for key in file.files if key in wanted}
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is no archive of arrays")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files if key in wanted}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy hands out other files as bytes
+            raise ValueError("what it holds is no array")
+        return arrays
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError) as error:
         if "Object arrays" in str(error):
             raise DataError(

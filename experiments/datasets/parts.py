@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import bundled, columns, labels, splitting
+from experiments.datasets import bundled, columns, labels, splitting, values
 from experiments.datasets.columns import Verdict
 from experiments.datasets.files import Table, read
 from experiments.datasets.wording import listed, shown
@@ -72,7 +72,8 @@ def _divide_rows(
     if group is None:
         rows = splitting.stratified(y, divided, data.split.seed, classes, source.where)
     else:
-        rows = splitting.grouped(y, source.frame[group], divided, data.split.seed, classes, source.where)
+        groups = values.texts(source.frame[group], data.missing)
+        rows = splitting.grouped(y, groups, divided, data.split.seed, classes, f"{source.where}: column {shown(group)}")
     return dict(zip(PARTS, rows, strict=True))
 
 
@@ -87,7 +88,7 @@ def _notes(parts: Mapping[str, Part], classes: Sequence[str], data: Data) -> tup
                 raise DataError(
                     f"{parts[key].table.where}: there is no column {shown(group)}, which data.split.group names; add it"
                 )
-        groups = [set(part.table.frame[group].iloc[part.rows].astype(str)) for part in parts.values()]
+        groups = [set(values.texts(part.table.frame[group].iloc[part.rows], data.missing)) for part in parts.values()]
         splitting.check_apart(groups, group, " and ".join(dict.fromkeys(part.table.where for part in parts.values())))
     absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
     if absent:

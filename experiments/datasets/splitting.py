@@ -4,16 +4,12 @@ It is our own arithmetic rather than a library's, because an experiment's finger
 """
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets.wording import row, shown
 from experiments.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Rows = NDArray[np.int64]
 
@@ -59,7 +55,7 @@ def _sizes(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int
 
 
 def grouped(
-    y: NDArray[np.int64], groups: "pd.Series[Any]", shares: Sequence[float], seed: int, classes: Sequence[str], where: str
+    y: NDArray[np.int64], groups: NDArray[np.object_], shares: Sequence[float], seed: int, classes: Sequence[str], where: str
 ) -> tuple[Rows, ...]:
     """The rows of each part, ascending: every group whole in one part, and each class divided as near to `shares` as can be.
 
@@ -68,14 +64,13 @@ def grouped(
     import pandas as pd
 
     codes, names = pd.factorize(groups)
-    column = f"column {shown(groups.name)} (data.split.group)"
     if (codes < 0).any():
-        raise DataError(f"{where}: {column} is empty in {row(int((codes < 0).argmax()))}; every row needs a group: fill it in")
+        empty = row(int((codes < 0).argmax()))
+        raise DataError(f"{where} (data.split.group) is missing in {empty}; every row needs a group: fill it in")
     parts = sum(share > 0 for share in shares)
     if len(names) < parts:
-        raise DataError(
-            f"{where}: {column} has {len(names)} groups, and {parts} parts need at least as many; choose another column"
-        )
+        few = f"{len(names)} groups" if len(names) > 1 else "one group"
+        raise DataError(f"{where} (data.split.group) has {few}, and {parts} parts need one each; choose another column")
     table = np.zeros((len(names), len(classes)))
     np.add.at(table, (codes, y), 1)
     part = _assign(table, np.array(shares), seed)[codes]
@@ -85,8 +80,8 @@ def grouped(
         lost = min(absent)
         groups_of = len(set(codes[y == lost].tolist()))
         raise DataError(
-            f"{where}: with whole groups of {column} no row of the class {shown(classes[lost])} (in {groups_of} groups) "
-            "is left to train on; use another data.split.seed, smaller shares, or give the parts as files"
+            f"{where} (data.split.group) leaves no row of the class {shown(classes[lost])} to train on: all are in {groups_of} "
+            f"of the {len(names)} groups; use another data.split.seed, smaller shares, or files"
         )
     return rows
 

@@ -69,7 +69,11 @@ def texts(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.obje
 
 def labels(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.object_]:
     """The column as labels: text as it stands in the file, numbers and booleans in their canonical form; None where missing."""
-    return _mapped(column, missing, lambda value: value.strip() if isinstance(value, str) else canonical(value))
+    return _mapped(column, missing, _label)
+
+
+def _label(value: object) -> str:
+    return str(value).strip() if isinstance(value, str | bool) else canonical(value)
 
 
 def _mapped(column: "pd.Series[Any]", missing: Collection[str], function: Any) -> NDArray[np.object_]:
