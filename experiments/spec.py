@@ -79,7 +79,7 @@ class Spiral(Section):
 
     points: Annotated[int, Field(ge=10, le=1_000_000)] = 100
     classes: Annotated[int, Field(ge=2, le=100)] = 3
-    noise: Annotated[float, Field(ge=0)] = 0.2
+    noise: Annotated[float, Field(ge=0, le=100)] = 0.2  # radians; beyond a few the arms are gone, and far beyond they overflow
     seed: Seed = 0
 
 

@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from experiments.datasets.bundled import BUNDLED
+from experiments.datasets.parts import divide
+from experiments.datasets.preparation import Preparation
 from experiments.spec import Data
 from nnreg import Split
 
-BUNDLED = ("digits", "digits_noisy", "breast_cancer", "wine", "iris", "spiral")
+__all__ = ["BUNDLED", "Dataset", "Preparation", "load"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """The training and validation rows as arrays. The test rows are counted and left sealed.
 
-    `classes` are the labels in the order of their class numbers, `features` the names of the columns of x,
-    `rows` the number of rows of "training", "validation" and "test", `notes` one sentence for each thing that
-    was done to a column and that a person should know.
+    `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64 class numbers; `classes` are the
+    labels in the order of their class numbers, `features` the names of the columns of x, `rows` the number of rows of
+    "training", "validation" and "test", `notes` one sentence for each thing that was done to a column and that a person
+    should know, `preparation` what turns raw rows into x.
     """
 
     split: Split
@@ -24,24 +26,26 @@ class Dataset:
     features: tuple[str, ...]
     rows: dict[str, int]
     notes: tuple[str, ...] = ()
+    preparation: Preparation
 
 
 def load(data: Data, dtype: str = "float32") -> Dataset:
-    """Read the data and prepare it for training. Raises DataError with one sentence."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+    """Read the data and prepare it for training. Raises DataError with one sentence: file, column or key, value, rule, remedy."""
+    from experiments.datasets.fitting import fit
 
-    x, y = load_digits(return_X_y=True)
-    shares = data.split
-    rest, test = train_test_split(np.arange(len(y)), test_size=shares.test, random_state=shares.seed, stratify=y)
-    val_share = shares.val / (1 - shares.test)
-    training, validation = train_test_split(rest, test_size=val_share, random_state=shares.seed, stratify=y[rest])
-    mean, std = x[training].mean(axis=0), x[training].std(axis=0)
-    keep = std > 0
-    x = ((x - mean) / np.where(keep, std, 1))[:, keep].astype(dtype)
+    parts = divide(data)
+    training, validation = parts.training, parts.validation
+    preparation, notes = fit(training.table.frame, training.rows, parts.verdicts, data.missing, training.table.where)
     return Dataset(
-        split=Split(x[training], y[training], x[validation], y[validation]),
-        classes=tuple(str(label) for label in np.unique(y)),
-        features=tuple(f"pixel_{i}" for i in np.flatnonzero(keep)),
-        rows={"training": len(training), "validation": len(validation), "test": len(test)},
+        split=Split(
+            preparation.apply(training.table.frame, dtype, rows=training.rows, where=training.table.where),
+            training.y,
+            preparation.apply(validation.table.frame, dtype, rows=validation.rows, where=validation.table.where),
+            validation.y,
+        ),
+        classes=parts.classes,
+        features=preparation.features,
+        rows={"training": len(training.rows), "validation": len(validation.rows), "test": len(parts.test.rows)},
+        notes=(*parts.notes, *notes),
+        preparation=preparation,
     )

@@ -1,0 +1,228 @@
+"""What every Dataset promises: the shapes, the split, the seal, and bundled data as it is described."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import StandardScaler
+
+from experiments.datasets import BUNDLED, Dataset, Preparation, load
+from experiments.datasets.parts import divide
+from experiments.errors import DataError
+from experiments.spec import Data
+
+NOISY = {"val": 0.4, "test": 0.4}  # the shares of the catalog's digits_noisy
+
+
+def bundled(name: str, **split: object) -> Data:
+    return Data.model_validate({"source": name, "split": split or (NOISY if name == "digits_noisy" else {})})
+
+
+def csv(folder: Path, frame: pd.DataFrame, name: str = "rows.csv", **keys: object) -> Data:
+    frame.to_csv(folder / name, index=False)
+    return Data.model_validate({"source": str(folder / name), "target": "label", **keys})
+
+
+def table(rows: int = 60, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "size": rng.normal(5, 2, rows).round(3),
+            "colour": rng.choice(["red", "green", "blue"], rows),
+            "label": [f"c{i % 3}" for i in range(rows)],
+        }
+    )
+
+
+def equal(one: Dataset, other: Dataset) -> bool:
+    pairs = [(getattr(one.split, name), getattr(other.split, name)) for name in ("x_train", "y_train", "x_val", "y_val")]
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_bundled_set_is_ready_to_train(name: str, dtype: str) -> None:
+    data = load(bundled(name), dtype)
+    for x, y in ((data.split.x_train, data.split.y_train), (data.split.x_val, data.split.y_val)):
+        assert x.dtype == dtype
+        assert x.flags.c_contiguous
+        assert x.shape == (len(y), len(data.features))
+        assert np.isfinite(x).all()
+        assert y.dtype == np.int64
+        assert set(y.tolist()) == set(range(len(data.classes)))
+    assert data.rows["training"] == len(data.split.y_train)
+    assert data.rows["validation"] == len(data.split.y_val)
+    assert all("\n" not in note for note in data.notes)
+
+
+def test_the_door_is_light() -> None:
+    code = "import sys, experiments.datasets; print(sorted({'pandas', 'sklearn', 'pyarrow', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_numbers_are_standardised_on_the_training_rows_as_scikit_learn_does() -> None:
+    parts = divide(bundled("iris"))
+    raw = load_iris().data
+    scaler = StandardScaler().fit(raw[parts.training.rows])
+    data = load(bundled("iris"), "float64")
+    # Both take mean and deviation in float64; they may add up in another order.
+    np.testing.assert_allclose(data.split.x_train, scaler.transform(raw[parts.training.rows]), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(data.split.x_val, scaler.transform(raw[parts.validation.rows]), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_digits_noisy_is_300_rows_with_exactly_half_of_the_labels_wrong(seed: int) -> None:
+    data = bundled("digits_noisy", **NOISY, seed=seed)
+    parts, truth = divide(data), load_digits().target
+    assert len(parts.training.rows) == 300
+    assert (parts.training.y != truth[parts.training.rows]).sum() == 150
+    kept = np.bincount(truth[parts.training.rows], minlength=10)
+    assert kept.min() >= 28  # stratified: the rarest digit has 174 of 1,797 rows, 29 of 300
+    np.testing.assert_array_equal(parts.validation.y, truth[parts.validation.rows])
+    np.testing.assert_array_equal(parts.test.y, truth[parts.test.rows])
+    clean = divide(bundled("digits", **NOISY, seed=seed))
+    np.testing.assert_array_equal(parts.test.rows, clean.test.rows)
+    wrong = (parts.training.y - truth[parts.training.rows]) % 10
+    assert set(wrong[wrong > 0].tolist()) == set(range(1, 10))  # every other class is drawn
+
+
+def test_digits_noisy_needs_its_300_rows() -> None:
+    with pytest.raises(DataError, match=r"digits_noisy: .* leaves 179 rows .* 300"):
+        load(bundled("digits_noisy", val=0.45, test=0.45))
+
+
+def test_the_spiral_is_the_classic_generator() -> None:
+    spec = Data.model_validate({"source": "spiral", "spiral": {"points": 50, "classes": 4, "noise": 0.0}})
+    frame = divide(spec).training.table.frame
+    assert len(frame) == 200
+    arm = frame[frame.target == 2]
+    np.testing.assert_allclose(np.hypot(arm.x, arm.y), np.linspace(0, 1, 50), atol=1e-12)  # sin^2 + cos^2, rounded
+    np.testing.assert_allclose(arm.x, np.linspace(0, 1, 50) * np.sin(np.linspace(8, 12, 50)), atol=1e-12)
+    noisy = Data.model_validate({"source": "spiral", "spiral": {"seed": 1}})
+    assert not equal(load(noisy), load(bundled("spiral")))
+
+
+def test_the_split_is_stratified_disjoint_and_decided_by_the_seed() -> None:
+    parts = [divide(bundled("digits", seed=seed)) for seed in (0, 0, 1)]
+    for here in parts:
+        rows = np.concatenate([here.training.rows, here.validation.rows, here.test.rows])
+        np.testing.assert_array_equal(np.sort(rows), np.arange(1797))
+        assert (len(here.validation.rows), len(here.test.rows)) == (359, 359)
+        for part, share in ((here.validation, 0.2), (here.test, 0.2)):
+            counts = np.bincount(part.y, minlength=10) - share * np.bincount(load_digits().target)
+            assert np.abs(counts).max() < 1  # largest remainders: each class is off by less than a row
+    np.testing.assert_array_equal(parts[0].test.rows, parts[1].test.rows)
+    assert not np.array_equal(parts[0].test.rows, parts[2].test.rows)
+
+
+@pytest.mark.parametrize("split", [{}, {"val": 0.9, "test": 0.05}, {"val": 0.05, "test": 0.9}, {"val": 0.1, "test": 0.85}])
+def test_a_class_of_three_rows_reaches_every_part(tmp_path: Path, split: dict[str, float]) -> None:
+    frame = table()
+    frame.loc[:2, "label"] = "rare"
+    parts = divide(csv(tmp_path, frame, split=split))
+    rare = parts.classes.index("rare")
+    assert [int((part.y == rare).sum()) for part in (parts.training, parts.validation, parts.test)] == [1, 1, 1]
+
+
+def test_no_test_share_gives_no_test_rows(tmp_path: Path) -> None:
+    assert load(csv(tmp_path, table(), split={"test": 0.0})).rows == {"training": 48, "validation": 12, "test": 0}
+
+
+def test_groups_stay_whole_and_classes_spread(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    frame = table(900).assign(patient=[f"p{i}" for i in rng.integers(0, 90, 900)])
+    spec = csv(tmp_path, frame, split={"group": "patient"})
+    parts = divide(spec)
+    groups = [set(frame.patient.iloc[part.rows]) for part in (parts.training, parts.validation, parts.test)]
+    assert not groups[0] & groups[1]
+    assert not groups[0] & groups[2]
+    assert not groups[1] & groups[2]
+    assert sum(len(part.rows) for part in (parts.training, parts.validation, parts.test)) == 900
+    for part, share in ((parts.training, 0.6), (parts.validation, 0.2), (parts.test, 0.2)):
+        # A group has about ten rows, so a class cannot be divided nearer than within a few of its 300.
+        assert np.abs(np.bincount(part.y) / 300 - share).max() < 0.05
+    data = load(spec)
+    assert not any("patient" in feature for feature in data.features)
+    assert any("patient" in note for note in data.notes)
+    other = divide(csv(tmp_path, frame, split={"group": "patient", "seed": 1}))
+    assert not np.array_equal(other.test.rows, parts.test.rows)
+
+
+def test_files_for_validation_and_test_take_the_place_of_shares(tmp_path: Path) -> None:
+    csv(tmp_path, table(30, seed=1)[["label", "colour", "size"]], "val.csv")
+    csv(tmp_path, table(12, seed=2), "test.csv")
+    files = {"validation": str(tmp_path / "val.csv"), "test": str(tmp_path / "test.csv")}
+    both = load(csv(tmp_path, table(), **files))
+    assert both.rows == {"training": 60, "validation": 30, "test": 12}
+    one = load(csv(tmp_path, table(), validation=files["validation"]))
+    assert one.rows == {"training": 48, "validation": 30, "test": 12}
+    reordered = load(csv(tmp_path, table()[["colour", "label", "size"]], **files))
+    assert set(reordered.features) == set(both.features)
+
+
+def test_nothing_is_fitted_on_validation_or_test_rows(tmp_path: Path) -> None:
+    frame = table(100)
+    before = load(csv(tmp_path, frame))
+    parts = divide(csv(tmp_path, frame))
+    for part in (parts.validation, parts.test):
+        changed = frame.copy()
+        changed.loc[part.rows, "size"] = 1e9
+        changed.loc[part.rows, "colour"] = "unseen"
+        after = load(csv(tmp_path, changed))
+        assert after.preparation == before.preparation
+        np.testing.assert_array_equal(after.split.x_train, before.split.x_train)
+        if part is parts.test:
+            assert equal(before, after)  # the test rows reach nothing at all
+
+
+def test_later_rows_go_through_the_same_preparation_stored_as_json(tmp_path: Path) -> None:
+    frame = table(100).assign(code=[f"{i % 7:02d}" for i in range(100)], flag=[str(i % 3 == 0) for i in range(100)])
+    frame.loc[::9, "size"] = None
+    frame.loc[::11, "colour"] = None
+    spec = csv(tmp_path, frame, categorical=["code"])
+    data, parts = load(spec), divide(spec)
+    stored = Preparation.from_json(json.loads(json.dumps(data.preparation.as_json(), allow_nan=False)))
+    assert stored == data.preparation
+    assert stored.features == data.features
+    raw = pd.read_csv(tmp_path / "rows.csv")  # pandas reads code as int64 and flag as bool, and the columns move
+    raw = raw[raw.columns[::-1]].iloc[parts.validation.rows]
+    np.testing.assert_array_equal(stored.apply(raw), data.split.x_val)
+    with pytest.raises(DataError, match=r"no column 'colour'; did you mean 'colours'"):
+        stored.apply(raw.rename(columns={"colour": "colours"}))
+
+
+def test_csv_parquet_and_npz_of_the_same_rows_are_the_same_data(tmp_path: Path) -> None:
+    frame = table().assign(colour=np.arange(60) % 4)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    np.savez(tmp_path / "rows.npz", X=frame[["size", "colour"]].to_numpy(), y=frame.label.to_numpy(str))
+    one = load(csv(tmp_path, frame))
+    assert equal(one, load(Data(source=str(tmp_path / "rows.parquet"), target="label")))
+    npz = load(Data(source=str(tmp_path / "rows.npz")))
+    assert equal(one, npz)
+    assert npz.features == ("x0", "x1")
+    assert npz.classes == ("c0", "c1", "c2")
+
+
+def test_images_are_flattened_and_labels_may_be_of_any_type(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 4, 3), dtype=np.uint8)
+    for y, classes in (
+        (np.arange(40) % 2 == 0, ("False", "True")),
+        (np.arange(40) % 3 * 10.0, ("0", "10", "20")),
+        (np.arange(40)[:, None] % 2, ("0", "1")),
+        (np.array(["b", "a"] * 20), ("a", "b")),
+        (np.array([b"x", b"y"] * 20), ("x", "y")),
+    ):
+        np.savez(tmp_path / "images.npz", X=images, y=y)
+        data = load(Data(source=str(tmp_path / "images.npz")))
+        assert data.classes == classes
+        assert data.split.x_train.shape[1] == 60
+
+
+def test_classes_that_are_numbers_are_ordered_by_size(tmp_path: Path) -> None:
+    frame = table().assign(label=[str(i % 12) for i in range(60)])
+    assert load(csv(tmp_path, frame)).classes == tuple(str(i) for i in range(12))

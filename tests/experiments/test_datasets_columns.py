@@ -1,0 +1,172 @@
+"""What happens to columns of every kind."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.datasets import Dataset, load
+from experiments.datasets.parts import divide
+from experiments.datasets.values import canonical
+from experiments.errors import DataError
+from experiments.spec import Data
+
+ROWS = 60
+
+
+def loaded(folder: Path, column: object, dtype: str = "float64", **keys: object) -> Dataset:
+    """A table with the column `a`, a number `b` and labels."""
+    frame = pd.DataFrame({"a": column, "b": np.arange(ROWS) % 7, "label": np.arange(ROWS) % 2})
+    frame.to_csv(folder / "rows.csv", index=False)
+    return load(Data.model_validate({"source": str(folder / "rows.csv"), "target": "label", **keys}), dtype)
+
+
+def features(data: Dataset) -> list[str]:
+    return [name for name in data.features if name != "b"]
+
+
+def test_categories_are_one_hot_and_missing_is_one_of_them(tmp_path: Path) -> None:
+    data = loaded(tmp_path, ["x", "y", "?", "NA"] * 15)
+    assert features(data) == ["a=x", "a=y", "a is missing"]
+    hot = data.split.x_train[:, :3]
+    assert set(np.unique(hot)) == {0.0, 1.0}
+    assert (hot.sum(axis=1) == 1).all()
+
+
+def test_an_unseen_category_is_all_zero(tmp_path: Path) -> None:
+    data = loaded(tmp_path, ["x", "y"] * 30)
+    row = pd.DataFrame({"a": ["never seen"], "b": [3]})
+    assert data.preparation.apply(row)[0, :2].tolist() == [0.0, 0.0]
+
+
+def test_missing_numbers_take_the_training_median_and_an_indicator(tmp_path: Path) -> None:
+    column = np.arange(ROWS, dtype=float) ** 2
+    column[::5] = np.nan
+    data = loaded(tmp_path, column)
+    assert features(data) == ["a", "a is missing"]
+    number, indicator = (data.split.x_train[:, data.features.index(name)] for name in ("a", "a is missing"))
+    parts = divide(Data(source=str(tmp_path / "rows.csv"), target="label"))
+    seen = column[parts.training.rows]
+    np.testing.assert_array_equal(indicator, np.isnan(seen))
+    filled = np.where(np.isnan(seen), np.nanmedian(seen), seen)
+    # The same sums in the same order, but for the division.
+    np.testing.assert_allclose(number, (filled - filled.mean()) / filled.std(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_mark_of_missing_is_found_however_the_file_writes_it(tmp_path: Path) -> None:
+    column = np.where(np.arange(ROWS) % 3 == 0, -999.0, np.arange(ROWS))
+    assert features(loaded(tmp_path, column, missing=["-999"])) == ["a", "a is missing"]
+    pd.DataFrame({"a": column, "label": np.arange(ROWS) % 2}).to_parquet(tmp_path / "rows.parquet")
+    data = load(Data.model_validate({"source": str(tmp_path / "rows.parquet"), "target": "label", "missing": ["-999"]}))
+    assert data.features == ("a", "a is missing")
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        ([7] * ROWS, "same value"),
+        ([0.1 + 1e-17] * ROWS, "same value"),
+        (["x"] * ROWS, "same value"),
+        (1e9 + np.arange(ROWS) % 2 * 1e-7, "same value"),  # one unit in the last place: rounding, and no measurement
+        ([None] * ROWS, "no value"),
+    ],
+)
+def test_columns_that_say_nothing_are_left_out_with_a_note(tmp_path: Path, column: object, word: str) -> None:
+    data = loaded(tmp_path, column)
+    assert features(data) == []
+    assert [note for note in data.notes if "'a'" in note and word in note]
+
+
+def test_a_constant_with_gaps_keeps_its_indicator(tmp_path: Path) -> None:
+    assert features(loaded(tmp_path, [5.0, None] * 30)) == ["a is missing"]
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1e-30, 1.0, 1e30, 1e120])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_numbers_of_any_size_become_standard(tmp_path: Path, scale: float, offset: float) -> None:
+    x = loaded(tmp_path, (offset + np.arange(ROWS) % 9) * scale, "float32").split.x_train[:, 0]
+    assert abs(float(x.mean())) < 1e-6  # float32 has 7 digits
+    assert abs(float(x.std()) - 1) < 1e-6
+
+
+def test_a_number_far_outside_the_training_rows_stays_finite(tmp_path: Path) -> None:
+    data = loaded(tmp_path, np.arange(ROWS) * 1e-100, "float32")
+    assert data.preparation.apply(pd.DataFrame({"a": [1e139], "b": [1]}))[0, 0] == 1e4
+
+
+def test_codes_are_categories_when_they_are_named(tmp_path: Path) -> None:
+    column = [f"{i % 4:03d}" for i in range(ROWS)]
+    assert features(loaded(tmp_path, column)) == ["a"]
+    assert features(loaded(tmp_path, column, categorical=["a"])) == ["a=0", "a=1", "a=2", "a=3"]
+
+
+def test_booleans_and_mixed_values_are_categories(tmp_path: Path) -> None:
+    assert features(loaded(tmp_path, [True, False] * 30)) == ["a=false", "a=true"]
+    data = loaded(tmp_path, ["2", "3", "5more", "2"] * 15)
+    assert features(data) == ["a=2", "a=3", "a=5more"]
+    assert [note for note in data.notes if "'5more'" in note]
+
+
+def test_an_id_of_numbers_is_noted(tmp_path: Path) -> None:
+    assert [note for note in loaded(tmp_path, np.arange(ROWS) + 1000).notes if 'drop = ["a"]' in note]
+    assert not loaded(tmp_path, np.arange(ROWS) / 7).notes
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        ("Int64", ["a"]),
+        ("category", ["a=u", "a=v"]),
+        ("boolean", ["a=false", "a=true"]),
+        ("float32", ["a"]),
+        ("str", ["a=u", "a=v"]),
+    ],
+)
+def test_every_type_of_a_parquet_file_is_read(tmp_path: Path, dtype: str, kept: list[str]) -> None:
+    plain = {"category": ["u", "v"], "str": ["u", "v"], "boolean": [True, False]}.get(dtype, [1, 2])
+    frame = pd.DataFrame({"a": pd.Series(plain * 30, dtype=dtype), "b": np.arange(ROWS) % 7, "label": ["n", "p"] * 30})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    assert features(load(Data(source=str(tmp_path / "rows.parquet"), target="label"))) == kept
+
+
+def test_large_codes_keep_their_last_digits_beside_gaps(tmp_path: Path) -> None:
+    codes = pd.Series([2**60, 2**60 + 1, None] * 20, dtype="Int64")
+    pd.DataFrame({"a": codes, "label": ["n", "p"] * 30}).to_parquet(tmp_path / "rows.parquet")
+    data = load(Data.model_validate({"source": str(tmp_path / "rows.parquet"), "target": "label", "categorical": ["a"]}))
+    assert data.features == (f"a={2**60}", f"a={2**60 + 1}", "a is missing")
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ([f"person {i}" for i in range(ROWS)], "60 different values in 60 rows"),
+        ([f"2024-01-{i % 28 + 1:02d}" for i in range(ROWS)], "dates or times"),
+        ([f"{i % 28 + 1:02d}.01.2024 10:30" for i in range(ROWS)], "dates or times"),
+        ([f"2024-01-{i % 28 + 1:02d}T10:30:00.5+01:00" for i in range(ROWS)], "dates or times"),
+    ],
+)
+def test_columns_that_are_no_inputs_are_refused_all_at_once(tmp_path: Path, column: list[str], reason: str) -> None:
+    frame = pd.DataFrame({"id": [f"u{i}" for i in range(ROWS)], "a": column, "b": range(ROWS), "label": ["n", "p"] * 30})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    spec = Data(source=str(tmp_path / "rows.csv"), target="label")
+    with pytest.raises(DataError, match=reason) as caught:
+        load(spec)
+    assert 'drop = ["id", "a"]' in str(caught.value)
+    assert features(load(spec.model_copy(update={"drop": ("id", "a")}))) == []
+
+
+def test_dates_of_a_parquet_file_are_refused_too(tmp_path: Path) -> None:
+    for when in (pd.date_range("2024-01-01", periods=ROWS), pd.date_range("2024-01-01", periods=ROWS).date):
+        pd.DataFrame({"when": when, "b": range(ROWS), "label": ["n", "p"] * 30}).to_parquet(tmp_path / "rows.parquet")
+        with pytest.raises(DataError, match=r'2024-01-01.*drop = \["when"\]'):
+            load(Data(source=str(tmp_path / "rows.parquet"), target="label"))
+
+
+def test_one_text_has_one_form() -> None:
+    for value in ("1", "01", " 1 ", "1.0", "+1", 1, 1.0, np.float32(1), np.int64(1), "1e0"):
+        assert canonical(value) == "1"
+    assert canonical(True) == canonical("TRUE") == "true"
+    assert canonical("12345678901234567890") == "12345678901234567890"  # more digits than a float has
+    assert canonical("1e400") == "inf"
+    assert canonical("v1.0") == "v1.0"

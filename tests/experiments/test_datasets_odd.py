@@ -1,0 +1,178 @@
+"""Odd tables, made by hypothesis: the outcome is a Dataset of finite numbers or a DataError of one line, and never a warning."""
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from experiments.datasets import load
+from experiments.errors import DataError
+from experiments.spec import Data
+
+NOT_QUITE_NUMBERS = [
+    "nan",
+    "1e400",
+    "-inf",
+    "1e308",
+    "5e-324",
+    "-0",
+    "0x10",
+    "1_000",
+    "1,5",
+    "٣",
+    "00",
+    "1.",
+    ".",
+    "+",
+    "1e",
+    "9" * 400,
+]
+NOT_QUITE_TEXT = [
+    "",
+    " ",
+    "NA",
+    "?",
+    "\u2028",
+    "\x1c",
+    '"',
+    "'",
+    "a;b",
+    "a\tb",
+    "x" * 5000,
+    "=1+1",
+    "\ufeff",
+    "\U0001f600",
+    "a\nb",
+    "\r",
+]
+ODD_TEXTS = st.sampled_from(
+    [*NOT_QUITE_NUMBERS, *NOT_QUITE_TEXT, "2024-01-01", "2024-13-99", "true", "é", "None", "null", "[1]", "\\"]
+)
+CELLS = st.one_of(
+    ODD_TEXTS,
+    st.integers().map(str),
+    st.floats().map(repr),
+    st.sampled_from(["red", "green", "1", "2", "3"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+NAMES = st.one_of(st.sampled_from(["a", "b", "A", "label", "", " a", '"', "x=1", "a\nb"]), st.text(max_size=5))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[list[str]]:
+    """A header and rows: columns of plain values with up to three odd ones, or odd throughout; labels alike; sometimes ragged."""
+    rows = draw(st.sampled_from([40, 40, 40, 40, 7, 1, 0]))
+    width = draw(st.integers(0, 4))
+    columns = [draw(columns_of(rows)) for _ in range(width)]
+    labels = ["xy"[i % 2] for i in range(rows)]
+    if rows and draw(st.integers(0, 7)) == 0:
+        labels[draw(st.integers(0, rows - 1))] = draw(CELLS)
+    plain = draw(st.integers(0, 3)) > 0
+    header = ["abcd"[i] if plain else draw(NAMES) for i in range(width)]
+    lines = [[*header, "label"], *([*row, label] for *row, label in zip(*columns, labels, strict=True))]
+    if rows and draw(st.integers(0, 19)) == 0:
+        lines[draw(st.integers(1, rows))].append("more")
+    return lines
+
+
+@st.composite
+def columns_of(draw: st.DrawFn, rows: int) -> list[str]:
+    plain = st.one_of(
+        st.integers(-9, 9).map(str), st.floats(-1e6, 1e6).map(repr), st.floats().map(repr), st.sampled_from(["red", "", "1"])
+    )
+    kind = draw(st.sampled_from(["plain", "plain", "few odd", "odd"]))
+    if kind == "odd":
+        return draw(st.lists(CELLS, min_size=rows, max_size=rows))
+    column = (draw(st.lists(plain, min_size=1, max_size=9)) * rows)[:rows]
+    for _ in range(draw(st.integers(1, 3)) if rows and kind == "few odd" else 0):
+        column[draw(st.integers(0, rows - 1))] = draw(ODD_TEXTS)
+    return column
+
+
+def outcome(spec: Data) -> None:
+    sentence, data = "", None
+    try:
+        data = load(spec)
+    except DataError as error:
+        sentence = str(error)
+    event("a sentence" if data is None else "a Dataset")
+    if data is None:
+        assert len(sentence.splitlines()) == 1
+        assert Path(spec.source).name in sentence
+        return
+    for x in (data.split.x_train, data.split.x_val):
+        assert x.dtype == np.float32
+        assert x.flags.c_contiguous
+        assert np.isfinite(x).all()
+    assert sorted(set(data.split.y_train.tolist())) == list(range(len(data.classes)))
+    assert all(len(note.splitlines()) == 1 for note in data.notes)
+
+
+@given(
+    table=tables(),
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    told=st.booleans(),
+    group=st.sampled_from([None, None, None, "a"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_an_odd_csv(
+    table: list[list[str]], separator: str, quoting: int, end: str, encoding: str, told: bool, group: str | None
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=end).writerows(table)  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "odd.csv"
+        path.write_bytes(text.getvalue().encode(encoding, "surrogatepass"))
+        keys = {"encoding": encoding, "separator": separator} if told else {}
+        outcome(Data.model_validate({"source": str(path), "target": "label", "split": {"group": group}, **keys}))
+
+
+@given(
+    st.binary(max_size=400),
+    st.sampled_from(["csv", "parquet", "npz"]),
+    st.sampled_from(["utf-8-sig", "latin-1", "utf-16", "utf-7"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_bytes(content: bytes, suffix: str, encoding: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"odd.{suffix}"
+        path.write_bytes(content)
+        outcome(Data(source=str(path), target="label", encoding=encoding))
+
+
+@given(tables(), st.sampled_from(["str", "object", "category"]))
+@settings(max_examples=100, deadline=None)
+def test_an_odd_parquet(table: list[list[str]], dtype: str) -> None:
+    header, *rows = table
+    frame = pd.DataFrame([row[: len(header)] for row in rows], columns=range(len(header)), dtype=dtype)
+    frame.columns = pd.Index([f"c{index}" for index in range(len(header) - 1)] + ["label"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "odd.parquet"
+        try:
+            frame.to_parquet(path)
+        except UnicodeEncodeError:  # half of a surrogate pair: no parquet file can hold it
+            return
+        outcome(Data(source=str(path), target="label"))
+
+
+@given(
+    st.sampled_from(["uint8", "int64", "float16", "float32", "float64", "bool", "<U3", "complex64"]),
+    st.lists(st.integers(0, 5), min_size=2, max_size=3),
+    st.lists(st.one_of(st.floats(-100, 100), st.floats()), min_size=1, max_size=8),
+)
+@settings(max_examples=100, deadline=None)
+def test_an_odd_npz(dtype: str, shape: list[int], numbers: list[float]) -> None:
+    with np.errstate(all="ignore"):
+        x = np.resize(np.array(numbers), (40 if shape[0] else 0, *shape[1:])).astype(dtype)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "odd.npz"
+        np.savez(path, X=x, y=np.arange(40) % 2)
+        outcome(Data(source=str(path)))

@@ -1,0 +1,193 @@
+"""The template: a data file becomes an experiment file that loads, runs, says everything, and never overwrites."""
+
+import tempfile
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from sklearn.datasets import load_wine
+
+from experiments import datasets, experiment_file, template
+from experiments.errors import DataError, DirectoryError, InputError
+from experiments.spec import Experiment, Spiral, check_name
+
+ROWS = 60
+
+
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "id": [f"u{i}" for i in range(ROWS)],
+            "seen": [f"2024-02-{i % 28 + 1:02d}" for i in range(ROWS)],
+            "size": np.random.default_rng(0).normal(size=ROWS).round(3),
+            "grade": np.arange(ROWS) % 5,
+            "label": ["no", "yes"] * (ROWS // 2),
+        }
+    )
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> set[str]:
+    """Every key of the experiment file, by its dotted name."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if section is Spiral:  # options of bundled data, which no data file has
+            continue
+        nested = isinstance(section, type) and issubclass(section, BaseModel)
+        found |= keys(section, f"{prefix}{name}.") if nested else {f"{prefix}{name}"}  # type: ignore[arg-type]
+    return found
+
+
+def written(folder: Path, frame: pd.DataFrame, name: str = "rows.csv") -> template.Written:
+    frame.to_csv(folder / name, index=False)
+    return template.write(folder / name, "label", folder / "mine.toml")
+
+
+def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
+    guessed = written(tmp_path, table())
+    experiment = experiment_file.load(guessed.path)
+    assert experiment.name == "rows"
+    assert experiment.data.drop == ("id", "seen")
+    assert experiment.data.source == str(tmp_path / "rows.csv")
+    assert datasets.load(experiment.data).features == ("size", "grade")
+    expected = Experiment.model_validate(
+        {
+            "name": "rows",
+            "data": {"source": str(tmp_path / "rows.csv"), "target": "label", "drop": ["id", "seen"]},
+            "training": {"batch_size": 16},
+        }
+    )
+    assert experiment == expected  # so everything else is at the model's own default
+    said = "\n".join(guessed.guesses)
+    for word in ("60 rows", "'no', 'yes'", "'id'", "'seen'", "dates", "'grade'", "batch_size = 16"):
+        assert word in said
+    assert all(len(sentence.splitlines()) == 1 for sentence in guessed.guesses)
+
+
+def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path) -> None:
+    lines = written(tmp_path, table()).path.read_text().splitlines()
+    section, found = "", []
+    for before, line in pairwise(lines):
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        name, equals, _ = line.removeprefix("#: ").partition(" = ")
+        if equals and (not line.startswith("#") or line.startswith("#: ")):
+            found.append(section + name)
+            assert before.startswith("# ")
+    assert sorted(found) == sorted(keys(Experiment))
+
+
+def test_keys_without_a_value_parse_once_their_mark_is_taken_off(tmp_path: Path) -> None:
+    text = written(tmp_path, table()).path.read_text()
+    parsed = tomllib.loads(text.replace("#: ", ""))
+    assert parsed["data"]["validation"] == "val.csv"
+    Experiment.model_validate(parsed)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    guessed = written(tmp_path, table())
+    guessed.path.write_text("mine")
+    with pytest.raises(InputError, match=r"mine\.toml.*--output"):
+        template.write(tmp_path / "rows.csv", "label", guessed.path)
+    assert guessed.path.read_text() == "mine"
+
+
+def test_by_default_it_is_written_here_with_the_data_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    table().to_csv(tmp_path / "my rows.csv", index=False)
+    monkeypatch.chdir(tmp_path / "here")
+    guessed = template.write(Path("../my rows.csv"), "label")
+    assert guessed.path == Path("my rows.toml")
+    assert tomllib.loads(guessed.path.read_text())["data"]["source"] == "../my rows.csv"
+    assert experiment_file.load("my rows.toml").data.source == str(tmp_path / "my rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("output", "error", "word"),
+    [("rows.csv", InputError, "rows.csv.toml"), ("gone/mine.toml", InputError, "gone"), ("folder.toml", InputError, "--output")],
+)
+def test_an_output_that_cannot_be(tmp_path: Path, output: str, error: type[Exception], word: str) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    table().to_csv(tmp_path / "data.csv", index=False)
+    with pytest.raises(error, match=word):
+        template.write(tmp_path / "data.csv", "label", tmp_path / output)
+
+
+def test_a_directory_that_cannot_be_written() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        table().to_csv(Path(folder) / "data.csv", index=False)
+        with pytest.raises(DirectoryError, match="cannot be written"):
+            template.write(Path(folder) / "data.csv", "label", Path("/proc/mine.toml"))
+
+
+def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    for content, word in (("", "empty"), ("a,b\n1,2\n", "'label'"), ("a,label\n1,x\n2,x\n", "one class")):
+        (tmp_path / "rows.csv").write_text(content)
+        with pytest.raises(DataError, match=word):
+            template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
+        assert not (tmp_path / "mine.toml").exists()
+    with pytest.raises(DataError, match="no such file"):
+        template.write(tmp_path / "gone.csv", "label", tmp_path / "mine.toml")
+
+
+def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: Path) -> None:
+    frame = table().assign(size=[*range(ROWS - 1), "unknown"])
+    guessed = written(tmp_path, frame)
+    assert any("cannot run yet" in sentence and "'unknown'" in sentence for sentence in guessed.guesses)
+    assert experiment_file.load(guessed.path).data.drop == ("id", "seen")
+
+
+@pytest.mark.parametrize(("encoding", "guess"), [("latin-1", "cp1252"), ("utf-16", "utf-16"), ("utf-8", "utf-8-sig")])
+def test_the_encoding_and_the_separator_are_found(tmp_path: Path, encoding: str, guess: str) -> None:
+    frame = table().assign(label=["così", "né"] * (ROWS // 2))
+    frame.to_csv(tmp_path / "rows.csv", index=False, sep=";", encoding=encoding)
+    guessed = template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
+    experiment = experiment_file.load(guessed.path)
+    assert experiment.data.encoding == guess
+    assert datasets.load(experiment.data).classes == ("così", "né")
+    assert any("';'" in sentence for sentence in guessed.guesses)
+
+
+def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
+    wine = load_wine()
+    np.savez(tmp_path / "arrays.npz", X=wine.data, y=wine.target)
+    table().to_parquet(tmp_path / "rows.parquet")
+    arrays = experiment_file.load(template.write(tmp_path / "arrays.npz", output=tmp_path / "arrays.toml").path)
+    assert arrays.data.target is None
+    assert datasets.load(arrays.data).rows == {"training": 106, "validation": 36, "test": 36}
+    rows = experiment_file.load(template.write(tmp_path / "rows.parquet", "label", tmp_path / "rows.toml").path)
+    assert rows.data.drop == ("id", "seen")
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 16), (106, 16), (600, 32), (1036, 64), (2048, 128), (10**6, 128)])
+def test_the_batch_suits_the_rows(rows: int, size: int) -> None:
+    assert template.batch_size(rows) == size
+
+
+@given(st.text())
+def test_any_stem_becomes_a_name(stem: str) -> None:
+    assert check_name(template.experiment_name(stem))
+
+
+ODD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(st.lists(ODD, min_size=3, max_size=6, unique=True))
+@settings(max_examples=60, deadline=None)
+def test_names_of_columns_come_back_whatever_is_in_them(names: list[str]) -> None:
+    target, number, *ids = names
+    columns = {name: [f"u{i}" for i in range(ROWS)] for name in ids}
+    frame = pd.DataFrame({**columns, number: np.arange(ROWS) % 5, target: ["no", "yes"] * (ROWS // 2)})
+    with tempfile.TemporaryDirectory() as folder:
+        frame.to_parquet(Path(folder) / "rows.parquet")
+        path = template.write(Path(folder) / "rows.parquet", target, Path(folder) / "rows.toml").path
+        data = experiment_file.load(path).data
+        assert data.target == target
+        assert data.drop == tuple(ids)
+        assert datasets.load(data).features == (number,)
