@@ -1,5 +1,6 @@
 """The same table: whatever the workers, the lanes and the interruptions, to the byte but for times and run ids."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -33,8 +34,14 @@ def run(folder: Path, sampler: str, *, trials: int = TRIALS, workers: int = 1, l
     return tables(folder)
 
 
-def tables(folder: Path) -> dict[str, bytes]:
-    reports = folder / "reports" / "iris"
+def recorded(journal: Path) -> int:
+    """How many trials a journal holds."""
+    storage = open_storage(str(journal))
+    return sum(len(storage.get_all_trials(study._study_id)) for study in storage.get_all_studies())
+
+
+def tables(folder: Path, study: str = "iris") -> dict[str, bytes]:
+    reports = folder / "reports" / study
     trials = pd.read_csv(reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
     return {"trials": trials.to_csv().encode()} | {
         name: (reports / f"{name}.csv").read_bytes() for name in ("history", "lambdas")
@@ -78,28 +85,27 @@ def test_fewer_trials_than_there_are_keeps_them_all(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_continued(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
     """A real command and a real signal, while workers train."""
-    edits = ["training.epochs=40", "sweep.generation=8"]
-    command = [str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--trials", "60", "--workers", "2"]
+    edits = ["sweep.generation=8"]
+    journal = tmp_path / "studies" / "digits.journal"
+    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", "--trials", "60", "--workers", "2"]
     command += [f"--set={edit}" for edit in edits] + [f"--tracking-uri=sqlite:///{folder}/mlflow.db"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    for line in process.stderr:
-        if "/60 trials; best" in line:  # the search is under way
-            break
+    while not (journal.exists() and recorded(journal)) and process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
     process.send_signal(number)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (128 + number, "")
     assert "trials are kept" in error
     assert "Traceback" not in error
-    kept = len(open_storage(str(tmp_path / "studies" / "iris.journal")).get_all_trials(0))
-    assert 0 < kept < 60
+    assert 0 < recorded(journal) < 60
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     sweeps.run(
-        "iris",
+        "digits",
         trials=60,
         edits=edits,
         workers=1,
         directory=folder / f"whole-{number}",
         tracking_uri=f"sqlite:///{folder}/mlflow.db",
     )
-    assert tables(tmp_path) == tables(folder / f"whole-{number}")
+    assert tables(tmp_path, "digits") == tables(folder / f"whole-{number}", "digits")
