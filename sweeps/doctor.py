@@ -1,18 +1,16 @@
 """The doctor: what is installed, what would be slow or wrong, and what to do about it."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from experiments import environment
+from sweeps import installation
 from sweeps.executors import cores
 from sweeps.workspace import Workspace
 
 FINE, NOTE, WRONG = "fine", "note", "wrong"
-OURS = ("nnreg", "experiments", "sweeps")
 HOLDS_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
@@ -36,23 +34,8 @@ def _installation() -> Iterator[Finding]:
     found = environment.versions()
     names = " ".join(f"{name} {found[name]}" for name in ("python", *environment.PACKAGES))
     yield Finding(FINE, f"sweeps {environment.installed('nnreg-sweeps') or '(not installed)'}, {names}")
-    home = Path(__file__).parents[1]
-    for name in OURS:
-        spec = importlib.util.find_spec(name)
-        origin = Path(spec.origin).parents[1] if spec and spec.origin else None
-        if origin != home:
-            yield Finding(
-                WRONG, f"the module {name} is not ours: it comes from {origin or 'a folder without __init__.py'}",
-                "install nnreg-sweeps into a virtual environment of its own, and do not put that folder on PYTHONPATH",
-            )  # fmt: skip
-    try:
-        stranger = distribution("sweeps")
-    except PackageNotFoundError:
-        return
-    yield Finding(
-        WRONG, f"the distribution sweeps {stranger.version} is installed too, another tool's engine with the same module name",
-        "install nnreg-sweeps into a virtual environment of its own",
-    )  # fmt: skip
+    for stranger in installation.strangers():
+        yield Finding(WRONG, stranger, installation.REMEDY)
 
 
 def _machine() -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from experiments.errors import SweepsError
+from sweeps import installation
 
 app = typer.Typer(
     name="sweeps",
@@ -26,6 +26,10 @@ def _sweeps() -> None:
 
 def main() -> None:
     """The console command `sweeps`. Exit status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM."""
+    strangers = installation.strangers()
+    if strangers:  # nothing that is imported from here on would be what it seems
+        sys.exit(_say(f"{'; '.join(strangers)}; {installation.REMEDY}", 1))
+    from experiments.errors import SweepsError
     from sweeps.cli import run, setup, studies  # noqa: F401  # each adds its commands to the app
     from sweeps.interrupts import Terminated
 

@@ -12,7 +12,7 @@ from nnreg import LAMBDA_NAMES
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.records import TrialRecord
+    from experiments.records import StudyRecord, TrialRecord
     from sweeps.doctor import Finding
     from sweeps.projection import Runs
     from sweeps.sweep import Sweep
@@ -65,11 +65,8 @@ def print_run(sweep: "Sweep") -> None:
         if trial is not None:
             table.add_row(role, *_cells(trial, study.value(trial)))
     _print_table(table)
-    if study.tied > 1:
-        print(f"The best is one of {study.tied} tied.")
-    diverged = sum(trial.diverged for trial in study.trials)
-    if diverged:
-        print(f"{diverged} of {len(study.trials)} trials diverged.")
+    for sentence in _remarks(study):
+        print(sentence)
     print()
     places = _table(("", "", ""), left=3)
     for row in _places(sweep):
@@ -80,6 +77,17 @@ def print_run(sweep: "Sweep") -> None:
         say(f"sweeps: {sweep.runs.error}")
     elif missing:
         say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
+
+
+def _remarks(study: "StudyRecord") -> Iterable[str]:
+    best, baseline = study.best, study.baseline
+    if best and baseline and study.value(best) == study.value(baseline):
+        yield f"No trial did better than the baseline; {study.tied - 1} did as well."
+    elif study.tied > 1:
+        yield f"The best is one of {study.tied} tied."
+    diverged = sum(trial.diverged for trial in study.trials)
+    if diverged:
+        yield f"{diverged} of {len(study.trials)} trials diverged."
 
 
 def _cells(trial: "TrialRecord", value: float) -> list[str]:

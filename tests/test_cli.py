@@ -1,0 +1,171 @@
+"""The command line as a new user meets it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+from tests.servers import answer
+
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+QUICK = ("--trials", "3", "--set", "training.epochs=2")
+
+
+def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([SWEEPS, *arguments], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a user's own table, an experiment file made for it, and its study."""
+    folder = tmp_path_factory.mktemp("mine")
+    iris = load_iris(as_frame=True)
+    table = iris.frame.assign(target=iris.target_names[iris.target], row=[f"flower-{n}" for n in range(150)])
+    table.to_csv(folder / "flowers.csv", index=False)
+    made = sweeps("new", "flowers.csv", "--target", "target", cwd=folder)
+    assert "flowers.toml written" in made.stdout
+    assert "'row'" in made.stderr  # an id: it is left out, and that is said
+    sweeps("run", "flowers.toml", *QUICK, cwd=folder)
+    return folder
+
+
+def test_from_a_table_to_a_report(folder: Path) -> None:
+    trials = pd.read_csv(folder / "reports" / "flowers" / "trials.csv")
+    assert list(trials.trial) == [0, 1, 2]
+    assert (folder / "studies" / "flowers.journal").exists()
+    assert (folder / "mlflow.db").exists()
+
+
+def test_status_for_people(folder: Path) -> None:
+    lines = sweeps("status", cwd=folder).stdout.splitlines()
+    assert lines[1].split()[:3] == ["flowers", "flowers", "3/3"]
+    assert lines[1].endswith("all there")
+
+
+def test_run_for_programs(folder: Path) -> None:
+    done = json.loads(sweeps("run", "flowers.toml", *QUICK, "--json", "--no-confirm", "--keep-sealed", cwd=folder).stdout)
+    assert (done["study"], done["complete"], done["mlflow_missing"]) == ("flowers", 3, 0)
+    assert set(done["lambdas"]) == {"weight_l1", "weight_l2", "bias_l1", "bias_l2"}
+    assert all(Path(path).exists() for path in done["files"])
+
+
+def test_fewer_trials_than_there_are_is_said(folder: Path) -> None:
+    done = sweeps("run", "flowers.toml", "--trials", "2", "--set", "training.epochs=2", cwd=folder)
+    assert "flowers holds 3 trials, and 2 were asked for" in done.stderr
+
+
+def test_export_and_report_write_the_same_again(folder: Path, tmp_path: Path) -> None:
+    reports = folder / "reports" / "flowers"
+    before = {path.name: path.read_bytes() for path in reports.glob("*.csv")}
+    sweeps("export", "--to", str(tmp_path / "out"), cwd=folder)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    for path in reports.iterdir():
+        path.unlink()
+    listed = sweeps("report", "flowers", cwd=folder).stdout.splitlines()
+    assert listed == [
+        f"reports/flowers/{name}" for name in ("trials.csv", "history.csv", "lambdas.csv", "summary.csv", "report.html")
+    ]
+    assert {path.name: path.read_bytes() for path in reports.glob("*.csv")} == before
+
+
+def test_sync_makes_a_deleted_mlflow_again(folder: Path) -> None:
+    assert "nothing to do" in sweeps("sync", cwd=folder).stdout
+    (folder / "mlflow.db").unlink()
+    assert json.loads(sweeps("status", "--json", cwd=folder).stdout)[0]["mlflow_missing"] == 3
+    wrong = sweeps("doctor", cwd=folder, status=1).stdout
+    assert "3 trials are not on MLflow" in wrong
+    assert "sweeps sync flowers" in wrong
+    assert sweeps("sync", cwd=folder).stdout.startswith("3 of 3 runs written")
+    assert json.loads(sweeps("status", "--json", cwd=folder).stdout)[0]["mlflow_missing"] == 0
+
+
+def test_the_page_opens_and_closes(folder: Path) -> None:
+    with subprocess.Popen(
+        [SWEEPS, "ui", "--no-browser"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        link = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs\?.*viewStateShareKey=.*", link)
+        assert answer(link.split("#")[0].rstrip("/"), "/health") == "OK"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    with pytest.raises(OSError, match="refused"):
+        answer(link.split("#")[0].rstrip("/"), "/health")
+
+
+def test_without_an_experiment_both_kinds_are_listed(folder: Path) -> None:
+    done = sweeps("run", cwd=folder, status=2)
+    assert "digits_noisy" in done.stderr
+    assert "flowers.toml" in done.stderr
+
+
+def test_a_study_must_be_named_where_there_are_two(folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        sweeps("run", "iris", "--study", name, "--storage", "both.journal", *QUICK, cwd=tmp_path)
+    assert "2 studies; name one of one, two" in sweeps("export", "--storage", "both.journal", cwd=tmp_path, status=2).stderr
+    assert "did you mean 'two'" in sweeps("export", "tow", "--storage", "both.journal", cwd=tmp_path, status=2).stderr
+    assert len(sweeps("status", "--storage", "both.journal", cwd=tmp_path).stdout.splitlines()) == 3
+
+
+def test_a_database_of_optuna_keeps_studies_too(tmp_path: Path) -> None:
+    sweeps("run", "iris", "--storage", "sqlite:///studies.db", *QUICK, cwd=tmp_path)
+    done = sweeps("run", "iris", "--storage", "sqlite:///studies.db", "--trials", "5", "--set", "training.epochs=2", cwd=tmp_path)
+    assert "sqlite:///studies.db" in done.stdout
+    assert not (tmp_path / "studies").exists()
+    assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 5
+
+
+def test_folders_of_the_user_with_our_names_do_not_matter(tmp_path: Path) -> None:
+    for name in ("experiments", "sweeps", "nnreg"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not ours')")
+    sweeps("run", "iris", "--workers", "2", *QUICK, cwd=tmp_path)
+    sweeps("doctor", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nnreg", "experiments"])
+def test_modules_that_are_not_ours_are_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([SWEEPS, "doctor"], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert f"the module {name} is not ours, it comes from {tmp_path}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_api_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import sweeps
+        sweep = sweeps.run("iris", trials=4, edits=["training.epochs=2"], workers=2)
+        print(len(sweep.trials), len(sweep.history), sweep.best.trial, sweep.study.study_name, sweep.best.val_accuracy)
+    """)
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    trials, rows, best, name, accuracy = done.stdout.split()
+    assert (trials, rows, name, done.stderr) == ("4", "8", "iris", "")
+    assert pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv").val_accuracy[int(best)] == float(accuracy)
+
+
+@pytest.mark.parametrize("command", ["run", "status", "report", "export", "sync", "ui", "new", "doctor"])
+def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) -> None:
+    shown = sweeps(command, "--help", cwd=tmp_path).stdout
+    assert f"Example: sweeps {command}" in " ".join(shown.split())
+
+
+def test_mlflow_that_is_not_there_does_not_stop_the_search(tmp_path: Path) -> None:
+    done = sweeps("run", "iris", "--tracking-uri", "http://127.0.0.1:1", *QUICK, cwd=tmp_path)
+    assert "sweeps sync" in done.stderr
+    assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 3
