@@ -39,7 +39,7 @@ def lambdas(study: StudyRecord) -> "go.Figure | None":
     for position, name in enumerate(searched):
         add_lambda(figure, study, name, row=position // columns + 1, col=position % columns + 1)
     figure.update_yaxes(title_text=OBJECTIVE_TITLES[study.objective], col=1)
-    return _laid_out(figure, height=330 * -(-len(searched) // columns) + 60)
+    return lay_out(figure, height=330 * -(-len(searched) // columns) + 60)
 
 
 def add_lambda(figure: "go.Figure", study: StudyRecord, name: str, *, row: int, col: int) -> None:
@@ -133,7 +133,7 @@ def curves(study: StudyRecord) -> "go.Figure | None":
                 name=f"{role}, trial {trial.trial}", legendgroup=role, showlegend=col == 1, row=1, col=col,
             )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
-    return _laid_out(figure, height=340)
+    return lay_out(figure, height=340)
 
 
 def search(study: StudyRecord) -> "go.Figure | None":
@@ -155,10 +155,11 @@ def search(study: StudyRecord) -> "go.Figure | None":
     )
     figure.update_xaxes(title_text="trial")
     figure.update_yaxes(title_text=OBJECTIVE_TITLES[study.objective])
-    return _laid_out(figure, height=340)
+    return lay_out(figure, height=340)
 
 
-def _laid_out(figure: "go.Figure", height: int) -> "go.Figure":
+def lay_out(figure: "go.Figure", height: int) -> "go.Figure":
+    """The layout that all figures share."""
     figure.update_layout(
         template="none",
         height=height,
