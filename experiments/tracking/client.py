@@ -101,11 +101,9 @@ def answering(store: Store) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    from requests import RequestException, Timeout
+    from requests import RequestException
 
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, Timeout):
-        return "did not answer in time"
     if isinstance(cause, RequestException):
         return "does not answer"
     if isinstance(error, OSError) and error.strerror:
