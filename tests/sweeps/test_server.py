@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from experiments.errors import InputError, TrackingError
-from experiments.tracking import Tracker, choose
+from experiments.tracking import Tracker, Writer, choose
 from sweeps.server import HOST, Server, free_port, is_free, is_well, view_link
 from tests.browser import Browser, browser
 from tests.studies import make_study
@@ -50,11 +50,14 @@ def test_the_link_opens_the_trials_of_the_study_best_first(tmp_path: Path) -> No
         make_study(100, epochs=2),
         make_study(1_000, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"}),
     )
-    trackers = [Tracker(store, study) for study in (small, large)]
-    for tracker, study in zip(trackers, (small, large), strict=True):
-        tracker.sync(study)
+    Tracker(store, small).sync(small)
+    writer = Writer(Tracker(store, large))  # while the server and the browser start
+    for trial in large.trials:
+        writer.put(trial)
     with Server(store) as server, browser(tmp_path / "profile") as page:
-        for tracker, study in zip(trackers, (small, large), strict=True):
+        assert writer.close().unwritten == ()
+        for study in (small, large):
+            tracker = Tracker(store, study)
             link = view_link(server.url, tracker)
             assert view_link(server.url, tracker) == link
             page.open(link)
