@@ -37,7 +37,7 @@ class Browser:
         """What the condition returns as soon as that is true, tried again while the page is being drawn."""
         exceptions = needs_module("selenium.common.exceptions")
         wait = needs_module("selenium.webdriver.support.wait").WebDriverWait
-        drawn_again = (exceptions.StaleElementReferenceException, exceptions.NoSuchElementException, IndexError)
+        drawn_again = (exceptions.StaleElementReferenceException, exceptions.NoSuchElementException, KeyError)
         return wait(self.driver, PATIENCE, poll_frequency=0.1, ignored_exceptions=drawn_again).until(lambda _: condition())
 
     def texts(self, selector: str) -> list[str]:

@@ -15,19 +15,21 @@ from experiments.tracking.store import Store, without_secrets
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# By default a call to a server that is gone takes four minutes. Here it may take these 5 seconds, once: a call that is tried
-# again by the HTTP layer can create a run twice, so trying again is left to who looks for the run first.
-LIMITS = {
+# For this process, unless the user set them. By default a call to a server that is gone takes four minutes. Here it may take
+# these 5 seconds, once: a call that is tried again by the HTTP layer can create a run twice, so trying again is left to who
+# looks for the run first.
+SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "PGCONNECT_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing of a sweep leaves the machine by itself
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial, and a call for them
 }
 
 
 def load() -> None:
-    """Import MLflow, which takes over a second, under our limits."""
-    for name, value in LIMITS.items():
+    """Import MLflow, which takes over a second, under our settings."""
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)  # read by MLflow when it is imported, or at every call
     import mlflow  # noqa: F401
 
@@ -101,11 +103,9 @@ def answering(store: Store) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    from requests import RequestException, Timeout
+    from requests import RequestException
 
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, Timeout):
-        return "did not answer in time"
     if isinstance(cause, RequestException):
         return "does not answer"
     if isinstance(error, OSError) and error.strerror:

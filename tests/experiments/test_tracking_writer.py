@@ -1,0 +1,131 @@
+"""Writing behind the search: it never waits, and what could not be written is said. Real databases, servers and sockets."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from experiments.errors import TrackingError
+from experiments.records import TrialRecord
+from experiments.tracking import Store, Tracker, Writer, choose
+from experiments.tracking.client import load
+from sweeps.server import HOST, Server, free_port
+from tests.mlflow_reading import trial_runs
+from tests.studies import make_study
+
+STUDY = make_study(6)
+PATIENCE = 60.0
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # the writer has no event for everything that a test asks for
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes calls and says nothing."""
+    with socket.create_server((HOST, 0)) as listening:
+        yield f"http://{HOST}:{listening.getsockname()[1]}"
+
+
+def test_all_that_was_put_is_written_at_the_end(store: Store) -> None:
+    writer, depths = Writer(Tracker(store, STUDY)), []
+    for trial in STUDY.trials:
+        writer.put(trial)
+    outcome = writer.close(observe=depths.append)
+    assert (outcome.written, outcome.unwritten, outcome.error) == (6, (), None)
+    assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
+    assert writer.depth == 0
+    assert depths == sorted(depths, reverse=True)
+
+
+def test_without_a_trial_it_just_ends(store: Store) -> None:
+    assert Writer(Tracker(store, STUDY)).close().written == 0
+
+
+@pytest.mark.parametrize("answer", ["refused", "silent"])
+def test_the_search_does_not_wait_for_an_mlflow_that_is_gone(
+    answer: str, silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")  # 5 where the user does not say
+    uri = silent if answer == "silent" else f"http://{HOST}:9"
+    writer = Writer(Tracker(choose(tmp_path, "digits", uri=uri, environ={}), STUDY))
+    before = time.monotonic()
+    for trial in STUDY.trials:
+        writer.put(trial)
+    assert time.monotonic() - before < 0.5
+    wait_for(lambda: writer.error)
+    outcome = writer.close()
+    assert time.monotonic() - before < 10  # the promise: nothing hangs for more than 10 s
+    assert outcome.unwritten == (0, 1, 2, 3, 4, 5)
+    assert outcome.error is not None
+    assert uri in str(outcome.error)
+    assert writer.depth == 6
+
+
+def test_limits_are_short_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "90")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    load()
+    assert (os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"], os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) == ("90", "0")
+
+
+def test_what_waited_is_written_when_the_server_is_there(store: Store, tmp_path: Path) -> None:
+    port = free_port()
+    writer = Writer(Tracker(choose(tmp_path, "digits", uri=f"http://{HOST}:{port}", environ={}), STUDY))
+    for trial in STUDY.trials[:3]:
+        writer.put(trial)
+    wait_for(lambda: writer.error)
+    with Server(store, port=port):
+        for trial in STUDY.trials[3:]:
+            writer.put(trial)
+        outcome = writer.close()
+    assert (outcome.written, outcome.unwritten, outcome.error) == (6, (), None)
+    assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_does_not_fit_is_left_out_and_said(silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    writer = Writer(Tracker(choose(tmp_path, "digits", uri=silent, environ={}), STUDY), capacity=2)
+    for trial in STUDY.trials:
+        writer.put(trial)
+    assert writer.depth == 2
+    assert writer.close().unwritten == (0, 1, 2, 3, 4, 5)
+
+
+class OneIsRefused(Tracker):
+    """As where a server does not want one of the runs."""
+
+    def write(self, trial: TrialRecord) -> bool:
+        if trial.trial == 0:
+            raise TrackingError("not this one")
+        return super().write(trial)
+
+
+def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store: Store) -> None:
+    writer = Writer(OneIsRefused(store, STUDY))
+    for trial in STUDY.trials:
+        writer.put(trial)
+    wait_for(lambda: writer.depth == 1)
+    outcome = writer.close()
+    assert (outcome.written, outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
+
+
+class Broken(Tracker):
+    """As where there is a mistake in the program."""
+
+    def write(self, trial: TrialRecord) -> bool:
+        return 1 / trial.trial > 0
+
+
+def test_a_mistake_of_the_program_is_raised_and_not_swallowed(store: Store) -> None:
+    writer = Writer(Broken(store, STUDY))
+    writer.put(STUDY.trials[0])
+    with pytest.raises(ZeroDivisionError):
+        writer.close()
