@@ -47,7 +47,8 @@ def save(figure: go.Figure, path: Path, folder: Path) -> None:
     )
     subprocess.run(
         ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000", "--force-device-scale-factor=1.5",
+         "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000",
+         "--force-device-scale-factor=1.5",
          f"--window-size={width},{height}", f"--screenshot={path}", page.as_uri()],
         check=True, capture_output=True,
     )  # fmt: skip

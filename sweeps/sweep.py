@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-SECONDS_AFTER_INTERRUPTION = 1.0  # for MLflow; what is not written then is written when the study goes on
-
-
 @dataclass(frozen=True)
 class Sweep:
     """A study that was run: its tables, its best trial, and the Optuna study itself.
@@ -111,7 +108,7 @@ def run(
                     writer.put(trial)
                 drive(opened, executor, spec, trials=wanted, lanes=lanes, interrupts=interrupts, observe=observe)
         except BaseException:
-            writer.close(patience=SECONDS_AFTER_INTERRUPTION)
+            writer.abandon()
             raise
         outcome = writer.close(observe=shown.writing)
     record = study_record(opened.optuna, importances(opened.optuna))

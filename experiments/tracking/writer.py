@@ -13,6 +13,7 @@ from experiments.tracking.tracker import Tracker
 CAPACITY = 10_000  # trials that wait; one with 30 epochs weighs 10 kB
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while MLflow does not answer
 PATIENCE = 10.0  # seconds that `close` waits for the next trial to be written
+PATIENCE_WHEN_ABANDONED = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ class Writer:
                 self._changed.notify_all()
             else:
                 self._left_out.append(trial.trial)
+
+    def abandon(self) -> None:
+        """End after the trial that is being written, if that does not take long; what waits is left to the next run."""
+        self._loaded.wait()
+        with self._changed:
+            while len(self._waiting) > 1:  # the first may be being written
+                self._waiting.pop()
+        self.close(patience=PATIENCE_WHEN_ABANDONED)
 
     def close(self, *, patience: float = PATIENCE, observe: Callable[[int], None] = lambda depth: None) -> Outcome:
         """Write what still waits, and end. Gives up at the first error, or when nothing was written for `patience` seconds.

@@ -129,3 +129,17 @@ def test_a_mistake_of_the_program_is_raised_and_not_swallowed(store: Store) -> N
     writer.put(STUDY.trials[0])
     with pytest.raises(ZeroDivisionError):
         writer.close()
+
+
+def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(store: Store) -> None:
+    study = make_study(200)
+    writer = Writer(Tracker(store, study))
+    for trial in study.trials:
+        writer.put(trial)
+    wait_for(lambda: writer.depth < 200)
+    writer.abandon()
+    tracker = Tracker(store, study)
+    missing = tracker.missing(study.trials)
+    assert 0 < len(missing) < 200
+    assert len(tracker.run_ids()) == 200 - len(missing)
+    assert tracker.sync(study) == len(missing)
