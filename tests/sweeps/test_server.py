@@ -88,15 +88,20 @@ def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
                 [sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         )
-    ports = [int(process.stdout.readline()) for process in started if process.stdout]
-    assert len(set(ports)) == 2
-    for process, (number, statuses) in zip(started, signals.items(), strict=True):
-        family = psutil.Process(process.pid).children(recursive=True)
-        assert len(family) == 2  # light: MLflow's command and one worker
-        process.send_signal(number)
-        process.communicate(timeout=10)
-        assert process.returncode in statuses
-        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    try:
+        ports = [int(process.stdout.readline()) for process in started if process.stdout]
+        assert len(set(ports)) == 2
+        for process, (number, statuses) in zip(started, signals.items(), strict=True):
+            family = psutil.Process(process.pid).children(recursive=True)
+            assert len(family) == 2  # light: MLflow's command and one worker
+            process.send_signal(number)
+            process.communicate(timeout=10)
+            assert process.returncode in statuses
+            assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    finally:
+        for process in started:
+            process.terminate()  # where an assertion came first, its server is not left behind
+            process.wait(10)
     assert not any(is_well(port) for port in ports)
 
 
