@@ -1,14 +1,16 @@
 """Real servers of others: started on a free loopback port, waited for, and ended with all their processes."""
 
+import contextlib
 import http.client
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,30 +39,53 @@ def answer(url: str, path: str) -> str:
     return body
 
 
-@contextmanager
-def running(command: Sequence[str], *, cwd: Path, url: str, path: str) -> Iterator[str]:
-    """A server, from when it answers at `path`; its URL."""
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+    def end(self) -> None:
+        """End it with all its processes; nothing happens where it has ended."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+                return
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], *, cwd: Path, url: str, path: str) -> Iterator[Running]:
+    """A server, from when it answers at `path` until the end of the block."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        server = Running(url, process)
         try:
             deadline = time.monotonic() + SLOWEST_START
-            while True:
-                try:
-                    answer(url, path)
-                    break
-                except (OSError, http.client.HTTPException, LookupError):
-                    if process.poll() is not None or time.monotonic() > deadline:
-                        log.seek(0)
-                        raise RuntimeError(f"{command} did not answer: {log.read().decode(errors='replace')[-2000:]}") from None
-                try:
+            while not answers(url, path):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise RuntimeError(f"{command} did not answer: {log.read().decode(errors='replace')[-2000:]}")
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.1)
-                except subprocess.TimeoutExpired:
-                    continue
-            yield url
+            yield server
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            server.end()
+
+
+def answers(url: str, path: str) -> bool:
+    """Whether the page is there."""
+    try:
+        answer(url, path)
+    except (OSError, http.client.HTTPException, LookupError):
+        return False
+    return True
+
+
+def plain_mlflow(folder: Path) -> contextlib.AbstractContextManager[Running]:
+    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health")

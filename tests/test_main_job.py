@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.evaluation import CURVES, METRICS
 from nnreg import LAMBDA_NAMES
-from tests.servers import answer, free_port, running
+from tests.servers import answer, free_port, plain_mlflow, running
 
 SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 TRIALS, EPOCHS = 100, 30
@@ -150,11 +150,8 @@ def test_the_doctor_finds_nothing_wrong(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[str]:
-    """A plain `mlflow server`, started in the folder by hand."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    with running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health") as url:
-        yield url
+    with plain_mlflow(folder) as server:
+        yield server.url
 
 
 def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(server: str, runs: dict[int, Run]) -> None:
@@ -178,9 +175,9 @@ def test_optuna_dashboard_opens_the_journal(folder: Path, study: optuna.Study) -
         "127.0.0.1",
         f"--port={port}",
     ]
-    with running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/dashboard") as url:
-        (listed,) = json.loads(answer(url, "/api/studies"))["study_summaries"]
+    with running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/dashboard") as server:
+        (listed,) = json.loads(answer(server.url, "/api/studies"))["study_summaries"]
         assert listed["study_name"] == "digits"
-        shown = json.loads(answer(url, f"/api/studies/{listed['study_id']}?after=0"))
+        shown = json.loads(answer(server.url, f"/api/studies/{listed['study_id']}?after=0"))
     assert len(shown["trials"]) == TRIALS
     assert len(shown["trials"][7]["intermediate_values"]) == EPOCHS

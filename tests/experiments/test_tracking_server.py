@@ -1,8 +1,5 @@
 """Tracking through a plain `mlflow server`, started by hand in the folder."""
 
-import http.client
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from experiments.tracking import Store, Tracker, Writer, choose
-from sweeps.server import HOST, end_group, free_port, is_well
 from tests.mlflow_reading import study_run, trial_runs
+from tests.servers import Running, answer, plain_mlflow
 from tests.studies import make_study
 
 LOCAL, MINE, YOURS = make_study(2), make_study(3), make_study(3)
@@ -19,28 +16,18 @@ LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETR
 
 
 @pytest.fixture
-def plain(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
-    """The server's process; `args[-1]` is its port. It is told nothing but that: the stores are those that it finds."""
+def plain(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     for name, value in LIGHT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        while not is_well(port) and process.poll() is None:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(0.05)
-        yield process
-        end_group(process)
+    with plain_mlflow(tmp_path) as server:
+        yield server
 
 
 def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
-    store: Store, tmp_path: Path, plain: "subprocess.Popen[bytes]", capfd: pytest.CaptureFixture[str]
+    store: Store, tmp_path: Path, plain: Running, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    port = int(plain.args[-1])  # type: ignore[index]  # a list
-    over_http = choose(tmp_path / "mine", "digits", uri=f"http://{HOST}:{port}", environ={})
+    over_http = choose(tmp_path / "mine", "digits", uri=plain.url, environ={})
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "trials.csv").write_text("local")
     tracker = Tracker(store, LOCAL)
@@ -51,10 +38,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     assert sorted(trial_runs(over_http, LOCAL.study_uid)) == [0, 1]
     run_id = study_run(over_http, LOCAL.study_uid).info.run_id
     assert [file.path for file in MlflowClient(over_http.uri).list_artifacts(run_id)] == ["trials.csv"]
-    connection = http.client.HTTPConnection(HOST, port)
-    connection.request("GET", f"/get-artifact?run_id={run_id}&path=trials.csv")
-    assert connection.getresponse().read() == b"local"
-    connection.close()
+    assert answer(plain.url, f"/get-artifact?run_id={run_id}&path=trials.csv") == "local"
 
     # Two writers with a study of the same name each write their own, at once.
     stores = {"mine": over_http, "yours": choose(tmp_path / "yours", "digits", uri=over_http.uri, environ={})}
@@ -75,7 +59,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     assert not (tmp_path / "mine").exists()
 
     # The server is killed: what is missing is said, and written when there is a way.
-    end_group(plain)
+    plain.end()
     late = make_study(2)
     writer = Writer(Tracker(stores["mine"], late))
     for trial in late.trials:
