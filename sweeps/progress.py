@@ -17,6 +17,7 @@ class Progress:
     """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context manager around the search."""
 
     def __init__(self) -> None:
+        self.began = False
         self.finished = self.trials = 0
         self._best: float | None = None
         self._baseline: float | None = None
@@ -25,7 +26,7 @@ class Progress:
 
     def begin(self, study: StudyRecord, trials: int) -> None:
         """Say what is there already, and how many trials there shall be."""
-        self.study, self.trials = study, trials
+        self.study, self.trials, self.began = study, trials, True
         for trial in study.trials:
             self._count(trial)
         self._started, self._new = time.monotonic(), 0

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from sklearn.datasets import load_iris
 
-from tests.servers import answer
+from tests.servers import answer, plain_mlflow
 
 SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 QUICK = ("--trials", "3", "--set", "training.epochs=2")
@@ -169,3 +170,21 @@ def test_mlflow_that_is_not_there_does_not_stop_the_search(tmp_path: Path) -> No
     done = sweeps("run", "iris", "--tracking-uri", "http://127.0.0.1:1", *QUICK, cwd=tmp_path)
     assert "sweeps sync" in done.stderr
     assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 3
+
+
+def test_two_folders_with_a_study_of_one_name_share_a_server(tmp_path: Path) -> None:
+    for name in ("server", "mine", "yours"):
+        (tmp_path / name).mkdir()
+    with plain_mlflow(tmp_path / "server") as server:
+        ids = {}
+        for name in ("mine", "yours"):
+            sweeps("run", "iris", "--tracking-uri", server.url, *QUICK, cwd=tmp_path / name)
+            assert not (tmp_path / name / "mlflow.db").exists()
+            ids[name] = set(pd.read_csv(tmp_path / name / "reports" / "iris" / "trials.csv").mlflow_run_id)
+        client = MlflowClient(tracking_uri=server.url)
+        experiment = client.get_experiment_by_name("iris")
+        runs = client.search_runs([experiment.experiment_id], "tags.kind = 'trial'")
+    assert {run.info.run_id for run in runs} == ids["mine"] | ids["yours"]
+    assert not ids["mine"] & ids["yours"]
+    assert len({run.data.tags["study_uid"] for run in runs}) == 2
+    assert len(runs) == 6

@@ -44,8 +44,13 @@ def relative(path: Path) -> str:
 def _print_table(table: "Table") -> None:
     from rich.console import Console
 
-    # Where the output is no terminal there is no width to keep to: nothing is cut.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    console = Console(highlight=False, width=240)  # no width to keep to: nothing is cut
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _table(columns: Sequence[str], *, left: int = 1) -> "Table":

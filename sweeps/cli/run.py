@@ -53,7 +53,8 @@ def run(
             directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
         )  # fmt: skip
     except (KeyboardInterrupt, Terminated):
-        output.say(f"stopped; {shown.finished} trials are kept. Go on with the same command.")
+        kept = f"{shown.finished} trials are kept" if shown.began else "the search had not begun"
+        output.say(f"stopped; {kept}. Go on with the same command.")
         raise
     if trials is not None and trials < len(result.record.trials):
         output.say(

@@ -1,0 +1,76 @@
+"""Interrupts: between two records and never inside one; twice ends at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from sweeps.interrupts import Interrupts, Terminated
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_waits_for_the_end_of_a_protected_block(number: signal.Signals, raised: type[BaseException]) -> None:
+    done = []
+
+    def record() -> None:
+        with Interrupts().installed() as interrupts:
+            with interrupts.protected():
+                os.kill(os.getpid(), number)
+                done.append("whole")
+            done.append("not reached")
+
+    with pytest.raises(raised):
+        record()
+    assert done == ["whole"]
+
+
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseException]) -> None:
+    with pytest.raises(raised), Interrupts().installed():
+        os.kill(os.getpid(), number)
+        threading.Event().wait(30)
+
+
+def test_the_handlers_of_others_come_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Interrupts().installed():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_outside_the_main_thread_nothing_is_installed() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work() -> None:
+        with Interrupts().installed() as interrupts, interrupts.protected():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_ctrl_c_twice_ends_at_once() -> None:
+    program = textwrap.dedent("""
+        import threading
+        from sweeps.interrupts import Interrupts
+        with Interrupts().installed():
+            try:
+                print("waiting", flush=True)
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                print("cleaning up", flush=True)
+                threading.Event().wait()
+    """)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in ("waiting\n", "cleaning up\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
