@@ -30,9 +30,13 @@ def test_a_signal_waits_for_the_end_of_a_protected_block(number: signal.Signals,
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
 def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseException]) -> None:
-    with pytest.raises(raised), Interrupts().installed():
-        os.kill(os.getpid(), number)
-        threading.Event().wait(30)
+    def wait() -> None:
+        with Interrupts().installed():
+            os.kill(os.getpid(), number)
+            threading.Event().wait(30)
+
+    with pytest.raises(raised):
+        wait()
 
 
 def test_the_handlers_of_others_come_back() -> None:
