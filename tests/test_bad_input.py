@@ -234,3 +234,30 @@ def test_a_study_that_belongs_to_another_experiment(sweeps: Command) -> None:
 @pytest.mark.parametrize("command", ["status", "report", "export", "sync", "doctor"])
 def test_a_study_that_is_not_there(sweeps: Command, command: str) -> None:
     refused(sweeps, command, "mine", says=("no study yet", "sweeps run"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rows.csv", "--target", "y"), ("rows.csv",)),
+        (("folder", "--target", "y"), ("folder",)),
+        (("there.csv", "--target", "z"), ("there.csv", "'z'", "'x', 'y'")),
+        (("there.csv",), ("there.csv", "target", "'x', 'y'")),
+        (("there.csv", "--target", "y", "--output", "taken.toml"), ("taken.toml", "never overwritten")),
+        (("there.csv", "--target", "y", "--output", "nowhere/new.toml"), ("nowhere/new.toml",)),
+        (("there.xlsx", "--target", "y"), ("there.xlsx", ".csv")),
+        ((), ("data",)),
+    ],
+)
+def test_a_new_experiment(sweeps: Command, arguments: tuple[str, ...], says: tuple[str, ...]) -> None:
+    Path("there.csv").write_text("x,y\n" + "\n".join(f"{i},{'ab'[i % 2]}" for i in range(40)))
+    Path("taken.toml").write_text("mine")
+    Path("folder").mkdir()
+    Path("there.xlsx").write_bytes(b"PK")
+    before = contents(Path.cwd())
+    status, error = sweeps("new", *arguments)
+    assert status in (1, 2)
+    assert len(error.splitlines()) == 1
+    for words in says:
+        assert words in error
+    assert contents(Path.cwd()) == before
