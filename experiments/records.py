@@ -1,6 +1,7 @@
 """The records: one study and its trials as plain data, the one read model for everything downstream."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ class StudyRecord:
         """The objective of a complete trial."""
         return float(getattr(trial, self.objective))
 
-    @property
+    @functools.cached_property
     def complete(self) -> tuple[TrialRecord, ...]:
         """The trials that have an objective."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)
@@ -68,7 +69,7 @@ class StudyRecord:
         """The trial without any penalty: always the first one. None until it is complete."""
         return next((trial for trial in self.trials[:1] if trial.state == COMPLETE), None)
 
-    @property
+    @functools.cached_property
     def ranked(self) -> list[TrialRecord]:
         """Complete trials, best first: objective, then val_data_loss, then fewest lambdas on, then the lower number."""
         sign = -1 if self.maximize else 1

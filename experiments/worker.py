@@ -1,16 +1,23 @@
-"""The worker: a spawned process that evaluates tasks, and ends with the process that started it."""
+"""The worker: a spawned process that works for this one, and ends with it."""
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from types import ModuleType
 
 import experiments.evaluation  # noqa: F401  # paid once at the start, not in the first task
 
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_one_at_a_time = threading.Lock()
+
 
 def start() -> None:
-    """Make this process a worker: the initializer of every pool."""
+    """Make this process a worker: the first thing that it does."""
     # Ctrl-C in a terminal reaches the whole process group; who ends the workers is the driver.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -21,3 +28,38 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)  # nobody is left to read a result: no clean-up is owed, and a task may never return
+
+
+@contextmanager
+def spawning() -> Iterator[None]:
+    """What is spawned in this block has one BLAS thread, and no main module."""
+    with _one_at_a_time, _one_blas_thread(), _no_main_module():
+        yield
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """BLAS reads these variables when NumPy is first imported: they must be there before the child starts."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Spawn imports the parent's main module in the child. No task of ours lives there, and a user's script would be run again
+    by it (hence the usual `if __name__ == "__main__"`), or the whole command line imported: so the child is shown none.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

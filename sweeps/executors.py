@@ -1,18 +1,14 @@
 """The executors: where tasks are evaluated; each is a concurrent.futures executor with one BLAS thread a task."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from experiments import worker
-
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def make(workers: int) -> Executor:
@@ -57,7 +53,7 @@ class ProcessExecutor(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As any executor; this is where a pool starts its workers."""
-        with _one_blas_thread(), _no_main_module():
+        with worker.spawning():
             return super().submit(fn, *args, **kwargs)
 
     def __exit__(
@@ -84,31 +80,3 @@ class _Context(SpawnContext):
         process = SpawnProcess(*args, **kwargs)
         self.made.append(process)
         return process
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """BLAS reads these variables when NumPy is first imported: they must be there before the child starts."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Spawn imports the parent's main module in the child. No task of ours lives there, and a user's script would be run again
-    by it (hence the usual `if __name__ == "__main__"`), or the whole command line imported: so the child is shown none.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

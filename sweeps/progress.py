@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
+WORTH_SAYING = 50  # trials that MLflow is behind
 
 
 class Progress:
@@ -24,8 +26,9 @@ class Progress:
         self._started = time.monotonic()
         self._new = 0
 
-    def begin(self, study: StudyRecord, trials: int) -> None:
-        """Say what is there already, and how many trials there shall be."""
+    def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
+        """Say what is there already, how many trials there shall be, and how to ask how many wait to be written to MLflow."""
+        self._behind = behind
         self.study, self.trials, self.began = study, trials, True
         for trial in study.trials:
             self._count(trial)
@@ -54,6 +57,15 @@ class Progress:
             return ""
         baseline = "" if self._baseline is None else f", baseline {self._baseline:.4f}"
         return f"best {self.study.objective} {self._best:.4f}{baseline}"
+
+    @property
+    def pace(self) -> str:
+        """Trials a second, the time left, and how far MLflow is behind where that is far; empty when the search is over."""
+        if not self._new or self.finished >= self.trials:
+            return ""
+        behind = self._behind()
+        late = f"; MLflow {behind} behind" if behind >= WORTH_SAYING else ""
+        return f"{self.rate:.1f} trials/s, {self.left} left{late}"
 
     @property
     def rate(self) -> float:
@@ -93,9 +105,8 @@ class Lines(Progress):
         now = time.monotonic()
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
             self._shown_at, self._shown = now, self.finished
-            speed = f"; {self.rate:.1f} trials/s, {self.left} left" if self._new > 0 and self.finished < self.trials else ""
-            values = f"; {self.values}" if self.values else ""
-            print(f"{self.study.study}: {self.finished}/{self.trials} trials{values}{speed}", file=sys.stderr, flush=True)
+            parts = [f"{self.study.study}: {self.finished}/{self.trials} trials", self.values, self.pace]
+            print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
@@ -128,14 +139,13 @@ class Bar(Progress):
 
     def show(self) -> None:
         """Move the bar."""
-        speed = f"{self.rate:.1f} trials/s, {self.left} left" if self._new and self.finished < self.trials else ""
         self._bar.update(
             self._task,
             description=self.study.study,
             total=max(self.trials, self.finished),
             completed=self.finished,
             values=self.values,
-            speed=speed,
+            speed=self.pace,
         )
 
     def writing(self, waiting: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import files, page
-from experiments.tracking import Tracker
+from experiments.tracking import Outcome, Tracker, TrackerProcess
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"
@@ -38,12 +38,12 @@ def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path
     return [*write_tables(place, study, runs), page.write_page(study, place.reports_of(study.study) / PAGE)]
 
 
-def write_all(place: Workspace, study: StudyRecord, tracker: Tracker, error: TrackingError | None) -> tuple[Runs, list[Path]]:
-    """The end of a sweep whose trials were written (or not: `error`): the reports, which MLflow keeps as artifacts too.
+def write_all(place: Workspace, study: StudyRecord, tracker: TrackerProcess, outcome: Outcome) -> tuple[Runs, list[Path]]:
+    """The end of a sweep whose trials were written with this outcome: the reports, which MLflow keeps as artifacts too.
 
     A MLflow that did not answer just now is not asked again.
     """
-    runs = Runs({}, error) if error else read_runs(tracker)
+    runs = Runs(dict(outcome.runs), outcome.error)
     written = write_reports(place, study, runs)
     if runs.error is None:
         try:

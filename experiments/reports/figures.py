@@ -47,7 +47,8 @@ def add_lambda(figure: "go.Figure", study: StudyRecord, name: str, *, row: int, 
     axis = study.spec["lambdas"][name]
     low, high = math.log10(axis["low"]), math.log10(axis["high"])
     legend = row == col == 1
-    rest = [trial for trial in study.complete if trial not in (study.best, study.baseline)]
+    special = {trial.trial for trial in (study.best, study.baseline) if trial}
+    rest = [trial for trial in study.complete if trial.trial not in special]
     for role, trials, marker in (
         ("trial", rest, {"color": TRIAL, "size": 6, "opacity": 0.55}),
         ("baseline (all off)", [study.baseline], {"color": BASELINE, "size": 12, "symbol": "diamond"}),
@@ -83,6 +84,13 @@ def limit(study: StudyRecord) -> float | None:
     worse = min if study.maximize else max
     edge = worse(values[math.ceil(len(values) * 0.9) - 1], study.value(study.baseline))
     return edge - (values[0] - edge) / 12  # a little room, so that a triangle is not taken for a trial at the edge
+
+
+def beyond(study: StudyRecord) -> int:
+    """How many trials are worse than the limit."""
+    edge = limit(study)
+    values = [study.value(trial) for trial in study.complete]
+    return 0 if edge is None else sum(value < edge if study.maximize else value > edge for value in values)
 
 
 def _points(study: StudyRecord, trials: Sequence[TrialRecord], marker: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def render(study: StudyRecord) -> str:
         lambdas=frames.lambdas(study).to_dict("records"),
         top=[_row(study, trial) for trial in study.ranked[:TOP_ROWS]],
         names=LAMBDA_NAMES,
-        beyond=sum(_is_worse(study, trial) for trial in study.complete),
+        beyond=figures.beyond(study),
         objective=figures.OBJECTIVE_TITLES[study.objective],
         figures=[name for name, figure in drawn.items() if figure is not None],
         data=_script_safe(
@@ -41,11 +41,6 @@ def render(study: StudyRecord) -> str:
         ),
         plotly=get_plotlyjs(),
     )
-
-
-def _is_worse(study: StudyRecord, trial: TrialRecord) -> bool:
-    edge = figures.limit(study)
-    return edge is not None and (study.value(trial) < edge if study.maximize else study.value(trial) > edge)
 
 
 def _row(study: StudyRecord, trial: TrialRecord) -> dict[str, Any]:

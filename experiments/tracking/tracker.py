@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import page, runs, view
-from experiments.tracking.client import answering, open_client
+from experiments.tracking.client import answering, load, open_client
 from experiments.tracking.page import PARENT, Found, Page
 from experiments.tracking.store import Store
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ENTITIES_A_CALL = 1_000  # MLflow's limit for metrics, params and tags together
+
+
+class Written(NamedTuple):
+    """A trial's run, and whether there was anything to write."""
+
+    run_id: str
+    new: bool
 
 
 class Tracker:
@@ -48,18 +55,25 @@ class Tracker:
             several = {number: there.run(number) for number, found in sorted(there.trials.items()) if len(found) > 1}
             return {number: sorted(f.run_id for f in there.trials[number] if f != kept) for number, kept in several.items()}
 
-    def write(self, trial: TrialRecord) -> bool:
-        """Write a trial's run, or complete it; whether there was anything to do."""
+    def open(self) -> None:
+        """Import MLflow, which takes over a second; to be paid where nobody waits for it."""
+        load()
+
+    def close(self) -> None:
+        """Nothing: the connections are MLflow's."""
+
+    def write(self, trial: TrialRecord) -> Written:
+        """Write a trial's run, complete it, or find that it is whole."""
         with self._reading() as there:
-            if there.is_whole(trial.trial):
-                return False
-            self._write(there, trial)
-            return True
+            found = there.run(trial.trial)
+            if found and there.is_whole(trial.trial):
+                return Written(found.run_id, new=False)
+            return Written(self._write(there, trial), new=True)
 
     def sync(self, study: StudyRecord) -> int:
         """Write what is missing of the study as it is now, and give its run an end; how many trials were written."""
         self._study = study
-        written = sum(self.write(trial) for trial in study.trials)
+        written = sum(self.write(trial).new for trial in study.trials)
         self.finish(study)
         return written
 
@@ -117,7 +131,7 @@ class Tracker:
             self._client = open_client(self.store)
         return self._client
 
-    def _write(self, there: Page, trial: TrialRecord) -> None:
+    def _write(self, there: Page, trial: TrialRecord) -> str:
         from mlflow.entities import Metric, Param, RunTag
 
         experiment_id = self._experiment(there)
@@ -141,6 +155,7 @@ class Tracker:
         client.set_terminated(run_id, status, ended)
         others = [other for other in there.trials.get(trial.trial, ()) if other != found]
         there.trials[trial.trial] = [Found(run_id, status, ended, tags[PARENT], has_metrics=True), *others]
+        return run_id
 
     def _experiment(self, there: Page) -> str:
         """The MLflow experiment, made if it is not there."""

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from experiments.errors import TrackingError
 from experiments.records import TrialRecord
-from experiments.tracking import Store, Tracker, Writer, choose
+from experiments.tracking import Store, Tracker, TrackerProcess, Writer, choose
 from experiments.tracking.client import load
+from experiments.tracking.tracker import Written
 from sweeps.server import HOST, Server
 from tests.mlflow_reading import trial_runs
 from tests.servers import free_port
@@ -40,14 +42,14 @@ def test_all_that_was_put_is_written_at_the_end(store: Store) -> None:
     for trial in STUDY.trials:
         writer.put(trial)
     outcome = writer.close(observe=depths.append)
-    assert (outcome.written, outcome.unwritten, outcome.error) == (6, (), None)
+    assert (len(outcome.runs), outcome.unwritten, outcome.error) == (6, (), None)
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
     assert writer.depth == 0
     assert depths == sorted(depths, reverse=True)
 
 
 def test_without_a_trial_it_just_ends(store: Store) -> None:
-    assert Writer(Tracker(store, STUDY)).close().written == 0
+    assert Writer(Tracker(store, STUDY)).close().runs == {}
 
 
 @pytest.mark.parametrize("answer", ["refused", "silent"])
@@ -87,7 +89,7 @@ def test_what_waited_is_written_when_the_server_is_there(store: Store, tmp_path:
         for trial in STUDY.trials[3:]:
             writer.put(trial)
         outcome = writer.close()
-    assert (outcome.written, outcome.unwritten, outcome.error) == (6, (), None)
+    assert (len(outcome.runs), outcome.unwritten, outcome.error) == (6, (), None)
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
 
 
@@ -103,7 +105,7 @@ def test_what_does_not_fit_is_left_out_and_said(silent: str, tmp_path: Path, mon
 class OneIsRefused(Tracker):
     """As where a server does not want one of the runs."""
 
-    def write(self, trial: TrialRecord) -> bool:
+    def write(self, trial: TrialRecord) -> Written:
         if trial.trial == 0:
             raise TrackingError("not this one")
         return super().write(trial)
@@ -115,14 +117,14 @@ def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store
         writer.put(trial)
     wait_for(lambda: writer.depth == 1)
     outcome = writer.close()
-    assert (outcome.written, outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
+    assert (len(outcome.runs), outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
 
 
 class Broken(Tracker):
     """As where there is a mistake in the program."""
 
-    def write(self, trial: TrialRecord) -> bool:
-        return 1 / trial.trial > 0
+    def write(self, trial: TrialRecord) -> Written:
+        return Written(str(1 / trial.trial), new=True)
 
 
 def test_a_mistake_of_the_program_is_raised_and_not_swallowed(store: Store) -> None:
@@ -144,3 +146,33 @@ def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(sto
     assert 0 < len(missing) < 200
     assert len(tracker.run_ids()) == 200 - len(missing)
     assert tracker.sync(study) == len(missing)
+
+
+def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_path: Path) -> None:
+    trackers = [TrackerProcess(store, STUDY) for _ in range(2)]
+    writer = Writer(*trackers)
+    for trial in STUDY.trials:
+        writer.put(trial)
+    outcome = writer.close()
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "trials.csv").write_text("x")
+    assert trackers[0].log_files(tmp_path / "reports") == 1
+    trackers[0].finish(STUDY)
+    for tracker in trackers:
+        tracker.close()
+    assert outcome.runs == Tracker(store, STUDY).run_ids()
+    assert Tracker(store, STUDY).sync(STUDY) == 0
+
+
+def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) -> None:
+    tracker = TrackerProcess(store, STUDY)
+    tracker.write(STUDY.trials[0])
+    for child in psutil.Process().children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
+            child.wait()
+    with pytest.raises(TrackingError, match="sweeps sync"):
+        tracker.write(STUDY.trials[1])
+    assert tracker.write(STUDY.trials[1]).new
+    tracker.close()
+    assert Tracker(store, STUDY).missing(STUDY.trials) == [2, 3, 4, 5]
