@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nnreg.arrays import Floats
 from nnreg.checks import real_number, whole_number
-from nnreg.kernels import add_penalty_gradient, relu, relu_gradient, swap, with_ones
+from nnreg.kernels import add_penalty_gradient, product, relu, relu_gradient, swap, with_ones
 
 Strength = float | Floats
 """A penalty's strength: one number, or one a lane, shaped (lanes, 1, 1)."""
@@ -51,6 +51,8 @@ class Dense:
             parameters[:-1] = 0.01 * generator.standard_normal((n_inputs, n_neurons))
         self.parameters: Floats = parameters
         self.dparameters: Floats = np.zeros_like(parameters) if dparameters is None else dparameters
+        self._weights, self._biases = self.parameters[..., :-1, :], self.parameters[..., -1:, :]
+        self._dweights, self._dbiases = self.dparameters[..., :-1, :], self.dparameters[..., -1:, :]
         self.inputs: Floats
         """(..., batch, n_inputs + 1): what was read last, with its column of ones."""
         self.output: Floats
@@ -59,30 +61,30 @@ class Dense:
     @property
     def weights(self) -> Floats:
         """(..., n_inputs, n_neurons), a view; assigning to it writes into `parameters`."""
-        return self.parameters[..., :-1, :]
+        return self._weights
 
     @weights.setter
     def weights(self, values: npt.ArrayLike) -> None:
-        self.parameters[..., :-1, :] = values
+        self._weights[...] = values
 
     @property
     def biases(self) -> Floats:
         """(..., 1, n_neurons), a view; assigning to it writes into `parameters`."""
-        return self.parameters[..., -1:, :]
+        return self._biases
 
     @biases.setter
     def biases(self, values: npt.ArrayLike) -> None:
-        self.parameters[..., -1:, :] = values
+        self._biases[...] = values
 
     @property
     def dweights(self) -> Floats:
         """(..., n_inputs, n_neurons): the gradient by the weights, penalties included."""
-        return self.dparameters[..., :-1, :]
+        return self._dweights
 
     @property
     def dbiases(self) -> Floats:
         """(..., 1, n_neurons): the gradient by the biases, penalties included."""
-        return self.dparameters[..., -1:, :]
+        return self._dbiases
 
     def forward(self, inputs: Floats) -> None:
         """`.output` (..., batch, n_neurons) from inputs (..., batch, n_inputs)."""
@@ -91,7 +93,7 @@ class Dense:
     def forward_with_ones(self, inputs: Floats, out: Floats | None = None) -> None:
         """The same from inputs that have their column of ones already, written into `out` where it is given."""
         self.inputs = inputs
-        self.output = np.matmul(inputs, self.parameters, out=out)
+        self.output = np.matmul(inputs, self.parameters) if out is None else product(inputs, self.parameters, out)
 
     def backward(self, dvalues: Floats) -> None:
         """`.dweights`, `.dbiases` and `.dinputs` from the loss's gradient by the output, (..., batch, n_neurons).
@@ -102,17 +104,20 @@ class Dense:
         self.backward_inputs(dvalues)
         l1, twice_l2 = np.empty_like(self.parameters), np.empty_like(self.parameters)
         self.write_strengths(l1, twice_l2)
-        add_penalty_gradient(self.dparameters, self.parameters, l1, twice_l2)
+        # A caller may have put -0.0 among the parameters, where s is +1: adding 0.0 makes it 0.0.
+        add_penalty_gradient(self.dparameters, self.parameters + 0.0, l1, twice_l2, np.empty_like(l1))
 
     def backward_data(self, dvalues: Floats) -> None:
         """`.dweights` and `.dbiases` without the penalties' part."""
         # Two products: for 64 inputs, BLAS takes a quarter less time for 64 rows and 1 row than for 65.
-        np.matmul(swap(self.inputs[..., :-1]), dvalues, out=self.dweights)
-        np.matmul(swap(self.inputs[..., -1:]), dvalues, out=self.dbiases)
+        inputs = swap(self.inputs)
+        product(inputs[..., :-1, :], dvalues, self._dweights)
+        product(inputs[..., -1:, :], dvalues, self._dbiases)
 
     def backward_inputs(self, dvalues: Floats, out: Floats | None = None) -> None:
         """`.dinputs` (..., batch, n_inputs), written into `out` where it is given."""
-        self.dinputs = np.matmul(dvalues, swap(self.weights), out=out)
+        weights = swap(self._weights)
+        self.dinputs = np.matmul(dvalues, weights) if out is None else product(dvalues, weights, out)
 
     def write_strengths(self, l1: Floats, twice_l2: Floats) -> None:
         """l1 and 2 * l2 of each parameter, into arrays of the shape of `parameters`."""

@@ -6,9 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import add_penalty_gradient, empty_features_first
+from nnreg.kernels import add_penalty_gradient, swap, zeros
 from nnreg.layers import Dense, ReLU
-from nnreg.losses import softmax
 
 LayerParameters = tuple[Floats, Floats]
 """Weights (n_inputs, n_neurons), biases (1, n_neurons)."""
@@ -27,10 +26,9 @@ class Network:
         ends = np.cumsum([rows * columns for rows, columns in shapes])
         self.lanes = len(strengths)
         self.dtype = dtype
-        self.parameters: Floats = np.zeros((self.lanes, ends[-1]), dtype=dtype)
-        self.dparameters: Floats = np.zeros_like(self.parameters)
-        self._l1: Floats = np.zeros_like(self.parameters)
-        self._twice_l2: Floats = np.zeros_like(self.parameters)
+        whole = (self.lanes, int(ends[-1]))
+        self.parameters, self.dparameters = zeros(whole, dtype), zeros(whole, dtype)
+        self._l1, self._twice_l2, self._penalty_work = zeros(whole, dtype), zeros(whole, dtype), zeros(whole, dtype)
         self.layers: list[Dense] = []
         for i, ((rows, columns), end) in enumerate(zip(shapes, ends, strict=True)):
             part, shape = slice(end - rows * columns, end), (self.lanes, rows, columns)
@@ -49,23 +47,23 @@ class Network:
         self._work: dict[int, _Work] = {}
 
     def forward(self, inputs: Floats) -> Floats:
-        """Probabilities (lanes, batch, classes) from inputs with their ones, (batch, features + 1) or one such a lane.
+        """Logits (classes, lanes, batch) from inputs with their ones, (batch, features + 1) or one such a lane.
 
         The result is a work array: the next call with as many rows overwrites it.
         """
         work = self._work_for(inputs.shape[-2])
-        for i, activation in enumerate(self.activations):
-            self.layers[i].forward_with_ones(inputs, out=work.hidden[i])
-            activation.forward(work.hidden[i], out=work.hidden[i])
-            inputs = work.carried[i]
-        self.layers[-1].forward_with_ones(inputs, out=work.logits)
-        return softmax(work.logits, out=work.logits)
+        for layer, activation, hidden, carried in zip(self.layers, self.activations, work.hidden, work.carried, strict=False):
+            layer.forward_with_ones(inputs, out=hidden)
+            activation.forward(hidden, out=hidden)
+            inputs = carried
+        self.layers[-1].forward_with_ones(inputs, out=classes_last(work.logits))
+        return work.logits
 
     def backward(self, dlogits: Floats) -> None:
         """`dparameters`, penalties included, from the gradient by the logits of the last `forward`."""
-        work = self._work_for(dlogits.shape[-2])
-        self.layers[-1].backward_data(dlogits)
-        dvalues = dlogits
+        work = self._work_for(dlogits.shape[-1])
+        dvalues = classes_last(dlogits)
+        self.layers[-1].backward_data(dvalues)
         for i in reversed(range(len(self.activations))):
             self.layers[i + 1].backward_inputs(dvalues, out=work.dhidden[i])
             # What the layer above read is needed no more: the gradient takes its place, and the cache holds one array
@@ -73,7 +71,7 @@ class Network:
             self.activations[i].backward(work.dhidden[i], out=work.hidden[i])
             dvalues = work.hidden[i]
             self.layers[i].backward_data(dvalues)
-        add_penalty_gradient(self.dparameters, self.parameters, self._l1, self._twice_l2)
+        add_penalty_gradient(self.dparameters, self.parameters, self._l1, self._twice_l2, self._penalty_work)
 
     def lane_parameters(self, lane: int) -> list[LayerParameters]:
         """Copies of one lane's weights and biases, layer by layer."""
@@ -85,18 +83,21 @@ class Network:
         return self._work[batch]
 
 
+def classes_last(columns: Floats) -> Floats:
+    """(classes, lanes, batch) as (lanes, batch, classes): a view."""
+    return columns.transpose(1, 2, 0)
+
+
 class _Work:
-    """The arrays that a batch of so many rows passes through; all (lanes, batch, neurons), features first in memory."""
+    """The arrays that a batch of so many rows passes through."""
 
     def __init__(self, network: Network, batch: int) -> None:
-        def empty(neurons: int) -> Floats:
-            return empty_features_first((network.lanes, batch, neurons), network.dtype)
-
         widths = [layer.weights.shape[-1] for layer in network.layers]
-        self.logits = empty(widths[-1])
-        self.carried = [empty(width + 1) for width in widths[:-1]]
-        """What the next layer reads: the hidden neurons and the column of ones."""
+        # One lane lies as it would beside another, since BLAS and NumPy take other kernels where rows join up.
+        self.logits = zeros((widths[-1], max(network.lanes, 2), batch), network.dtype)[:, : network.lanes]
+        self.carried = [swap(zeros((network.lanes, width + 1, batch), network.dtype)) for width in widths[:-1]]
+        """What the next layer reads: the hidden neurons and the column of ones, features first in memory."""
         for array in self.carried:
             array[..., -1] = 1
         self.hidden = [array[..., :-1] for array in self.carried]
-        self.dhidden = [empty(width) for width in widths[:-1]]
+        self.dhidden = [swap(zeros((network.lanes, width, batch), network.dtype)) for width in widths[:-1]]

@@ -10,6 +10,7 @@ import numpy as np
 
 from nnreg.arrays import Floats
 from nnreg.checks import real_number
+from nnreg.kernels import adam_step, zeros
 
 
 class Trainable(Protocol):
@@ -31,7 +32,8 @@ class Optimizer:
         self.learning_rate = real_number("learning_rate", learning_rate, open_low=True, remedy="Try 0.001.")
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
-        self._moments: list[tuple[Floats, Floats]] = []
+        self._moments: list[tuple[Floats, Floats, Floats]] = []
+        """Of each part: two moments and a work array."""
 
     @property
     def current_learning_rate(self) -> float:
@@ -41,12 +43,13 @@ class Optimizer:
     def update(self, *parts: Trainable) -> None:
         """One step on every part, in place."""
         if not self._moments:
-            self._moments = [(np.zeros_like(part.parameters), np.zeros_like(part.parameters)) for part in parts]
-        for part, (first, second) in zip(parts, self._moments, strict=True):
-            self._move(part.parameters, part.dparameters, first, second)
+            of = [(part.parameters.shape, part.parameters.dtype) for part in parts]
+            self._moments = [(zeros(*like), zeros(*like), zeros(*like)) for like in of]
+        for part, (first, second, work) in zip(parts, self._moments, strict=True):
+            self._move(part.parameters, part.dparameters, first, second, work)
         self.iterations += 1
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         raise NotImplementedError
 
 
@@ -70,7 +73,7 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         # The moments are kept without their factors (1 - beta), and all that is the same for every parameter is put
         # into two numbers, `rate` and `epsilon`: 10 passes over the parameters in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
@@ -78,19 +81,13 @@ class Adam(Optimizer):
         #   rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
         step = self.iterations + 1
         root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
-        rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
-        epsilon = self.epsilon / root
-
-        np.multiply(first, self.beta_1, out=first)
-        np.add(first, gradient, out=first)
-        work = np.multiply(gradient, gradient)
-        np.multiply(second, self.beta_2, out=second)
-        np.add(second, work, out=second)
-        np.sqrt(second, out=work)
-        np.add(work, epsilon, out=work)
-        np.divide(first, work, out=work)
-        np.multiply(work, rate, out=work)
-        np.subtract(parameters, work, out=parameters)
+        adam_step(
+            *(parameters, gradient, first, second, work),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            rate=self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root,
+            epsilon=self.epsilon / root,
+        )
 
 
 class SGD(Optimizer):
@@ -100,7 +97,8 @@ class SGD(Optimizer):
         super().__init__(learning_rate, decay)
         self.momentum = real_number("momentum", momentum, high=1, remedy="For plain gradient descent, use 0.")
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         np.multiply(first, self.momentum, out=first)
-        np.subtract(first, np.multiply(gradient, self.current_learning_rate), out=first)
+        np.multiply(gradient, self.current_learning_rate, out=work)
+        np.subtract(first, work, out=first)
         np.add(parameters, first, out=parameters)
