@@ -6,7 +6,7 @@ import numpy as np
 
 from nnreg.arrays import Float64s, Floats, Ints
 from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums, with_ones
-from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms, sizes
+from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
 from nnreg.network import Network
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
@@ -110,17 +110,17 @@ def worst(lanes: int) -> Measured:
 
 def measure_parameters(network: Network) -> Measured:
     """The penalties, summed over the layers in float64, and the share of weights near zero."""
-    terms = [np.zeros(network.lanes) for _ in PENALTY_NAMES]
+    terms = np.zeros((len(PENALTY_NAMES), network.lanes))
     small, weights = np.zeros(network.lanes, dtype=np.intp), 0
-    for layer in network.layers:
-        weight_sizes = sizes(layer.weights)
-        for total, term in zip(terms, penalty_terms(layer, weight_sizes), strict=True):
-            # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
-            total += np.nan_to_num(term, nan=0.0)
-            np.minimum(total, _LARGEST_TERM, out=total)
+    for layer, sizes in zip(network.layers, network.parameter_sizes(), strict=True):
+        more = np.array(penalty_terms(layer, sizes))
+        # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
+        np.copyto(more, 0.0, where=np.isnan(more))
+        terms += more
+        np.minimum(terms, _LARGEST_TERM, out=terms)
         # Lane by lane, since NumPy counts a whole array faster than it sums along an axis.
-        small += [np.count_nonzero(lane) for lane in weight_sizes < network.dtype.type(NEAR_ZERO)]
-        weights += weight_sizes.shape[-1]
+        small += [np.count_nonzero(lane) for lane in sizes[0] < network.dtype.type(NEAR_ZERO)]
+        weights += sizes[0].shape[-1]
     weight_l1, weight_l2, bias_l1, bias_l2 = terms
     return {
         **dict(zip(PENALTY_NAMES, terms, strict=True)),

@@ -32,14 +32,15 @@ class Penalised(Protocol):
     def biases(self) -> Floats: ...
 
 
-def penalty_terms(layer: Penalised, weight_sizes: Float64s | None = None) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+def penalty_terms(
+    layer: Penalised, sizes: tuple[Float64s, Float64s] | None = None
+) -> tuple[Float64s, Float64s, Float64s, Float64s]:
     """l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer, in the order of LAMBDA_NAMES.
 
     Each has the shape of the lanes, () for a layer of 2-D arrays. Summed in float64 also where the network is float32.
-    `weight_sizes` are `sizes(layer.weights)`, where the caller has them already.
+    `sizes` are |w| and |b| in float64, (..., all of them), where the caller has them already.
     """
-    weights = sizes(layer.weights) if weight_sizes is None else weight_sizes
-    biases = sizes(layer.biases)
+    weights, biases = (_sizes(layer.weights), _sizes(layer.biases)) if sizes is None else sizes
     return (
         _per_lane(layer.weight_regularizer_l1) * sums(weights),
         _per_lane(layer.weight_regularizer_l2) * sums_of_squares(weights),
@@ -48,8 +49,7 @@ def penalty_terms(layer: Penalised, weight_sizes: Float64s | None = None) -> tup
     )
 
 
-def sizes(values: Floats) -> Float64s:
-    """|v| of (..., n_inputs, n_neurons) in float64, as (..., n_inputs * n_neurons)."""
+def _sizes(values: Floats) -> Float64s:
     flat: Float64s = values.astype(np.float64, order="C").reshape(*values.shape[:-2], -1)
     return np.abs(flat, out=flat)
 

@@ -43,6 +43,11 @@ class Network:
             # A strength beyond float32 is infinite there: its lane diverges at the first step, and is reported so.
             with np.errstate(over="ignore", under="ignore"):
                 layer.write_strengths(self._l1[:, part].reshape(shape), self._twice_l2[:, part].reshape(shape))
+        self._sizes: Float64s = np.zeros(whole)
+        self._layer_sizes: list[tuple[Float64s, Float64s]] = [
+            (self._sizes[:, end - rows * columns : end - columns], self._sizes[:, end - columns : end])
+            for (rows, columns), end in zip(shapes, ends, strict=True)
+        ]
         self.activations = [ReLU() for _ in self.layers[1:]]
         self._work: dict[int, _Work] = {}
 
@@ -54,7 +59,7 @@ class Network:
         work = self._work_for(inputs.shape[-2])
         for layer, activation, hidden, carried in zip(self.layers, self.activations, work.hidden, work.carried, strict=False):
             layer.forward_with_ones(inputs, out=hidden)
-            activation.forward(hidden, out=hidden)
+            activation.forward(carried, out=carried)  # the ones too, which stay ones
             inputs = carried
         self.layers[-1].forward_with_ones(inputs, out=classes_last(work.logits))
         return work.logits
@@ -67,11 +72,18 @@ class Network:
         for i in reversed(range(len(self.activations))):
             self.layers[i + 1].backward_inputs(dvalues, out=work.dhidden[i])
             # What the layer above read is needed no more: the gradient takes its place, and the cache holds one array
-            # less.
-            self.activations[i].backward(work.dhidden[i], out=work.hidden[i])
+            # less. So for a moment there are no ones.
+            self.activations[i].backward(work.dcarried[i], out=work.carried[i])
             dvalues = work.hidden[i]
             self.layers[i].backward_data(dvalues)
+            work.carried[i][..., -1] = 1
         add_penalty_gradient(self.dparameters, self.parameters, self._l1, self._twice_l2, self._penalty_work)
+
+    def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
+        """|w| and |b| of each layer in float64, (lanes, all weights) and (lanes, all biases): work arrays."""
+        np.copyto(self._sizes, self.parameters)
+        np.abs(self._sizes, out=self._sizes)
+        return self._layer_sizes
 
     def lane_parameters(self, lane: int) -> list[LayerParameters]:
         """Copies of one lane's weights and biases, layer by layer."""
@@ -100,4 +112,6 @@ class _Work:
         for array in self.carried:
             array[..., -1] = 1
         self.hidden = [array[..., :-1] for array in self.carried]
-        self.dhidden = [swap(zeros((network.lanes, width, batch), network.dtype)) for width in widths[:-1]]
+        # Of the same shape, though nothing is written beside the hidden neurons: whole arrays are quicker to go over.
+        self.dcarried = [swap(zeros((network.lanes, width + 1, batch), network.dtype)) for width in widths[:-1]]
+        self.dhidden = [array[..., :-1] for array in self.dcarried]

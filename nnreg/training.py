@@ -175,10 +175,11 @@ class _Batches:
 def _finite(measured: Measured, network: Network) -> Bools:
     """Lanes whose losses and parameters are finite; a penalty must be so in the network's own dtype."""
     total = measured["data_loss"] + measured["regularization_loss"]
-    finite: Bools = (total <= np.finfo(network.dtype).max) & np.isfinite(measured["val_data_loss"])  # NaN is not
-    # Where the sum is finite, so is each parameter: one pass that is quicker than looking at them all.
-    if not np.isfinite(np.add.reduce(network.parameters, axis=None)):
-        finite &= np.isfinite(network.parameters).all(axis=-1)
+    finite: Bools = (
+        (total <= np.finfo(network.dtype).max)  # NaN is not
+        & np.isfinite(measured["val_data_loss"])
+        & np.isfinite(network.parameters).all(axis=-1)
+    )
     return finite
 
 
