@@ -7,7 +7,7 @@ import numpy as np
 from nnreg.arrays import Float64s, Floats, Ints
 from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums, with_ones
 from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
-from nnreg.network import Network
+from nnreg.network import Network, Pass
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
 """The terms of regularization_loss, in the order in which they are added."""
@@ -53,7 +53,7 @@ class Rows:
         ends = [*range(size, whole, size), *{whole, len(labels)} - {0}]
         self._parts = [slice(start, end) for start, end in zip([0, *sorted(ends)], sorted(ends), strict=False)]
         self._places = [self._true_places(labels[part]) for part in self._parts]
-        self._kept = [with_ones(x[part]) for part in self._parts] if x.nbytes <= _KEPT_BYTES else None
+        self._kept = [Pass(network, with_ones(x[part])) for part in self._parts] if x.nbytes <= _KEPT_BYTES else None
         classes, counts = np.unique(labels, return_counts=True)
         self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
         """(rows, classes there are): what a row counts in its class's recall."""
@@ -62,8 +62,8 @@ class Rows:
         """The loss of each row, and 1 where its class was found, else 0: (lanes, rows) both."""
         losses = np.empty((self._network.lanes, len(self.labels)))
         hits = np.empty_like(losses)
-        for part, places, inputs in zip(self._parts, self._places, self._inputs(), strict=True):
-            losses[:, part], hits[:, part] = losses_and_hits(self._network.forward(inputs), self.labels[part], places)
+        for part, places, one in zip(self._parts, self._places, self._passes(), strict=True):
+            losses[:, part], hits[:, part] = losses_and_hits(one.forward(), self.labels[part], places)
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
 
@@ -73,8 +73,12 @@ class Rows:
         mean: Float64s = recalls[:, 0].mean(axis=-1)
         return mean
 
-    def _inputs(self) -> Iterator[Floats]:
-        return iter(self._kept) if self._kept is not None else (with_ones(self._x[part]) for part in self._parts)
+    def _passes(self) -> Iterator[Pass]:
+        if self._kept is not None:
+            yield from self._kept
+        else:
+            for part in self._parts:
+                yield Pass(self._network, with_ones(self._x[part]))
 
     def _true_places(self, labels: Ints) -> Ints:
         """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes, batch)."""

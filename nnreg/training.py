@@ -15,7 +15,7 @@ from nnreg.curves import CURVE_NAMES, Measured, Rows, measure, measure_parameter
 from nnreg.kernels import softmax_columns, with_ones
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.losses import CategoricalCrossentropy, one_hot
-from nnreg.network import LayerParameters, Network, classes_last
+from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.split import Split
 
 WEIGHTS_STREAM, ORDER_STREAM = 0, 1
@@ -91,7 +91,7 @@ def train(
         _draw(network, lane_seeds, config.initialization)
     else:
         _copy(initial, network)
-    batches = _Batches(x_train, split.y_train, split.classes, config.batch_size, lane_seeds)
+    batches = _Batches(x_train, split.y_train, network, config.batch_size, lane_seeds)
     optimizer = config.new_optimizer()
     loss = CategoricalCrossentropy()
     curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
@@ -101,11 +101,11 @@ def train(
     # A lane that diverges overflows, and goes on overflowing: that is measured at every epoch's end, not warned of.
     with np.errstate(all="ignore"):
         for epoch in range(config.epochs):
-            for inputs, truth in batches:
-                columns = network.forward(inputs)
-                probabilities = classes_last(softmax_columns(columns, out=columns))
+            for batch, truth in batches:
+                logits = batch.forward()
+                probabilities = classes_last(softmax_columns(logits, out=logits))
                 loss.backward(probabilities, truth, out=probabilities)
-                network.backward(columns)
+                batch.backward()
                 optimizer.update(network)
             measured = measure(network, rows, val_rows)
             diverged |= ~_finite(measured, network)
@@ -131,38 +131,39 @@ def train(
 
 
 class _Batches:
-    """One epoch's steps at each iteration: inputs with their ones and one-hot classes, for all lanes or one a lane.
+    """One epoch's steps at each iteration: a pass with its inputs in place, and the classes as one-hot rows."""
 
-    The inputs are a work array: the next step of as many rows overwrites it.
-    """
-
-    def __init__(self, x: Floats, labels: Ints, classes: int, batch_size: int | None, seeds: Sequence[int]) -> None:
-        self._x, self._labels, self._classes = x, labels, classes
+    def __init__(self, x: Floats, labels: Ints, network: Network, batch_size: int | None, seeds: Sequence[int]) -> None:
+        self._x, self._labels, self._network = x, labels, network
+        self._classes = network.layers[-1].weights.shape[-1]
         self._total = len(labels)
         self._size = min(batch_size or self._total, self._total)
         self._generators = {seed: _generator(seed, ORDER_STREAM) for seed in seeds}
         self._seeds = seeds
-        self._work: dict[tuple[int, ...], Floats] = {}
-        self._whole: list[tuple[Floats, Floats]] = []
+        self._passes: dict[int, tuple[Floats, Pass]] = {}
 
-    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
+    def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
         if self._size == self._total:
-            if not self._whole:
-                self._whole.append((with_ones(self._x), one_hot(self._labels, self._classes, self._x.dtype)))
-            yield self._whole[0]
+            if not self._passes:
+                inputs = with_ones(self._x)
+                self._passes[self._total] = inputs, Pass(self._network, inputs)
+            yield self._passes[self._total][1], one_hot(self._labels, self._classes, self._x.dtype)
             return
         order = self._order()
+        truth = one_hot(self._labels[order], self._classes, self._x.dtype)
         for start in range(0, self._total, self._size):
-            chosen = order[..., start : start + self._size]
-            yield self._inputs(chosen), one_hot(self._labels[chosen], self._classes, self._x.dtype)
+            some = slice(start, start + self._size)
+            yield self._pass(order[..., some]), truth[..., some, :]
 
-    def _inputs(self, chosen: Ints) -> Floats:
+    def _pass(self, chosen: Ints) -> Pass:
         """The chosen rows, gathered for each step: a table that is mapped from a file is never copied as a whole."""
-        if chosen.shape not in self._work:
-            self._work[chosen.shape] = np.ones((*chosen.shape, self._x.shape[1] + 1), dtype=self._x.dtype)
-        work = self._work[chosen.shape]
-        work[..., :-1] = self._x.take(chosen, axis=0)
-        return work
+        rows = chosen.shape[-1]
+        if rows not in self._passes:
+            inputs = np.ones((*chosen.shape, self._x.shape[1] + 1), dtype=self._x.dtype)
+            self._passes[rows] = inputs[..., :-1], Pass(self._network, inputs)
+        inputs, one = self._passes[rows]
+        inputs[...] = self._x.take(chosen, axis=0)
+        return one
 
     def _order(self) -> Ints:
         """An epoch's order of rows: (rows,) where all lanes have one seed, else (lanes, rows)."""
