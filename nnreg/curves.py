@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnreg.arrays import Float64s, Floats, Ints
-from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums, with_ones
+from nnreg.arrays import Float64s, Ints
+from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums
 from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
 from nnreg.network import Network, Pass
+from nnreg.tables import Table
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
 """The terms of regularization_loss, in the order in which they are added."""
@@ -31,9 +32,6 @@ NEAR_ZERO = 1e-3
 _HIDDEN_AT_ONCE = 16 * 64 * 128
 """Numbers of the widest layer, over all lanes, that are computed together: few enough to stay in the cache."""
 
-_KEPT_BYTES = 64 * 2**20
-"""A set of rows up to this large is kept with its column of ones; of a larger one, parts are copied as they come."""
-
 _LARGEST_TERM = np.finfo(np.float64).max / 8
 """A reported penalty is cut off here, so that the sum of four and the data loss is finite too."""
 
@@ -42,10 +40,10 @@ Measured = dict[str, Float64s]
 
 
 class Rows:
-    """Rows to measure a network on: x (rows, features), labels (rows,)."""
+    """Rows to measure a network on, with their labels (rows,)."""
 
-    def __init__(self, x: Floats, labels: Ints, network: Network) -> None:
-        self._x, self.labels, self._network = x, labels, network
+    def __init__(self, table: Table, labels: Ints, network: Network) -> None:
+        self._table, self.labels, self._network = table, labels, network
         widest = max(layer.weights.shape[-1] for layer in network.layers)
         # Parts of any number of rows give the same bits, as long as they are cut at multiples of ROWS_TOGETHER.
         size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
@@ -53,7 +51,7 @@ class Rows:
         ends = [*range(size, whole, size), *{whole, len(labels)} - {0}]
         self._parts = [slice(start, end) for start, end in zip([0, *sorted(ends)], sorted(ends), strict=False)]
         self._places = [self._true_places(labels[part]) for part in self._parts]
-        self._kept = [Pass(network, with_ones(x[part])) for part in self._parts] if x.nbytes <= _KEPT_BYTES else None
+        self._kept = list(self._new_passes()) if table.kept else None
         classes, counts = np.unique(labels, return_counts=True)
         self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
         """(rows, classes there are): what a row counts in its class's recall."""
@@ -62,7 +60,8 @@ class Rows:
         """The loss of each row, and 1 where its class was found, else 0: (lanes, rows) both."""
         losses = np.empty((self._network.lanes, len(self.labels)))
         hits = np.empty_like(losses)
-        for part, places, one in zip(self._parts, self._places, self._passes(), strict=True):
+        passes = self._new_passes() if self._kept is None else self._kept
+        for part, places, one in zip(self._parts, self._places, passes, strict=True):
             losses[:, part], hits[:, part] = losses_and_hits(one.forward(), self.labels[part], places)
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
@@ -73,12 +72,8 @@ class Rows:
         mean: Float64s = recalls[:, 0].mean(axis=-1)
         return mean
 
-    def _passes(self) -> Iterator[Pass]:
-        if self._kept is not None:
-            yield from self._kept
-        else:
-            for part in self._parts:
-                yield Pass(self._network, with_ones(self._x[part]))
+    def _new_passes(self) -> Iterator[Pass]:
+        return (Pass(self._network, self._table.part(part)) for part in self._parts)
 
     def _true_places(self, labels: Ints) -> Ints:
         """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes, batch)."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import add_penalty_gradient, relu, relu_gradient, small_products, swap, zeros
+from nnreg.kernels import add_penalty_gradient, blocks, relu, relu_gradient, small_products, swap, zeros
 from nnreg.layers import Dense
 
 LayerParameters = tuple[Floats, Floats]
@@ -28,7 +28,8 @@ class Network:
         self.dtype = dtype
         whole = (self.lanes, int(ends[-1]))
         self.parameters, self.dparameters = zeros(whole, dtype), zeros(whole, dtype)
-        self._l1, self._twice_l2, self._penalty_work = zeros(whole, dtype), zeros(whole, dtype), zeros(whole, dtype)
+        l1, twice_l2 = zeros(whole, dtype), zeros(whole, dtype)
+        self._penalty_blocks = blocks(self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype))
         self.layers: list[Dense] = []
         for i, ((rows, columns), end) in enumerate(zip(shapes, ends, strict=True)):
             part, shape = slice(end - rows * columns, end), (self.lanes, rows, columns)
@@ -42,7 +43,7 @@ class Network:
             self.layers.append(layer)
             # A strength beyond float32 is infinite there: its lane diverges at the first step, and is reported so.
             with np.errstate(over="ignore", under="ignore"):
-                layer.write_strengths(self._l1[:, part].reshape(shape), self._twice_l2[:, part].reshape(shape))
+                layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
         self._sizes: Float64s = np.zeros(whole)
         self._layer_sizes: list[tuple[Float64s, Float64s]] = [
             (self._sizes[:, end - rows * columns : end - columns], self._sizes[:, end - columns : end])
@@ -52,7 +53,8 @@ class Network:
 
     def add_penalty_gradient(self) -> None:
         """`dparameters` += the gradient of the penalties."""
-        add_penalty_gradient(self.dparameters, self.parameters, self._l1, self._twice_l2, self._penalty_work)
+        for block in self._penalty_blocks:
+            add_penalty_gradient(*block)
 
     def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
         """|w| and |b| of each layer in float64, (lanes, all weights) and (lanes, all biases): work arrays."""

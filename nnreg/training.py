@@ -12,11 +12,12 @@ import numpy as np
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
 from nnreg.config import TrainConfig, check_seed
 from nnreg.curves import CURVE_NAMES, Measured, Rows, measure, measure_parameters, worst
-from nnreg.kernels import softmax_columns, with_ones
+from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.losses import CategoricalCrossentropy, one_hot
 from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.split import Split
+from nnreg.tables import Table
 
 WEIGHTS_STREAM, ORDER_STREAM = 0, 1
 """Each seed gives two independent streams of random numbers: the initial weights, and the order of rows."""
@@ -85,13 +86,13 @@ def train(
     sizes = (split.x_train.shape[1], *config.hidden, split.classes)
     network = Network(sizes, _strengths(lambdas, layers=len(sizes) - 1), dtype)
     lane_seeds = _lane_seeds(seeds, config.seed, network.lanes)
-    x_train, x_val = _cast("x_train", split.x_train, dtype), _cast("x_val", split.x_val, dtype)
-    rows, val_rows = Rows(x_train, split.y_train, network), Rows(x_val, split.y_val, network)
+    table, val_table = (Table(_cast(name, getattr(split, name), dtype)) for name in ("x_train", "x_val"))
+    rows, val_rows = Rows(table, split.y_train, network), Rows(val_table, split.y_val, network)
     if initial is None:
         _draw(network, lane_seeds, config.initialization)
     else:
         _copy(initial, network)
-    batches = _Batches(x_train, split.y_train, network, config.batch_size, lane_seeds)
+    batches = _Batches(table, split.y_train, network, config.batch_size, lane_seeds)
     optimizer = config.new_optimizer()
     loss = CategoricalCrossentropy()
     curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
@@ -133,36 +134,36 @@ def train(
 class _Batches:
     """One epoch's steps at each iteration: a pass with its inputs in place, and the classes as one-hot rows."""
 
-    def __init__(self, x: Floats, labels: Ints, network: Network, batch_size: int | None, seeds: Sequence[int]) -> None:
-        self._x, self._labels, self._network = x, labels, network
+    def __init__(self, table: Table, labels: Ints, network: Network, batch_size: int | None, seeds: Sequence[int]) -> None:
+        self._table, self._labels, self._network = table, labels, network
         self._classes = network.layers[-1].weights.shape[-1]
         self._total = len(labels)
         self._size = min(batch_size or self._total, self._total)
         self._generators = {seed: _generator(seed, ORDER_STREAM) for seed in seeds}
         self._seeds = seeds
         self._passes: dict[int, tuple[Floats, Pass]] = {}
+        """By the number of rows: inputs to write into, and the pass that reads them."""
 
     def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
         if self._size == self._total:
             if not self._passes:
-                inputs = with_ones(self._x)
+                inputs = self._table.part(slice(None))
                 self._passes[self._total] = inputs, Pass(self._network, inputs)
-            yield self._passes[self._total][1], one_hot(self._labels, self._classes, self._x.dtype)
+            yield self._passes[self._total][1], one_hot(self._labels, self._classes, self._network.dtype)
             return
         order = self._order()
-        truth = one_hot(self._labels[order], self._classes, self._x.dtype)
+        truth = one_hot(self._labels[order], self._classes, self._network.dtype)
         for start in range(0, self._total, self._size):
             some = slice(start, start + self._size)
             yield self._pass(order[..., some]), truth[..., some, :]
 
     def _pass(self, chosen: Ints) -> Pass:
-        """The chosen rows, gathered for each step: a table that is mapped from a file is never copied as a whole."""
         rows = chosen.shape[-1]
         if rows not in self._passes:
-            inputs = np.ones((*chosen.shape, self._x.shape[1] + 1), dtype=self._x.dtype)
-            self._passes[rows] = inputs[..., :-1], Pass(self._network, inputs)
+            inputs = np.ones((*chosen.shape, self._table.columns), dtype=self._network.dtype)
+            self._passes[rows] = inputs, Pass(self._network, inputs)
         inputs, one = self._passes[rows]
-        inputs[...] = self._x.take(chosen, axis=0)
+        self._table.gather(chosen, out=inputs)
         return one
 
     def _order(self) -> Ints:
