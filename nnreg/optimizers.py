@@ -10,7 +10,7 @@ import numpy as np
 
 from nnreg.arrays import Floats
 from nnreg.checks import real_number
-from nnreg.kernels import adam_step, zeros
+from nnreg.kernels import adam_step, blocks, zeros
 
 
 class Trainable(Protocol):
@@ -32,8 +32,7 @@ class Optimizer:
         self.learning_rate = real_number("learning_rate", learning_rate, open_low=True, remedy="Try 0.001.")
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
-        self._moments: list[tuple[Floats, Floats, Floats]] = []
-        """Of each part: two moments and a work array."""
+        self._states: list[_State] = []
 
     @property
     def current_learning_rate(self) -> float:
@@ -42,15 +41,33 @@ class Optimizer:
 
     def update(self, *parts: Trainable) -> None:
         """One step on every part, in place."""
-        if not self._moments:
-            of = [(part.parameters.shape, part.parameters.dtype) for part in parts]
-            self._moments = [(zeros(*like), zeros(*like), zeros(*like)) for like in of]
-        for part, (first, second, work) in zip(parts, self._moments, strict=True):
-            self._move(part.parameters, part.dparameters, first, second, work)
+        if not self._states:
+            self._states = [_State(part) for part in parts]
+        for part, state in zip(parts, self._states, strict=True):
+            for block in state.blocks(part):
+                self._move(*block)
         self.iterations += 1
 
     def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         raise NotImplementedError
+
+
+class _State:
+    """What an optimizer keeps of a part: two moments of each parameter."""
+
+    def __init__(self, part: Trainable) -> None:
+        shape, dtype = part.parameters.shape, part.parameters.dtype
+        self._kept = (zeros(shape, dtype), zeros(shape, dtype), zeros(shape, dtype))
+        self._given: tuple[Floats, Floats] | None = None
+        self._blocks: list[tuple[Floats, ...]] = []
+
+    def blocks(self, part: Trainable) -> list[tuple[Floats, ...]]:
+        """Parameters, gradient, moments and a work array, block by block; made again only for other arrays."""
+        parameters, gradient = part.parameters, part.dparameters
+        if self._given is None or self._given[0] is not parameters or self._given[1] is not gradient:
+            self._given = parameters, gradient
+            self._blocks = blocks(parameters, gradient, *self._kept)
+        return self._blocks
 
 
 class Adam(Optimizer):
