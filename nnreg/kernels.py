@@ -115,10 +115,11 @@ def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
         yield 1
         yield from (n for n in range(2, length // 16 + 1) if length % (16 * n) == 0)
 
-    possible: list[tuple[int, int, int]] = []
+    possible: list[tuple[int, int]] = []
     if _has_small_kernels():
-        possible += [(m * n, n, m) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)]
-    _, n, m = min(possible, default=(1, 1, 1))
+        possible += [(m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)]
+    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of 64 x 256 weights.
+    m, n = min(possible, key=lambda cut: (cut[0] * cut[1], -min(rows // cut[0], columns // cut[1]), cut), default=(1, 1))
     return together * m, n
 
 
