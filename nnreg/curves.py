@@ -1,13 +1,14 @@
 """Curves: what is measured at the end of every epoch."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
-from nnreg.arrays import Bools, Float64s, Floats, Ints
-from nnreg.kernels import first_largest, swap
-from nnreg.losses import WORST_LOSS, CategoricalCrossentropy, penalty_terms
-from nnreg.network import Network
+from nnreg.arrays import Float64s, Ints
+from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums
+from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
+from nnreg.network import Network, Pass
+from nnreg.tables import Table
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
 """The terms of regularization_loss, in the order in which they are added."""
@@ -28,9 +29,8 @@ CURVE_NAMES = (
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
 
-ROWS_AT_ONCE = 128
-"""Rows measured together: enough to keep BLAS busy, few enough to stay in the cache. The same for any number of lanes,
-since BLAS may round a row differently in a batch of another size."""
+_HIDDEN_AT_ONCE = 16 * 64 * 128
+"""Numbers of the widest layer, over all lanes, that are computed together: few enough to stay in the cache."""
 
 _LARGEST_TERM = np.finfo(np.float64).max / 8
 """A reported penalty is cut off here, so that the sum of four and the data loss is finite too."""
@@ -39,24 +39,58 @@ Measured = dict[str, Float64s]
 """Curve name -> one number a lane."""
 
 
-@dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows to measure on: inputs (rows, features + 1) with their ones, labels (rows,)."""
+    """Rows to measure a network on, with their labels (rows,)."""
 
-    inputs: Floats
-    labels: Ints
+    def __init__(self, table: Table, labels: Ints, network: Network) -> None:
+        self._table, self.labels, self._network = table, labels, network
+        widest = max(layer.weights.shape[-1] for layer in network.layers)
+        # Parts of any number of rows give the same bits, as long as they are cut at multiples of ROWS_TOGETHER.
+        size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
+        whole = len(labels) - len(labels) % ROWS_TOGETHER
+        ends = [*range(size, whole, size), *{whole, len(labels)} - {0}]
+        self._parts = [slice(start, end) for start, end in zip([0, *sorted(ends)], sorted(ends), strict=False)]
+        self._places = [self._true_places(labels[part]) for part in self._parts]
+        self._kept = list(self._new_passes()) if table.kept else None
+        classes, counts = np.unique(labels, return_counts=True)
+        self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
+        """(rows, classes there are): what a row counts in its class's recall."""
+
+    def answers(self) -> tuple[Float64s, Float64s]:
+        """The loss of each row, and 1 where its class was found, else 0: (lanes, rows) both."""
+        losses = np.empty((self._network.lanes, len(self.labels)))
+        hits = np.empty_like(losses)
+        passes = self._new_passes() if self._kept is None else self._kept
+        for part, places, one in zip(self._parts, self._places, passes, strict=True):
+            losses[:, part], hits[:, part] = losses_and_hits(one.forward(), self.labels[part], places)
+        # Probabilities are clipped to [1e-7, 1 - 1e-7].
+        return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
+
+    def mean_recall(self, hits: Float64s) -> Float64s:
+        """The mean over the classes that are there of the share of their rows that was found."""
+        recalls = hits[:, np.newaxis, :] @ self._shares
+        mean: Float64s = recalls[:, 0].mean(axis=-1)
+        return mean
+
+    def _new_passes(self) -> Iterator[Pass]:
+        return (Pass(self._network, self._table.part(part)) for part in self._parts)
+
+    def _true_places(self, labels: Ints) -> Ints:
+        """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes, batch)."""
+        lanes, rows = self._network.lanes, len(labels)
+        return labels.astype(np.intp) * (lanes * rows) + np.arange(lanes * rows).reshape(lanes, rows)
 
 
 def measure(network: Network, train: Rows, val: Rows) -> Measured:
     """Every curve's number for the parameters as they are, one a lane; not finite where a lane has diverged."""
-    losses, correct = _answers(network, train)
-    val_losses, val_correct = _answers(network, val)
+    losses, hits = train.answers()
+    val_losses, val_hits = val.answers()
     measured = {
         "data_loss": losses.mean(axis=-1),
-        "train_accuracy": correct.mean(axis=-1),
+        "train_accuracy": sums(hits) / len(train.labels),
         "val_data_loss": val_losses.mean(axis=-1),
-        "val_accuracy": val_correct.mean(axis=-1),
-        "balanced_val_accuracy": _mean_recall(val_correct, val.labels),
+        "val_accuracy": sums(val_hits) / len(val.labels),
+        "balanced_val_accuracy": val.mean_recall(val_hits),
     }
     return measured | measure_parameters(network)
 
@@ -75,40 +109,20 @@ def worst(lanes: int) -> Measured:
 
 def measure_parameters(network: Network) -> Measured:
     """The penalties, summed over the layers in float64, and the share of weights near zero."""
-    terms = [np.zeros(network.lanes) for _ in PENALTY_NAMES]
+    terms = np.zeros((len(PENALTY_NAMES), network.lanes))
     small, weights = np.zeros(network.lanes, dtype=np.intp), 0
-    for layer in network.layers:
-        for total, term in zip(terms, penalty_terms(layer), strict=True):
-            # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
-            total += np.nan_to_num(term, nan=0.0)
-            np.minimum(total, _LARGEST_TERM, out=total)
-        small += (np.abs(layer.weights) < NEAR_ZERO).sum(axis=(-2, -1))
-        weights += layer.weights[0].size
+    for layer, sizes in zip(network.layers, network.parameter_sizes(), strict=True):
+        more = np.array(penalty_terms(layer, sizes))
+        # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
+        np.copyto(more, 0.0, where=np.isnan(more))
+        terms += more
+        np.minimum(terms, _LARGEST_TERM, out=terms)
+        # Lane by lane, since NumPy counts a whole array faster than it sums along an axis.
+        small += [np.count_nonzero(lane) for lane in sizes[0] < network.dtype.type(NEAR_ZERO)]
+        weights += sizes[0].shape[-1]
     weight_l1, weight_l2, bias_l1, bias_l2 = terms
     return {
         **dict(zip(PENALTY_NAMES, terms, strict=True)),
         "regularization_loss": weight_l1 + weight_l2 + bias_l1 + bias_l2,
         "near_zero_weights": small / weights,
     }
-
-
-def _answers(network: Network, rows: Rows) -> tuple[Float64s, Bools]:
-    """The loss of each row, and whether its class was found: (lanes, rows) both."""
-    loss = CategoricalCrossentropy()
-    losses = np.empty((network.lanes, len(rows.labels)))
-    correct = np.empty(losses.shape, dtype=np.bool_)
-    for start in range(0, len(rows.labels), ROWS_AT_ONCE):
-        some = slice(start, start + ROWS_AT_ONCE)
-        probabilities = network.forward(rows.inputs[some])
-        losses[:, some] = loss.forward(probabilities, rows.labels[some])
-        correct[:, some] = first_largest(swap(probabilities)) == rows.labels[some]
-    return losses, correct
-
-
-def _mean_recall(correct: Bools, labels: Ints) -> Float64s:
-    """The mean over the classes that are there of the share of their rows that was found."""
-    present, rows = np.unique(labels, return_counts=True)
-    # The found rows of each class, counted by a product: whole numbers, exact in any order.
-    found = correct.astype(np.float64) @ (labels[:, np.newaxis] == present).astype(np.float64)
-    mean: Float64s = (found / rows).mean(axis=-1)
-    return mean

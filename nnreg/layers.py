@@ -51,6 +51,8 @@ class Dense:
             parameters[:-1] = 0.01 * generator.standard_normal((n_inputs, n_neurons))
         self.parameters: Floats = parameters
         self.dparameters: Floats = np.zeros_like(parameters) if dparameters is None else dparameters
+        self._weights, self._biases = self.parameters[..., :-1, :], self.parameters[..., -1:, :]
+        self._dweights, self._dbiases = self.dparameters[..., :-1, :], self.dparameters[..., -1:, :]
         self.inputs: Floats
         """(..., batch, n_inputs + 1): what was read last, with its column of ones."""
         self.output: Floats
@@ -59,60 +61,47 @@ class Dense:
     @property
     def weights(self) -> Floats:
         """(..., n_inputs, n_neurons), a view; assigning to it writes into `parameters`."""
-        return self.parameters[..., :-1, :]
+        return self._weights
 
     @weights.setter
     def weights(self, values: npt.ArrayLike) -> None:
-        self.parameters[..., :-1, :] = values
+        self._weights[...] = values
 
     @property
     def biases(self) -> Floats:
         """(..., 1, n_neurons), a view; assigning to it writes into `parameters`."""
-        return self.parameters[..., -1:, :]
+        return self._biases
 
     @biases.setter
     def biases(self, values: npt.ArrayLike) -> None:
-        self.parameters[..., -1:, :] = values
+        self._biases[...] = values
 
     @property
     def dweights(self) -> Floats:
         """(..., n_inputs, n_neurons): the gradient by the weights, penalties included."""
-        return self.dparameters[..., :-1, :]
+        return self._dweights
 
     @property
     def dbiases(self) -> Floats:
         """(..., 1, n_neurons): the gradient by the biases, penalties included."""
-        return self.dparameters[..., -1:, :]
+        return self._dbiases
 
     def forward(self, inputs: Floats) -> None:
         """`.output` (..., batch, n_neurons) from inputs (..., batch, n_inputs)."""
-        self.forward_with_ones(with_ones(inputs))
-
-    def forward_with_ones(self, inputs: Floats, out: Floats | None = None) -> None:
-        """The same from inputs that have their column of ones already, written into `out` where it is given."""
-        self.inputs = inputs
-        self.output = np.matmul(inputs, self.parameters, out=out)
+        self.inputs = with_ones(inputs)
+        self.output = np.matmul(self.inputs, self.parameters)
 
     def backward(self, dvalues: Floats) -> None:
         """`.dweights`, `.dbiases` and `.dinputs` from the loss's gradient by the output, (..., batch, n_neurons).
 
         The penalties add l1 * s(w) + 2 * l2 * w to the gradient, where s(w) is -1 for w < 0 and +1 else, at 0 too.
         """
-        self.backward_data(dvalues)
-        self.backward_inputs(dvalues)
+        np.matmul(swap(self.inputs), dvalues, out=self.dparameters)
+        self.dinputs = np.matmul(dvalues, swap(self.weights))
         l1, twice_l2 = np.empty_like(self.parameters), np.empty_like(self.parameters)
         self.write_strengths(l1, twice_l2)
-        add_penalty_gradient(self.dparameters, self.parameters, l1, twice_l2)
-
-    def backward_data(self, dvalues: Floats) -> None:
-        """`.dweights` and `.dbiases` without the penalties' part."""
-        # Two products: for 64 inputs, BLAS takes a quarter less time for 64 rows and 1 row than for 65.
-        np.matmul(swap(self.inputs[..., :-1]), dvalues, out=self.dweights)
-        np.matmul(swap(self.inputs[..., -1:]), dvalues, out=self.dbiases)
-
-    def backward_inputs(self, dvalues: Floats, out: Floats | None = None) -> None:
-        """`.dinputs` (..., batch, n_inputs), written into `out` where it is given."""
-        self.dinputs = np.matmul(dvalues, swap(self.weights), out=out)
+        # A caller may have put -0.0 among the parameters, where s is +1: adding 0.0 makes it 0.0.
+        add_penalty_gradient(self.dparameters, self.parameters + 0.0, l1, twice_l2, np.empty_like(l1))
 
     def write_strengths(self, l1: Floats, twice_l2: Floats) -> None:
         """l1 and 2 * l2 of each parameter, into arrays of the shape of `parameters`."""
@@ -134,17 +123,13 @@ class ReLU:
     """output = max(0, inputs), of any shape (..., batch, neurons)."""
 
     def __init__(self) -> None:
-        self._zeros: Floats = np.zeros((0, 0))
         self.output: Floats
         self.dinputs: Floats
 
-    def forward(self, inputs: Floats, out: Floats | None = None) -> None:
-        """`.output`, written into `out` where it is given (it may be `inputs`)."""
-        if self._zeros.shape != inputs.shape[-2:] or self._zeros.dtype != inputs.dtype:
-            one_lane = inputs[(0,) * (inputs.ndim - 2)]
-            self._zeros = np.zeros_like(one_lane)
-        self.output = relu(inputs, self._zeros, out)
+    def forward(self, inputs: Floats) -> None:
+        """`.output`, of the shape of `inputs`."""
+        self.output = relu(inputs, np.zeros_like(inputs))
 
-    def backward(self, dvalues: Floats, out: Floats | None = None) -> None:
-        """`.dinputs`: dvalues where the output is positive, else 0; `out` may be `.output`, never `dvalues`."""
-        self.dinputs = relu_gradient(dvalues, self.output, np.empty_like(self.output) if out is None else out)
+    def backward(self, dvalues: Floats) -> None:
+        """`.dinputs`: dvalues where the output is positive, else 0."""
+        self.dinputs = relu_gradient(dvalues, self.output, np.empty_like(self.output))

@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType, Ints
-from nnreg.kernels import softmax_columns, swap
+from nnreg.kernels import softmax_columns, sums, sums_of_squares, swap
 
 CLIP = 1e-7
 """A probability counts as at least this and at most 1 - this, so the loss of one row is at most -log(1e-7) = 16.1."""
 
-WORST_LOSS = float(-np.log(CLIP))
+BEST_LOSS, WORST_LOSS = float(-np.log(1 - CLIP)), float(-np.log(CLIP))
+"""The least and the largest loss of one row."""
 
 
 class Penalised(Protocol):
@@ -31,27 +32,26 @@ class Penalised(Protocol):
     def biases(self) -> Floats: ...
 
 
-def penalty_terms(layer: Penalised) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+def penalty_terms(
+    layer: Penalised, sizes: tuple[Float64s, Float64s] | None = None
+) -> tuple[Float64s, Float64s, Float64s, Float64s]:
     """l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer, in the order of LAMBDA_NAMES.
 
     Each has the shape of the lanes, () for a layer of 2-D arrays. Summed in float64 also where the network is float32.
+    `sizes` are |w| and |b| in float64, (..., all of them), where the caller has them already.
     """
-    weight_l1, weight_l2 = _sums(layer.weights)
-    bias_l1, bias_l2 = _sums(layer.biases)
+    weights, biases = (_sizes(layer.weights), _sizes(layer.biases)) if sizes is None else sizes
     return (
-        _per_lane(layer.weight_regularizer_l1) * weight_l1,
-        _per_lane(layer.weight_regularizer_l2) * weight_l2,
-        _per_lane(layer.bias_regularizer_l1) * bias_l1,
-        _per_lane(layer.bias_regularizer_l2) * bias_l2,
+        _per_lane(layer.weight_regularizer_l1) * sums(weights),
+        _per_lane(layer.weight_regularizer_l2) * sums_of_squares(weights),
+        _per_lane(layer.bias_regularizer_l1) * sums(biases),
+        _per_lane(layer.bias_regularizer_l2) * sums_of_squares(biases),
     )
 
 
-def _sums(values: Floats) -> tuple[Float64s, Float64s]:
-    """sum|v| and sum v^2 over the last two axes."""
-    flat = np.abs(values.astype(np.float64, order="C").reshape(*values.shape[:-2], -1))
-    first = flat.sum(axis=-1)
-    np.square(flat, out=flat)
-    return first, flat.sum(axis=-1)
+def _sizes(values: Floats) -> Float64s:
+    flat: Float64s = values.astype(np.float64, order="C").reshape(*values.shape[:-2], -1)
+    return np.abs(flat, out=flat)
 
 
 def _per_lane(strength: float | Floats) -> Float64s:
@@ -60,13 +60,9 @@ def _per_lane(strength: float | Floats) -> Float64s:
     return array.reshape(array.shape[:-2])
 
 
-def softmax(logits: Floats, out: Floats | None = None) -> Floats:
-    """Probabilities (..., batch, classes), each row adding up to 1.
-
-    `out`, where given, lies features first in memory (see `nnreg.kernels`) and may be `logits` itself.
-    """
-    columns = np.ascontiguousarray(swap(logits))
-    return swap(softmax_columns(columns, None if out is None else swap(out)))
+def softmax(logits: Floats) -> Floats:
+    """Probabilities (..., batch, classes), each row adding up to 1."""
+    return np.moveaxis(softmax_columns(np.array(np.moveaxis(logits, -1, 0), order="C")), 0, -1)
 
 
 def one_hot(labels: Ints, classes: int, dtype: FloatType) -> Floats:

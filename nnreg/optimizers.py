@@ -10,6 +10,7 @@ import numpy as np
 
 from nnreg.arrays import Floats
 from nnreg.checks import real_number
+from nnreg.kernels import adam_step, blocks, zeros
 
 
 class Trainable(Protocol):
@@ -31,7 +32,7 @@ class Optimizer:
         self.learning_rate = real_number("learning_rate", learning_rate, open_low=True, remedy="Try 0.001.")
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
-        self._moments: list[tuple[Floats, Floats]] = []
+        self._states: list[_State] = []
 
     @property
     def current_learning_rate(self) -> float:
@@ -40,14 +41,33 @@ class Optimizer:
 
     def update(self, *parts: Trainable) -> None:
         """One step on every part, in place."""
-        if not self._moments:
-            self._moments = [(np.zeros_like(part.parameters), np.zeros_like(part.parameters)) for part in parts]
-        for part, (first, second) in zip(parts, self._moments, strict=True):
-            self._move(part.parameters, part.dparameters, first, second)
+        if not self._states:
+            self._states = [_State(part) for part in parts]
+        for part, state in zip(parts, self._states, strict=True):
+            for block in state.blocks(part):
+                self._move(*block)
         self.iterations += 1
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         raise NotImplementedError
+
+
+class _State:
+    """What an optimizer keeps of a part: two moments of each parameter."""
+
+    def __init__(self, part: Trainable) -> None:
+        shape, dtype = part.parameters.shape, part.parameters.dtype
+        self._kept = (zeros(shape, dtype), zeros(shape, dtype), zeros(shape, dtype))
+        self._given: tuple[Floats, Floats] | None = None
+        self._blocks: list[tuple[Floats, ...]] = []
+
+    def blocks(self, part: Trainable) -> list[tuple[Floats, ...]]:
+        """Parameters, gradient, moments and a work array, block by block; made again only for other arrays."""
+        parameters, gradient = part.parameters, part.dparameters
+        if self._given is None or self._given[0] is not parameters or self._given[1] is not gradient:
+            self._given = parameters, gradient
+            self._blocks = blocks(parameters, gradient, *self._kept)
+        return self._blocks
 
 
 class Adam(Optimizer):
@@ -70,7 +90,7 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         # The moments are kept without their factors (1 - beta), and all that is the same for every parameter is put
         # into two numbers, `rate` and `epsilon`: 10 passes over the parameters in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
@@ -78,19 +98,13 @@ class Adam(Optimizer):
         #   rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
         step = self.iterations + 1
         root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
-        rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
-        epsilon = self.epsilon / root
-
-        np.multiply(first, self.beta_1, out=first)
-        np.add(first, gradient, out=first)
-        work = np.multiply(gradient, gradient)
-        np.multiply(second, self.beta_2, out=second)
-        np.add(second, work, out=second)
-        np.sqrt(second, out=work)
-        np.add(work, epsilon, out=work)
-        np.divide(first, work, out=work)
-        np.multiply(work, rate, out=work)
-        np.subtract(parameters, work, out=parameters)
+        adam_step(
+            *(parameters, gradient, first, second, work),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            rate=self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root,
+            epsilon=self.epsilon / root,
+        )
 
 
 class SGD(Optimizer):
@@ -100,7 +114,8 @@ class SGD(Optimizer):
         super().__init__(learning_rate, decay)
         self.momentum = real_number("momentum", momentum, high=1, remedy="For plain gradient descent, use 0.")
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats) -> None:
+    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
         np.multiply(first, self.momentum, out=first)
-        np.subtract(first, np.multiply(gradient, self.current_learning_rate), out=first)
+        np.multiply(gradient, self.current_learning_rate, out=work)
+        np.subtract(first, work, out=first)
         np.add(parameters, first, out=parameters)

@@ -6,18 +6,18 @@ BLAS thread, which is the caller's to set (OPENBLAS_NUM_THREADS=1, or threadpool
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from nnreg.arrays import Float64s, Floats, Ints
+from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
 from nnreg.config import TrainConfig, check_seed
 from nnreg.curves import CURVE_NAMES, Measured, Rows, measure, measure_parameters, worst
-from nnreg.kernels import with_ones
+from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.losses import CategoricalCrossentropy, one_hot
-from nnreg.network import LayerParameters, Network
+from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.split import Split
+from nnreg.tables import Table
 
 WEIGHTS_STREAM, ORDER_STREAM = 0, 1
 """Each seed gives two independent streams of random numbers: the initial weights, and the order of rows."""
@@ -86,13 +86,13 @@ def train(
     sizes = (split.x_train.shape[1], *config.hidden, split.classes)
     network = Network(sizes, _strengths(lambdas, layers=len(sizes) - 1), dtype)
     lane_seeds = _lane_seeds(seeds, config.seed, network.lanes)
-    rows = Rows(_inputs("x_train", split.x_train, dtype), split.y_train)
-    val_rows = Rows(_inputs("x_val", split.x_val, dtype), split.y_val)
+    table, val_table = (Table(_cast(name, getattr(split, name), dtype)) for name in ("x_train", "x_val"))
+    rows, val_rows = Rows(table, split.y_train, network), Rows(val_table, split.y_val, network)
     if initial is None:
         _draw(network, lane_seeds, config.initialization)
     else:
         _copy(initial, network)
-    batches = _Batches(rows, split.classes, config.batch_size, lane_seeds)
+    batches = _Batches(table, split.y_train, network, config.batch_size, lane_seeds)
     optimizer = config.new_optimizer()
     loss = CategoricalCrossentropy()
     curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
@@ -102,20 +102,21 @@ def train(
     # A lane that diverges overflows, and goes on overflowing: that is measured at every epoch's end, not warned of.
     with np.errstate(all="ignore"):
         for epoch in range(config.epochs):
-            for inputs, truth in batches:
-                probabilities = network.forward(inputs)
+            for batch, truth in batches:
+                logits = batch.forward()
+                probabilities = classes_last(softmax_columns(logits, out=logits))
                 loss.backward(probabilities, truth, out=probabilities)
-                network.backward(loss.dinputs)
+                batch.backward()
                 optimizer.update(network)
             measured = measure(network, rows, val_rows)
             diverged |= ~_finite(measured, network)
             # Diverged lanes are trained on, since that costs less than leaving them out, and put back each time.
-            np.copyto(network.parameters, last_finite, where=diverged[:, np.newaxis])
-            np.copyto(last_finite, network.parameters)
             if diverged.any():
+                np.copyto(network.parameters, last_finite, where=diverged[:, np.newaxis])
                 measured |= measure_parameters(network)
                 for name, numbers in worst(network.lanes).items():
                     np.copyto(measured[name], numbers, where=diverged)
+            np.copyto(last_finite, network.parameters)
             measured["total_loss"] = measured["data_loss"] + measured["regularization_loss"]
             for name, curve in curves.items():
                 curve[:, epoch] = measured[name]
@@ -131,24 +132,39 @@ def train(
 
 
 class _Batches:
-    """One epoch's steps at each iteration: inputs with their ones and one-hot classes, for all lanes or one a lane."""
+    """One epoch's steps at each iteration: a pass with its inputs in place, and the classes as one-hot rows."""
 
-    def __init__(self, rows: Rows, classes: int, batch_size: int | None, seeds: Sequence[int]) -> None:
-        self._rows, self._classes = rows, classes
-        self._total = len(rows.labels)
+    def __init__(self, table: Table, labels: Ints, network: Network, batch_size: int | None, seeds: Sequence[int]) -> None:
+        self._table, self._labels, self._network = table, labels, network
+        self._classes = network.layers[-1].weights.shape[-1]
+        self._total = len(labels)
         self._size = min(batch_size or self._total, self._total)
         self._generators = {seed: _generator(seed, ORDER_STREAM) for seed in seeds}
         self._seeds = seeds
+        self._passes: dict[int, tuple[Floats, Pass]] = {}
+        """By the number of rows: inputs to write into, and the pass that reads them."""
 
-    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
-        inputs, labels, dtype = self._rows.inputs, self._rows.labels, self._rows.inputs.dtype
+    def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
         if self._size == self._total:
-            yield inputs, one_hot(labels, self._classes, dtype)
+            if not self._passes:
+                inputs = self._table.part(slice(None))
+                self._passes[self._total] = inputs, Pass(self._network, inputs)
+            yield self._passes[self._total][1], one_hot(self._labels, self._classes, self._network.dtype)
             return
         order = self._order()
+        truth = one_hot(self._labels[order], self._classes, self._network.dtype)
         for start in range(0, self._total, self._size):
-            chosen = order[..., start : start + self._size]
-            yield inputs[chosen], one_hot(labels[chosen], self._classes, dtype)
+            some = slice(start, start + self._size)
+            yield self._pass(order[..., some]), truth[..., some, :]
+
+    def _pass(self, chosen: Ints) -> Pass:
+        rows = chosen.shape[-1]
+        if rows not in self._passes:
+            inputs = np.ones((*chosen.shape, self._table.columns), dtype=self._network.dtype)
+            self._passes[rows] = inputs, Pass(self._network, inputs)
+        inputs, one = self._passes[rows]
+        self._table.gather(chosen, out=inputs)
+        return one
 
     def _order(self) -> Ints:
         """An epoch's order of rows: (rows,) where all lanes have one seed, else (lanes, rows)."""
@@ -158,10 +174,10 @@ class _Batches:
         return np.stack([orders[seed] for seed in self._seeds])
 
 
-def _finite(measured: Measured, network: Network) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _finite(measured: Measured, network: Network) -> Bools:
     """Lanes whose losses and parameters are finite; a penalty must be so in the network's own dtype."""
     total = measured["data_loss"] + measured["regularization_loss"]
-    finite: np.ndarray[Any, np.dtype[np.bool_]] = (
+    finite: Bools = (
         (total <= np.finfo(network.dtype).max)  # NaN is not
         & np.isfinite(measured["val_data_loss"])
         & np.isfinite(network.parameters).all(axis=-1)
@@ -181,7 +197,8 @@ def _draw(network: Network, seeds: Sequence[int], initialization: str) -> None:
         for layer in network.layers:
             n_inputs, n_neurons = layer.weights.shape[-2:]
             scale = np.sqrt(2 / n_inputs) if initialization == "he" else 0.01
-            layer.weights[lanes] = scale * generator.standard_normal((n_inputs, n_neurons))
+            # Parameters hold no -0.0, which `add_penalty_gradient` relies on.
+            layer.weights[lanes] = scale * generator.standard_normal((n_inputs, n_neurons)) + 0.0
 
 
 def _copy(initial: Sequence[tuple[Floats, Floats]], network: Network) -> None:
@@ -203,17 +220,15 @@ def _copy(initial: Sequence[tuple[Floats, Floats]], network: Network) -> None:
                     f"initial[{i}]'s {name} have the shape {values.shape}; the layer's have {here.shape[1:]}. "
                     "Give arrays for these features, hidden layers and classes."
                 )
-            here[...] = _cast(f"initial[{i}]'s {name}", values, network.dtype)
+            here[...] = _cast(f"initial[{i}]'s {name}", values, network.dtype) + 0.0  # no -0.0, as above
 
 
-def _inputs(name: str, x: Floats, dtype: np.dtype[Any]) -> Floats:
-    return with_ones(_cast(name, x, dtype))
-
-
-def _cast(name: str, values: Floats, dtype: np.dtype[Any]) -> Floats:
-    """`values` in `dtype`, which must be able to hold them."""
+def _cast(name: str, values: Floats, dtype: FloatType) -> Floats:
+    """`values` in `dtype`, which must be able to hold them; no copy where they are in it already."""
+    if values.dtype == dtype and name.startswith("x_"):
+        return values  # `Split` has looked at them
     with np.errstate(over="ignore", under="ignore"):
-        result: Floats = values.astype(dtype)
+        result: Floats = values.astype(dtype, order="C")
     if not np.isfinite(result).all():
         worst_value = values[~np.isfinite(result)].flat[0]
         raise ValueError(f"{name} holds {worst_value}; every value must be finite in {dtype}. Scale it, or use dtype 'float64'.")

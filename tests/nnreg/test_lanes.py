@@ -75,16 +75,26 @@ def test_a_lane_alone_and_in_company(training: tuple[Split, TrainConfig, list[La
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch_size", [128, 1000])
-def test_a_network_of_real_size(dtype: str, batch_size: int) -> None:
-    """Sizes at which BLAS takes its kernels for large products, in lanes 1, 3, 5 and 16."""
+@pytest.mark.parametrize("hidden", [(64,), (256, 48), (100,)])
+def test_a_network_of_real_size(dtype: str, batch_size: int, hidden: tuple[int, ...]) -> None:
+    """Sizes at which BLAS takes its kernels for large products, or products are cut, in lanes 1, 3, 5 and 16."""
     split = make_split(np.random.default_rng(1), rows=300, val_rows=270, features=64, classes=10)
-    config = TrainConfig(hidden=(64,), epochs=2, batch_size=batch_size, dtype=dtype)
+    config = TrainConfig(hidden=hidden, epochs=2, batch_size=batch_size, dtype=dtype)
     lambdas = [Lambdas(weight_l1=1e-5 * i, weight_l2=1e-4 * (i % 3), bias_l1=1e-4 * (i % 2)) for i in range(16)]
     all_together = train(split, config, lambdas)
     for lanes in (1, 3, 5):
         for first in range(0, 16, lanes):
             some = train(split, config, lambdas[first : first + lanes])
             assert all(same_bits(a, b) for a, b in zip(some, all_together[first:], strict=False))
+
+
+@pytest.mark.parametrize(("hidden", "classes"), [((1,), 1), ((1, 2), 3), ((33,), 2)])
+def test_one_lane_is_measured_in_larger_parts_than_many(hidden: tuple[int, ...], classes: int) -> None:
+    split = make_split(np.random.default_rng(2), rows=700, val_rows=400, features=3, classes=classes)
+    config = TrainConfig(hidden=hidden, epochs=1, batch_size=100)
+    (alone,) = train(split, config, [Lambdas(weight_l1=1e-4)])
+    for together in (train(split, config, [Lambdas(weight_l1=1e-4)] * lanes) for lanes in (2, 400)):
+        assert all(same_bits(alone, lane) for lane in together)
 
 
 def test_the_order_of_lanes_does_not_matter(split: Split) -> None:

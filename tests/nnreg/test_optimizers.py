@@ -58,3 +58,15 @@ def test_parts_have_moments_of_their_own() -> None:
         for one, part in zip(adams, alone, strict=True):
             one.update(part)
     assert all(np.array_equal(a.parameters, b.parameters) for a, b in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", [Adam, SGD])
+def test_parameters_may_lie_anywhere_in_memory(optimizer: Any) -> None:
+    """A part whose arrays are views with gaps moves as one without, whether it has few parameters or many."""
+    for shape in ((3, 4), (400, 500)):
+        whole, gaps = (np.ones((*shape[:-1], columns)) for columns in (shape[1], 2 * shape[1]))
+        parts = [SimpleNamespace(parameters=p, dparameters=p * 0.5) for p in (whole, gaps[:, ::2])]
+        for part in parts:
+            optimizer(learning_rate=0.1).update(part)
+        assert np.array_equal(parts[0].parameters, parts[1].parameters)
+        assert not np.array_equal(whole, np.ones(shape))

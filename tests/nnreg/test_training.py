@@ -187,3 +187,13 @@ def test_minus_zero_at_the_start_is_zero(split: Split) -> None:
     starts = [[(np.full((5, 3), zero), np.full((1, 3), zero))] for zero in (0.0, -0.0)]
     config = TrainConfig(hidden=(), epochs=2, batch_size=8)
     assert same(*(train(split, config, [Lambdas(weight_l1=0.1, bias_l1=0.1)], initial=start)[0] for start in starts))
+
+
+def test_large_tables_are_read_batch_by_batch_to_the_same_bits(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = TrainConfig(**SMALL)
+    for seeds in (None, [1, 2]):
+        kept = train(split, settings, [Lambdas(weight_l1=1e-3)] * 2, seeds=seeds)
+        with monkeypatch.context() as patched:
+            patched.setattr("nnreg.tables.KEPT_BYTES", 0)
+            read = train(split, settings, [Lambdas(weight_l1=1e-3)] * 2, seeds=seeds)
+        assert all(same(a, b) for a, b in zip(kept, read, strict=True))

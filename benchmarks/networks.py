@@ -1,0 +1,51 @@
+"""How long does a trial take, beside what else one would use?
+
+    python -m benchmarks.networks [--tiny] [--rounds N]
+
+For each network nnreg.train and its peers take turns on one core, one thread each, in float32. A ratio below 1 means
+that nnreg.train takes less time. `gemms` are the matrix products of nnreg.train alone. Peers that are not installed are
+said and left out: pip install jax torch scikit-learn.
+"""
+
+import argparse
+from dataclasses import replace
+
+from benchmarks.cases import Case
+from benchmarks.side_by_side import alternate, machine, spread
+
+DIGITS = Case(name="digits 64-64-10")
+WIDE = Case(name="digits 64-256-10", hidden=256, epochs=10)
+MNIST = Case(name="made 784-128-10", data="made", hidden=128, rows=10_000, val_rows=2_000, epochs=2)
+
+GOALS: list[tuple[Case, dict[str, float]]] = [
+    (DIGITS, {"jax": 1.0, "torch": 1 / 15, "sklearn": 1 / 6, "gemms": 1.65, "numpy": 1.0}),
+    (replace(DIGITS, name="digits 64-64-10, one lane", lanes=1), {"numpy": 1.0}),
+    (WIDE, {"jax": 0.9}),
+    (MNIST, {"jax": 1.1}),
+]
+"""Each network with the greatest ratio wanted of nnreg.train to a peer."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--tiny", action="store_true", help="a few seconds, to see that it runs; the numbers mean nothing")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
+    arguments = parser.parse_args()
+    print(machine())
+    said = set()
+    for case, goals in GOALS:
+        measured = case.made_tiny() if arguments.tiny else case
+        timings = alternate(["nnreg", *goals], measured.as_dict(), 1 if arguments.tiny else arguments.rounds)
+        said |= {f"{name} is left out: {reason}" for name, reason in timings.absent.items()}
+        said |= {version for version in timings.versions.values() if version}
+        print(f"\n{case.name}, {measured.lanes} trials: nnreg.train {timings.milliseconds('nnreg'):.2f} ms a trial")
+        print(f"  {'against':10s} {'ms a trial':>10s}   ratio: {'least':>6s} {'median':>8s} {'greatest':>8s} {'goal':>8s}")
+        for name, goal in goals.items():
+            if name in timings.seconds:
+                ratios = spread(timings.ratios("nnreg", name))
+                print(f"  {name:10s} {timings.milliseconds(name):10.2f}        {ratios} {goal:8.3f}")
+    print("", *sorted(said), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
