@@ -36,7 +36,7 @@ def render(study: StudyRecord) -> str:
         beyond=figures.beyond(study),
         objective=figures.OBJECTIVE_TITLES[study.objective],
         figures=[name for name, figure in drawn.items() if figure is not None],
-        data=_script_safe(
+        data=script_safe(
             json.dumps({name: json.loads(figure.to_json()) for name, figure in drawn.items() if figure is not None})
         ),
         plotly=get_plotlyjs(),
@@ -47,6 +47,6 @@ def _row(study: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
     return {"trial": trial.trial, "value": study.value(trial), "lambdas": trial.lambdas, "metrics": trial.metrics}
 
 
-def _script_safe(text: str) -> str:
+def script_safe(text: str) -> str:
     """JSON that cannot end the script element it stands in."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,6 +1,7 @@
 """The reports: columns that never change, CSV that reads back to the same numbers, a page that draws offline."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import files, frames
-from experiments.reports.page import write_page
+from experiments.reports.page import script_safe, write_page
 from nnreg import LAMBDA_NAMES, Lambdas
 from tests.browser import browser
 from tests.studies import make_study, make_trial
@@ -139,3 +140,10 @@ def test_the_page_runs_nothing_that_comes_from_data(tmp_path: Path) -> None:
         window.open(write_page(record, tmp_path / "report.html").as_uri())
         window.wait_for(lambda: window.texts(".figure .main-svg"))
         assert window.driver.title == f"{evil}: sweep report"
+
+
+def test_the_numbers_of_the_page_cannot_end_their_script() -> None:
+    evil = "</script><script>\u2028"
+    safe = script_safe(json.dumps(evil, ensure_ascii=False))
+    assert "<" not in safe
+    assert json.loads(safe) == evil
