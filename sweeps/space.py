@@ -1,6 +1,5 @@
 """The search space: each lambda on one log axis whose low end means off."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,10 +23,6 @@ class Axis:
     def effective(self, draw: float) -> float:
         """The lambda that a draw stands for."""
         return draw if draw >= self.low else 0.0
-
-    def shown(self, strength: float) -> float:
-        """log10 of a lambda; off is shown at the axis' bottom."""
-        return math.log10(strength if strength > 0 else self.bottom)
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,6 @@ class Study:
         """How many trials are recorded."""
         return len(self._finished)
 
-    @property
-    def foreign(self) -> int:
-        """How many trials of the storage's study were left there by something else. They are left alone."""
-        return sum(not is_ours(trial) for trial in self._trials())
-
     def aim(self, trials: int) -> None:
         """Note how many trials are asked for: what `status` counts against."""
         if self.optuna.user_attrs.get(AIM) != trials:
@@ -121,6 +116,11 @@ class Study:
 def is_ours(trial: FrozenTrial) -> bool:
     """Whether a trial was written by `Study.record`, rather than left in the study by something else."""
     return "generation" in trial.user_attrs
+
+
+def foreign(study: optuna.Study) -> int:
+    """How many trials something else left in the study. They are reported, and left alone."""
+    return sum(not is_ours(trial) for trial in study.get_trials(deepcopy=False))
 
 
 def pack(curves: Mapping[str, Sequence[float]]) -> str:

@@ -9,9 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import optuna
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from sklearn.datasets import load_iris
 
 from tests.servers import answer, plain_mlflow
@@ -188,3 +191,11 @@ def test_two_folders_with_a_study_of_one_name_share_a_server(tmp_path: Path) -> 
     assert not ids["mine"] & ids["yours"]
     assert len({run.data.tags["study_uid"] for run in runs}) == 2
     assert len(runs) == 6
+
+
+def test_trials_of_others_in_the_study_are_said(tmp_path: Path) -> None:
+    sweeps("run", "iris", *QUICK, cwd=tmp_path)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "studies" / "iris.journal")))
+    optuna.load_study(study_name="iris", storage=storage).ask()
+    done = sweeps("run", "iris", *QUICK, cwd=tmp_path)
+    assert "that sweeps did not make: 1." in done.stdout

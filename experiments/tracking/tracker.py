@@ -59,9 +59,6 @@ class Tracker:
         """Import MLflow, which takes over a second; to be paid where nobody waits for it."""
         load()
 
-    def close(self) -> None:
-        """Nothing: the connections are MLflow's."""
-
     def write(self, trial: TrialRecord) -> Written:
         """Write a trial's run, complete it, or find that it is whole."""
         with self._reading() as there:

@@ -12,7 +12,7 @@ from nnreg import LAMBDA_NAMES
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from experiments.records import StudyRecord, TrialRecord
+    from experiments.records import TrialRecord
     from sweeps.doctor import Finding
     from sweeps.projection import Runs
     from sweeps.sweep import Sweep
@@ -70,7 +70,7 @@ def print_run(sweep: "Sweep") -> None:
         if trial is not None:
             table.add_row(role, *_cells(trial, study.value(trial)))
     _print_table(table)
-    for sentence in _remarks(study):
+    for sentence in _remarks(sweep):
         print(sentence)
     print()
     places = _table(("", "", ""), left=3)
@@ -84,7 +84,10 @@ def print_run(sweep: "Sweep") -> None:
         say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
 
 
-def _remarks(study: "StudyRecord") -> Iterable[str]:
+def _remarks(sweep: "Sweep") -> Iterable[str]:
+    from sweeps.study import foreign
+
+    study = sweep.record
     best, baseline = study.best, study.baseline
     if best and baseline and study.value(best) == study.value(baseline):
         yield f"No trial did better than the baseline; {study.tied - 1} did as well."
@@ -93,6 +96,8 @@ def _remarks(study: "StudyRecord") -> Iterable[str]:
     diverged = sum(trial.diverged for trial in study.trials)
     if diverged:
         yield f"{diverged} of {len(study.trials)} trials diverged."
+    if strangers := foreign(sweep.study):
+        yield f"Trials in the study that sweeps did not make: {strangers}. They are left alone, and counted nowhere."
 
 
 def _cells(trial: "TrialRecord", value: float) -> list[str]:

@@ -17,7 +17,7 @@ from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
 from experiments.spec import SAMPLERS, Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.storage import open_storage
-from sweeps.study import Study, open_study, study_record
+from sweeps.study import Study, foreign, open_study, study_record
 
 TIME = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ def test_trials_of_others_are_left_alone(tmp_path: Path) -> None:
     study.optuna.enqueue_trial({"weight_l1": 0.01})
     study = opened(tmp_path / "s.journal", experiment())
     grow(study, 12)
-    assert study.foreign == 2
+    assert foreign(study.optuna) == 2
     states = [trial.state for trial in study.optuna.trials]
     assert (states.count(TrialState.RUNNING), states.count(TrialState.WAITING)) == (1, 1)
     assert [row for row in table(study) if "generation" in row[2]] == table(whole)
