@@ -32,7 +32,9 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def spawning() -> Iterator[None]:
-    """What is spawned in this block has one BLAS thread, and no main module."""
+    """What is spawned in this block has one BLAS thread, and no main module. One thread at a time is in it: multiprocessing's
+    resource tracker, which every start needs, is not safe to use from two (seen once in CI: EBADF while one restarted it).
+    """
     with _one_at_a_time, _one_blas_thread(), _no_main_module():
         yield
 

@@ -49,7 +49,8 @@ class ProcessExecutor(ProcessPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         self._context = _Context()
-        super().__init__(workers, mp_context=self._context, initializer=worker.start)
+        with worker.spawning():  # its locks are made by the same helper process of multiprocessing's as another thread's start
+            super().__init__(workers, mp_context=self._context, initializer=worker.start)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As any executor; this is where a pool starts its workers."""

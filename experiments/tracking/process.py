@@ -95,14 +95,14 @@ def serve(connection: Connection, store: Store, study: StudyRecord) -> None:
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
     calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in (tracker.write, tracker.log_files, tracker.finish)}
-    answer(connection, tracker.open)
-    collect_rarely()
-    while True:
-        try:
+    try:
+        answer(connection, tracker.open)
+        collect_rarely()
+        while True:
             name, arguments = connection.recv()
-        except EOFError:
-            os._exit(0)  # all is written; taking MLflow apart would take a second
-        answer(connection, calls[name], *arguments)
+            answer(connection, calls[name], *arguments)
+    except (EOFError, OSError):  # nobody is there to ask; an OSError where the search ended without reading an answer
+        os._exit(0)  # all is written; taking MLflow apart would take a second
 
 
 def write_back_lazily(connection: Any, record: object) -> None:

@@ -176,3 +176,15 @@ def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) 
     assert tracker.write(STUDY.trials[1]).new
     tracker.close()
     assert Tracker(store, STUDY).missing(STUDY.trials) == [2, 3, 4, 5]
+
+
+def test_an_answer_that_nobody_reads_is_no_error(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    tracker = TrackerProcess(store, STUDY)
+    tracker.open()
+    process, connection = tracker._process, tracker._connection
+    assert process
+    connection.send(("write", (STUDY.trials[0],)))
+    assert connection.poll(60)
+    tracker.close()  # with the answer unread, the other end sees "connection reset by peer"
+    assert process.exitcode == 0
+    assert "Traceback" not in capfd.readouterr().err
