@@ -123,11 +123,18 @@ def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
     return together * m, n
 
 
+def cpu_features() -> list[str]:
+    """The groups of instructions that NumPy found and chose its loops by, for example X86_V3 and X86_V4."""
+    about: Any = np.show_config(mode="dicts")
+    found: list[str] = about["SIMD Extensions"].get("found", [])  # no such key where there are none
+    return found
+
+
 def _has_small_kernels() -> bool:
     """Whether NumPy's BLAS is an OpenBLAS that uses AVX-512."""
     about: Any = np.show_config(mode="dicts")
     blas = about["Build Dependencies"]["blas"]["name"]
-    found = about["SIMD Extensions"]["found"]
+    found = cpu_features()
     core = os.environ.get("OPENBLAS_CORETYPE", "").lower()
     return "openblas" in blas and ("X86_V4" in found or "AVX512_SKX" in found) and core in _CORES_WITH_AVX512
 

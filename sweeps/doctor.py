@@ -41,7 +41,9 @@ def _installation() -> Iterator[Finding]:
 def _machine() -> Iterator[Finding]:
     info = environment.blas_info()
     yield Finding(
-        FINE, f"{cores()} cores; BLAS {environment.blas()}, {info.get('num_threads', '?')} threads here, 1 in each worker"
+        FINE,
+        f"{cores()} cores with {environment.cpu() or 'no features that NumPy uses'}; "
+        f"BLAS {environment.blas()}, {info.get('num_threads', '?')} threads here, 1 in each worker",
     )
     for name in HOLDS_BACK:
         if name in os.environ:
@@ -63,6 +65,8 @@ def _directory(place: Workspace, study: str | None) -> Iterator[Finding]:
     for name in names:
         state = status(place, name)
         yield Finding(FINE, f"study {name}: {state['finished']} of {state['trials']} trials")
+        if changed := environment.differences(place.record(name).versions):
+            yield Finding(NOTE, f"study {name} {changed}")
         missing = state["mlflow_missing"]
         if missing is None:
             yield Finding(

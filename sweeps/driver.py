@@ -33,8 +33,3 @@ def drive(
                 with interrupts.protected():
                     record = study.record(proposal, result)
                 observe(record)
-
-
-def lanes_a_task(generation: int, workers: int) -> int:
-    """How many trials a task trains in lockstep: a matter of speed alone. Every worker gets a share of each generation."""
-    return min(16, -(-generation // workers))

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -81,6 +82,10 @@ class Progress:
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
+    def note(self, sentence: str) -> None:
+        """Say what one should know, without ending anything."""
+        warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
+
     def show(self) -> None:
         """Bring what is shown up to date."""
 
@@ -99,6 +104,10 @@ class Lines(Progress):
 
     _shown_at = float("-inf")
     _shown = -1
+
+    def note(self, sentence: str) -> None:
+        """Print it."""
+        print(sentence, file=sys.stderr, flush=True)
 
     def show(self) -> None:
         """Print a line, at most one in two seconds."""
@@ -136,6 +145,10 @@ class Bar(Progress):
         )
         self._writing: TaskID | None = None
         self._task = self._bar.add_task("starting", total=None, values="", speed="")
+
+    def note(self, sentence: str) -> None:
+        """Print it above the bar."""
+        self._bar.console.print(sentence, markup=False, highlight=False)
 
     def show(self) -> None:
         """Move the bar."""

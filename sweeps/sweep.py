@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments import datasets, experiment_file
+from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, store
 from experiments.records import StudyRecord, TrialRecord
@@ -16,9 +16,10 @@ from experiments.reports import frames
 from experiments.spec import Experiment
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import executors, projection
-from sweeps.driver import drive, lanes_a_task
+from sweeps.driver import drive
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
+from sweeps.lanes import lanes_a_task
 from sweeps.progress import Progress
 from sweeps.study import study_record
 from sweeps.workspace import Workspace, workspace
@@ -93,13 +94,16 @@ def run(
     wanted = trials or definition.sweep.trials
     opened.aim(wanted)
     workers = workers or min(executors.cores(), definition.sweep.generation)
-    lanes = lanes or lanes_a_task(definition.sweep.generation, workers)
+    config = definition.train_config()
+    lanes = lanes or lanes_a_task(data.split, config, generation=definition.sweep.generation, workers=workers)
 
     before = study_record(opened.optuna)
     tracking = place.store(definition.name)
     trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
     writer = Writer(*trackers)
     shown = progress or Progress()
+    if before.trials and (changed := environment.differences(before.versions)):
+        shown.note(f"study {before.study} {changed}; it goes on with that")
 
     def observe(trial: TrialRecord) -> None:
         writer.put(trial)
@@ -110,7 +114,7 @@ def run(
             stack.callback(tracker.close)
         try:
             with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, executors.make(workers) as executor:
-                spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, store(data.split, Path(folder)))
+                spec = EvaluationSpec(config, definition.lambdas.layers, store(data.split, Path(folder)))
                 shown.begin(before, wanted, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)

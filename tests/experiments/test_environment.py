@@ -1,0 +1,34 @@
+"""The environment: what numbers depend on, as a study keeps it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+from experiments import environment
+
+
+def test_the_versions_name_the_kernel_and_the_processors_features() -> None:
+    versions = environment.versions()
+    assert versions["numpy"] == np.__version__
+    assert set(versions["cpu"].split()) <= set(np._core._multiarray_umath.__cpu_dispatch__)
+    assert all(version for name, version in versions.items() if name != "cpu")
+
+
+def test_nothing_differs_from_where_one_is() -> None:
+    assert environment.differences(environment.versions()) == ""
+
+
+def test_only_what_decides_over_a_number_is_a_difference() -> None:
+    before = environment.versions() | {"pandas": "0.1", "numpy": "2.0.0"}
+    assert f"(numpy: 2.0.0 -> {np.__version__})" in environment.differences(before)
+    assert "(numpy: unknown -> " in environment.differences({})
+
+
+def test_the_features_are_those_that_numpy_uses_not_those_that_there_are() -> None:
+    found = environment.cpu().split()
+    code = "from experiments import environment; print(environment.cpu())"
+    variables = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(found)}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & set(found)

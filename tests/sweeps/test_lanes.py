@@ -1,0 +1,52 @@
+"""The lanes: from the network, the caches and the generation; the table does not depend on them (test_same_table)."""
+
+import numpy as np
+import pytest
+
+from nnreg import Split, TrainConfig
+from sweeps.lanes import LEAST, MOST, Caches, bytes_a_lane, lanes_a_task, this_machine
+
+SERVER = Caches(core=2**20, shared=32 * 2**20, sharers=4)
+SMALL = Caches(core=2**18, shared=2**18, sharers=1)
+
+
+def split(features: int, rows: int = 1_000) -> Split:
+    x, y = np.zeros((rows, features), np.float32), np.arange(rows) % 10
+    return Split(x, y, x[:20], y[:20])
+
+
+DIGITS, MNIST = split(64), split(784)
+
+
+def test_the_bytes_of_a_lane_are_its_parameters_and_its_batch() -> None:
+    parameters = 65 * 64 + 65 * 10
+    assert bytes_a_lane(DIGITS, TrainConfig()) == 4 * (7 * parameters + 2 * 128 * 64)
+    assert bytes_a_lane(DIGITS, TrainConfig(dtype="float64")) == 2 * bytes_a_lane(DIGITS, TrainConfig())
+    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=None)) == 4 * (7 * parameters + 2 * 1_000 * 64)
+    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=5_000)) == bytes_a_lane(DIGITS, TrainConfig(batch_size=None))
+
+
+@pytest.mark.parametrize(
+    ("generation", "workers", "lanes"), [(16, 4, 4), (16, 1, 16), (17, 4, 5), (1, 4, 1), (3, 4, 1), (1_000, 4, MOST)]
+)
+def test_every_worker_gets_a_share_of_a_generation(generation: int, workers: int, lanes: int) -> None:
+    assert lanes_a_task(DIGITS, TrainConfig(), generation=generation, workers=workers, caches=SERVER) == lanes
+
+
+def test_a_large_network_has_as_few_lanes_as_its_cache_holds() -> None:
+    config = TrainConfig(hidden=(128,))
+    alone = lanes_a_task(MNIST, config, generation=100, workers=1, caches=SERVER)
+    assert (alone + 1) * bytes_a_lane(MNIST, config) > SERVER.shared >= alone * bytes_a_lane(MNIST, config)
+    assert lanes_a_task(MNIST, config, generation=100, workers=4, caches=SERVER) == alone // 4
+    assert lanes_a_task(MNIST, config, generation=100, workers=1, caches=SMALL) == LEAST
+
+
+def test_a_worker_has_its_own_cache_or_its_share_of_the_shared_one() -> None:
+    assert [SERVER.for_each(workers) for workers in (1, 2, 4, 64)] == [2**25, 2**24, 2**23, 2**23]
+    assert Caches(core=2**22, shared=2**24, sharers=64).for_each(64) == 2**22
+
+
+def test_this_machine_has_caches() -> None:
+    caches = this_machine()
+    assert caches.shared >= caches.core >= 2**16
+    assert caches.sharers >= 1
