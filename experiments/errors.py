@@ -1,6 +1,10 @@
 """The errors that a person can do something about: each is one sentence, and knows the exit status it ends with."""
 
+import errno
 from typing import ClassVar
+
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # the disk, the limit of a file, the quota
+MAKE_ROOM = "make room, then give the same command again: what was recorded is kept"
 
 
 class SweepsError(Exception):
@@ -37,3 +41,9 @@ class TrackingError(SweepsError):
 
 class DirectoryError(SweepsError):
     """The directory cannot be written."""
+
+
+def unwritable(what: object, error: OSError, remedy: str, *, full: str = MAKE_ROOM) -> DirectoryError:
+    """What an OSError that was met in writing comes to, as one sentence; a full disk has a remedy of its own."""
+    reason = error.strerror or error  # some have a text alone
+    return DirectoryError(f"{what} cannot be written ({reason}); {full if error.errno in FULL else remedy}")

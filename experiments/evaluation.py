@@ -1,8 +1,10 @@
 """One evaluation: lambdas and a seed in, measurements out; the pure function that travels to the workers."""
 
 import functools
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ from nnreg import Fit, Lambdas, Split, TrainConfig, train
 class EvaluationSpec:
     """All that a worker must know, picklable and free of heavy imports.
 
-    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder written by `store`.
+    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`.
     """
 
     config: TrainConfig
@@ -93,16 +95,40 @@ def _result(fit: Fit, **common: Any) -> TrialResult:
     return TrialResult(metrics=metrics, curves=curves, diverged=fit.diverged, **common)
 
 
-def store(split: Split, folder: Path) -> str:
-    """Write the arrays of a split where workers map them into memory; the folder as `EvaluationSpec.arrays` has it."""
-    for name, array in asdict(split).items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    return str(folder)
+@contextmanager
+def stored(split: Split) -> Iterator[str]:
+    """The arrays of a split where workers map them into memory, in a temporary folder, as `EvaluationSpec.arrays` has it.
+
+    Raises DirectoryError where they cannot be written.
+    """
+    from experiments.errors import unwritable  # a worker imports this module, and needs no sentences
+
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sweeps-"))
+            for name, array in asdict(split).items():
+                _save(array, Path(folder) / f"{name}.npy")
+        except OSError as error:
+            raise unwritable(
+                "the temporary folder",
+                error,
+                "set TMPDIR to a folder that can be",
+                full="make room there, or set TMPDIR to another",
+            ) from None
+        yield folder
+
+
+def _save(array: np.ndarray, path: Path) -> None:
+    """As np.save, which on a full disk may lose the last bytes of an array and say nothing (NumPy 2.4)."""
+    array = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)
 
 
 @functools.lru_cache(maxsize=2)
 def load_split(folder: str) -> Split:
-    """The split that `store` wrote, mapped rather than read: workers of one machine share its memory."""
+    """The split that `stored` wrote, mapped rather than read: workers of one machine share its memory."""
     names = Split.__dataclass_fields__
     arrays = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     # np.asarray takes the memmap's subclass off (its overhead is paid at every slice); the memory stays mapped.

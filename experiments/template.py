@@ -9,7 +9,7 @@ from typing import Any
 from experiments import datasets, experiment_file
 from experiments.datasets import columns, csv_text, files, labels, values
 from experiments.datasets.wording import listed, shown, toml_list, toml_string
-from experiments.errors import DataError, DirectoryError, InputError
+from experiments.errors import DataError, InputError, unwritable
 from experiments.spec import LONGEST_NAME, OBJECTIVES, SAMPLERS, Data, Experiment, Range, Training
 
 ENCODINGS = ("utf-16", "cp1252", "latin-1")  # tried in this order where the default does not fit; the last always fits
@@ -182,8 +182,13 @@ def _create(output: Path, text: str) -> None:
     """Write the file where there is none. Raises InputError, DirectoryError."""
     try:
         with output.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                output.unlink()  # half a file would not be overwritten next time
+                raise
     except FileExistsError:
         raise InputError(f"{output}: this is there already, and is never overwritten; write --output FILE.toml") from None
     except OSError as error:
-        raise DirectoryError(f"{output}: cannot be written ({error.strerror}); check the directory's permissions") from None
+        raise unwritable(output, error, "check the directory's permissions") from None

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 
-from experiments.errors import DirectoryError, InputError, StorageError
+from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
+from sweeps.journal import Journal
 
 SUFFIX = ".journal"
+# What SQLite says of a full disk, of a file that may not grow, and PostgreSQL of its own disk.
+NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
 
 optuna.logging.set_verbosity(logging.WARNING)  # its "A new study created" is ours to say
 
@@ -35,8 +37,10 @@ def shown(url: str) -> str:
         return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
-def open_storage(url: str) -> BaseStorage:
+def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     """The storage at a URL, or the journal at a path that ends in .journal (its folder must be there).
+
+    For `writing`, a record that was torn is taken out of the journal first; who only reads leaves it as it is.
 
     Raises InputError where it is neither, StorageError where nothing answers.
     """
@@ -46,7 +50,11 @@ def open_storage(url: str) -> BaseStorage:
                 f"storage {url}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; correct --storage"
             )
         with answering(url):
-            return JournalStorage(JournalFileBackend(url))
+            journal = Journal(url)
+            storage = JournalStorage(journal)
+            if writing:
+                journal.mend()
+            return storage
     if url.startswith("redis"):
         raise InputError(
             f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://"
@@ -72,8 +80,8 @@ def answering(url: str) -> Iterator[None]:
         ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
+        if any(sign in reason for sign in NO_ROOM):
+            raise StorageError(f"storage {shown(url)} cannot be written ({reason}); {MAKE_ROOM}") from None
         raise StorageError(f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage") from None
     except OSError as error:
-        raise DirectoryError(
-            f"{url} cannot be written ({error.strerror}); check its permissions, or give another --directory"
-        ) from None
+        raise unwritable(url, error, "check its permissions, or give another --directory") from None

@@ -1,7 +1,6 @@
 """The sweep: from an experiment to finished trials, MLflow runs and files; what `sweeps.run` does and returns."""
 
 import functools
-import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
-from experiments.evaluation import EvaluationSpec, store
+from experiments.evaluation import EvaluationSpec, stored
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.spec import Experiment
@@ -113,8 +112,8 @@ def run(
         for tracker in trackers:
             stack.callback(tracker.close)
         try:
-            with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, executors.make(workers) as executor:
-                spec = EvaluationSpec(config, definition.lambdas.layers, store(data.split, Path(folder)))
+            with stored(data.split) as arrays, executors.make(workers) as executor:
+                spec = EvaluationSpec(config, definition.lambdas.layers, arrays)
                 shown.begin(before, wanted, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import optuna
 
-from experiments.errors import DirectoryError, InputError
+from experiments.errors import InputError, unwritable
 from experiments.records import StudyRecord
 from experiments.spec import Experiment, check_name, nearest
 from experiments.tracking import Store, Tracker, choose
@@ -107,7 +107,7 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url), url, name, experiment)
+        return open_study(open_storage(url, writing=True), url, name, experiment)
 
     def store(self, experiment: str) -> Store:
         """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for an impossible URI."""
@@ -123,9 +123,7 @@ class Workspace:
         try:
             yield
         except OSError as error:
-            raise DirectoryError(
-                f"{self.directory} cannot be written ({error.strerror}); check its permissions, or give another --directory"
-            ) from None
+            raise unwritable(self.directory, error, "check its permissions, or give another --directory") from None
 
 
 def workspace(directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None) -> Workspace:

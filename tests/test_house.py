@@ -21,6 +21,7 @@ HOMES = {
         "sweeps/study.py",
         "sweeps/samplers.py",
         "sweeps/importance.py",
+        "sweeps/journal.py",
         "sweeps/mirror.py",
         "sweeps/storage.py",
         "sweeps/workspace.py",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import DirectoryError
+from experiments.errors import unwritable
 from experiments.records import StudyRecord
 from experiments.reports import frames
 
@@ -53,9 +53,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise DirectoryError(
-            f"{path} cannot be written ({error.strerror}); make room or check the permissions of {path.parent}"
-        ) from None
+        raise unwritable(path, error, f"check the permissions of {path.parent}") from None
     return path
 
 

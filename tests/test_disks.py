@@ -1,0 +1,287 @@
+"""Disks that are full, and power that was cut: one sentence, what was recorded is kept, and at the end the same table.
+
+A limit on the size of files (which every system has) makes a disk full for one process; where one may mount, a small file
+system is full for all.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+import sweeps
+from tests.sweeps.test_same_table import experiment, run, tables
+
+ROOT = Path(__file__).parents[1]
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+TRIALS = 20
+ROOMY = 2**26  # bytes
+# As tests.sweeps.test_same_table has it, on the command line.
+EDITS = ("sweep.sampler=tpe", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]")
+RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", *(f"--set={edit}" for edit in EDITS))
+
+
+class Disk:
+    """A folder whose files may only grow so far for a process that is started here."""
+
+    reason = "File too large"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def sweeps(self, *arguments: str, room: int | None) -> subprocess.CompletedProcess[str]:
+        """The command, on a disk of so many bytes."""
+
+        def limit() -> None:
+            if room is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+        return subprocess.run(
+            [SWEEPS, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=120, preexec_fn=limit
+        )
+
+    def make_room(self) -> None:
+        """Make room for all."""
+
+    def close(self) -> None:
+        """Take it away."""
+
+
+class SmallDisk(Disk):
+    """A small file system."""
+
+    reason = "No space left on device"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "tmpfs", folder], check=True, capture_output=True)
+
+    def sweeps(self, *arguments: str, room: int | None) -> subprocess.CompletedProcess[str]:
+        self._resize(room or ROOMY)
+        return super().sweeps(*arguments, room=None)
+
+    def make_room(self) -> None:
+        self._resize(ROOMY)
+
+    def _resize(self, size: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", self.folder], check=True)
+
+    def close(self) -> None:
+        subprocess.run(["umount", self.folder], check=True)
+
+
+def may_mount(folder: Path) -> bool:
+    try:
+        SmallDisk(folder).close()
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+@pytest.fixture(params=["a limit", "a file system"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """Where one may not mount, the second is the first again: a skip would be a failure under CI=true."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    kind = SmallDisk if request.param == "a file system" and may_mount(folder) else Disk
+    made = kind(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep that had room."""
+    folder = tmp_path_factory.mktemp("full") / "finished"
+    run(folder, "tpe", trials=TRIALS)
+    return folder
+
+
+def tracking(finished: Path) -> str:
+    """One MLflow database serves all, which saves making it each time."""
+    return f"sqlite:///{finished.parent}/mlflow.db"
+
+
+def recorded(journal: Path) -> int:
+    """How many trials Optuna's own backend finds, and that every line is whole."""
+    assert journal.read_bytes().endswith(b"}\n")
+    return len(optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))).trials)
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence of a command that failed, progress left out."""
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("sweeps: ")]
+    assert said == done.stderr.splitlines()[-1:]
+    return said[0]
+
+
+def go_on(folder: Path, finished: Path) -> None:
+    """The same sweep again, now that nothing is in its way: it ends with the table of the one that met nothing."""
+    sweeps.run(experiment("tpe"), trials=TRIALS, workers=1, directory=folder, tracking_uri=tracking(finished))
+    assert tables(folder) == tables(finished)
+
+
+def test_a_sweep_goes_on_when_there_is_room(disk: Disk, finished: Path) -> None:
+    journal = disk.folder / "studies" / "iris.journal"
+    half = (finished / "studies" / "iris.journal").stat().st_size // 2
+    done = disk.sweeps(*RUN, f"--tracking-uri={tracking(finished)}", room=half)
+    assert sentence(done) == (
+        f"sweeps: {journal} cannot be written ({disk.reason}); make room, then give the same command again: "
+        "what was recorded is kept"
+    )
+    assert 0 < recorded(journal) < TRIALS
+    disk.make_room()
+    go_on(disk.folder, finished)
+
+
+def test_reports_are_made_when_there_is_room(tmp_path: Path, finished: Path) -> None:
+    """On a journal that was torn too, which the command says."""
+    journal = tmp_path / "studies" / "iris.journal"
+    journal.parent.mkdir()
+    data = (finished / "studies" / "iris.journal").read_bytes()
+    journal.write_bytes(data[:-200])
+    torn = len(data) - 200 - data.rindex(b"\n", 0, -1) - 1
+    done = Disk(tmp_path).sweeps(*RUN, f"--tracking-uri={tracking(finished)}", room=2**20)
+    assert (
+        f"{journal}: its last record was cut short ({torn} bytes are there, probably by a power cut or a full disk); "
+        "it is dropped (kept in iris.journal.torn), and what it recorded is made again"
+    ) in done.stderr.splitlines()
+    page = tmp_path / "reports" / "iris" / "report.html"
+    assert sentence(done) == (
+        f"sweeps: {page} cannot be written (File too large); make room, then give the same command again: "
+        "what was recorded is kept"
+    )
+    assert recorded(journal) == TRIALS
+    assert sorted(path.name for path in page.parent.iterdir()) == ["history.csv", "lambdas.csv", "summary.csv", "trials.csv"]
+    go_on(tmp_path, finished)
+
+
+@pytest.mark.parametrize("record", [1, 6])
+def test_a_sweep_whose_journal_was_torn_ends_with_the_same_table(finished: Path, tmp_path: Path, record: int) -> None:
+    """Torn in the birth of the study, and in its first generation."""
+    lines = (finished / "studies" / "iris.journal").read_bytes().splitlines(keepends=True)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "iris.journal").write_bytes(b"".join(lines[:record]) + lines[record][:-9])
+    go_on(tmp_path, finished)
+
+
+def child(program: str, folder: Path) -> str:
+    """What a program prints that limits its own files."""
+    preamble = "import resource\ndef limit(n): resource.setrlimit(resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY))\n"
+    done = subprocess.run(
+        [sys.executable, "-c", preamble + textwrap.dedent(program)],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_full_at_every_byte_of_a_record(tmp_path: Path) -> None:
+    program = """
+        import json
+        from pathlib import Path
+        from sweeps.journal import Journal
+        path, journal = Path("s.journal"), Journal("s.journal")
+        journal.append_logs([{"op_code": 0}])
+        whole = path.read_bytes()
+        log = {"op_code": 4, "text": "x" * 200}
+        length = len(json.dumps(log, separators=(",", ":"))) + 1
+        for room in range(length):
+            limit(len(whole) + room)
+            try:
+                journal.append_logs([log])
+            except OSError as error:
+                assert (error.strerror, path.read_bytes()) == ("File too large", whole)
+            else:
+                raise SystemExit(f"{length} bytes fit into {room}")
+        limit(len(whole) + length)
+        journal.append_logs([log])
+        print(len(list(Journal("s.journal").read_logs(0))), *sorted(path.name for path in Path().iterdir()))
+    """
+    assert child(program, tmp_path).split() == ["2", "s.journal"]
+
+
+def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    program = """
+        from pathlib import Path
+        from experiments.errors import StorageError
+        from sweeps.storage import open_storage
+        from sweeps.study import open_study
+        from tests.sweeps.test_study import experiment, grow, table
+        URL = "sqlite:///study.db"
+        opened = lambda url: open_study(open_storage(url, writing=True), url, "s", experiment("sweep.sampler=random"))
+        study = opened(URL)
+        grow(study, 2)
+        limit(Path("study.db").stat().st_size + 4096)
+        try:
+            grow(study, 30)
+        except StorageError as error:
+            print(error)
+        limit(resource.RLIM_INFINITY)
+        study = opened(URL)
+        assert 2 <= study.finished < 30
+        grow(study, 30)
+        whole = opened("whole.journal")
+        grow(whole, 30)
+        assert table(study) == table(whole)
+    """
+    assert child(program, tmp_path) == (
+        "storage sqlite:///study.db cannot be written (disk I/O error); make room, then give the same command again: "
+        "what was recorded is kept\n"
+    )
+
+
+@pytest.mark.parametrize("values", [500, 100_000])
+def test_arrays_for_the_workers_are_whole_or_refused(tmp_path: Path, values: int) -> None:
+    """500 float64 behind a header of 128 bytes are 32 more than the limit: np.save loses them and says nothing."""
+    program = f"""
+        import numpy as np
+        from experiments.errors import DirectoryError
+        from experiments.evaluation import load_split, stored
+        from nnreg import Split
+        split = Split(np.arange({values}.0)[:, None], np.arange({values}) % 2, np.ones((1, 1)), np.array([0]))
+        with stored(split) as folder:
+            assert (load_split(folder).x_train == split.x_train).all()
+        limit(4096)
+        try:
+            with stored(split):
+                pass
+        except DirectoryError as error:
+            print(error)
+    """
+    assert child(program, tmp_path) == (
+        "the temporary folder cannot be written (File too large); make room there, or set TMPDIR to another\n"
+    )
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A folder with a table of a user's own."""
+    (tmp_path / "rows.csv").write_text("a,b\n" + "".join(f"{n},{n % 2}\n" for n in range(40)))
+    return tmp_path
+
+
+def test_half_an_experiment_file_is_not_left(rows: Path) -> None:
+    done = Disk(rows).sweeps("new", "rows.csv", "--target", "b", room=600)
+    assert "rows.toml cannot be written (File too large); make room" in sentence(done)
+    assert [path.name for path in rows.iterdir()] == ["rows.csv"]
+
+
+def test_an_output_that_is_full(rows: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [SWEEPS, "new", "rows.csv", "--target", "b"]
+        environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # met at the end alone
+        done = subprocess.run(command, cwd=rows, stdout=full, stderr=subprocess.PIPE, text=True, env=environ)
+    assert sentence(done).startswith("sweeps: the output cannot be written (No space left on device)")
