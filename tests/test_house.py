@@ -23,6 +23,7 @@ HOMES = {
         "sweeps/importance.py",
         "sweeps/mirror.py",
         "sweeps/storage.py",
+        "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },
     "mlflow": {"experiments/tracking"},
