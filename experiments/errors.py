@@ -35,6 +35,10 @@ class StorageError(SweepsError):
     """The storage of the studies does not answer or cannot be used."""
 
 
+class ClaimError(SweepsError):
+    """Another process drives the study. What was asked for is right, and may be asked again: not an InputError."""
+
+
 class TrackingError(SweepsError):
     """MLflow does not answer."""
 

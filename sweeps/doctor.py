@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments import environment
 from sweeps import installation
+from sweeps.claim import Owner
 from sweeps.executors import cores
 from sweeps.workspace import Workspace
 
@@ -64,7 +66,7 @@ def _directory(place: Workspace, study: str | None) -> Iterator[Finding]:
         yield Finding(FINE, f"no study in {place.directory} yet", "make one with: sweeps run digits")
     for name in names:
         state = status(place, name)
-        yield Finding(FINE, f"study {name}: {state['finished']} of {state['trials']} trials")
+        yield Finding(FINE, f"study {name}: {state['finished']} of {state['trials']} trials{_driven(state['driver'])}")
         if changed := environment.differences(place.record(name).versions):
             yield Finding(NOTE, f"study {name} {changed}")
         missing = state["mlflow_missing"]
@@ -75,6 +77,10 @@ def _directory(place: Workspace, study: str | None) -> Iterator[Finding]:
         elif missing:
             yield Finding(WRONG, f"study {name}: {missing} trials are not on MLflow", f"write them with: sweeps sync {name}")
         yield from _tables(place, name, state["finished"])
+
+
+def _driven(driver: dict[str, Any] | None) -> str:
+    return f", driven by {Owner(**driver)}" if driver else ""
 
 
 def _tables(place: Workspace, name: str, finished: int) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ class ProcessExecutor(ProcessPoolExecutor):
             self.shutdown(wait=False, cancel_futures=True)
             started = [process for process in self._context.made if process.pid is not None]
             for process in started:
-                process.terminate()
+                process.kill()  # not terminate(): one that is stopped would not hear it
             for process in started:
                 wait([process.sentinel])  # not join(): the pool's own thread does that
         self.shutdown(wait=True)

@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from optuna.storages.journal import BaseJournalBackend, JournalFileSymlinkLock
+from optuna.storages.journal import BaseJournalBackend
 
 from experiments.errors import StorageError
+from sweeps.journal_lock import JournalLock
 
 OPENING = b'{"op_code":'  # of every record that Optuna writes
 ASIDE = ".torn"  # behind the journal's name: the file that keeps what was cut off
@@ -27,7 +28,7 @@ class Journal(BaseJournalBackend):
     """
 
     def __init__(self, path: str) -> None:
-        self._path, self._lock = Path(path), JournalFileSymlinkLock(path)
+        self._path, self._lock = Path(path), JournalLock(path)
         self._begins = [0]  # where each record begins, and behind the last one that was read, where the next one will
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:

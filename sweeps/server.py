@@ -78,7 +78,7 @@ class Server:
 
     def _start(self, stack: ExitStack) -> None:
         log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack is its context
-        self._process = process = self._spawn(log)
+        self._process = process = stack.enter_context(self._spawn(log))
         stack.callback(end_group, process)
         deadline = time.monotonic() + SLOWEST_START
         while not self._answers(log):
@@ -91,7 +91,18 @@ class Server:
             raise TrackingError(f"the MLflow server ended at once{last_words(log)}")
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(self.port), "--workers", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "sweeps.server_process",
+            "server",
+            "--host",
+            HOST,
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+        ]
         # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
         environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": self._store.uri}
         environment.pop("MLFLOW_TRACKING_URI", None)
@@ -100,7 +111,7 @@ class Server:
         return subprocess.Popen(
             command,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # ends with us
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C comes to us alone, and we end the whole group

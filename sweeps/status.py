@@ -1,5 +1,6 @@
 """The status of a study: what there is, and how far it is."""
 
+from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import TrackingError
@@ -16,6 +17,7 @@ def status(place: Workspace, study: str) -> dict[str, Any]:
     """One study as `sweeps status --json` has it; `mlflow_missing` is None where MLflow does not answer."""
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
+    driver = place.driver(study)
     missing: int | None
     try:
         missing = len(place.tracker(record).missing(record.trials))
@@ -30,6 +32,6 @@ def status(place: Workspace, study: str) -> dict[str, Any]:
         "best_trial": best.trial if best else None,
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,
-        "driver": None,
+        "driver": asdict(driver) if driver else None,
         "mlflow_missing": missing,
     }

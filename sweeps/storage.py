@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
+from sweeps.claim import Claim, FileClaim, RowClaim
 from sweeps.journal import Journal
 
 SUFFIX = ".journal"
 # What SQLite says of a full disk, of a file that may not grow, and PostgreSQL of its own disk.
 NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
+ATTEMPTS = 4  # at a new database: it has several tables
 
 optuna.logging.set_verbosity(logging.WARNING)  # its "A new study created" is ours to say
 
@@ -60,7 +62,34 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
             f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://"
         )
     with answering(url):
-        return RDBStorage(url)
+        return _database(url)
+
+
+def _database(url: str) -> RDBStorage:
+    """Optuna makes a new database's tables without looking whether another process is at it: who was too late tries again."""
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+    for _ in range(ATTEMPTS):
+        with suppress(IntegrityError):
+            try:
+                return RDBStorage(url)
+            except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+                if isinstance(error, IntegrityError) or "already exists" not in f"{error} {error.__cause__}":
+                    raise
+    return RDBStorage(url)
+
+
+def hang_up(storage: BaseStorage) -> None:
+    """Close the connections to a database. The storage may be used again."""
+    if isinstance(storage, RDBStorage):
+        storage.engine.dispose()
+
+
+def claim_on(storage: BaseStorage, url: str, study: str) -> Claim:
+    """The claim on a study, not taken yet; in a database the study must be there (KeyError)."""
+    if isinstance(storage, RDBStorage):
+        return RowClaim(storage.engine, storage.scoped_session, storage.get_study_id_from_name(study), study)
+    return FileClaim(url, study)
 
 
 @contextmanager

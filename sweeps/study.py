@@ -5,6 +5,7 @@ import json
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,10 +19,11 @@ from experiments.evaluation import CURVES, Metrics, TrialResult
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps.claim import Claim
 from sweeps.mirror import Mirror
 from sweeps.samplers import KINDS
 from sweeps.space import Space
-from sweeps.storage import answering
+from sweeps.storage import answering, claim_on, hang_up
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
@@ -37,10 +39,13 @@ class Proposal:
 
 
 class Study:
-    """An open study. Nothing unfinished is ever written: a trial comes into the storage finished, in one step, in trial order."""
+    """A study that is ours to write, until `close`. Nothing unfinished is ever written: a trial comes into the storage finished,
+    in one step, in trial order. `closing` is what `close` has to do.
+    """
 
-    def __init__(self, optuna_study: optuna.Study, experiment: Experiment, url: str) -> None:
-        self.optuna, self.experiment, self._url = optuna_study, experiment, url
+    def __init__(self, optuna_study: optuna.Study, experiment: Experiment, url: str, claim: Claim) -> None:
+        self.optuna, self.experiment, self._url, self._claim = optuna_study, experiment, url, claim
+        self.closing = ExitStack()
         sweep = experiment.sweep
         self.space = Space.of(experiment.lambdas, sweep.off_decades)
         self._size = sweep.generation
@@ -54,6 +59,11 @@ class Study:
     def _trials(self) -> list[FrozenTrial]:
         with answering(self._url):
             return self.optuna.get_trials(deepcopy=False)
+
+    def close(self) -> None:
+        """Let others write the study."""
+        with answering(self._url):
+            self.closing.close()
 
     @property
     def finished(self) -> int:
@@ -77,10 +87,11 @@ class Study:
         return self._asked[self.finished % self._size :]
 
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
-        """Write the finished trial that follows the last one."""
+        """Write the finished trial that follows the last one. Raises ClaimError where another driver has taken the study over."""
         frozen = self._frozen(proposal, result)
         with answering(self._url):
-            self.optuna.add_trial(frozen)
+            with self._claim.fenced():
+                self.optuna.add_trial(frozen)
             # add_trial does not say which number it gave: ours is the last, the driver being alone.
             frozen.number = self.optuna.get_trials(deepcopy=False)[-1].number
         self._finished.append(frozen)
@@ -175,32 +186,45 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
 
 
 def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
-    """The study of this name, born now if it is not there yet.
+    """The study of this name, born now if it is not there yet, and claimed.
 
-    Raises StudyError where it belongs to another experiment, with `key: old -> new`.
+    Raises ClaimError where another process drives it, StudyError where it belongs to another experiment, with `key: old -> new`.
     """
-    with answering(url):
-        try:  # load first: asking to create a study that is there writes into a journal
-            study = optuna.load_study(study_name=name, storage=storage)
-        except KeyError:
-            study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                direction="maximize" if experiment.maximize else "minimize",
-                load_if_exists=True,
-            )
+    with answering(url), ExitStack() as stack:
+        stack.callback(hang_up, storage)
+        if isinstance(storage, optuna.storages.RDBStorage):  # there the claim is a row of the study
+            _made(storage, name, experiment)
+        claim = claim_on(storage, url, name)
+        claim.acquire()
+        stack.callback(claim.release)
+        study = _made(storage, name, experiment)
         birth = study.user_attrs.get(BIRTH)
         if birth is None:
             if study.get_trials(deepcopy=False):
                 raise StudyError(f"study {name}: it holds trials that sweeps did not make; choose another name with --study NAME")
             birth = _birth(experiment)
             study.set_user_attr(BIRTH, birth)
-    if birth["fingerprint"] != experiment.fingerprint:
-        raise StudyError(
-            f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
-            "undo the change, or start a study of its own with --study NAME"
+        if birth["fingerprint"] != experiment.fingerprint:
+            raise StudyError(
+                f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
+                "undo the change, or start a study of its own with --study NAME"
+            )
+        opened = Study(study, experiment, url, claim)
+        opened.closing = stack.pop_all()
+        return opened
+
+
+def _made(storage: optuna.storages.BaseStorage, name: str, experiment: Experiment) -> optuna.Study:
+    """The Optuna study of this name, made if it is not there."""
+    try:  # load first: asking to create a study that is there writes into a journal
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize" if experiment.maximize else "minimize",
+            load_if_exists=True,
         )
-    return Study(study, experiment, url)
 
 
 def _birth(experiment: Experiment) -> dict[str, Any]:

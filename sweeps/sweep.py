@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +80,7 @@ def run(
     `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `edits` are
     `"key=value"` as with `--set`. That MLflow does not answer is no failure: see `Sweep.runs`.
 
-    Raises InputError, StorageError or DirectoryError, each with one sentence.
+    Raises InputError, ClaimError (another process drives the study), StorageError or DirectoryError, each with one sentence.
     """
     for name, value in (("trials", trials), ("workers", workers), ("lanes", lanes)):
         if value is not None and value < 1:
@@ -89,28 +89,29 @@ def run(
     data = datasets.load(definition.data, definition.training.dtype)
     place = workspace(directory, storage, tracking_uri)
     place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
-    opened = place.open(definition.name if study is None else study, definition)
     wanted = trials or definition.sweep.trials
-    opened.aim(wanted)
     workers = workers or min(executors.cores(), definition.sweep.generation)
     config = definition.train_config()
     lanes = lanes or lanes_a_task(data.split, config, generation=definition.sweep.generation, workers=workers)
-
-    before = study_record(opened.optuna)
-    tracking = place.store(definition.name)
-    trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
-    writer = Writer(*trackers)
     shown = progress or Progress()
-    if before.trials and (changed := environment.differences(before.versions)):
-        shown.note(f"study {before.study} {changed}; it goes on with that")
 
-    def observe(trial: TrialRecord) -> None:
-        writer.put(trial)
-        shown.add(trial)
-
-    with Interrupts().installed() as interrupts, ExitStack() as stack, shown:
+    with Interrupts().installed() as interrupts, ExitStack() as stack:
+        opened = stack.enter_context(closing(place.open(definition.name if study is None else study, definition)))
+        opened.aim(wanted)
+        before = study_record(opened.optuna)
+        if before.trials and (changed := environment.differences(before.versions)):
+            shown.note(f"study {before.study} {changed}; it goes on with that")
+        tracking = place.store(definition.name)
+        trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
         for tracker in trackers:
             stack.callback(tracker.close)
+        writer = Writer(*trackers)
+        stack.enter_context(shown)
+
+        def observe(trial: TrialRecord) -> None:
+            writer.put(trial)
+            shown.add(trial)
+
         try:
             with stored(data.split) as arrays, executors.make(workers) as executor:
                 spec = EvaluationSpec(config, definition.lambdas.layers, arrays)

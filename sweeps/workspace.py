@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from experiments.errors import InputError, unwritable
 from experiments.records import StudyRecord
 from experiments.spec import Experiment, check_name, nearest
 from experiments.tracking import Store, Tracker, choose
+from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
-from sweeps.storage import SUFFIX, answering, journal_path, open_storage, shown
+from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage, shown
 from sweeps.study import BIRTH, Study, open_study, study_record
 
 
@@ -95,9 +96,9 @@ class Workspace:
             return study_record(loaded, importances(loaded))
 
     def open(self, name: str, experiment: Experiment) -> Study:
-        """The study of this name for this experiment, made now if it is not there.
+        """The study of this name for this experiment, made now if it is not there; it is ours to write until it is closed.
 
-        Raises InputError, StudyError, StorageError, DirectoryError.
+        Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
         try:
             check_name(name)
@@ -108,6 +109,27 @@ class Workspace:
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
         return open_study(open_storage(url, writing=True), url, name, experiment)
+
+    def driver(self, study: str) -> Owner | None:
+        """Who drives a study that is there at this moment."""
+        with self._claim(study) as claim:
+            return claim.owner()
+
+    @contextmanager
+    def claimed(self, study: str) -> Iterator[None]:
+        """Nobody else writes the study, or writes it to MLflow, in this block. Raises ClaimError where somebody does already."""
+        with self._claim(study) as claim, ExitStack() as stack:
+            claim.acquire()
+            stack.callback(claim.release)
+            yield
+
+    @contextmanager
+    def _claim(self, study: str) -> Iterator[Claim]:
+        url = self.storage_of(study)
+        with answering(url), ExitStack() as stack:
+            storage = open_storage(url)
+            stack.callback(hang_up, storage)
+            yield claim_on(storage, url, study)
 
     def store(self, experiment: str) -> Store:
         """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for an impossible URI."""

@@ -24,6 +24,7 @@ HOMES = {
         "sweeps/journal.py",
         "sweeps/mirror.py",
         "sweeps/storage.py",
+        "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },
     "mlflow": {"experiments/tracking"},

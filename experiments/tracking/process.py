@@ -15,7 +15,7 @@ from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker, Written
 
-SLOWEST_END = 1.0  # seconds; a run that is cut off is completed by the next sweep or sync
+SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
 
 
 class TrackerProcess:

@@ -15,7 +15,7 @@ CAPACITY = 10_000  # trials that wait; one with 30 epochs weighs 10 kB
 BEHIND = 16  # trials that wait before one more tracker is taken on
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while MLflow does not answer
 PATIENCE = 10.0  # seconds that `close` waits for the next trial to be written
-PATIENCE_WHEN_ABANDONED = 1.0
+PATIENCE_WHEN_ABANDONED = 0.5
 
 
 class TrialTracker(Protocol):

@@ -147,15 +147,20 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
     if not found:
         say("no study yet; make one with: sweeps run digits")
         return
-    table = _table(("study", "experiment", "trials", "best", "trial", "baseline", "MLflow"), left=2)
+    table = _table(("study", "experiment", "trials", "best", "trial", "baseline", "MLflow", "driver"), left=2)
     for row in found:
         missing = row["mlflow_missing"]
         table.add_row(
             row["study"], row["experiment"], f"{row['finished']}/{row['trials']}", _number(row["best_value"]),
             _number(row["best_trial"]), _number(row["baseline_value"]),
             "no answer" if missing is None else f"{missing} missing" if missing else "all there",
+            _driver(row["driver"]),
         )  # fmt: skip
     _print_table(table)
+
+
+def _driver(owner: dict[str, Any] | None) -> str:
+    return f"{owner['host']} {owner['pid']} since {owner['since']}" if owner else ""
 
 
 def _number(value: float | int | None) -> str:

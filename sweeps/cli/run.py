@@ -38,20 +38,21 @@ def run(
     """
     from sweeps import progress
     from sweeps.cli import output
-    from sweeps.interrupts import Terminated
+    from sweeps.interrupts import Interrupts, Terminated
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
     if experiment is None:
         raise typer.Exit(_list_experiments(place))
-    from sweeps import sweep
-
     shown = progress.for_terminal()
     try:
-        result = sweep.run(
-            experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
-            directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
-        )  # fmt: skip
+        with Interrupts().installed():  # what follows imports for a second, and then reads the data
+            from sweeps import sweep
+
+            result = sweep.run(
+                experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
+                directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
+            )  # fmt: skip
     except (KeyboardInterrupt, Terminated):
         kept = f"{shown.finished} trials are kept" if shown.began else "the search had not begun"
         output.say(f"stopped; {kept}. Go on with the same command.")

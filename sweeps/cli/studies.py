@@ -85,8 +85,10 @@ def sync(
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
-    record = place.record(place.choose(study))
-    written = place.tracker(record).sync(record)
+    name = place.choose(study)
+    with place.claimed(name):  # a driver writes to MLflow too: two would make a trial's run twice
+        record = place.record(name)
+        written = place.tracker(record).sync(record)
     print(
         f"{written} of {len(record.trials)} runs written; the others were there"
         if written

@@ -6,10 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from sweeps.interrupts import Interrupts, Terminated
+
+SLOWEST_END = 10  # seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
 
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
@@ -58,6 +63,27 @@ def test_outside_the_main_thread_nothing_is_installed() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path, number: signal.Signals) -> None:
+    """Its workers train for hours, one of them and the process that writes to MLflow are stopped."""
+    command = [str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--workers", "2", "--set", "training.epochs=1000000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        driver, trains = psutil.Process(process.pid), []
+        while len(trains) < 2 and process.poll() is None:  # two that work, and one that waits for something to write
+            family = [child for child in driver.children() if "spawn_main" in " ".join(child.cmdline())]
+            trains = [child for child in family if child.cpu_times().user > 1] if len(family) == 3 else []
+        for child in family[1:]:
+            child.suspend()
+        started = time.monotonic()
+        process.send_signal(number)
+        out, error = process.communicate(timeout=60)
+        assert time.monotonic() - started < SLOWEST_END
+    assert (process.returncode, out) == (128 + number, "")
+    assert error.splitlines()[-1] == "stopped; 0 trials are kept. Go on with the same command."
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
 
 
 def test_ctrl_c_twice_ends_at_once() -> None:

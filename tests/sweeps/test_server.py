@@ -71,14 +71,16 @@ def test_the_link_opens_the_trials_of_the_study_best_first(tmp_path: Path) -> No
         assert page.hosts() == {HOST}  # no request left the machine
 
 
+SERVE = (
+    "import sys, pathlib; from experiments.tracking import choose; from sweeps.server import Server\n"
+    "with Server(choose(pathlib.Path(sys.argv[1]), 'digits', environ={})) as server:\n"
+    "    print(server.port, flush=True)\n"
+    "    server.wait()\n"
+)
+
+
 def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
     """Two at once, which may want the same port: each gets its own, and answers for its own directory."""
-    program = (
-        "import sys, pathlib; from experiments.tracking import choose; from sweeps.server import Server\n"
-        "with Server(choose(pathlib.Path(sys.argv[1]), 'digits', environ={})) as server:\n"
-        "    print(server.port, flush=True)\n"
-        "    server.wait()\n"
-    )
     signals = {signal.SIGINT: (-signal.SIGINT, 130, 1), signal.SIGTERM: (143,)}
     started = []
     for number in signals:
@@ -86,7 +88,7 @@ def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
         folder.mkdir()
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                [sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         )
     try:
@@ -103,6 +105,18 @@ def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
         for process in started:
             process.terminate()  # where an assertion came first, its server is not left behind
             process.wait(10)
+
+
+def test_a_server_ends_with_an_owner_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVE, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline()
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    for one in alive:
+        one.kill()
+    assert not alive
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(tmp_path: Path) -> None:

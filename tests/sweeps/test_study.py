@@ -108,7 +108,8 @@ def test_a_draw_below_low_trains_with_exactly_zero(tmp_path: Path) -> None:
 def test_the_storage_never_holds_an_unfinished_trial(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     for proposal in study.propose():
-        assert {trial.state for trial in opened(tmp_path / "s.journal", experiment()).optuna.trials} <= {TrialState.COMPLETE}
+        seen = optuna.load_study(study_name="s", storage=open_storage(str(tmp_path / "s.journal")))
+        assert {trial.state for trial in seen.trials} <= {TrialState.COMPLETE}
         study.record(proposal, measured(proposal.lambdas))
     assert len(study.optuna.trials) == 6
 
@@ -120,6 +121,7 @@ def test_trials_of_others_are_left_alone(tmp_path: Path) -> None:
     grow(study, 4)
     study.optuna.ask()
     study.optuna.enqueue_trial({"weight_l1": 0.01})
+    study.close()
     study = opened(tmp_path / "s.journal", experiment())
     grow(study, 12)
     assert foreign(study.optuna) == 2
@@ -136,12 +138,14 @@ def test_a_failed_trial_is_data_with_its_reason(tmp_path: Path) -> None:
     record = study_record(study.optuna).trials[1]
     assert (record.state, record.error, record.val_accuracy) == ("FAIL", "killed", None)
     grow(study, 13)
+    study.close()
     assert table(opened(tmp_path / "s.journal", experiment())) == table(study)
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     written = [study.record(proposal, measured(proposal.lambdas)) for proposal in study.propose()]
+    study.close()
     assert study_record(opened(tmp_path / "s.journal", experiment()).optuna).trials == tuple(written)
     assert written[0].started == TIME
     assert written[0].curves["val_accuracy"] == (0.5, written[0].val_accuracy)

@@ -1,0 +1,287 @@
+"""One driver a study: real processes that are killed, stopped and started at once, on a journal, SQLite and PostgreSQL."""
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+import sweeps
+from experiments import experiment_file
+from experiments.errors import ClaimError, StudyError
+from sweeps import claim
+from sweeps.cli import output
+from sweeps.doctor import examine
+from sweeps.status import statuses
+from sweeps.storage import open_storage
+from sweeps.workspace import Workspace, workspace
+from tests.postgres import postgres
+
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+NO_TRACKER = "http://127.0.0.1:9"  # refuses at once; MLflow is not what is tested here
+FOREVER = 10**6  # epochs; the most that an experiment may have
+SLOWEST = 120  # seconds for what takes a few on a quiet machine
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(params=["journal", "sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    """A directory, and a study's name there that no other test has."""
+    urls = {"journal": lambda: None, "sqlite": lambda: f"sqlite:///{tmp_path}/studies.db"}
+    urls["postgresql"] = lambda: str(request.getfixturevalue("server"))
+    return workspace(tmp_path, urls[request.param](), NO_TRACKER)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.function.__name__)[:60]
+
+
+def edits(epochs: int) -> list[str]:
+    return [f"training.epochs={epochs}", "sweep.generation=4", "sweep.sampler=random"]
+
+
+def command(place: Workspace, name: str, *, trials: int = 8, epochs: int = FOREVER) -> list[str]:
+    storage = ["--storage", place.storage] if place.storage else []
+    storage += ["--tracking-uri", place.tracking_uri] if place.tracking_uri else []
+    return [
+        SWEEPS, "run", "iris", "--study", name, "--trials", str(trials), "--workers", "1", *storage,
+        "--directory", str(place.directory), *(f"--set={edit}" for edit in edits(epochs)),
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def driving(
+    place: Workspace, name: str, *, recorded: int = 0, tmpdir: Path | None = None, trials: int = 8, epochs: int = FOREVER
+) -> Iterator["subprocess.Popen[str]"]:
+    """A driver that has the claim and has recorded so many trials; with temporary files elsewhere it seems another machine's."""
+    process = subprocess.Popen(
+        command(place, name, trials=trials, epochs=epochs),
+        env={**os.environ, **({"TMPDIR": str(tmpdir)} if tmpdir else {})},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + SLOWEST
+        while not begun(place, name) or len(trials_of(place, name)) < recorded:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=SLOWEST)
+
+
+def begun(place: Workspace, name: str) -> bool:
+    """Whether a driver has the claim: the first thing that it then writes is what it aims at."""
+    return (place.storage is not None or Path(place.storage_of(name)).exists()) and "trials" in loaded(place, name).user_attrs
+
+
+storage_at = functools.cache(open_storage)  # one connection for all looks at a database
+
+
+def loaded(place: Workspace, name: str) -> optuna.Study:
+    with contextlib.suppress(KeyError):
+        return optuna.load_study(study_name=name, storage=storage_at(place.storage_of(name)))
+    return optuna.create_study()  # not made yet: an empty one
+
+
+def trials_of(place: Workspace, name: str) -> list[optuna.trial.FrozenTrial]:
+    return loaded(place, name).get_trials(deepcopy=False)
+
+
+def content(place: Workspace, name: str) -> object:
+    """All that a second driver must not change."""
+    study = loaded(place, name)
+    return study.user_attrs, study.get_trials(), sorted(path.name for path in place.directory.rglob("*"))
+
+
+def stop(process: "subprocess.Popen[str]", place: Workspace, name: str) -> None:
+    """Stop a driver while it is in no transaction: there it would keep all others waiting."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        try:
+            return loaded(place, name).set_user_attr("probe", True)
+        except optuna.exceptions.StorageInternalError:
+            process.send_signal(signal.SIGCONT)
+
+
+def take(place: Workspace, name: str) -> None:
+    """Open the study to write it, and close it."""
+    place.open(name, experiment_file.load("iris", edits(FOREVER))).close()
+
+
+def test_a_second_driver_is_refused_and_a_dead_one_is_followed(place: Workspace, name: str) -> None:
+    with driving(place, name) as process:
+        owner = place.driver(name)
+        assert owner
+        assert (owner.pid, owner.host) == (process.pid, os.uname().nodename)
+        assert pd.Timestamp(owner.since) > pd.Timestamp.now("UTC") - pd.Timedelta(SLOWEST, "s")
+        before = content(place, name)
+        with pytest.raises(ClaimError, match=f"study {name} is in use by {owner}; "):
+            take(place, name)
+        assert content(place, name) == before
+        os.kill(process.pid, signal.SIGSTOP)  # on this machine a process that is stopped is seen to live
+        with pytest.raises(ClaimError):
+            take(place, name)
+        process.kill()
+        process.wait(SLOWEST)
+        assert place.driver(name) is None
+        take(place, name)  # at once
+    assert place.driver(name) is None
+    assert "driver" not in loaded(place, name).user_attrs
+    assert not list(place.directory.rglob("*.driver"))
+
+
+def test_the_commands_say_who_drives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = workspace(tmp_path)
+    with driving(place, "iris") as process:
+        owner = place.driver("iris")
+        assert owner
+        found = statuses(place)
+        assert found[0]["driver"] == {"host": owner.host, "pid": process.pid, "since": owner.since}
+        output.print_status(found)
+        assert f"{owner.host} {process.pid} since {owner.since}" in capsys.readouterr().out
+        assert f"study iris: 0 of 8 trials, driven by {owner}" in [finding.what for finding in examine(place)]
+        done = subprocess.run([SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, timeout=SLOWEST)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"sweeps: study iris is in use by {owner}; wait until")
+    assert statuses(place)[0]["driver"] is None
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+def test_an_owner_that_was_taken_over_writes_nothing_more(
+    place: Workspace, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It seems to be on another machine, is stopped for longer than 60 s, and then goes on."""
+    other = tmp_path / "other"
+    other.mkdir()
+    epochs = 1_500  # a generation takes over a second
+    with driving(place, name, recorded=4, tmpdir=other, trials=12, epochs=epochs) as process:
+        stop(process, place, name)
+        kept = trials_of(place, name)
+        assert place.driver(name)
+        with pytest.raises(ClaimError, match=f"by process {process.pid} "):
+            sweeps.run(
+                "iris", study=name, directory=tmp_path, storage=place.storage, edits=edits(epochs), tracking_uri=NO_TRACKER
+            )
+        monkeypatch.setattr(claim, "SILENCE", -1)  # more than 60 s are over
+        assert place.driver(name) is None
+        opened = place.open(name, experiment_file.load("iris", edits(epochs)))
+        os.kill(process.pid, signal.SIGCONT)
+        _, error = process.communicate(timeout=SLOWEST)
+        assert process.returncode == 1
+        assert f"sweeps: study {name} was taken over by process {os.getpid()} on " in error
+        assert "Traceback" not in error
+        assert trials_of(place, name) == kept
+        opened.close()
+    assert "driver" not in loaded(place, name).user_attrs
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "BEAT", 0.05)
+    opened = place.open(name, experiment_file.load("iris"))
+    first = loaded(place, name).user_attrs["driver"]
+    deadline = time.monotonic() + SLOWEST
+    while (now := loaded(place, name).user_attrs["driver"])["beat"] == first["beat"]:  # SQLite's clock has whole seconds
+        assert time.monotonic() < deadline
+    assert now == {**first, "beat": now["beat"]}
+    assert now["beat"] > first["beat"]
+    opened.close()
+
+
+RACER = textwrap.dedent("""
+    import os, sys
+    from experiments import experiment_file
+    from experiments.errors import ClaimError
+    from sweeps.workspace import workspace
+    place, definition = workspace(sys.argv[1], sys.argv[2] or None), experiment_file.load("iris")
+    place.studies()  # all is imported
+    print("ready", flush=True)
+    for line in sys.stdin:
+        study, opened = line.strip(), None
+        try:
+            opened = place.open(study, definition)
+            print("mine", flush=True)
+        except ClaimError as error:
+            print(error, flush=True)
+        sys.stdin.readline()
+        if opened:
+            opened.close()
+        print("closed", flush=True)
+""")
+
+
+def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str) -> None:
+    """New studies, and studies that a dead owner on another machine has left."""
+    place.directory.joinpath("studies").mkdir()
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(place.directory), place.storage or ""],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+
+    def say(line: str) -> None:
+        for racer in racers:
+            assert racer.stdin
+            racer.stdin.write(f"{line}\n")
+            racer.stdin.flush()
+
+    def answers() -> list[str]:
+        return [racer.stdout.readline().strip() for racer in racers if racer.stdout]
+
+    try:
+        assert set(answers()) == {"ready"}
+        for number in range(4):
+            study = f"{name}-{number}"
+            if place.storage and number % 2:
+                dead = {"host": "gone", "pid": 1, "since": "2026-11-23T07:25:49Z", "token": "0" * 32, "beat": 0.0}
+                born = optuna.create_study(study_name=study, storage=storage_at(place.storage), direction="maximize")
+                born.set_user_attr("driver", dead)
+            say(study)
+            found = answers()
+            assert found.count("mine") == 1, found
+            winner = racers[found.index("mine")].pid
+            assert sum(f"study {study} is in use by process {winner} on " in answer for answer in found) == 2
+            say("close")
+            assert set(answers()) == {"closed"}
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.communicate(timeout=SLOWEST)
+
+
+def test_two_commands_at_once_make_one_sweep(tmp_path: Path) -> None:
+    place = workspace(tmp_path, f"sqlite:///{tmp_path}/s.db", NO_TRACKER)
+    arguments = command(place, "iris", epochs=200)
+    both = [subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=SLOWEST)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1], errors
+    assert sum("study iris is in use by process" in error for error in errors) == 1
+    assert [trial.number for trial in trials_of(place, "iris")] == list(range(8))
+
+
+def test_a_refused_experiment_leaves_no_claim(place: Workspace, name: str) -> None:
+    place.open(name, experiment_file.load("iris")).close()
+    with pytest.raises(StudyError):
+        take(place, name)
+    assert place.driver(name) is None
+    place.open(name, experiment_file.load("iris")).close()
