@@ -210,7 +210,7 @@ def test_full_at_every_byte_of_a_record(tmp_path: Path) -> None:
         journal.append_logs([log])
         print(len(list(Journal("s.journal").read_logs(0))), *sorted(path.name for path in Path().iterdir()))
     """
-    assert child(program, tmp_path).split() == ["2", "s.journal"]
+    assert child(program, tmp_path).split() == ["2", "s.journal", "s.journal.guard"]
 
 
 def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
@@ -230,6 +230,7 @@ def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
         except StorageError as error:
             print(error)
         limit(resource.RLIM_INFINITY)
+        study.close()
         study = opened(URL)
         assert 2 <= study.finished < 30
         grow(study, 30)

@@ -119,6 +119,8 @@ def stop(process: "subprocess.Popen[str]", place: Workspace, name: str) -> None:
             return loaded(place, name).set_user_attr("probe", True)
         except optuna.exceptions.StorageInternalError:
             process.send_signal(signal.SIGCONT)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # let it go on to the end of its transaction
+                process.wait(0.1)
 
 
 def take(place: Workspace, name: str) -> None:
@@ -164,14 +166,14 @@ def test_the_commands_say_who_drives(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert statuses(place)[0]["driver"] is None
 
 
-@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # one stopped inside a transaction of SQLite's locks out all
 def test_an_owner_that_was_taken_over_writes_nothing_more(
     place: Workspace, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It seems to be on another machine, is stopped for longer than 60 s, and then goes on."""
     other = tmp_path / "other"
     other.mkdir()
-    epochs = 1_500  # a generation takes over a second
+    epochs = 500  # a generation takes a while
     with driving(place, name, recorded=4, tmpdir=other, trials=12, epochs=epochs) as process:
         stop(process, place, name)
         kept = trials_of(place, name)
@@ -250,7 +252,7 @@ def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str) -
 
     try:
         assert set(answers()) == {"ready"}
-        for number in range(4):
+        for number in range(2):
             study = f"{name}-{number}"
             if place.storage and number % 2:
                 dead = {"host": "gone", "pid": 1, "since": "2026-11-23T07:25:49Z", "token": "0" * 32, "beat": 0.0}

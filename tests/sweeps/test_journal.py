@@ -123,6 +123,7 @@ def test_any_torn_end_is_read_mended_and_gone_on_with(
     assert study.finished == left
     assert "its last record was cut short" in caplog.text
     grow(study, TRIALS)
+    study.close()
     assert table(opened_for_writing(path)) == table(opened(whole, experiment("sweep.sampler=random")))
     assert trials(path) == TRIALS
     assert [json.loads(line)["op_code"] for line in path.read_bytes().splitlines()]
