@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,6 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
 
     experiment = experiment_file.load("digits", [f"sweep.sampler={sampler}"])
     place = workspace(folder)
-    study = place.open("growth", experiment)
     spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, str(folder))
     waiting: list[TrialRecord] = []
     times = []
@@ -103,7 +103,8 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
         times.append(time.perf_counter())
 
     start = time.perf_counter()
-    drive(study, Instant(), spec, trials=trials, lanes=16, interrupts=Interrupts(), observe=observe)
+    with closing(place.open("growth", experiment)) as study:
+        drive(study, Instant(), spec, trials=trials, lanes=16, interrupts=Interrupts(), observe=observe)
     tenth = trials // PARTS
     marks = [start, *times[tenth - 1 :: tenth]]
     searched = peak_memory()
