@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from io import StringIO
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -139,13 +138,13 @@ class Watch:
 def alone(tasks: list[tuple[Any, Any]], edits: tuple[str, ...]) -> float:
     """Seconds of the tasks on workers that are there and have the data."""
     from experiments import datasets, experiment_file
-    from experiments.evaluation import evaluate, store
+    from experiments.evaluation import evaluate, stored
     from sweeps import executors
 
     experiment = experiment_file.load("digits", edits)
     split = datasets.load(experiment.data, experiment.training.dtype).split
-    with tempfile.TemporaryDirectory() as folder, executors.make(WORKERS) as executor:
-        specs = [(replace(spec, arrays=store(split, Path(folder))), jobs) for spec, jobs in tasks]
+    with stored(split) as arrays, executors.make(WORKERS) as executor:
+        specs = [(replace(spec, arrays=arrays), jobs) for spec, jobs in tasks]
         spec, jobs = specs[0]
         quick = replace(spec, config=replace(spec.config, epochs=1))
         for future in [executor.submit(evaluate, quick, jobs) for _ in range(4 * WORKERS)]:
