@@ -5,23 +5,19 @@
 Trials a millisecond by lanes, on one core, and the share of the time that the matrix products alone would take.
 """
 
-import argparse
 import statistics
 from dataclasses import replace
 
 from benchmarks.cases import Case
+from benchmarks.command import begin
 from benchmarks.networks import DIGITS, MNIST, WIDE
-from benchmarks.side_by_side import alternate, machine
+from benchmarks.side_by_side import alternate
 
 LANES = (1, 2, 4, 8, 16, 32)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--tiny", action="store_true", help="a few seconds, to see that it runs; the numbers mean nothing")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
-    arguments = parser.parse_args()
-    print(machine())
+    arguments = begin(__doc__, rounds=(5, "turns of each side"))
     for case in (DIGITS,) if arguments.tiny else (DIGITS, replace(WIDE, epochs=5), replace(MNIST, epochs=1)):
         measure(case, LANES[:2] if arguments.tiny else LANES, arguments.tiny, 1 if arguments.tiny else arguments.rounds)
 

@@ -4,14 +4,14 @@
 
 For each network nnreg.train and its peers take turns on one core, one thread each, in float32. A ratio below 1 means
 that nnreg.train takes less time. `gemms` are the matrix products of nnreg.train alone. Peers that are not installed are
-said and left out: pip install jax torch scikit-learn.
+said and left out: pip install -e '.[bench]'.
 """
 
-import argparse
 from dataclasses import replace
 
 from benchmarks.cases import Case
-from benchmarks.side_by_side import alternate, machine, spread
+from benchmarks.command import begin
+from benchmarks.side_by_side import alternate, spread
 
 DIGITS = Case(name="digits 64-64-10")
 WIDE = Case(name="digits 64-256-10", hidden=256, epochs=10)
@@ -27,13 +27,9 @@ GOALS: list[tuple[Case, dict[str, float]]] = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--tiny", action="store_true", help="a few seconds, to see that it runs; the numbers mean nothing")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
-    arguments = parser.parse_args()
-    print(machine())
+    arguments = begin(__doc__, rounds=(7, "turns of each side"))
     said = set()
-    for case, goals in GOALS:
+    for case, goals in GOALS[: 1 if arguments.tiny else None]:
         measured = case.made_tiny() if arguments.tiny else case
         timings = alternate(["nnreg", *goals], measured.as_dict(), 1 if arguments.tiny else arguments.rounds)
         said |= {f"{name} is left out: {reason}" for name, reason in timings.absent.items()}

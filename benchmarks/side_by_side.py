@@ -26,14 +26,17 @@ ONE_THREAD = {
 HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that can hold OpenBLAS to slower kernels than the processor has."""
 
+ELSEWHERE = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
+"""Variables that would send what is measured to somebody's server."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with one thread a side and nothing that holds a library back."""
-    kept = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
-    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH"))))
-    return kept | ONE_THREAD | {"PYTHONPATH": path}
+    """This process's environment with one thread a side nothing that holds a library back, and no server."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*HELD_BACK, *ELSEWHERE)}
+    others = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))]
+    return kept | ONE_THREAD | {"PYTHONPATH": os.pathsep.join([str(ROOT), *others])}
 
 
 class Side:

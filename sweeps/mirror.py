@@ -1,15 +1,38 @@
 """The mirror: an in-memory Optuna study that holds whole generations alone, and proposes the next one."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Container, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.samplers import SamplerKind
 from sweeps.space import Space
+
+SEEN = 4
+"""Generations (of 8 trials or more) that a sampler sees which remembers: the one in progress, the last one, where CMA-ES finds
+its state, and as many more as it may need until enough trials of that state did not fail."""
+
+
+class Recent(InMemoryStorage):
+    """Shows its last trials alone. A sampler walks through all that it is shown, for every trial that it proposes."""
+
+    def __init__(self, trials: int) -> None:
+        super().__init__()
+        self._shown = trials
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The last trials; of them those in these states."""
+        if states == (TrialState.WAITING,):  # quick there: it remembers where to look
+            return super().get_all_trials(study_id, deepcopy, states)
+        trials = super().get_all_trials(study_id, deepcopy=False)[-self._shown :]
+        shown = [trial for trial in trials if states is None or trial.state in states]
+        return copy.deepcopy(shown) if deepcopy else shown
 
 
 class Mirror:
@@ -27,8 +50,9 @@ class Mirror:
         self.generation = 0
         self._asked: list[int] = []
         # The sampler given here is never asked: each generation brings its own.
+        storage = Recent(SEEN * max(size, 8)) if kind.remembers else InMemoryStorage()
         self._study = optuna.create_study(
-            storage=InMemoryStorage(), sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
+            storage=storage, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
         )
 
     def ask(self) -> list[dict[str, float]]:

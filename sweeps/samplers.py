@@ -15,7 +15,7 @@ class SamplerKind:
 
     `remembers`: it keeps a state beside the finished trials, in the mirror study. Such a mirror is built again by asking
     for every earlier generation once more (0.5 to 1 ms a trial); the others need the finished trials alone. The state is
-    never stored: CMA-ES would store a pickle.
+    never stored: CMA-ES would store a pickle. With it, the latest trials are all that such a sampler looks for.
     """
 
     make: Callable[[int, int, int], BaseSampler]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments import environment
@@ -43,8 +44,9 @@ class Study:
     in one step, in trial order. `closing` is what `close` has to do.
     """
 
-    def __init__(self, optuna_study: optuna.Study, experiment: Experiment, url: str, claim: Claim) -> None:
-        self.optuna, self.experiment, self._url, self._claim = optuna_study, experiment, url, claim
+    def __init__(self, optuna_study: optuna.Study, storage: BaseStorage, experiment: Experiment, url: str, claim: Claim) -> None:
+        self.optuna, self.experiment, self._storage, self._url, self._claim = optuna_study, experiment, storage, url, claim
+        self._study_id = storage.get_study_id_from_name(optuna_study.study_name)
         self.closing = ExitStack()
         sweep = experiment.sweep
         self.space = Space.of(experiment.lambdas, sweep.off_decades)
@@ -91,9 +93,9 @@ class Study:
         frozen = self._frozen(proposal, result)
         with answering(self._url):
             with self._claim.fenced():
-                self.optuna.add_trial(frozen)
-            # add_trial does not say which number it gave: ours is the last, the driver being alone.
-            frozen.number = self.optuna.get_trials(deepcopy=False)[-1].number
+                # As study.add_trial, which does not say which number it gave; to look for it takes a walk through all trials.
+                trial_id = self._storage.create_new_trial(self._study_id, template_trial=frozen)
+            frozen.number = self._storage.get_trial_number_from_id(trial_id)
         self._finished.append(frozen)
         if self.finished % self._size == 0:
             self._mirror.tell(self._finished[-self._size :])
@@ -185,7 +187,7 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
     )
 
 
-def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
+def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
     """The study of this name, born now if it is not there yet, and claimed.
 
     Raises ClaimError where another process drives it, StudyError where it belongs to another experiment, with `key: old -> new`.
@@ -209,12 +211,12 @@ def open_study(storage: optuna.storages.BaseStorage, url: str, name: str, experi
                 f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
                 "undo the change, or start a study of its own with --study NAME"
             )
-        opened = Study(study, experiment, url, claim)
+        opened = Study(study, storage, experiment, url, claim)
         opened.closing = stack.pop_all()
         return opened
 
 
-def _made(storage: optuna.storages.BaseStorage, name: str, experiment: Experiment) -> optuna.Study:
+def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Study:
     """The Optuna study of this name, made if it is not there."""
     try:  # load first: asking to create a study that is there writes into a journal
         return optuna.load_study(study_name=name, storage=storage)

@@ -1,5 +1,6 @@
 """PyTorch, eager, one network after the other."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,12 +17,13 @@ def prepare(case: Case) -> Prepared:
 
     def once() -> None:
         for each in trials:
-            _train(case, x, y, x_val, y_val, each)
+            list(train(case, x, y, x_val, y_val, each))
 
     return once, len(trials), f"torch {torch.__version__}"
 
 
-def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[float, ...]) -> list[tuple[float, ...]]:
+def train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: Sequence[float]) -> Iterator[tuple[float, ...]]:
+    """An epoch at a time: data_loss and accuracy on the training rows, the same on the validation rows, and the penalty."""
     weight_l1, weight_l2, bias_l1, bias_l2 = lambdas
     first, second = torch.nn.Linear(x.shape[1], case.hidden), torch.nn.Linear(case.hidden, int(y.max()) + 1)
     model = torch.nn.Sequential(first, torch.nn.ReLU(), second)
@@ -39,7 +41,6 @@ def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[fl
         logits = model(rows)
         return float(cross_entropy(logits, labels)), float((logits.argmax(dim=1) == labels).float().mean())
 
-    curves: list[tuple[float, ...]] = []
     for _ in range(case.epochs):
         order = torch.randperm(len(x))
         for at in range(0, len(x), case.batch_size):
@@ -49,5 +50,5 @@ def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[fl
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            curves.append((*evaluate(x, y), *evaluate(x_val, y_val), float(penalty())))
-    return curves
+            measured = (*evaluate(x, y), *evaluate(x_val, y_val), float(penalty()))
+        yield measured

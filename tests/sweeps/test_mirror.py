@@ -1,0 +1,49 @@
+"""The mirror: what a sampler is not shown makes no difference to what it proposes."""
+
+import math
+from collections.abc import Mapping
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from experiments.spec import LambdaAxes
+from sweeps import mirror
+from sweeps.mirror import Mirror
+from sweeps.samplers import KINDS
+from sweeps.space import Space
+
+SPACE = Space.of(LambdaAxes(), off_decades=1.0)
+
+
+def proposals(sampler: str, size: int, *, generations: int, every_failing: int | None) -> list[list[dict[str, float]]]:
+    """The draws of so many generations, of which some trials failed."""
+    asked = Mirror(KINDS[sampler], SPACE, seed=0, size=size, maximize=False)
+    draws, trials = [], 0
+
+    def finished(params: Mapping[str, float]) -> FrozenTrial:
+        nonlocal trials
+        trials += 1
+        failed = every_failing is not None and trials % every_failing == 0
+        return create_trial(
+            state=TrialState.FAIL if failed else TrialState.COMPLETE,
+            params=dict(params),
+            distributions=asked.distributions,
+            value=None if failed else sum((math.log10(draw) + 4) ** 2 for draw in params.values()),
+        )
+
+    for _ in range(generations):
+        draws.append(asked.ask())
+        asked.tell([finished(params) for params in draws[-1]])
+    return draws
+
+
+@pytest.mark.parametrize("every_failing", [None, 3])
+@pytest.mark.parametrize("size", [1, 5, 16])
+@pytest.mark.parametrize("sampler", ["qmc", "cmaes"])
+def test_old_trials_need_not_be_shown(
+    sampler: str, size: int, every_failing: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generations = 100 // size  # many more trials than are shown
+    shown = proposals(sampler, size, generations=generations, every_failing=every_failing)
+    monkeypatch.setattr(mirror, "SEEN", 1_000)
+    assert shown == proposals(sampler, size, generations=generations, every_failing=every_failing)
