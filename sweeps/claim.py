@@ -30,6 +30,7 @@ PATIENCE = 0.5  # seconds that a starting driver waits for somebody who only loo
 GLANCE = 0.1  # seconds that one who looks waits for another who looks
 BEAT = 10.0  # seconds between two signs of life in a database
 SILENCE = 60.0  # seconds without one after which an owner that cannot be looked at is dead
+LOCKED = 5_000  # milliseconds that a row may be locked by another transaction
 SLOWEST_RELEASE = 0.5  # seconds; a database that does not answer at the end is not waited for
 
 
@@ -197,6 +198,8 @@ class RowClaim:
         from sqlalchemy.exc import IntegrityError
 
         with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # it would wait for ever for one that was stopped while it wrote
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCKED}")
             text = self._text(connection)
             mine = self._claim(connection)
             if text is None:

@@ -16,21 +16,41 @@ SEEN = 4
 """Generations (of 8 trials or more) that a sampler sees which remembers: the one in progress, the last one, where CMA-ES finds
 its state, and as many more as it may need until enough trials of that state did not fail."""
 
+LATEST, BEST = 1_000, 25
+"""Trials that TPE sees: the latest, and of the older ones the best. The best 25 are all that it ever takes for good; the others
+it weighs the less the older they are. See docs/decisions/0007-tpe-sees-the-latest-and-the-best.md."""
 
-class Recent(InMemoryStorage):
-    """Shows its last trials alone. A sampler walks through all that it is shown, for every trial that it proposes."""
 
-    def __init__(self, trials: int) -> None:
+class Shown(InMemoryStorage):
+    """Shows its latest trials, and the best of the others. A sampler walks through all that it sees, for each trial that it
+    proposes, so without this a trial costs the more the more there are.
+    """
+
+    def __init__(self, latest: int, best: int, *, maximize: bool) -> None:
         super().__init__()
-        self._shown = trials
+        self._latest, self._count, self._maximize = latest, best, maximize
+        self._best: list[FrozenTrial] = []
+
+    def rank(self, trials: int) -> None:
+        """Take in the latest trials, which are finished."""
+        complete = [trial for trial in self._all()[-trials:] if trial.state == TrialState.COMPLETE]
+        # Of equal ones the first, as TPE takes them: sorting keeps their order, in reverse too.
+        ranked = sorted([*self._best, *complete], key=lambda trial: trial.values, reverse=self._maximize)
+        self._best = ranked[: self._count]
+
+    def _all(self) -> list[FrozenTrial]:
+        (study,) = self.get_all_studies()
+        return super().get_all_trials(study._study_id, deepcopy=False)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """The last trials; of them those in these states."""
+        """What is shown, by number; of it the trials in these states."""
         if states == (TrialState.WAITING,):  # quick there: it remembers where to look
             return super().get_all_trials(study_id, deepcopy, states)
-        trials = super().get_all_trials(study_id, deepcopy=False)[-self._shown :]
+        latest = super().get_all_trials(study_id, deepcopy=False)[-self._latest :]
+        older = [trial for trial in self._best if trial.number < latest[0].number]
+        trials = sorted(older, key=lambda trial: trial.number) + latest
         shown = [trial for trial in trials if states is None or trial.state in states]
         return copy.deepcopy(shown) if deepcopy else shown
 
@@ -50,9 +70,11 @@ class Mirror:
         self.generation = 0
         self._asked: list[int] = []
         # The sampler given here is never asked: each generation brings its own.
-        storage = Recent(SEEN * max(size, 8)) if kind.remembers else InMemoryStorage()
+        self._shown = (
+            Shown(SEEN * max(size, 8), 0, maximize=maximize) if kind.remembers else Shown(LATEST, BEST, maximize=maximize)
+        )
         self._study = optuna.create_study(
-            storage=storage, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
+            storage=self._shown, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
         )
 
     def ask(self) -> list[dict[str, float]]:
@@ -69,7 +91,7 @@ class Mirror:
         for number, trial in zip(self._asked, trials, strict=True):
             self._study.tell(number, trial.values, state=trial.state)
         self._asked = []
-        self.generation += 1
+        self._close()
 
     def replay(self, trials: Sequence[FrozenTrial]) -> None:
         """Take in the whole generations of an earlier run, in order."""
@@ -80,4 +102,8 @@ class Mirror:
                 self.tell(generation)
             else:
                 self._study.add_trials(generation)
-                self.generation += 1
+                self._close()
+
+    def _close(self) -> None:
+        self._shown.rank(self._size)
+        self.generation += 1

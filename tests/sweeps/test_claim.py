@@ -14,6 +14,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import pytest
+import sqlalchemy
 
 import sweeps
 from experiments import experiment_file
@@ -33,8 +34,8 @@ SLOWEST = 120  # seconds for what takes a few on a quiet machine
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+def server() -> Iterator[str]:
+    with postgres() as url:
         yield url
 
 
@@ -113,14 +114,16 @@ def content(place: Workspace, name: str) -> object:
 
 def stop(process: "subprocess.Popen[str]", place: Workspace, name: str) -> None:
     """Stop a driver while it is in no transaction: there it would keep all others waiting."""
+    engine = loaded(place, name)._storage._backend.engine
+    busy = sqlalchemy.text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle'")
     while True:
         process.send_signal(signal.SIGSTOP)
-        try:
-            return loaded(place, name).set_user_attr("probe", True)
-        except optuna.exceptions.StorageInternalError:
-            process.send_signal(signal.SIGCONT)
-            with contextlib.suppress(subprocess.TimeoutExpired):  # let it go on to the end of its transaction
-                process.wait(0.1)
+        with engine.connect() as connection:
+            if connection.execute(busy).scalar() == 1:  # this very query
+                return
+        process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # let it go on to the end of its transaction
+            process.wait(0.1)
 
 
 def take(place: Workspace, name: str) -> None:

@@ -47,3 +47,33 @@ def test_old_trials_need_not_be_shown(
     shown = proposals(sampler, size, generations=generations, every_failing=every_failing)
     monkeypatch.setattr(mirror, "SEEN", 1_000)
     assert shown == proposals(sampler, size, generations=generations, every_failing=every_failing)
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_tpe_sees_the_latest_and_of_the_others_the_best(maximize: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "LATEST", 20)
+    monkeypatch.setattr(mirror, "BEST", 6)
+    grown, replayed = (Mirror(KINDS["tpe"], SPACE, seed=0, size=4, maximize=maximize) for _ in range(2))
+    values = [7, 1, 5, 3, 9, 9, None, 2, 9, 4, 8, 8, 0, 6, 6, 1, *[5] * 32]  # ties, and a trial that failed
+    finished: list[FrozenTrial] = []
+    for start in range(0, len(values), 4):
+        for params, value in zip(grown.ask(), values[start : start + 4], strict=True):
+            state = TrialState.FAIL if value is None else TrialState.COMPLETE
+            finished.append(create_trial(state=state, params=params, distributions=grown.distributions, value=value))
+        grown.tell(finished[-4:])
+    replayed.replay(finished)
+    latest = list(range(28, 48))
+    order = sorted(
+        (number for number, value in enumerate(values) if value is not None), key=lambda n: values[n], reverse=maximize
+    )
+    for one in (grown, replayed):
+        assert [trial.number for trial in one._study.get_trials()] == sorted({*order[:6], *latest})
+    assert grown.ask() == replayed.ask()
+
+
+def test_tpe_is_shown_all_of_a_thousand_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = proposals("tpe", 50, generations=20, every_failing=None)
+    monkeypatch.setattr(mirror, "LATEST", 10**6)
+    assert shown == proposals("tpe", 50, generations=20, every_failing=None)
+    monkeypatch.setattr(mirror, "LATEST", 900)
+    assert shown != proposals("tpe", 50, generations=20, every_failing=None)
