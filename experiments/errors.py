@@ -47,6 +47,10 @@ class DirectoryError(SweepsError):
     """The directory cannot be written."""
 
 
+class WorkersError(SweepsError):
+    """The system starts no worker."""
+
+
 def unwritable(what: object, error: OSError, remedy: str, *, full: str = MAKE_ROOM) -> DirectoryError:
     """What an OSError that was met in writing comes to, as one sentence; a full disk has a remedy of its own."""
     reason = error.strerror or error  # some have a text alone

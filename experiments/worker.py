@@ -4,11 +4,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from types import ModuleType
+from typing import Any
 
 import experiments.evaluation  # noqa: F401  # paid once at the start, not in the first task
 
@@ -28,6 +30,25 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)  # nobody is left to read a result: no clean-up is owed, and a task may never return
+
+
+def serve(connection: Connection) -> None:
+    """Be a worker: say so with a first message, then make the calls that come, one at a time, until nobody is there to ask.
+
+    Each is answered by (None, result), or by (error, its traceback as text).
+    """
+    start()
+    with suppress(EOFError, OSError):
+        connection.send(None)
+        while True:
+            connection.send(_answer(connection.recv()))
+
+
+def _answer(call: Callable[[], Any]) -> tuple[Exception | None, Any]:
+    try:
+        return None, call()
+    except Exception as error:  # raised again where it was asked for; a traceback does not travel with it
+        return error, "".join(traceback.format_tb(error.__traceback__))
 
 
 @contextmanager

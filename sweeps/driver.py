@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from experiments.evaluation import EvaluationSpec, Job, evaluate
+from experiments.evaluation import EvaluationSpec, Job
 from experiments.records import TrialRecord
+from sweeps.evaluator import Evaluator
 from sweeps.interrupts import Interrupts
 from sweeps.study import Study
 
@@ -23,13 +24,13 @@ def drive(
 
     A generation is divided into tasks of `lanes` trials. What a task measures does not depend on the division, and results
     are taken in trial order, so an interruption leaves a prefix of the table that an uninterrupted run would have made.
+    What a worker that died has lost is evaluated again: see Evaluator.
     """
+    evaluator = Evaluator(executor, spec, lanes)
     while study.finished < trials:
         proposals = study.propose()[: trials - study.finished]
-        tasks = [proposals[start : start + lanes] for start in range(0, len(proposals), lanes)]
-        futures = [executor.submit(evaluate, spec, [Job(p.lambdas, spec.config.seed) for p in task]) for task in tasks]
-        for task, future in zip(tasks, futures, strict=True):
-            for proposal, result in zip(task, future.result(), strict=True):
-                with interrupts.protected():
-                    record = study.record(proposal, result)
-                observe(record)
+        results = evaluator.evaluate([Job(proposal.lambdas, spec.config.seed) for proposal in proposals])
+        for proposal, result in zip(proposals, results, strict=True):
+            with interrupts.protected():
+                record = study.record(proposal, result)
+            observe(record)

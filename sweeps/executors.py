@@ -1,14 +1,17 @@
-"""The executors: where tasks are evaluated; each is a concurrent.futures executor with one BLAS thread a task."""
+"""The executors: where tasks are evaluated; each is a concurrent.futures executor with one BLAS thread a task.
 
+A call whose process died raises WorkerDied, and the executor takes further calls.
+"""
+
+import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnContext, SpawnProcess
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
-from experiments import worker
+from experiments.errors import WorkersError
+from sweeps.worker_process import WorkerProcess
 
 
 def make(workers: int) -> Executor:
@@ -32,52 +35,62 @@ class InlineExecutor(Executor):
 class _Call(Future[Any]):
     def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__()
-        self._call = fn, args, kwargs
+        self._call = functools.partial(fn, *args, **kwargs)
 
     def result(self, timeout: float | None = None) -> Any:
-        from threadpoolctl import threadpool_limits
-
-        if not self.done():
-            fn, args, kwargs = self._call
-            with threadpool_limits(1):  # the same numbers as in a worker: they differ between one and four BLAS threads
-                self.set_result(fn(*args, **kwargs))
+        self._make()
         return super().result(timeout)
 
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._make()
+        return super().exception(timeout)
 
-class ProcessExecutor(ProcessPoolExecutor):
-    """A pool of spawned workers. Left by an exception (Ctrl-C), it ends them at once and waits for nothing."""
+    def _make(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        if self.done():
+            return
+        try:
+            with threadpool_limits(1):  # the same numbers as in a worker: they differ between one and four BLAS threads
+                self.set_result(self._call())
+        except Exception as error:  # kept, as any future keeps it
+            self.set_exception(error)
+
+
+class ProcessExecutor(ThreadPoolExecutor):
+    """A pool of spawned workers. Left by an exception (Ctrl-C), it ends them at once and waits for nothing.
+
+    Each worker has a thread here that waits for it. So a worker that dies takes along the one call that it was making, and not
+    its neighbours', as in ProcessPoolExecutor, where one death breaks the pool and nobody knows whose call it was.
+    """
 
     def __init__(self, workers: int) -> None:
-        self._context = _Context()
-        with worker.spawning():  # its locks are made by the same helper process of multiprocessing's as another thread's start
-            super().__init__(workers, mp_context=self._context, initializer=worker.start)
+        super().__init__(workers, thread_name_prefix="worker")
+        self._workers = [WorkerProcess() for _ in range(workers)]
+        self._free = list(self._workers)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As any executor; this is where a pool starts its workers."""
-        with worker.spawning():
-            return super().submit(fn, *args, **kwargs)
+        """As any executor. Raises WorkersError where the system gives no thread."""
+        try:
+            return super().submit(self._call, functools.partial(fn, *args, **kwargs))
+        except RuntimeError as error:
+            raise WorkersError(f"no worker can be started: {error}; free some memory, or try fewer with --workers") from None
+
+    def _call(self, call: Callable[[], Any]) -> Any:
+        free = self._free.pop()  # there are as many as threads; the last one used comes first, so no more start than are needed
+        try:
+            return free.call(call)
+        finally:
+            self._free.append(free)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if kind is not None:
+        if kind is None:
+            self.shutdown(wait=True)
+        else:
             self.shutdown(wait=False, cancel_futures=True)
-            started = [process for process in self._context.made if process.pid is not None]
-            for process in started:
-                process.kill()  # not terminate(): one that is stopped would not hear it
-            for process in started:
-                wait([process.sentinel])  # not join(): the pool's own thread does that
+        for process in self._workers:
+            process.end()
         self.shutdown(wait=True)
         return None
-
-
-class _Context(SpawnContext):
-    """A spawn context that remembers the processes it made."""
-
-    def __init__(self) -> None:
-        self.made: list[SpawnProcess] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # a class there
-        process = SpawnProcess(*args, **kwargs)
-        self.made.append(process)
-        return process

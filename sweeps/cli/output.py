@@ -85,6 +85,7 @@ def print_run(sweep: "Sweep") -> None:
 
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
+    from experiments.records import FAIL
     from sweeps.study import foreign
 
     study = sweep.record
@@ -96,6 +97,8 @@ def _remarks(sweep: "Sweep") -> Iterable[str]:
     diverged = sum(trial.diverged for trial in study.trials)
     if diverged:
         yield f"{diverged} of {len(study.trials)} trials diverged."
+    if failed := [trial for trial in study.trials if trial.state == FAIL]:
+        yield f"{len(failed)} of {len(study.trials)} trials failed, such as trial {failed[0].trial}: {failed[0].error}."
     if strangers := foreign(sweep.study):
         yield f"Trials in the study that sweeps did not make: {strangers}. They are left alone, and counted nowhere."
 

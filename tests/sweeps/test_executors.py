@@ -1,7 +1,10 @@
 """The executors: what a worker is, and what it is not."""
 
 import json
+import multiprocessing
+import multiprocessing.spawn
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from experiments.errors import WorkersError
 from sweeps import executors
+from sweeps.worker_process import WorkerDied, WorkerProcess
 
 LOADED = """
 import json, sys
@@ -60,11 +65,84 @@ def test_inline_raises_what_is_raised() -> None:
         inline.submit(int, "three").result()
 
 
-def test_an_interruption_ends_the_workers_at_once() -> None:
+DIE = "__import__('os').kill(__import__('os').getpid(), 9)"
+
+
+def test_a_worker_that_dies_takes_its_own_call_along_and_no_other(tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
+    waiting = "import os, sys, time\nwhile not os.path.exists(path): time.sleep(0.01)"
+    with executors.make(2) as pool:
+        neighbour = pool.submit(exec, waiting, {"path": str(go_on)})
+        for code, reason in ((DIE, "killed by SIGKILL, perhaps out of memory"), ("__import__('os')._exit(3)", "exit code 3")):
+            with pytest.raises(WorkerDied, match=reason):
+                pool.submit(eval, code).result()
+            assert pool.submit(int, "3").result() == 3
+        assert not neighbour.done()
+        go_on.touch()
+        assert neighbour.result() is None
+
+
+def test_a_worker_that_dies_idle_costs_nothing() -> None:
+    with executors.make(2) as pool:
+        first = pool.submit(os.getpid).result()
+        os.kill(first, signal.SIGKILL)
+        assert not psutil.wait_procs([psutil.Process(first)], timeout=20)[1]
+        assert pool.submit(os.getpid).result() != first
+
+
+def test_a_worker_that_was_ended_starts_no_more() -> None:
+    """Ctrl-C may come while a thread is about to start one."""
+    process = WorkerProcess()
+    process.end()
+    with pytest.raises(WorkersError, match="it was ended"):
+        process.call(os.getpid)
+
+
+def test_a_bug_in_a_worker_shows_where_it_is() -> None:
+    with executors.make(2) as pool, pytest.raises(ValueError, match="Expecting value") as raised:
+        pool.submit(json.loads, "three").result()
+    assert "decoder.py" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("executable", ["false", "nowhere"])
+def test_workers_that_cannot_start_are_one_sentence(executable: str) -> None:
+    """A real program that ends at once in place of Python's, and one that is not there."""
+    before = multiprocessing.spawn.get_executable()
+    try:
+        multiprocessing.set_executable(shutil.which(executable) or executable)
+        with executors.make(2) as pool, pytest.raises(WorkersError, match=r"^no worker can be started: .*; free some memory"):
+            pool.submit(int, "3").result()
+    finally:
+        multiprocessing.set_executable(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS binds on Linux alone")
+def test_a_system_without_room_for_a_thread_is_one_sentence() -> None:
+    program = textwrap.dedent("""
+        import resource
+        from pathlib import Path
+        from experiments.errors import WorkersError
+        from sweeps import executors
+        with executors.make(2) as pool:
+            room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 2**20
+            resource.setrlimit(resource.RLIMIT_AS, (room, room))
+            try:
+                pool.submit(int, "3")
+            except WorkersError as error:
+                print(error)
+    """)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("no worker can be started: can't start new thread; free some memory")
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
     workers = []
 
     def interrupted() -> None:
         with executors.make(2) as pool:
+            if died:
+                assert isinstance(pool.submit(eval, DIE).exception(), WorkerDied)
             pool.submit(int, "3").result()
             pool.submit(eval, "__import__('time').sleep(600)")
             workers.extend(child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline()))
