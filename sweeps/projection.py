@@ -20,6 +20,18 @@ class Runs:
     error: TrackingError | None = None
 
 
+@dataclass(frozen=True)
+class Synced:
+    """What `sync` did: of the study's trials so many runs were written; runs that were too many were deleted; the files that
+    were kept on MLflow.
+    """
+
+    trials: int
+    written: int
+    deleted: int
+    kept: int
+
+
 def read_runs(tracker: Tracker) -> Runs:
     """What MLflow has of the study; that it does not answer is no failure of what is being done."""
     try:
@@ -47,8 +59,33 @@ def write_all(place: Workspace, study: StudyRecord, tracker: TrackerProcess, out
     written = write_reports(place, study, runs)
     if runs.error is None:
         try:
-            tracker.log_files(place.reports_of(study.study))
-            tracker.finish(study)
+            for path in written:
+                tracker.log_file(path)
+            tracker.finish(study, tidy=outcome.interrupted)
         except TrackingError as met:
             runs = Runs(runs.ids, met)
     return runs, written
+
+
+def sync(place: Workspace, name: str) -> Synced:
+    """Make MLflow again from a study, and the reports of the study, if it has any, where runs were written. Does nothing where
+    all is there. Only for who has claimed the study: a run that a driver has just written would seem to have no trial.
+
+    Raises TrackingError, DirectoryError.
+    """
+    study = place.record(name)
+    tracker = place.tracker(study)
+    written = tracker.sync(study)
+    reports = place.reports_of(name)
+    if written and reports.exists():
+        write_reports(place, study, Runs(tracker.run_ids()))
+    kept = tracker.kept()
+    stale = [path for path in artifacts(reports) if written or kept.get(path.name) != path.stat().st_size]
+    for path in stale:
+        tracker.log_file(path)
+    return Synced(len(study.trials), written, tracker.deleted, len(stale))
+
+
+def artifacts(reports: Path) -> list[Path]:
+    """The files of a folder of reports, but for those that are being written."""
+    return sorted(path for path in reports.glob("*") if path.is_file() and not path.name.startswith("."))

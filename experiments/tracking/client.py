@@ -7,13 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.errors import TrackingError
 from experiments.tracking.store import Store, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
 # For this process, unless the user set them. By default a call to a server that is gone takes four minutes. Here it may take
 # these 5 seconds, once: a call that is tried again by the HTTP layer can create a run twice, so trying again is left to who
@@ -44,7 +46,27 @@ def open_client(store: Store) -> "MlflowClient":
         make_database(store.file, store.artifacts)
     elif store.is_database:
         _probe(store.uri)
+    if store.file:
+        _wait_briefly(store)
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+def _wait_briefly(store: Store) -> None:
+    """Have MLflow's connections to this file wait for a lock as long as ours do."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy import event
+
+    # MLflow keeps one engine a URI: this is the one that its client will use.
+    engine = SqlAlchemyStore(store.uri, str(store.artifacts)).engine  # type: ignore[no-untyped-call]
+    if not event.contains(engine, "before_cursor_execute", _shorten):
+        event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+
+
+def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> tuple[str, Any]:
+    """Every session of MLflow begins with a PRAGMA that nothing configures."""
+    if statement.startswith("PRAGMA busy_timeout"):
+        statement = f"PRAGMA busy_timeout = {1000 * SLOWEST_LOCK}"
+    return statement, parameters
 
 
 def make_database(path: Path, artifacts: Path | None) -> None:

@@ -15,6 +15,8 @@ from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker, Written
 
+SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
+SLOWEST_CALL = 8.0  # seconds for a trial or a file: MLflow's own limits are shorter, but not everything has one
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
 
 
@@ -33,20 +35,20 @@ class TrackerProcess:
         with worker.spawning():
             self._process.start()
         theirs.close()
-        self._receive()
+        self._receive(SLOWEST_START)
 
     def write(self, trial: TrialRecord) -> Written:
         """Write a trial's run, complete it, or find that it is whole."""
         written: Written = self._call("write", trial)
         return written
 
-    def log_files(self, folder: Path) -> int:
-        """Keep the files of a folder as artifacts of the study's run; how many."""
-        return int(self._call("log_files", folder))
+    def log_file(self, path: Path) -> None:
+        """Keep a file as an artifact of the study's run."""
+        self._call("log_file", path)
 
-    def finish(self, study: StudyRecord) -> None:
-        """Give the study's run its end."""
-        self._call("finish", study)
+    def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
+        """Give the study's run its end; `tidy`: look for runs too many first."""
+        self._call("finish", study, tidy=tidy)
 
     def close(self) -> None:
         """End the process; one that is in the middle of a call that takes long is ended all the same."""
@@ -59,29 +61,31 @@ class TrackerProcess:
             self._process.join()
         self._process = None
 
-    def _call(self, name: str, *arguments: Any) -> Any:
+    def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         if self._process is None:
             self.open()
         try:
-            self._connection.send((name, arguments))
+            self._connection.send((name, arguments, options))
         except OSError:
-            raise self._died() from None
-        return self._receive()
+            raise self._died("ended") from None
+        return self._receive(SLOWEST_CALL)
 
-    def _receive(self) -> Any:
+    def _receive(self, limit: float) -> Any:
         try:
+            if not self._connection.poll(limit):
+                raise self._died(f"did not answer within {limit:g} s")
             error, result = self._connection.recv()
         except (EOFError, OSError):
-            raise self._died() from None
+            raise self._died("ended") from None
         if error is not None:
             raise error
         return result
 
-    def _died(self) -> TrackingError:
-        """The process is gone: the next call starts another."""
+    def _died(self, how: str) -> TrackingError:
+        """The process is gone, or will be: the next call starts another."""
         self.close()
         return TrackingError(
-            f"the process that writes to MLflow at {self.store.shown} ended; write what is missing with: sweeps sync"
+            f"the process that writes to MLflow at {self.store.shown} {how}; write what is missing with: sweeps sync"
         )
 
 
@@ -94,13 +98,13 @@ def serve(connection: Connection, store: Store, study: StudyRecord) -> None:
     tracker = Tracker(store, study)
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
-    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in (tracker.write, tracker.log_files, tracker.finish)}
+    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in (tracker.write, tracker.log_file, tracker.finish)}
     try:
         answer(connection, tracker.open)
         collect_rarely()
         while True:
-            name, arguments = connection.recv()
-            answer(connection, calls[name], *arguments)
+            name, arguments, options = connection.recv()
+            answer(connection, calls[name], *arguments, **options)
     except (EOFError, OSError):  # nobody is there to ask; an OSError where the search ended without reading an answer
         os._exit(0)  # all is written; taking MLflow apart would take a second
 
@@ -121,10 +125,10 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000)
 
 
-def answer(connection: Connection, call: Callable[..., Any], *arguments: Any) -> None:
+def answer(connection: Connection, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
     """Send back (None, result), or (error, None)."""
     try:
-        result = call(*arguments)
+        result = call(*arguments, **options)
     except Exception as error:  # sent to where somebody handles it
         connection.send((error, None))
     else:

@@ -54,6 +54,11 @@ def study_params(study: StudyRecord) -> dict[str, str]:
     return {key: str(value) for key, value in chosen.items()}
 
 
+def study_ended(study: StudyRecord) -> int:
+    """When the last of its trials ended, in milliseconds; there must be one."""
+    return milliseconds(max(trial.finished for trial in study.trials))
+
+
 def trial_tags(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
     """The tags of a trial's run; what went wrong is its note, which MLflow's page shows as the description."""
     tags = {**identity(study, "trial"), "trial": str(trial.trial), "state": trial.state}
@@ -85,13 +90,25 @@ def trial_points(study: StudyRecord, trial: TrialRecord) -> list[Point]:
     return [point for point in _points(study, trial) if math.isfinite(point.value)]
 
 
+def last_values(study: StudyRecord, trial: TrialRecord) -> dict[str, float]:
+    """The numbers of a trial as its run has them when it is whole: of a curve the last point."""
+    numbers = {**_single(study, trial), **{name: getattr(trial, name) for name in METRICS if trial.metrics}}
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
+def _single(study: StudyRecord, trial: TrialRecord) -> dict[str, float]:
+    """The numbers that have no curve."""
+    return {
+        **{name: getattr(trial, name) for name in LAMBDA_NAMES},
+        **{f"log10_{name}": log10_lambda(study, trial, name) for name in LAMBDA_NAMES},
+        **{name: float(getattr(trial, name)) for name in SCALARS},
+    }
+
+
 def _points(study: StudyRecord, trial: TrialRecord) -> Iterator[Point]:
     start, end = milliseconds(trial.started), milliseconds(trial.finished)
-    for name in LAMBDA_NAMES:
-        yield Point(name, getattr(trial, name), end, 0)
-        yield Point(f"log10_{name}", log10_lambda(study, trial, name), end, 0)
-    for name in SCALARS:
-        yield Point(name, float(getattr(trial, name)), end, 0)
+    for name, value in _single(study, trial).items():
+        yield Point(name, value, end, 0)
     if trial.metrics is None:
         return
     for name in METRICS:
@@ -99,9 +116,3 @@ def _points(study: StudyRecord, trial: TrialRecord) -> Iterator[Point]:
         curve[trial.epochs] = getattr(trial, name)
         for step, value in curve.items():  # the epochs spread evenly over the trial's time, for charts over time
             yield Point(name, value, start + (end - start) * step // max(trial.epochs, 1), step)
-
-
-def metric_names(state: str) -> frozenset[str]:
-    """The metrics that the run of a trial in this state has when it is whole."""
-    lambdas = {*LAMBDA_NAMES, *(f"log10_{name}" for name in LAMBDA_NAMES)}
-    return frozenset({*lambdas, *SCALARS, *(METRICS if state == COMPLETE else ())})

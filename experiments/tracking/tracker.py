@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord, TrialRecord
-from experiments.tracking import page, runs, view
+from experiments.tracking import comparison, location, page, runs, view
+from experiments.tracking.audit import Audit, audit
 from experiments.tracking.client import answering, load, open_client
 from experiments.tracking.page import PARENT, Found, Page
 from experiments.tracking.store import Store
@@ -32,70 +33,89 @@ class Tracker:
 
     What MLflow has is read once and then kept up to date here, until something goes wrong: then it is read again.
     Nothing is opened before it is needed. Every method raises TrackingError where MLflow does not answer. One thread at a time.
+    What is thrown away is deleted as on MLflow's page: MLflow keeps it, and `mlflow runs restore` brings it back.
     """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
         self._client: MlflowClient | None = None
         self._page: Page | None = None
+        self.deleted = 0  # runs that were thrown away
+
+    def read(self) -> None:
+        """Look again at what MLflow has, which another program may have changed."""
+        self._page = None
+        with self._reading():
+            pass
 
     def run_ids(self) -> dict[int, str]:
-        """The run of each trial that has one, by the trial's number."""
+        """The run of each trial of the study that has one, by the trial's number."""
         with self._reading() as there:
-            return {number: run.run_id for number in sorted(there.trials) if (run := there.run(number))}
+            found = {trial.trial: self._run(there, trial) for trial in self._study.trials}
+            return {number: run.run_id for number, run in found.items() if run}
 
     def missing(self, trials: Iterable[TrialRecord]) -> list[int]:
         """The numbers of those trials that have no run with everything."""
         with self._reading() as there:
-            return [trial.trial for trial in trials if not there.is_whole(trial.trial)]
-
-    def duplicates(self) -> dict[int, list[str]]:
-        """The runs beyond one of a trial, left by two writers at once: they are reported, and left alone."""
-        with self._reading() as there:
-            several = {number: there.run(number) for number, found in sorted(there.trials.items()) if len(found) > 1}
-            return {number: sorted(f.run_id for f in there.trials[number] if f != kept) for number, kept in several.items()}
+            return [trial.trial for trial in trials if not self._is_whole(there, trial, self._run(there, trial))]
 
     def open(self) -> None:
-        """Import MLflow, which takes over a second; to be paid where nobody waits for it."""
+        """Import MLflow, which takes over a second, and look at what it has; to be paid where nobody waits for it."""
         load()
+        with answering(self.store):
+            self._open()
+        self.read()
 
     def write(self, trial: TrialRecord) -> Written:
-        """Write a trial's run, complete it, or find that it is whole."""
-        with self._reading() as there:
-            found = there.run(trial.trial)
-            if found and there.is_whole(trial.trial):
-                return Written(found.run_id, new=False)
-            return Written(self._write(there, trial), new=True)
+        """Write a trial's run, complete it, or find that it is whole. One that cannot be put right is replaced."""
+        return self._write(trial, thoroughly=False)
 
     def sync(self, study: StudyRecord) -> int:
-        """Write what is missing of the study as it is now, and give its run an end; how many trials were written."""
+        """Make MLflow again from the study as it is now; how many trials were written.
+
+        Curves are compared point by point. Runs beyond one a trial, and those without a trial, are deleted; an experiment that
+        was deleted is brought back. What MLflow has is as it was read last, so `study` must not be older than that.
+        """
         self._study = study
-        written = sum(self.write(trial).new for trial in study.trials)
-        self.finish(study)
+        with self._reading() as there:
+            if there.deleted:
+                self._open().restore_experiment(there.deleted)
+                self._page = None
+        written = sum(self._write(trial, thoroughly=True).new for trial in study.trials)
+        self.finish(study, tidy=True)
         return written
 
-    def finish(self, study: StudyRecord) -> None:
-        """Give the study's run its end: that of the last trial.
+    def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
+        """Give the study's run its end: that of the last trial. `tidy`: look for runs too many first, and delete them.
 
         While trials are written it is SCHEDULED and not RUNNING: there is more to come, whether or not somebody is at it.
         """
+        self._study = study
         if not study.trials:
             return
-        ended = runs.milliseconds(max(trial.finished for trial in study.trials))
         with self._reading() as there:
-            if there.study and (there.study.status, there.study.ended) != ("FINISHED", ended):
-                self._open().set_terminated(there.study.run_id, "FINISHED", end_time=ended)
-                there.study = Found(there.study.run_id, "FINISHED", ended)
+            found = there.study
+            if found and comparison.of_study(study, found):
+                run_id, ended = self._parent(there, study.trials[0].started), runs.study_ended(study)
+                self._open().set_terminated(run_id, "FINISHED", end_time=ended)
+                there.end_study(ended)
+        if tidy:
+            self._tidy(study)
 
-    def log_files(self, folder: Path) -> int:
-        """Keep the files of a folder as artifacts of the study's run, in place of those of the same names; how many."""
-        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    def log_file(self, path: Path) -> None:
+        """Keep a file as an artifact of the study's run, where there is one, in place of that of the same name."""
+        with self._reading() as there:
+            if there.study:
+                self._follow(there)
+                self._open().log_artifact(there.study.run_id, str(path))
+
+    def kept(self) -> dict[str, int | None]:
+        """The files that are artifacts of the study's run, and their sizes in bytes."""
         with self._reading() as there:
             if there.study is None:
-                return 0
-            for path in files:
-                self._open().log_artifact(there.study.run_id, str(path))
-            return len(files)
+                return {}
+            self._follow(there)
+            return {file.path: file.file_size for file in self._open().list_artifacts(there.study.run_id)}
 
     def show(self) -> str:
         """The part of a link, after the server's address, that opens the study's trials, best first."""
@@ -110,6 +130,11 @@ class Tracker:
             if client.get_experiment(there.experiment_id).tags.get(key) != state:
                 client.set_experiment_tag(there.experiment_id, key, state)
             return view.fragment(there.experiment_id, self._study.study_uid)
+
+    def audit(self, study: StudyRecord) -> Audit:
+        """Compare what MLflow has with the study; of curves the last points, so it takes a call for a thousand runs."""
+        with self._reading() as there:
+            return audit(study, there, there.location if location.moved(self.store, there.location) else "")
 
     @contextmanager
     def _reading(self) -> Iterator[Page]:
@@ -128,69 +153,121 @@ class Tracker:
             self._client = open_client(self.store)
         return self._client
 
-    def _write(self, there: Page, trial: TrialRecord) -> str:
+    def _run(self, there: Page, trial: TrialRecord) -> Found | None:
+        """The run of a trial. Of several, a whole one, and of those the same whoever looks."""
+        found = there.trials.get(trial.trial, [])
+        if len(found) < 2:
+            return next(iter(found), None)
+        return min(found, key=lambda run: (not self._is_whole(there, trial, run), run.run_id))
+
+    def _is_whole(self, there: Page, trial: TrialRecord, run: Found | None) -> bool:
+        return run is not None and not comparison.of_trial(self._study, trial, run, there.study)
+
+    def _write(self, trial: TrialRecord, *, thoroughly: bool) -> Written:
+        with self._reading() as there:
+            run = self._run(there, trial)
+            if run and self._is_whole(there, trial, run):
+                planned = runs.trial_points(self._study, trial) if thoroughly else ()
+                if not comparison.curves_differ(self._open(), run, planned):
+                    return Written(run.run_id, new=False)
+            return Written(self._make(there, trial), new=True)
+
+    def _make(self, there: Page, trial: TrialRecord) -> str:
+        """Write or complete the run of a trial; the id of the run."""
         from mlflow.entities import Metric, Param, RunTag
 
-        experiment_id = self._experiment(there)
-        tags = {**runs.trial_tags(self._study, trial), PARENT: self._parent(there, experiment_id, trial.started)}
-        client, found = self._open(), there.run(trial.trial)
+        parent = self._parent(there, trial.started)
+        tags = {**runs.trial_tags(self._study, trial), PARENT: parent}
+        params, planned = runs.trial_params(trial), runs.trial_points(self._study, trial)
+        client, found = self._open(), self._run(there, trial)
+        while found and (comparison.contradicts(params, found) or comparison.strange_points(client, found, planned)):
+            self._delete(found, there.trials[trial.trial])
+            found = self._run(there, trial)
         if found:
             run_id = found.run_id
         else:
             started = runs.milliseconds(trial.started)
-            run_id = client.create_run(experiment_id, started, tags, runs.run_name(trial)).info.run_id
-        params = [Param(name, value) for name, value in runs.trial_params(trial).items()]
-        metrics = [Metric(*point) for point in runs.trial_points(self._study, trial)]
+            run_id = client.create_run(self._experiment(there), started, tags, runs.run_name(trial)).info.run_id
+        entities = [Param(*param) for param in params.items()]
+        metrics = [Metric(*point) for point in planned]
         # A point that is written twice stays one, so a half-written run is simply written again.
-        first = ENTITIES_A_CALL - len(params) - len(tags)
+        first = ENTITIES_A_CALL - len(entities) - len(tags)
         client.log_batch(
-            run_id, metrics[:first], params, [RunTag(*tag) for tag in tags.items()] if found else (), synchronous=True
+            run_id, metrics[:first], entities, [RunTag(*tag) for tag in tags.items()] if found else (), synchronous=True
         )
         for start in range(first, len(metrics), ENTITIES_A_CALL):
             client.log_batch(run_id, metrics[start : start + ENTITIES_A_CALL], synchronous=True)
         status, ended = runs.STATUS[trial.state], runs.milliseconds(trial.finished)
         client.set_terminated(run_id, status, ended)
         others = [other for other in there.trials.get(trial.trial, ()) if other != found]
-        there.trials[trial.trial] = [Found(run_id, status, ended, tags[PARENT], has_metrics=True), *others]
+        written = Found(run_id, status, ended, tags, params, runs.last_values(self._study, trial))
+        there.trials[trial.trial] = [written, *others]
         return run_id
+
+    def _delete(self, run: Found, among: list[Found]) -> None:
+        self._open().delete_run(run.run_id)
+        among.remove(run)
+        self.deleted += 1
+
+    def _tidy(self, study: StudyRecord) -> None:
+        """Delete the runs beyond one a trial, and those of no trial, as two writers at once or a request that a server
+        carried out after nobody waited for it leave them.
+        """
+        trials = {trial.trial: trial for trial in study.trials}
+        with self._reading() as there:
+            for number, found in there.trials.items():
+                kept = self._run(there, trials[number]) if number in trials else None
+                for run in [run for run in found if run != kept]:
+                    self._delete(run, found)
+            for run in [run for run in there.studies if run != there.study]:
+                self._delete(run, there.studies)
 
     def _experiment(self, there: Page) -> str:
         """The MLflow experiment, made if it is not there."""
         from mlflow.exceptions import MlflowException
 
-        if there.experiment_id is None:
-            client, name = self._open(), self.store.experiment
+        client, name = self._open(), self.store.experiment
+        if there.experiment_id is None and there.deleted is None:
             try:
                 there.experiment_id = client.create_experiment(name, self.store.artifact_location)
             except MlflowException:  # somebody else has just made it, or it was deleted: those keep their name
                 found = client.get_experiment_by_name(name)
                 if found is None:
                     raise
-                if found.lifecycle_stage != "active":
-                    raise TrackingError(self._deleted(found.experiment_id)) from None
-                there.experiment_id = found.experiment_id
+                if found.lifecycle_stage == "active":
+                    there.experiment_id, there.location = found.experiment_id, found.artifact_location
+        if there.experiment_id is None:
+            raise TrackingError(
+                f"MLflow experiment {name} at {self.store.shown} was deleted, and a deleted one keeps its name; "
+                "bring it back with: sweeps sync, or have the runs written to another one with MLFLOW_EXPERIMENT_NAME"
+            )
+        self._follow(there)
         return there.experiment_id
 
-    def _deleted(self, experiment_id: str) -> str:
-        return (
-            f"MLflow experiment {self.store.experiment} at {self.store.shown} was deleted, and a deleted one keeps its name; "
-            f"bring it back with `mlflow experiments restore --experiment-id {experiment_id}` (MLFLOW_TRACKING_URI set to that "
-            "place), or have the runs written to another one with MLFLOW_EXPERIMENT_NAME"
-        )
+    def _follow(self, there: Page) -> None:
+        """Have MLflow look for artifacts where the directory is now."""
+        if location.moved(self.store, there.location):
+            location.move(self.store, there.location)
+            there.location = self.store.artifact_location or ""
 
-    def _parent(self, there: Page, experiment_id: str, started: datetime) -> str:
+    def _parent(self, there: Page, started: datetime) -> str:
         """The study's run, made if it is not there, and marked as one that is being written."""
-        from mlflow.entities import Param
+        from mlflow.entities import Param, RunTag
 
-        client, found = self._open(), there.study
+        client, params, tags = self._open(), runs.study_params(self._study), runs.study_tags(self._study)
+        experiment_id, found = self._experiment(there), there.study
+        while found and comparison.contradicts(params, found):
+            self._delete(found, there.studies)
+            found = there.study
         if found is None:
             first = runs.milliseconds(self._study.trials[0].started if self._study.trials else started)
-            run = client.create_run(experiment_id, first, runs.study_tags(self._study), self._study.study)
+            run = client.create_run(experiment_id, first, tags, self._study.study)
             found = Found(run.info.run_id, run.info.status)
-        if found.status == "RUNNING":  # new, or left by a kill between its creation and its params
-            params = [Param(name, value) for name, value in runs.study_params(self._study).items()]
-            client.log_batch(found.run_id, params=params, synchronous=True)
-        if found.status != "SCHEDULED":
+            there.studies.append(found)
+        whole = Found(found.run_id, "SCHEDULED", found.ended, {**found.tags, **tags}, {**found.params, **params})
+        if found != whole:
+            entities, labels = [Param(*one) for one in params.items()], [RunTag(*one) for one in tags.items()]
+            client.log_batch(found.run_id, (), entities, labels, synchronous=True)
             client.update_run(found.run_id, "SCHEDULED")
-            there.study = Found(found.run_id, "SCHEDULED", found.ended)
+            there.studies[there.studies.index(found)] = whole
         return found.run_id

@@ -29,11 +29,15 @@ class TrialTracker(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the writing ended: the runs by trial, the trials that are not on MLflow, and the error that was met last."""
+    """How the writing ended: the runs by trial, the trials that are not on MLflow, and the error that was met last.
+
+    `interrupted` is whether there was any error: a call that was given up may have been carried out all the same.
+    """
 
     runs: Mapping[int, str] = field(default_factory=dict)
     unwritten: tuple[int, ...] = ()
     error: TrackingError | None = None
+    interrupted: bool = False
 
 
 class Writer:
@@ -51,6 +55,7 @@ class Writer:
         self._left_out: list[int] = []
         self._runs: dict[int, str] = {}
         self._error: TrackingError | None = None
+        self._interrupted = False
         self._bug: Exception | None = None
         self._closing = False
         self._threads = 0
@@ -107,7 +112,7 @@ class Writer:
             if self._threads and error is None:
                 error = TrackingError(f"MLflow at {self._store.shown} took more than {patience:g} s to write one trial")
             unwritten = sorted([trial.trial for trial in self._waiting] + self._in_hand + self._left_out)
-            return Outcome(dict(self._runs), tuple(unwritten), error)
+            return Outcome(dict(self._runs), tuple(unwritten), error, self._interrupted)
 
     def _take_on(self) -> None:
         """Have one more tracker write."""
@@ -143,6 +148,7 @@ class Writer:
             with self._changed:
                 self._in_hand.remove(trial.trial)
                 self._error = error
+                self._interrupted |= error is not None
                 if written:
                     self._runs[trial.trial], pause = written.run_id, 0.0
                     if self._idle and len(self._waiting) >= BEHIND:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from experiments.records import TrialRecord
     from sweeps.doctor import Finding
-    from sweeps.projection import Runs
+    from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
 
 MARKS = {"fine": "[green]ok[/]", "note": "[yellow]note[/]", "wrong": "[red]WRONG[/]"}
@@ -143,6 +143,18 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
         say(f"sweeps: {runs.error}")
     for path in paths:
         print(relative(path))
+
+
+def print_synced(done: "Synced") -> None:
+    """What `sync` did."""
+    if not (done.written or done.deleted or done.kept):
+        print("nothing to do: all runs are there")
+    if done.written:
+        print(f"{done.written} of {done.trials} runs written; the others were there")
+    if done.deleted:
+        print(f"{done.deleted} runs that were wrong or too many deleted; `mlflow runs restore` brings one back")
+    if done.kept:
+        print(f"{done.kept} files kept with the study's run")
 
 
 def print_status(found: Sequence[dict[str, Any]]) -> None:

@@ -78,22 +78,19 @@ def export(
 def sync(
     study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
 ) -> None:
-    """Make MLflow again from the study: what is there stays, what is missing is written.
+    """Make MLflow again from the study: what is right stays, what is missing is written, what is too many goes.
 
     Example: sweeps sync digits
     """
+    from sweeps import projection
+    from sweeps.cli import output
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
     name = place.choose(study)
     with place.claimed(name):  # a driver writes to MLflow too: two would make a trial's run twice
-        record = place.record(name)
-        written = place.tracker(record).sync(record)
-    print(
-        f"{written} of {len(record.trials)} runs written; the others were there"
-        if written
-        else "nothing to do: all runs are there"
-    )
+        done = projection.sync(place, name)
+    output.print_synced(done)
 
 
 @app.command()

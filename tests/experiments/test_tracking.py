@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import FAIL, PRUNED
 from experiments.tracking import Store, Tracker
-from experiments.tracking.runs import metric_names, milliseconds
+from experiments.tracking.runs import last_values, milliseconds
 from nnreg import LAMBDA_NAMES
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
@@ -55,7 +55,7 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
     Tracker(store, study).sync(study)
     for number, run in trial_runs(store, study.study_uid).items():
         trial, metrics = study.trials[number], run.data.metrics
-        assert set(metrics) == metric_names("COMPLETE")
+        assert metrics == last_values(study, trial)
         assert {name: metrics[name] for name in METRICS} == {name: getattr(trial, name) for name in METRICS}
         assert {name: metrics[name] for name in LAMBDA_NAMES} == {name: getattr(trial, name) for name in LAMBDA_NAMES}
         assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {name: metrics[name] for name in LAMBDA_NAMES}
@@ -131,7 +131,7 @@ def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
     runs = trial_runs(store, study.study_uid)
     assert [runs[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "KILLED"]
     assert runs[1].data.tags["mlflow.note.content"] == "its worker was killed three times"
-    assert runs[1].data.metrics.keys() == metric_names(FAIL)
+    assert runs[1].data.metrics == last_values(study, failed)
     assert tracker.missing([failed, pruned]) == Tracker(store, study).missing([failed, pruned]) == []
 
 

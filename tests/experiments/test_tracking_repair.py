@@ -1,10 +1,7 @@
 """What was interrupted, deleted or done twice on MLflow, and is put right without a run too many."""
 
 import dataclasses
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -110,36 +107,38 @@ def test_trials_find_their_way_below_a_studys_run_that_was_made_again(
     assert trial_runs(store, STUDY.study_uid)[1].info.run_id == ids[1]
 
 
-def test_two_runs_of_one_trial_are_reported_and_left_alone(store: Store, client: MlflowClient) -> None:
+def test_of_two_runs_of_one_trial_the_whole_one_stays(store: Store, client: MlflowClient, wanted: list[object]) -> None:
     whole = trial_runs(store, STUDY.study_uid)[0]
     second = client.create_run(whole.info.experiment_id, tags=dict(whole.data.tags)).info.run_id
     tracker = Tracker(store, STUDY)
-    assert tracker.duplicates() == {0: [second]}
+    assert tracker.audit(STUDY).several == {0: sorted([second, whole.info.run_id])}
     assert tracker.run_ids()[0] == whole.info.run_id
     tracker.sync(STUDY)
-    assert len(all_runs(store)) == 1 + len(STUDY.trials) + 1
-    assert client.get_run(second).info.status == "RUNNING"
+    assert tracker.deleted == 1
+    assert everything(store) == wanted
+    assert trial_runs(store, STUDY.study_uid)[0].info.run_id == whole.info.run_id
+    assert client.get_run(second).info.lifecycle_stage == "deleted"  # as on the page: it can be brought back
 
 
-def test_a_deleted_experiment_is_not_brought_back_but_how_to_is_said(store: Store, client: MlflowClient) -> None:
+def test_a_deleted_experiment_is_brought_back_by_sync_alone(store: Store, client: MlflowClient, wanted: list[object]) -> None:
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
     tracker = Tracker(store, STUDY)
     assert tracker.missing(STUDY.trials) == [0, 1, 2]
-    with pytest.raises(TrackingError, match="MLFLOW_EXPERIMENT_NAME") as caught:
-        tracker.sync(STUDY)
-    restore = str(caught.value).split("`")[1].split()
-    subprocess.run(
-        [sys.executable, "-m", *restore], env={**os.environ, "MLFLOW_TRACKING_URI": store.uri}, check=True, capture_output=True
-    )
+    assert tracker.audit(STUDY).experiment_deleted
+    with pytest.raises(TrackingError, match=r"MLFLOW_EXPERIMENT_NAME") as caught:
+        tracker.write(STUDY.trials[0])
+    assert "sweeps sync" in str(caught.value)
     assert tracker.sync(STUDY) == 1
+    assert everything(store) == wanted
 
 
 def test_to_look_makes_nothing(tmp_path: Path) -> None:
     tracker = Tracker(choose(tmp_path, "digits", environ={}), STUDY)
     assert tracker.missing(STUDY.trials) == [0, 1, 2]
-    assert (tracker.run_ids(), tracker.duplicates(), tracker.log_files(tmp_path)) == ({}, {}, 0)
+    assert (tracker.run_ids(), tracker.kept(), tracker.audit(STUDY).without_run) == ({}, {}, [0, 1, 2])
+    tracker.log_file(tmp_path)
     tracker.finish(STUDY)
     with pytest.raises(TrackingError, match="sweeps sync"):
         tracker.show()
@@ -161,15 +160,15 @@ def test_files_are_artifacts_of_the_studys_run_in_the_directory(store: Store, tm
     Tracker(store, STUDY).sync(STUDY)
     folder = tmp_path / "reports"
     folder.mkdir()
-    (folder / "trials.csv").write_text("old")
-    (folder / ".trials.csv.x").write_text("half-written")
-    assert Tracker(store, STUDY).log_files(folder) == 1
-    (folder / "trials.csv").write_text("new")
-    assert Tracker(store, STUDY).log_files(folder) == 1
+    tracker = Tracker(store, STUDY)
+    for text in ("old", "newer"):
+        (folder / "trials.csv").write_text(text)
+        tracker.log_file(folder / "trials.csv")
+    assert tracker.kept() == {"trials.csv": len("newer")}
     kept = [path for path in (tmp_path / "mlruns").rglob("*") if path.is_file()]
     run_id = study_run(store, STUDY.study_uid).info.run_id
     assert kept == [tmp_path / "mlruns" / "digits" / run_id / "artifacts" / "trials.csv"]
-    assert kept[0].read_text() == "new"
+    assert kept[0].read_text() == "newer"
 
 
 def test_mlflows_global_state_is_left_alone(store: Store) -> None:

@@ -32,7 +32,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     (tmp_path / "reports" / "trials.csv").write_text("local")
     tracker = Tracker(store, LOCAL)
     tracker.sync(LOCAL)
-    tracker.log_files(tmp_path / "reports")
+    tracker.log_file(tmp_path / "reports" / "trials.csv")
 
     # What was written straight into the database is there, with its files.
     assert sorted(trial_runs(over_http, LOCAL.study_uid)) == [0, 1]
@@ -52,7 +52,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     assert [len(of) for of in ids] == [3, 3]
     assert not ids[0] & ids[1]
     (tmp_path / "reports" / "trials.csv").write_text("mine")
-    Tracker(stores["mine"], MINE).log_files(tmp_path / "reports")
+    Tracker(stores["mine"], MINE).log_file(tmp_path / "reports" / "trials.csv")
     artifacts = MlflowClient(over_http.uri)
     assert artifacts.list_artifacts(study_run(over_http, MINE.study_uid).info.run_id)
     assert not artifacts.list_artifacts(study_run(over_http, YOURS.study_uid).info.run_id)

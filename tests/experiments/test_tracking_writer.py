@@ -156,7 +156,7 @@ def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_pat
     outcome = writer.close()
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "trials.csv").write_text("x")
-    assert trackers[0].log_files(tmp_path / "reports") == 1
+    trackers[0].log_file(tmp_path / "reports" / "trials.csv")
     trackers[0].finish(STUDY)
     for tracker in trackers:
         tracker.close()
@@ -183,7 +183,7 @@ def test_an_answer_that_nobody_reads_is_no_error(store: Store, capfd: pytest.Cap
     tracker.open()
     process, connection = tracker._process, tracker._connection
     assert process
-    connection.send(("write", (STUDY.trials[0],)))
+    connection.send(("write", (STUDY.trials[0],), {}))
     assert connection.poll(60)
     tracker.close()  # with the answer unread, the other end sees "connection reset by peer"
     assert process.exitcode == 0
