@@ -1,5 +1,6 @@
 """The status of a study: what there is, and how far it is."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,19 +11,16 @@ from sweeps.workspace import Workspace
 
 def statuses(place: Workspace, study: str | None = None) -> list[dict[str, Any]]:
     """The status of one study, or of all that were begun."""
-    return [status(place, name) for name in ([place.choose(study)] if study else place.studies())]
+    silent: set[str] = set()
+    return [status(place, name, silent) for name in ([place.choose(study)] if study else place.studies())]
 
 
-def status(place: Workspace, study: str) -> dict[str, Any]:
+def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     """One study as `sweeps status --json` has it; `mlflow_missing` is None where MLflow does not answer."""
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
-    driver = place.driver(study)
-    missing: int | None
-    try:
-        missing = len(place.tracker(record).missing(record.trials))
-    except TrackingError:
-        missing = None
+    driver, tracker = place.driver(study), place.tracker(record)
+    answered = ask(tracker.store.uri, tracker.read, silent)
     return {
         "study": study,
         "study_uid": record.study_uid,
@@ -33,5 +31,15 @@ def status(place: Workspace, study: str) -> dict[str, Any]:
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,
         "driver": asdict(driver) if driver else None,
-        "mlflow_missing": missing,
+        "mlflow_missing": len(tracker.missing(record.trials)) if answered else None,
     }
+
+
+def ask(uri: str, read: Callable[[], None], silent: set[str]) -> bool:
+    """Whether the MLflow at this URI answers. One that does not takes seconds to say so: it is `silent`, and not asked again."""
+    if uri not in silent:
+        try:
+            read()
+        except TrackingError:
+            silent.add(uri)
+    return uri not in silent

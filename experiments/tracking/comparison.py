@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.evaluation import CURVES
+from experiments.evaluation import CURVES, METRICS
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import runs
 from experiments.tracking.page import PARENT, Found
@@ -22,6 +22,7 @@ def of_trial(study: StudyRecord, trial: TrialRecord, run: Found, parent: Found |
     return [
         *_differing(runs.trial_params(trial), run.params),
         *_differing(runs.last_values(study, trial), run.metrics),
+        *(f"{name} is {run.metrics[name]}, and the trial has none" for name in _foreign(trial, run)),
         *_differing(_tags(runs.trial_tags(study, trial)), run.tags),
         *(["not below the study's run"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
         *_ending(runs.STATUS[trial.state], runs.milliseconds(trial.finished), run),
@@ -60,11 +61,16 @@ def contradicts(wanted: Mapping[str, str], run: Found) -> bool:
     return any(run.params.get(name, value) != value for name, value in wanted.items())
 
 
-def strange_points(client: "MlflowClient", run: Found, planned: Iterable[runs.Point]) -> bool:
+def _foreign(trial: TrialRecord, run: Found) -> list[str]:
+    """The measurements of a run whose trial failed without any."""
+    return [] if trial.metrics else sorted(run.metrics.keys() & METRICS)
+
+
+def strange_points(client: "MlflowClient", run: Found, trial: TrialRecord, planned: Iterable[runs.Point]) -> bool:
     """Whether a run has a point, of a metric of ours, that is not planned: MLflow has no way to take it back."""
     points = set(planned)
     names = {point.name for point in points} & run.metrics.keys()
-    return any(_history(client, run.run_id, name) - points for name in sorted(names))
+    return bool(_foreign(trial, run)) or any(_history(client, run.run_id, name) - points for name in sorted(names))
 
 
 def curves_differ(client: "MlflowClient", run: Found, planned: Iterable[runs.Point]) -> bool:

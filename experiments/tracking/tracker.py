@@ -180,7 +180,7 @@ class Tracker:
         tags = {**runs.trial_tags(self._study, trial), PARENT: parent}
         params, planned = runs.trial_params(trial), runs.trial_points(self._study, trial)
         client, found = self._open(), self._run(there, trial)
-        while found and (comparison.contradicts(params, found) or comparison.strange_points(client, found, planned)):
+        while found and (comparison.contradicts(params, found) or comparison.strange_points(client, found, trial, planned)):
             self._delete(found, there.trials[trial.trial])
             found = self._run(there, trial)
         if found:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.records import TrialRecord
-    from sweeps.doctor import Finding
+    from sweeps.findings import Finding
     from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
 
@@ -80,7 +80,7 @@ def print_run(sweep: "Sweep") -> None:
     missing = len(study.trials) - len(sweep.runs.ids)
     if sweep.runs.error:
         say(f"sweeps: {sweep.runs.error}")
-    elif missing:
+    if missing:
         say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
 
 

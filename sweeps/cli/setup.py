@@ -45,7 +45,8 @@ def doctor(
     from dataclasses import asdict
 
     from sweeps.cli import output
-    from sweeps.doctor import WRONG, examine
+    from sweeps.doctor import examine
+    from sweeps.findings import WRONG
     from sweeps.workspace import workspace
 
     findings = []

@@ -1,0 +1,121 @@
+"""MLflow gone and back while a sweep runs, and several sweeps on one MLflow: the search goes on, and every run is there, once."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import sweeps
+from experiments.records import TrialRecord
+from experiments.tracking import Store
+from sweeps.progress import Progress
+from tests.mlflow_reading import study_run, trial_runs
+from tests.servers import Running, free_port, running
+
+EDITS = ["training.epochs=2", "sweep.sampler=random"]
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+
+
+class At(Progress):
+    """Does something after certain trials were recorded; the search waits for it."""
+
+    def __init__(self, events: dict[int, Callable[[], object]]) -> None:
+        self.events = events
+        self.depths: list[int] = []
+
+    def begin(self, *arguments: object, behind: Callable[[], int], **options: object) -> None:
+        self.behind = behind
+
+    def add(self, trial: TrialRecord) -> None:
+        if event := self.events.get(trial.trial):
+            self.depths.append(self.behind())
+            event()
+
+
+def server(folder: Path, port: int) -> contextlib.AbstractContextManager[Running]:
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health")
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")  # 5 where the user does not say
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "server").mkdir()
+    yield tmp_path / "server"
+
+
+def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(server(served, port))
+
+        def to_all(number: signal.Signals) -> Callable[[], None]:
+            return lambda: os.killpg(first.process.pid, number)
+
+        at = At(
+            {
+                16: to_all(signal.SIGSTOP),  # silent
+                32: to_all(signal.SIGCONT),  # what was asked while it was silent is answered to nobody
+                48: to_all(signal.SIGKILL),  # refused
+                64: lambda: stack.enter_context(server(served, port)),
+            }
+        )
+        sweep = sweeps.run(
+            "iris", trials=80, edits=EDITS, workers=1, directory=tmp_path / "mine", tracking_uri=f"http://127.0.0.1:{port}",
+            progress=at,
+        )  # fmt: skip
+        assert sweep.runs.error is None
+        store = Store(f"http://127.0.0.1:{port}", "iris", None)
+        runs = trial_runs(store, sweep.record.study_uid)
+        assert {number: run.info.run_id for number, run in runs.items()} == sweep.runs.ids
+        assert sorted(runs) == list(range(80))
+        assert {run.info.status for run in runs.values()} == {"FINISHED"}
+        assert study_run(store, sweep.record.study_uid).info.status == "FINISHED"
+    assert at.depths[3] >= 16  # the search went on without the server
+
+
+def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(tmp_path: Path) -> None:
+    """The file is locked by another process from before the beginning to after the end."""
+    sweeps.run("iris", trials=1, edits=EDITS, workers=1, directory=tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        command = [SWEEPS, "run", "iris", "--trials", "20", "--workers", "1", *(f"--set={edit}" for edit in EDITS)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "database is locked" in done.stderr
+    assert "19 trials are not on MLflow; write them with: sweeps sync iris" in done.stderr
+    assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 20
+    written = subprocess.run([SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert written.stdout.startswith("19 of 20 runs written")
+
+
+def test_four_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    places = {"one": "a", "two": "a", "three": "b", "four": "c"}
+
+    def run(study: str) -> subprocess.CompletedProcess[str]:
+        command = [SWEEPS, "run", "iris", "--study", study, "--trials", "24", "--workers", "1", "--directory", places[study]]
+        command += [f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(run, places))
+    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * 4, [one.stderr for one in done]
+    store = Store(uri, "iris", None)
+    for study, folder in places.items():
+        table = pd.read_csv(tmp_path / folder / "reports" / study / "trials.csv")
+        summary = pd.read_csv(tmp_path / folder / "reports" / study / "summary.csv")
+        runs = trial_runs(store, summary.study_uid[0])
+        assert [runs[number].info.run_id for number in table.trial] == list(table.mlflow_run_id)
+        assert len(table) == len(runs) == 24
+        assert [runs[number].data.metrics["val_accuracy"] for number in table.trial] == list(table.val_accuracy)
