@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,12 +46,12 @@ def server(folder: Path, port: int) -> contextlib.AbstractContextManager[Running
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")  # 5 where the user does not say
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "server").mkdir()
-    yield tmp_path / "server"
+    return tmp_path / "server"
 
 
 def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Path, tmp_path: Path) -> None:
