@@ -182,3 +182,20 @@ def test_a_moved_directory_whose_experiment_has_an_odd_name(made: Path, tmp_path
     assert tracker.kept() == {}
     run = study_run(store, study.study_uid)
     assert run.info.artifact_uri == f"{store.artifact_location}/{run.info.run_id}/artifacts"
+
+
+@pytest.mark.parametrize("wrong", ["missing", "added"])
+def test_a_run_that_looks_whole_with_another_curve(store: Store, wrong: str) -> None:
+    study, client = make_study(1), MlflowClient(store.uri)
+    Tracker(store, dataclasses.replace(study, trials=())).write(study.trials[0])
+    run = trial_runs(store, study.study_uid)[0]
+    if wrong == "added":
+        client.log_metric(run.info.run_id, "data_loss", 0.125, run.info.start_time, 1)
+    else:
+        assert store.file
+        with closing(sqlite3.connect(store.file)) as connection, connection:
+            connection.execute("DELETE FROM metrics WHERE key = 'val_accuracy' AND step = 2")
+    assert Tracker(store, study).audit(study).differing == {}  # which reads last points alone
+    assert Tracker(store, study).sync(study) == 1
+    assert_agrees(store, study)
+    assert (trial_runs(store, study.study_uid)[0].info.run_id == run.info.run_id) == (wrong == "missing")
