@@ -31,7 +31,7 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     audit = tracker.audit(study) if answered else None
     tables = {file: _read(place.reports_of(name) / file) for file in KEYS}
     counts, sync = _counts(study, audit, tables), f"sweeps sync {name}{place.options()}"
-    yield Finding(FINE, f"study {name}: {counts}{driver and f', driven by {driver}' or ''}")
+    yield Finding(FINE, f"study {name}: {counts}{f', driven by {driver}' if driver else ''}")
     if audit is None:
         yield Finding(NOTE, f"study {name}: MLflow does not answer", f"start it, then write what is missing with: {sync}")
     export = f"sweeps export {name}{place.options()}"

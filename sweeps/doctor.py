@@ -8,6 +8,7 @@ from experiments import environment
 from sweeps import agreement, installation
 from sweeps.executors import cores
 from sweeps.findings import FINE, NOTE, WRONG, Finding
+from sweeps.study import study_record
 from sweeps.workspace import Workspace
 
 HOLDS_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")

@@ -162,7 +162,7 @@ def test_the_commands_say_who_drives(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert found[0]["driver"] == {"host": owner.host, "pid": process.pid, "since": owner.since}
         output.print_status(found)
         assert f"{owner.host} {process.pid} since {owner.since}" in capsys.readouterr().out
-        assert f"study iris: 0 of 8 trials, driven by {owner}" in [finding.what for finding in examine(place)]
+        assert f"study iris: 0 of 8 trials, 0 runs on MLflow, driven by {owner}" in [finding.what for finding in examine(place)]
         done = subprocess.run([SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, timeout=SLOWEST)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"sweeps: study iris is in use by {owner}; wait until")
