@@ -12,6 +12,10 @@ class SweepsError(Exception):
 
     exit_status: ClassVar[int] = 1
 
+    def __str__(self) -> str:
+        """The sentence on one line, also where a key or the name of a file has several."""
+        return " ".join(super().__str__().splitlines())
+
 
 class InputError(SweepsError):
     """Something that was given is wrong; nothing was changed."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from experiments.errors import ExperimentError
 from experiments.spec import FILE_SUFFIXES, Data, Experiment, nearest
 
+LONGEST_VALUE = 60  # characters of a value in a sentence
 CATALOG = Path(__file__).parent / "catalog"
 
 
@@ -74,7 +75,7 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
         raise ExperimentError(f"{where!r}: not a path ({error}); check its spelling") from None
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ExperimentError(f"{where}: not valid TOML: {error}; correct that place") from None
 
 
@@ -119,7 +120,7 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
         raise ExperimentError(f"--set {edit}: not KEY=VALUE; write for example --set training.epochs=50")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         value = text
     *parents, last = key.split(".")
     for parent in parents:
@@ -136,16 +137,24 @@ def _sentence(error: ValidationError) -> str:
     errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     first, key = errors[0], _key(errors[0])
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
-    shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+    shown = _shown(value)
     if kind == "extra_forbidden":
         return f"unknown key {key} = {shown}; {_known(key)}"
     if kind == "missing":
         example = {"name": 'name = "mine"', "data": '[data] source = "digits"', "data.source": 'source = "digits"'}
         return f"{key} is missing; write for example {example.get(key, key + ' = 1e-6')}"
     if kind == "value_error":
-        return f"{key} = {shown}: {context['error']}"
+        return f"{key} = {shown}: {context['error']}" if key else str(context["error"])
     rules = [each["msg"].removeprefix("Input should be ") for each in errors if _key(each) == key]
     return f"{key} is {shown}; it must be {' or '.join(dict.fromkeys(rules))}: correct it"
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes
+        return "something too long to be shown"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 def _key(error: Any) -> str:

@@ -3,21 +3,27 @@
 import difflib
 import functools
 import hashlib
+import itertools
 import json
 import math
 import re
+import sys
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from nnreg import LAMBDA_NAMES, TrainConfig
 
 OBJECTIVES = ("val_accuracy", "balanced_val_accuracy", "val_data_loss")
 SAMPLERS = ("tpe", "random", "qmc", "cmaes")
 FILE_SUFFIXES = (".csv", ".parquet", ".npz")
-LONGEST_NAME = 100
+MOST_TRIALS = 10_000_000
+LONGEST_NAME, MOST_BYTES = 100, 200  # a file's name may have 255 bytes, and ours get endings such as .journal.lock
+DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # no file can have such a name on Windows
+MOST_WEIGHTS = 1_000_000_000  # between hidden layers: 4 GB for one network
 
 Objective = Literal["val_accuracy", "balanced_val_accuracy", "val_data_loss"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -37,6 +43,15 @@ def check_name(name: str) -> str:
             "a name starts with a letter, a digit or _, and goes on with those, spaces and . + - "
             "(no slash, it is also the name of a file); rename it"
         )
+    if unicodedata.normalize("NFKC", name) != name:
+        raise ValueError(
+            f"a name has one spelling on every disk, and this one is also written {unicodedata.normalize('NFKC', name)}; use that"
+        )
+    size = len(name.encode())
+    if size > MOST_BYTES:
+        raise ValueError(f"a name may have at most {MOST_BYTES} bytes in UTF-8, and this one has {size}; shorten it")
+    if DEVICES.match(name):
+        raise ValueError("Windows keeps this name for a device, and studies move between machines; rename it")
     return name
 
 
@@ -115,15 +130,27 @@ class Data(Section):
 class Model(Section):
     """[model]: the network."""
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False)] = TrainConfig.hidden
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False, max_length=100)] = (
+        TrainConfig.hidden
+    )
     initialization: Literal["he", "normal_0.01"] = TrainConfig.initialization  # type: ignore[assignment]  # str there
+
+    @field_validator("hidden")
+    @classmethod
+    def _fits_into_memory(cls, hidden: tuple[int, ...]) -> tuple[int, ...]:
+        weights = sum(first * second for first, second in itertools.pairwise(hidden))
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{weights:,} weights between hidden layers, and at most {MOST_WEIGHTS:,} are allowed; use fewer neurons"
+            )
+        return hidden
 
 
 class Training(Section):
     """[training]: how the network is trained."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = TrainConfig.epochs
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = TrainConfig.batch_size or "full"
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = TrainConfig.batch_size or "full"
     learning_rate: Positive = TrainConfig.learning_rate
     decay: Annotated[float, Field(ge=0)] = TrainConfig.decay
     optimizer: Literal["adam", "sgd"] = TrainConfig.optimizer  # type: ignore[assignment]  # str there
@@ -182,8 +209,8 @@ class LambdaAxes(Section):
 class Sweep(Section):
     """[sweep]: how it is searched."""
 
-    trials: Annotated[int, Field(ge=1)] = 100
-    generation: Annotated[int, Field(ge=1)] = 16
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 100
+    generation: Annotated[int, Field(ge=1, le=10_000)] = 16
     sampler: Literal["tpe", "random", "qmc", "cmaes"] = "tpe"
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
@@ -193,8 +220,8 @@ class Sweep(Section):
 class Confirm(Section):
     """[confirm]: how the answer is confirmed."""
 
-    top: Annotated[int, Field(ge=1)] = 5
-    seeds: Annotated[int, Field(ge=2)] = 10
+    top: Annotated[int, Field(ge=1, le=10_000)] = 5
+    seeds: Annotated[int, Field(ge=2, le=10_000)] = 10
     margin: Positive = 0.01
 
 
@@ -208,6 +235,16 @@ class Experiment(Section):
     lambdas: LambdaAxes = LambdaAxes()
     sweep: Sweep = Sweep()
     confirm: Confirm = Confirm()
+
+    @model_validator(mode="after")
+    def _has_a_bottom(self) -> Self:
+        for name, axis in self.lambdas.axes.items():
+            if isinstance(axis, Range) and axis.low * 10**-self.sweep.off_decades < sys.float_info.min:
+                raise ValueError(
+                    f"lambdas.{name}.low is {axis.low:g}, and sweep.off_decades = {self.sweep.off_decades:g} below it no number "
+                    "is left for off; write a larger low or fewer decades"
+                )
+        return self
 
     @property
     def maximize(self) -> bool:

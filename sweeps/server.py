@@ -15,8 +15,8 @@ from types import FrameType, TracebackType
 from typing import IO, Self
 
 from experiments.errors import InputError, TrackingError
+from experiments.secrets import without_secrets
 from experiments.tracking import Store, Tracker
-from experiments.tracking.store import without_secrets
 
 HOST = "127.0.0.1"
 PORTS = range(5000, 5100)
@@ -87,8 +87,10 @@ class Server:
             except subprocess.TimeoutExpired:
                 if time.monotonic() < deadline:
                     continue
-                raise TrackingError(f"the MLflow server did not answer within {SLOWEST_START:g} s{last_words(log)}") from None
-            raise TrackingError(f"the MLflow server ended at once{last_words(log)}")
+                raise TrackingError(
+                    f"the MLflow server did not answer within {SLOWEST_START:g} s{last_words(log, self._store.uri)}"
+                ) from None
+            raise TrackingError(f"the MLflow server ended at once{last_words(log, self._store.uri)}")
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         command = [
@@ -178,10 +180,10 @@ def text_of(log: IO[bytes]) -> str:
     return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode(errors="replace")
 
 
-def last_words(log: IO[bytes]) -> str:
+def last_words(log: IO[bytes], uri: str) -> str:
     """The last line of a log, as the end of a message."""
     lines = [line for line in text_of(log).splitlines() if line.strip()]
-    return f"; its last words: {without_secrets(lines[-1])[:300]}" if lines else ""
+    return f"; its last words: {without_secrets(lines[-1], uri)[:300]}" if lines else ""
 
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:

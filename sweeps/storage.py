@@ -9,6 +9,7 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
+from experiments.secrets import shown, without_secrets
 from sweeps.claim import Claim, FileClaim, RowClaim
 from sweeps.journal import Journal
 
@@ -25,20 +26,6 @@ def journal_path(directory: Path, study: str) -> Path:
     return directory / "studies" / f"{study}{SUFFIX}"
 
 
-def shown(url: str) -> str:
-    """A storage URL without its password."""
-    if "://" not in url:
-        return url
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        scheme, _, rest = url.partition("://")
-        return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
-
-
 def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     """The storage at a URL, or the journal at a path that ends in .journal (its folder must be there).
 
@@ -49,7 +36,8 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
     if "://" not in url:
         if not url.endswith(SUFFIX):
             raise InputError(
-                f"storage {url}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; correct --storage"
+                f"storage {shown(url)}: neither a URL such as sqlite:///studies.db nor a path ending in {SUFFIX}; "
+                "correct --storage"
             )
         with answering(url):
             journal = Journal(url)
@@ -62,6 +50,7 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
             f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such as postgresql+psycopg://"
         )
     with answering(url):
+        check_url(url)
         return _database(url)
 
 
@@ -92,6 +81,17 @@ def claim_on(storage: BaseStorage, url: str, study: str) -> Claim:
     return FileClaim(url, study)
 
 
+def check_url(url: str) -> None:
+    """Raise ArgumentError where the text is no database URL; its port, which SQLAlchemy reads without a check, included."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url)
+    except ValueError:
+        raise ArgumentError("the port is no number") from None
+
+
 @contextmanager
 def answering(url: str) -> Iterator[None]:
     """Turns what goes wrong while a storage is used into one sentence, without the password."""
@@ -104,13 +104,15 @@ def answering(url: str) -> Iterator[None]:
             f"storage {shown(url)}: not a database URL; write for example postgresql+psycopg://user@host/name"
         ) from None
     except ImportError as error:
+        package = error.name or url.partition("://")[0]  # MySQL's default driver comes without a name
         raise InputError(
-            f"storage {shown(url)}: the package for this database is missing ({error.name}); install it with pip"
+            f"storage {shown(url)}: the package for this database is missing ({package}); install it with pip"
         ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = without_secrets(reason, url)
         if any(sign in reason for sign in NO_ROOM):
             raise StorageError(f"storage {shown(url)} cannot be written ({reason}); {MAKE_ROOM}") from None
         raise StorageError(f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage") from None
     except OSError as error:
-        raise unwritable(url, error, "check its permissions, or give another --directory") from None
+        raise unwritable(shown(url), error, "check its permissions, or give another --directory") from None

@@ -12,7 +12,7 @@ from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, stored
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
-from experiments.spec import Experiment
+from experiments.spec import MOST_TRIALS, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import executors, projection
 from sweeps.driver import drive
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 % there.
 TRACKERS, TRACKERS_ON_SQLITE = 2, 1
+MOST_WORKERS, MOST_LANES = 1_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,9 @@ def run(
 
     Raises InputError, ClaimError (another process drives the study), StorageError or DirectoryError, each with one sentence.
     """
-    for name, value in (("trials", trials), ("workers", workers), ("lanes", lanes)):
-        if value is not None and value < 1:
-            raise InputError(f"{name} is {value}; it must be at least 1")
+    for name, value, most in (("trials", trials, MOST_TRIALS), ("workers", workers, MOST_WORKERS), ("lanes", lanes, MOST_LANES)):
+        if value is not None and not 1 <= value <= most:
+            raise InputError(f"{name} is {value}; it must be at least 1 and at most {most:,}")
     definition = experiment_file.load(experiment, edits)
     data = datasets.load(definition.data, definition.training.dtype)
     place = workspace(directory, storage, tracking_uri)

@@ -11,11 +11,12 @@ import optuna
 
 from experiments.errors import InputError, unwritable
 from experiments.records import StudyRecord
+from experiments.secrets import shown
 from experiments.spec import Experiment, check_name, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
-from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage, shown
+from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
 from sweeps.study import BIRTH, Study, open_study, study_record
 
 
@@ -77,6 +78,7 @@ class Workspace:
 
     def load(self, study: str) -> "optuna.Study":
         """The Optuna study of this name, which must be there."""
+        checked(study)  # others may write to the storage too, and the name becomes that of a folder
         url = self.storage_of(study)
         with answering(url):
             try:
@@ -100,10 +102,8 @@ class Workspace:
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
-        try:
-            check_name(name)
-        except ValueError as error:
-            raise InputError(f"study {name[:120]!r}: {error}") from None
+        checked(name)
+        self._check_apart(name)
         url = self.storage_of(name)
         with self.writing():
             if self.storage is None:
@@ -131,6 +131,17 @@ class Workspace:
             stack.callback(hang_up, storage)
             yield claim_on(storage, url, study)
 
+    def _check_apart(self, name: str) -> None:
+        """Raise InputError where a study is there whose files are those of this one on a disk that knows no capitals."""
+        there = [path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}")] if self.storage is None else []
+        there += [path.name for path in (self.directory / "reports").glob("*")]
+        for other in there:
+            if other != name and other.casefold() == name.casefold():
+                raise InputError(
+                    f"study {name}: {other} is there already, and on some disks the two are one; write --study {other}, or "
+                    "another name"
+                )
+
     def store(self, experiment: str) -> Store:
         """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for an impossible URI."""
         return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
@@ -148,8 +159,23 @@ class Workspace:
             raise unwritable(self.directory, error, "check its permissions, or give another --directory") from None
 
 
+def checked(study: str) -> str:
+    """The name of a study, when it is one that can name its files. Raises InputError."""
+    try:
+        return check_name(study)
+    except ValueError as error:
+        raise InputError(f"study {study[:120]!r}: {error}") from None
+
+
 def workspace(directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None) -> Workspace:
     """The workspace of a directory, which need not be there yet; a storage path is relative to where one stands."""
     if storage is not None and "://" not in storage:
         storage = os.path.abspath(storage)  # noqa: PTH100  # resolve() would follow a link to a journal
-    return Workspace(Path(directory).resolve(), storage, tracking_uri)
+    try:
+        resolved = Path(directory).resolve()
+        str(resolved).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"--directory {str(directory)!r}: its path is not UTF-8, which databases need; choose another") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"--directory {str(directory)[:120]!r}: not a directory ({error}); correct it") from None
+    return Workspace(resolved, storage, tracking_uri)

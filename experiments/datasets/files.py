@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INPUTS, LABELS = "X", "y"  # the arrays of an .npz
+UNREADABLE = (ValueError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError)
+LARGEST_SWELLING, MOST_SWELLING = 1 << 30, 100  # bytes that any .npz may unpack to, and how many times its size beyond that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +84,10 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
         raise IsADirectoryError
     try:
         table = parquet.ParquetFile(path).read()
-    except pa.ArrowException as error:
+        table.validate(full=True)  # text that is no UTF-8 is met here, and not as it is used
+        names = table.column_names
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a parquet file ({shown(str(error))}); write it again, or give a .csv") from None
-    names = table.column_names
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(f"{path}: the file has the columns {listed(twice)} more than once; rename them")
@@ -163,16 +166,17 @@ def _decoded(array: NDArray[Any], key: str, path: Path) -> NDArray[np.str_]:
 def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
     """Those of the wanted arrays that the file has. Raises DataError."""
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, np.errstate(all="ignore"):  # NumPy multiplies a shape that lies, and warns
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is no archive of arrays")
+            _check_size(stream)
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files if key in wanted}
         if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy hands out other files as bytes
             raise ValueError("what it holds is no array")
-        return arrays
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError) as error:
+        return {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
+    except UNREADABLE as error:
         if "Object arrays" in str(error):
             raise DataError(
                 f"{path}: an array holds Python objects, and unpickling them could run code; save numbers or text, for example "
@@ -181,6 +185,15 @@ def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
         raise DataError(
             f"{path}: not an .npz file that can be read ({shown(str(error))}); save it with numpy.savez(file, X=..., y=...)"
         ) from None
+
+
+def _check_size(stream: BinaryIO) -> None:
+    """Raise ValueError where a small archive would fill the memory: no data is that even."""
+    with zipfile.ZipFile(stream) as archive:
+        packed = sum(entry.compress_size for entry in archive.infolist())
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST_SWELLING and size > MOST_SWELLING * packed:
+        raise ValueError(f"{packed:,} bytes swell to {size:,}")
 
 
 def _keys(path: Path) -> list[str]:

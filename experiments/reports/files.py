@@ -1,6 +1,7 @@
 """The files: each table of a study as CSV in its folder, moved into place whole."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from experiments.reports import frames
 if TYPE_CHECKING:
     import pandas as pd
 
+FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # as OWASP lists them, with the full-width ones  # noqa: RUF001
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -35,7 +37,19 @@ def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
             frame[name] = frame[name].map({True: "true", False: "false"})
         elif str(frame[name].dtype).startswith("datetime"):
             frame[name] = frame[name].dt.strftime(TIME_FORMAT)
+        elif frame[name].dtype == "str":
+            frame[name] = frame[name].map(defused, na_action="ignore")
     return write_whole(path, lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+
+
+def defused(text: str) -> str:
+    """A text that no spreadsheet runs as a formula: one that begins like it gets a ' in front. To drop that is to read it back.
+
+    Numbers are no texts and stay as they are. A text with such a ' of its own gets one more, so that nothing is lost but how
+    its lines end.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # csv quotes no cell for a \r, and readers end the row there
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import TrackingError
-from experiments.tracking.store import Store, without_secrets
+from experiments.secrets import without_secrets
+from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -112,19 +113,21 @@ def _probe(uri: str) -> None:
 def answering(store: Store) -> Iterator[None]:
     """Turns what goes wrong in MLflow into a TrackingError: one sentence, without the password."""
     load()
+    from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
+    # A CommandError: the database is another program's, such as Optuna's own.
+    except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, ImportError, OSError) as error:
         raise TrackingError(
-            f"MLflow at {store.shown} {_reason(error)}; nothing of the study is lost: "
+            f"MLflow at {store.shown} {_reason(error, store.uri)}; nothing of the study is lost: "
             "when MLflow is right again, `sweeps sync` writes what is missing"
         ) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, uri: str) -> str:
     from requests import RequestException
 
     cause = error.__cause__ or error.__context__
@@ -134,4 +137,4 @@ def _reason(error: Exception) -> str:
         return f"cannot be used ({error.strerror})"
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
-    return f"cannot be used ({without_secrets(lines[0])[:300]})"
+    return f"cannot be used ({without_secrets(lines[0], uri)[:300]})"

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from experiments.errors import InputError
+from experiments.secrets import shown
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"  # the names that a plain `mlflow server` in the directory looks for
 SQLITE = "sqlite:///"
@@ -49,7 +51,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI without secrets, as messages have it."""
-        return without_secrets(self.uri)
+        return shown(self.uri)
 
 
 def choose(directory: Path, experiment: str, *, uri: str | None = None, environ: Mapping[str, str]) -> Store:
@@ -77,17 +79,22 @@ def choose(directory: Path, experiment: str, *, uri: str | None = None, environ:
 def _absolute(uri: str, where: str) -> str:
     if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
         raise InputError(
-            f"{where} is {uri}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
+            f"{where} is {shown(uri)}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
             f"or a database such as {SQLITE}{DATABASE}"
         )
     if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
         raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
+    _check_url(uri, where)
     if not uri.startswith(SQLITE):
         return uri.rstrip("/")
     return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
 
 
-def without_secrets(text: str) -> str:
-    """A text with the user's part and the query of every URL in it taken out: passwords and tokens are there."""
-    text = re.sub(r"://[^\s'\"]*@", "://***@", text)
-    return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)
+def _check_url(uri: str, where: str) -> None:
+    """Raise InputError for what MLflow, or its client, would meet as a ValueError later."""
+    try:
+        urlsplit(uri).port  # noqa: B018  # reading it checks it
+    except ValueError:
+        raise InputError(
+            f"{where} is {shown(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password as %40 %3A %2F"
+        ) from None

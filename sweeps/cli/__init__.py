@@ -31,6 +31,9 @@ def main() -> None:
     strangers = installation.strangers()
     if strangers:  # nothing that is imported from here on would be what it seems
         sys.exit(_say(f"{'; '.join(strangers)}; {installation.REMEDY}", 1))
+    unreadable = next((argument for argument in sys.argv[1:] if not _is_text(argument)), None)
+    if unreadable is not None:
+        sys.exit(_say(f"{unreadable!r}: not UTF-8, which files and databases here are named in; rename it", 2))
     from experiments.errors import FULL, SweepsError, unwritable
     from sweeps.cli import run, setup, studies  # noqa: F401  # each adds its commands to the app
     from sweeps.interrupts import Terminated
@@ -43,15 +46,21 @@ def main() -> None:
     except TyperException as error:
         status = _say(error.format_message(), error.exit_code)
     except OSError as error:
-        if error.errno not in FULL:
-            raise
-        with contextlib.suppress(OSError):
-            _flush()
-        status = _say(str(unwritable(error.filename or "the output", error, "")), 1)
+        if error.errno not in FULL:  # such as a path that is longer than the system takes
+            what = error.filename or "a file"
+            status = _say(f"{what} cannot be used ({error.strerror or error}); check the path and its permissions", 1)
+        else:
+            with contextlib.suppress(OSError):
+                _flush()
+            status = _say(str(unwritable(error.filename or "the output", error, "")), 1)
+    except MemoryError as error:
+        status = _say(f"there is not enough memory ({error}); use a smaller network, fewer rows or fewer workers", 1)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except Terminated:
         status = 143
+    except Exception as error:
+        status = _say(_mistake(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -62,6 +71,30 @@ def _flush() -> None:
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8 stand in it as halves of surrogate pairs
+        return False
+    return True
+
+
+def _mistake(error: Exception) -> str:
+    """The sentence for a mistake of ours; how it came about is kept in a file, without passwords, for whom it is told to."""
+    import tempfile
+    import traceback
+
+    from experiments.secrets import without_secrets
+
+    given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
+    text = without_secrets("".join(traceback.format_exception(error)), *given)
+    story = "what you did"
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile("wb", prefix="sweeps-", suffix=".txt", delete=False) as file:
+        file.write(text.encode(errors="replace"))
+        story = file.name
+    return f"a mistake in sweeps ({type(error).__name__}), not in what was given; please report it with {story}"
 
 
 def _say(sentence: str, status: int) -> int:

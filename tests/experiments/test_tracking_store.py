@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError, TrackingError
+from experiments.secrets import without_secrets
 from experiments.tracking import Store, Tracker, choose
 from experiments.tracking.client import answering, make_database
-from experiments.tracking.store import without_secrets
 from tests.studies import make_study
 
 SERVER = "http://127.0.0.1:5000"

@@ -94,9 +94,11 @@ def test_a_signal_ends_the_server_and_all_its_processes(tmp_path: Path) -> None:
     try:
         ports = [int(process.stdout.readline()) for process in started if process.stdout]
         assert len(set(ports)) == 2
-        for process, (number, statuses) in zip(started, signals.items(), strict=True):
+        for process, port, (number, statuses) in zip(started, ports, signals.items(), strict=True):
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) == 2  # light: MLflow's command and one worker
+            sockets = [one for member in family for one in member.net_connections() if one.status == psutil.CONN_LISTEN]
+            assert {one.laddr for one in sockets} == {(HOST, port)}  # on this machine alone
             process.send_signal(number)
             process.communicate(timeout=10)
             assert process.returncode in statuses

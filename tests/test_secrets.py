@@ -1,0 +1,157 @@
+"""The secrets: a password that is looked for in everything that real runs print, write and start."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg
+import pytest
+
+from experiments.errors import SweepsError
+from experiments.secrets import shown, without_secrets
+from sweeps import cli
+from sweeps.storage import open_storage
+from tests.postgres import postgres
+from tests.servers import plain_mlflow
+
+CANARY = "cAnarY7"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The URL of a database with a password (it lets everybody in), and its folder."""
+    folder = tmp_path_factory.mktemp("postgres")
+    with postgres(folder) as url:
+        scheme, _, place = url.partition("://")
+        yield f"{scheme}://postgres:{CANARY}@{place.rpartition('@')[2]}", folder
+
+
+PROGRAM = """
+import json, sys
+from sweeps.cli import main
+for command in json.load(sys.stdin):
+    sys.argv = ["sweeps", *command]
+    try:
+        main()
+    except SystemExit as end:
+        print("status", int(end.code), flush=True)
+"""
+
+
+@contextmanager
+def commands(folder: Path, *lines: list[str]) -> Iterator[psutil.Popen]:
+    """A process that carries out some commands, one after the other; what they print goes to the file `printed`."""
+    environment = {**os.environ, "MLFLOW_TRACKING_PASSWORD": f"{CANARY}2", "MLFLOW_TRACKING_TOKEN": f"{CANARY}3"}
+    with (folder / "printed").open("wb") as printed:
+        process = psutil.Popen(
+            [sys.executable, "-c", PROGRAM],
+            **{"cwd": folder, "env": environment, "stdin": subprocess.PIPE, "stdout": printed, "stderr": subprocess.STDOUT},
+        )
+    try:
+        process.stdin.write(json.dumps(lines).encode())
+        process.stdin.close()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def titles(process: psutil.Process) -> Iterator[str]:
+    """The command lines of a process and of all that it started."""
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.Error):  # it has just ended
+            yield " ".join(one.cmdline())
+
+
+def holders(folder: Path) -> list[str]:
+    """The files below a folder that hold the password."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [str(path) for path in files if CANARY.encode() in path.read_bytes()]
+
+
+def test_a_password_stays_where_it_was_given(database: tuple[str, Path], tmp_path: Path) -> None:
+    """A study on PostgreSQL, its runs on a server and then on PostgreSQL too, whose page a server of ours shows."""
+    storage, data = database
+    with psycopg.connect(storage.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE mlflow")
+    kept = ["--storage", storage]
+    (tmp_path / "server").mkdir()
+    with plain_mlflow(tmp_path / "server") as server:
+        onto = [*kept, "--tracking-uri", server.url.replace("://", f"://me:{CANARY}@")]  # a plain server takes any password
+        over = [*kept, "--tracking-uri", storage.replace("/postgres?", "/mlflow?")]
+        small = ["--trials=5", "--workers=2", "--set=training.epochs=1", "--set=sweep.generation=4"]
+        lines = [["run", "iris", *small, *onto], ["status", "--json", *onto], ["doctor", *onto], ["ui", "--no-browser", *onto]]
+        lines += [["sync", *kept, "--tracking-uri", storage], ["sync", *over], ["ui", "--no-browser", *over]]
+        seen: set[str] = set()
+        with commands(tmp_path, *lines) as process:
+            while "Ctrl-C stops it" not in (text := (tmp_path / "printed").read_text()):
+                assert process.is_running(), text
+                assert process.status() != psutil.STATUS_ZOMBIE, text
+                seen.update(titles(process))
+                time.sleep(0.1)  # to look is dear where there are many processes
+            seen.update(titles(process))
+    assert re.findall("status (.*)", text) == ["0", "0", "0", "0", "1", "0"], text
+    assert "cannot be used (Can't locate revision" in text  # Optuna and MLflow do not share a database: a sentence
+    assert '"mlflow_missing": 0' in text
+    assert f"{server.url}/#/experiments" in text  # a link that a browser can open
+    assert "5 of 5 runs written" in text
+    assert any("spawn_main" in title for title in seen)  # workers
+    assert any("mlflow server" in title for title in seen)
+    assert "--storage" in text  # the commands that are proposed
+    assert CANARY not in text
+    assert not [title for title in seen if CANARY in title]
+    assert holders(tmp_path) == []
+    assert holders(data) == []
+
+
+URLS = {
+    "a port": f"postgresql+psycopg://me:{CANARY}@127.0.0.1:1/db",
+    "a host": f"postgresql+psycopg://me:{CANARY}@nowhere.invalid/db",
+    "an at sign": f"postgresql+psycopg://me:{CANARY}@{CANARY}@127.0.0.1:1/db",
+    "an escape": f"postgresql+psycopg://me:{quote('ü@')}{CANARY}@127.0.0.1:1/db",
+    "a slash": f"postgresql+psycopg://me:{CANARY}/{CANARY}@127.0.0.1:1/db",
+    "a question mark": f"postgresql+psycopg://me:{CANARY}?{CANARY}@127.0.0.1:1/db",
+    "a parameter": f"postgresql+psycopg://127.0.0.1:1/db?user=me&password={CANARY}",
+    "an unknown parameter": f"postgresql+psycopg://127.0.0.1:1/db?secret={CANARY}",
+    "a port that is none": f"postgresql+psycopg://me:{CANARY}@127.0.0.1:{CANARY}@x/db",
+    "another scheme": f"nosql://me:{CANARY}@127.0.0.1/db",
+    "a missing driver": f"mysql+mysqldb://me:{CANARY}@127.0.0.1/db",
+    "redis": f"redis://:{CANARY}@127.0.0.1/0",
+    "no scheme": f"me:{CANARY}@127.0.0.1/db",
+    "sqlite": f"sqlite://me:{CANARY}@127.0.0.1/db",
+}
+
+
+@pytest.mark.parametrize("case", URLS)
+def test_a_storage_that_cannot_be_opened_is_told_without_its_password(case: str) -> None:
+    with pytest.raises(SweepsError) as caught:
+        open_storage(URLS[case])
+    assert CANARY not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    for url in ("sqlite:////a/b c.db", "postgresql+psycopg://me@host:1/db?host=/tmp/x&sslmode=require", "/a:b/c.journal", "x"):
+        assert shown(url) == url
+    assert shown("postgresql://me:p@host/db?sslcert=s") == "postgresql://me:***@host/db?sslcert=***"
+    assert shown("https://me:p@host:1/x") == "https://host:1/x"
+    assert without_secrets("at http://p@host, again", "http://p@host") == "at http://host, again"
+
+
+def test_a_mistake_of_ours_is_one_sentence_and_its_file_has_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"])
+    sentence = cli._mistake(ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db"))
+    (path,) = tmp_path.iterdir()
+    assert str(path) in sentence
+    assert len(sentence.splitlines()) == 1
+    assert "cannot read" in path.read_text()
+    assert holders(tmp_path) == []
