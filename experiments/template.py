@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from experiments import datasets, experiment_file
 from experiments.datasets import columns, csv_text, files, labels, values
 from experiments.datasets.wording import listed, shown, toml_list, toml_string
 from experiments.errors import DataError, InputError, unwritable
-from experiments.spec import LONGEST_NAME, OBJECTIVES, SAMPLERS, Data, Experiment, Range, Training
+from experiments.spec import DEVICES, LONGEST_NAME, MOST_BYTES, OBJECTIVES, SAMPLERS, Data, Experiment, Range, Training
 
 ENCODINGS = ("utf-16", "cp1252", "latin-1")  # tried in this order where the default does not fit; the last always fits
 STEPS_AN_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
@@ -142,8 +143,9 @@ def _experiment(data: Data, size: int, data_file: Path, output: Path) -> Experim
 
 def experiment_name(stem: str) -> str:
     """The name of a file as the name of an experiment: what may not stand in one becomes _."""
-    name = re.sub(r"[^\w .+-]", "_", stem).lstrip(" .+-")[:LONGEST_NAME].rstrip(" .")
-    return name or "experiment"
+    name = re.sub(r"[^\w .+-]", "_", unicodedata.normalize("NFKC", stem)).lstrip(" .+-")[:LONGEST_NAME]
+    name = name.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(" .")
+    return f"_{name}" if DEVICES.match(name) else name or "experiment"
 
 
 def _render(experiment: Experiment, codes: list[str], file: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from sklearn.datasets import load_wine
@@ -171,6 +171,10 @@ def test_the_batch_suits_the_rows(rows: int, size: int) -> None:
 
 
 @given(st.text())
+@example("\u00b9")  # a digit above the line
+@example("aux.rows")
+@example("\U00020000" * 100)
+@example("x" * 99 + " .")
 def test_any_stem_becomes_a_name(stem: str) -> None:
     assert check_name(template.experiment_name(stem))
 
