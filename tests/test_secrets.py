@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import psutil
 import psycopg
@@ -26,11 +26,12 @@ CANARY = "cAnarY7"
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def database() -> Iterator[tuple[str, Path]]:
     """The URL of a database with a password (it lets everybody in), and its folder."""
-    folder = tmp_path_factory.mktemp("postgres")
-    with postgres(folder) as url:
+    with postgres() as url:
         scheme, _, place = url.partition("://")
+        folder = Path(parse_qs(place.partition("?")[2])["host"][0])  # its socket is there too
+        assert (folder / "PG_VERSION").exists()
         yield f"{scheme}://postgres:{CANARY}@{place.rpartition('@')[2]}", folder
 
 
