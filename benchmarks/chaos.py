@@ -1,0 +1,209 @@
+"""How often does a sweep that is killed lose a trial, or make one twice?
+
+    python -m benchmarks.chaos [--tiny] [--kills N] [--seed N]
+
+Each time a real `sweeps run` gets SIGKILL at a random instant, is looked at, and is run again to its end. What there is
+then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody killed.
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import psutil
+from mlflow import MlflowClient
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from benchmarks.side_by_side import environment, machine
+
+TRIALS = 16
+COMMAND = [
+    str(Path(sys.executable).with_name("sweeps")), "run", "iris", f"--trials={TRIALS}", "--workers=2",
+    "--set=training.epochs=12", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
+]  # fmt: skip
+SEARCH = 1.0
+"""Seconds that the search takes, more or less."""
+
+AT_ONCE = 2
+"""Sweeps that run beside each other: half of the cores that CI has may be enough for one."""
+
+VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
+SLOWEST_END = 10.0
+"""Seconds that what a killed driver started may take to notice."""
+
+
+@dataclass
+class Counts:
+    """What was found after so many kills; all but `kills`, `found`, `slowest` and `seconds` ought to be empty or 0."""
+
+    kills: int = 0
+    lost: int = 0  # trials that were in the study at the kill and are not, or not the same, at the end
+    twice: int = 0  # trials, runs or rows that are there more than once
+    missing: int = 0  # trials, runs or rows that are not there at the end
+    running: int = 0  # trials or runs that were left RUNNING, the first looked for at the kill too
+    orphans: int = 0  # processes that outlived the driver
+    tables: int = 0  # tables that differ
+    failures: list[str] = field(default_factory=list)  # what second runs said that did not do all
+    found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
+    slowest: float = 0.0  # seconds of the longest second run
+    seconds: float = 0.0  # of the run that nobody killed
+
+    @property
+    def faults(self) -> int:
+        return self.lost + self.twice + self.missing + self.running + self.orphans + self.tables + len(self.failures)
+
+
+def chaos(kills: int, seed: int, folder: Path) -> Counts:
+    """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database, the others share one."""
+    shared = f"--tracking-uri=sqlite:///{folder}/mlflow.db"
+    run(made(folder / "first"), shared).check_returncode()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        seconds = min(pool.map(lambda name: undisturbed(made(folder / name), shared), ("whole", "other")))
+    counts, expected = Counts(seconds=seconds), table(folder / "whole")
+
+    def one(number: int) -> None:
+        options = [] if number % 4 == 0 else [shared]
+        searching = number % 2 == 1  # every other kill is counted from the first trial on: before it is a second of imports
+        instant = random.Random(f"{seed} {number}").uniform(0, SEARCH if searching else seconds)
+        kill_and_resume(made(folder / f"kill-{number}"), options, instant, searching, expected, counts)
+
+    begun = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while missing := kills - counts.kills:  # some end before their instant: they are no kills
+            list(pool.map(one, range(begun, begun + missing)))
+            begun += missing
+    return counts
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *options], cwd=folder, env=environment(), capture_output=True, text=True)
+
+
+def undisturbed(folder: Path, *options: str) -> float:
+    start = time.perf_counter()
+    run(folder, *options).check_returncode()
+    return time.perf_counter() - start
+
+
+def kill_and_resume(
+    folder: Path, options: list[str], instant: float, searching: bool, expected: pd.DataFrame, counts: Counts
+) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, *options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    children: list[psutil.Process] = []
+    while searching and not trials(folder) and process.poll() is None:
+        time.sleep(0.01)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(instant)
+    if process.poll() is None:
+        counts.kills += 1
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=SLOWEST_END)
+    counts.orphans += sum(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive)
+
+    kept = trials(folder)
+    counts.found[len(kept)] += 1
+    counts.running += sum(not trial.state.is_finished() for trial in kept)
+    start = time.perf_counter()
+    done = run(folder, *options)
+    counts.slowest = max(counts.slowest, time.perf_counter() - start)
+    if done.returncode:
+        counts.failures.append(f"{folder.name}, killed after {instant:.2f} s, then status {done.returncode}: {done.stderr}")
+        return
+    if "sweeps: " in done.stderr:  # something that could not be done
+        counts.failures.append(f"{folder.name}, killed after {instant:.2f} s, then: {done.stderr}")
+    check_study(folder, kept, counts)
+    check_tracking(folder, options, counts)
+    counts.tables += not table(folder).equals(expected)
+
+
+def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    """The study's trials as Optuna reads them; none where the sweep was killed before it made the study."""
+    journal = folder / "studies" / "iris.journal"
+    if not journal.exists():
+        return []
+    try:
+        return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))).trials
+    except KeyError:
+        return []
+
+
+def check_study(folder: Path, kept: list[optuna.trial.FrozenTrial], counts: Counts) -> None:
+    there = trials(folder)
+    counts.lost += sum(trial not in there[: len(kept)] for trial in kept)
+    counts.running += sum(not trial.state.is_finished() for trial in there)
+    counts.missing += max(0, TRIALS - len(there))
+    counts.twice += max(0, len(there) - TRIALS)
+    assert all(trial.state == TrialState.COMPLETE for trial in there)
+
+
+def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
+    study = optuna.load_study(
+        study_name="iris", storage=JournalStorage(JournalFileBackend(str(folder / "studies" / "iris.journal")))
+    )
+    uid = study.user_attrs["sweep"]["study_uid"]
+    uri = options[0].partition("=")[2] if options else f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("iris")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000)
+    counts.running += sum(run.info.status != "FINISHED" for run in runs)
+    counts.twice += max(0, sum(run.data.tags["kind"] == "study" for run in runs) - 1)
+    by_trial = Counter(int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial")
+    counts.twice += sum(number - 1 for number in by_trial.values())
+    counts.missing += len(set(range(TRIALS)) - set(by_trial))
+    rows = pd.read_csv(folder / "reports" / "iris" / "trials.csv").set_index("trial")
+    counts.twice += int(rows.index.duplicated().sum())
+    counts.missing += len(set(range(TRIALS)) - set(rows.index))
+    for run in runs:
+        if run.data.tags["kind"] == "trial":
+            row = rows.loc[int(run.data.tags["trial"])]
+            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics["val_data_loss"])
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """What trials.csv says, letter by letter, but for times and run ids."""
+    path = folder / "reports" / "iris" / "trials.csv"
+    return pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=VARIES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--tiny", action="store_true", help="two kills, to see that it runs")
+    parser.add_argument("--kills", type=int, default=300, help="how many sweeps are killed")
+    parser.add_argument("--seed", type=int, default=0, help="of the instants")
+    arguments = parser.parse_args()
+    print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        counts = chaos(2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder))
+    print(f"\nkills {counts.kills}, at instants in the {counts.seconds:.1f} s that a run takes; seed {arguments.seed}")
+    print("trials held at the kill:", ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())))
+    for name in ("lost", "twice", "missing", "running", "orphans", "tables"):
+        print(f"  {name:10s} {getattr(counts, name):4d}")
+    print(f"  {'failures':10s} {len(counts.failures):4d}   the slowest second run took {counts.slowest:.1f} s")
+    print(*counts.failures, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
