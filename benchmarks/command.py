@@ -19,7 +19,7 @@ R = TypeVar("R")
 SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 """The command as a user has it."""
 
-SECOND = ("model.hidden=[256, 128]", "training.batch_size=32", "training.epochs=100")
+SECOND = ("model.hidden=[256, 128]", "training.batch_size=32", "training.epochs=170")
 """The edits of the experiment `digits` that make a trial train for about a second on one core."""
 
 

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from real sweeps: `python docs/pictures.py` (needs the browser chromium)."""
+"""Makes the pictures of the documentation from real sweeps: `python -m docs.pictures` (needs the browser chromium)."""
 
 import subprocess
 import tempfile
@@ -9,6 +9,8 @@ from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 import sweeps
+from benchmarks.command import in_child
+from benchmarks.throughput import LANES, WORKERS, measure
 from experiments.records import StudyRecord
 from experiments.reports import figures
 
@@ -22,6 +24,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         studies = {name: sweeps.run(name, directory=folder).record for name in SHOWN}
         save(side_by_side(studies), HERE / "digits.png", Path(folder))
+        save(throughput(), HERE / "throughput.png", Path(folder))
 
 
 def side_by_side(studies: dict[str, StudyRecord]) -> go.Figure:
@@ -34,6 +37,22 @@ def side_by_side(studies: dict[str, StudyRecord]) -> go.Figure:
     figure.update_yaxes(title_text=figures.OBJECTIVE_TITLES["val_accuracy"], col=1)
     figures.lay_out(figure, height=420)
     figure.update_layout(width=1100, font={"family": "sans-serif", "size": 14, "color": "#1d2330"}, paper_bgcolor="#fff")
+    return figure
+
+
+def throughput() -> go.Figure:
+    """Trials a second against lanes, a line for each number of workers."""
+    figure = go.Figure()
+    for workers in WORKERS:
+        rates = in_child(measure, workers, LANES, 512)
+        name = f"{workers} worker{'s' * (workers > 1)}"
+        figure.add_scatter(x=list(rates), y=list(rates.values()), name=name, mode="lines+markers", line={"width": 3})
+    figure.update_xaxes(title_text="networks trained in lockstep (lanes)", type="log", tickvals=LANES, ticktext=LANES)
+    figure.update_yaxes(title_text="trials a second", rangemode="tozero")
+    figures.lay_out(figure, height=420)
+    figure.update_layout(
+        width=760, showlegend=True, font={"family": "sans-serif", "size": 14, "color": "#1d2330"}, paper_bgcolor="#fff"
+    )
     return figure
 
 

@@ -29,18 +29,25 @@ class Shown(InMemoryStorage):
     def __init__(self, latest: int, best: int, *, maximize: bool) -> None:
         super().__init__()
         self._latest, self._count, self._maximize = latest, best, maximize
+        self._open: list[int] = []
+        self._closed: list[FrozenTrial] = []
         self._best: list[FrozenTrial] = []
 
-    def rank(self, trials: int) -> None:
-        """Take in the latest trials, which are finished."""
-        complete = [trial for trial in self._all()[-trials:] if trial.state == TrialState.COMPLETE]
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """One more trial, which is open until `close`."""
+        trial_id = super().create_new_trial(study_id, template_trial)
+        self._open.append(trial_id)
+        return trial_id
+
+    def close(self) -> None:
+        """Take in that all trials are finished, and will not change."""
+        finished = [self.get_trial(trial_id) for trial_id in self._open]
+        complete = [trial for trial in finished if trial.state == TrialState.COMPLETE]
         # Of equal ones the first, as TPE takes them: sorting keeps their order, in reverse too.
         ranked = sorted([*self._best, *complete], key=lambda trial: trial.values, reverse=self._maximize)
         self._best = ranked[: self._count]
-
-    def _all(self) -> list[FrozenTrial]:
-        (study,) = self.get_all_studies()
-        return super().get_all_trials(study._study_id, deepcopy=False)
+        self._closed = [*self._closed, *finished][-self._latest :]
+        self._open = []
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -48,7 +55,7 @@ class Shown(InMemoryStorage):
         """What is shown, by number; of it the trials in these states."""
         if states == (TrialState.WAITING,):  # quick there: it remembers where to look
             return super().get_all_trials(study_id, deepcopy, states)
-        latest = super().get_all_trials(study_id, deepcopy=False)[-self._latest :]
+        latest = [*self._closed, *map(self.get_trial, self._open)][-self._latest :]
         older = [trial for trial in self._best if trial.number < latest[0].number]
         trials = sorted(older, key=lambda trial: trial.number) + latest
         shown = [trial for trial in trials if states is None or trial.state in states]
@@ -105,5 +112,5 @@ class Mirror:
                 self._close()
 
     def _close(self) -> None:
-        self._shown.rank(self._size)
+        self._shown.close()
         self.generation += 1

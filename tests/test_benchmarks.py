@@ -16,6 +16,7 @@ TABLES = {
     "overhead": (r"digits, 8 trials, 4 workers +seconds +goal", r"the whole against the training alone +\d+\.\d+ +<= 8"),
     "startup": (r"command +median +goal", r"sweeps --help +\d+\.\d+ s +< 0\.5 s"),
     "sweep": (r"sweep +ms a trial +goal", r"Ray Tune .*(\d|left out +no ray)"),
+    "throughput": (r"workers, lanes +trials/s", r"4, 2 +\d+"),
     "workers": (r"workers +times faster +goal", r"4, in \d+\.\d s +1\.00 +>= 3\.3"),
 }
 """The head and a row of each script's table; a script without them fails."""

@@ -71,9 +71,10 @@ def test_tpe_sees_the_latest_and_of_the_others_the_best(maximize: bool, monkeypa
     assert grown.ask() == replayed.ask()
 
 
-def test_tpe_is_shown_all_of_a_thousand_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = proposals("tpe", 50, generations=20, every_failing=None)
+def test_tpe_is_shown_all_trials_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "LATEST", 200)
+    shown = proposals("tpe", 50, generations=4, every_failing=None)
     monkeypatch.setattr(mirror, "LATEST", 10**6)
-    assert shown == proposals("tpe", 50, generations=20, every_failing=None)
-    monkeypatch.setattr(mirror, "LATEST", 900)
-    assert shown != proposals("tpe", 50, generations=20, every_failing=None)
+    assert shown == proposals("tpe", 50, generations=4, every_failing=None)
+    monkeypatch.setattr(mirror, "LATEST", 100)
+    assert shown != proposals("tpe", 50, generations=4, every_failing=None)
