@@ -2,8 +2,9 @@
 
     python -m benchmarks.chaos [--tiny] [--kills N] [--seed N]
 
-Each time a real `sweeps run` gets SIGKILL at a random instant, is looked at, and is run again to its end. What there is
-then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody killed.
+A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run again; a few kills later to
+its end. What there is then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody
+killed.
 """
 
 import argparse
@@ -36,6 +37,9 @@ COMMAND = [
 SEARCH = 0.7
 """Seconds that the search takes, more or less."""
 
+IN_A_ROW = 3
+"""Kills of one study, each followed by another run of it, before it is run to its end."""
+
 AT_ONCE = 2
 """Sweeps that run beside each other: half of the cores that CI has may be enough for one."""
 
@@ -49,15 +53,15 @@ class Counts:
     """What was found after so many kills; all but `kills`, `found`, `slowest` and `seconds` ought to be empty or 0."""
 
     kills: int = 0
-    lost: int = 0  # trials that were in the study at the kill and are not, or not the same, at the end
+    lost: int = 0  # trials that were in the study at a kill and are not, or not the same, later
     twice: int = 0  # trials, runs or rows that are there more than once
     missing: int = 0  # trials, runs or rows that are not there at the end
     running: int = 0  # trials or runs that were left RUNNING, the first looked for at the kill too
     orphans: int = 0  # processes that outlived the driver
     tables: int = 0  # tables that differ
-    failures: list[str] = field(default_factory=list)  # what second runs said that did not do all
+    failures: list[str] = field(default_factory=list)  # what last runs said that did not do all
     found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
-    slowest: float = 0.0  # seconds of the longest second run
+    slowest: float = 0.0  # seconds of the longest last run
     seconds: float = 0.0  # of the run that nobody killed
 
     @property
@@ -75,15 +79,19 @@ def chaos(kills: int, seed: int, folder: Path) -> Counts:
 
     def one(number: int) -> None:
         options = [] if number % 4 == 0 else [shared]
-        searching = number % 2 == 1  # every other kill is counted from the first trial on: before it is a second of imports
-        instant = random.Random(f"{seed} {number}").uniform(0, SEARCH if searching else seconds)
-        kill_and_resume(made(folder / f"kill-{number}"), options, instant, searching, expected, counts)
+        place = made(folder / f"study-{number}")
+        rng = random.Random(f"{seed} {number}")
+        for turn in range(IN_A_ROW):
+            searching = (number + turn) % 2 == 1  # every other kill is counted from a trial on: before it is a second of imports
+            kill(place, options, rng.uniform(0, SEARCH if searching else seconds), searching, counts)
+        resume(place, options, expected, counts)
 
     begun = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while missing := kills - counts.kills:  # some end before their instant: they are no kills
-            list(pool.map(one, range(begun, begun + missing)))
-            begun += missing
+        while missing := max(0, kills - counts.kills):  # some end before their instant: they are no kills
+            studies = -(-missing // IN_A_ROW)
+            list(pool.map(one, range(begun, begun + studies)))
+            begun += studies
     return counts
 
 
@@ -102,37 +110,42 @@ def undisturbed(folder: Path, *options: str) -> float:
     return time.perf_counter() - start
 
 
-def kill_and_resume(
-    folder: Path, options: list[str], instant: float, searching: bool, expected: pd.DataFrame, counts: Counts
-) -> None:
+def kill(folder: Path, options: list[str], instant: float, searching: bool, counts: Counts) -> None:
+    """Run the sweep, kill it, and look at what it leaves; what an earlier kill left must be there still."""
+    before = trials(folder)
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    children: list[psutil.Process] = []
-    while searching and not trials(folder) and process.poll() is None:
+    while searching and len(trials(folder)) <= len(before) and process.poll() is None:
         time.sleep(0.01)
     with suppress(subprocess.TimeoutExpired):
         process.wait(instant)
-    if process.poll() is None:
-        counts.kills += 1
+    children: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(process.pid).children(recursive=True)
+    ended = process.poll() is not None
     process.kill()
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=SLOWEST_END)
     counts.orphans += sum(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive)
-
     kept = trials(folder)
-    counts.found[len(kept)] += 1
+    counts.lost += sum(trial not in kept[: len(before)] for trial in before)
     counts.running += sum(not trial.state.is_finished() for trial in kept)
+    if not ended:
+        counts.kills += 1
+        counts.found[len(kept)] += 1
+
+
+def resume(folder: Path, options: list[str], expected: pd.DataFrame, counts: Counts) -> None:
+    """Run the sweep to its end, and check all that there is."""
+    kept = trials(folder)
     start = time.perf_counter()
     done = run(folder, *options)
     counts.slowest = max(counts.slowest, time.perf_counter() - start)
+    if done.returncode or "sweeps: " in done.stderr:  # that line says that something could not be done
+        counts.failures.append(f"{folder.name}: status {done.returncode}: {done.stderr}")
     if done.returncode:
-        counts.failures.append(f"{folder.name}, killed after {instant:.2f} s, then status {done.returncode}: {done.stderr}")
         return
-    if "sweeps: " in done.stderr:  # something that could not be done
-        counts.failures.append(f"{folder.name}, killed after {instant:.2f} s, then: {done.stderr}")
     check_study(folder, kept, counts)
     check_tracking(folder, options, counts)
     counts.tables += not table(folder).equals(expected)
@@ -197,11 +210,11 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         counts = chaos(2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder))
-    print(f"\nkills {counts.kills}, at instants in the {counts.seconds:.1f} s that a run takes; seed {arguments.seed}")
+    print(f"\n{counts.kills} kills, {IN_A_ROW} a study, in the {counts.seconds:.1f} s that a run takes; seed {arguments.seed}")
     print("trials held at the kill:", ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())))
     for name in ("lost", "twice", "missing", "running", "orphans", "tables"):
         print(f"  {name:10s} {getattr(counts, name):4d}")
-    print(f"  {'failures':10s} {len(counts.failures):4d}   the slowest second run took {counts.slowest:.1f} s")
+    print(f"  {'failures':10s} {len(counts.failures):4d}   the slowest last run took {counts.slowest:.1f} s")
     print(*counts.failures, sep="\n")
 
 

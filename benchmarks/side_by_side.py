@@ -26,6 +26,9 @@ ONE_THREAD = {
 HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that can hold OpenBLAS to slower kernels than the processor has."""
 
+COMPILING = ("PYTHONDONTWRITEBYTECODE",)
+"""With it every process compiles our files again, which an installed package does not."""
+
 ELSEWHERE = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 """Variables that would send what is measured to somebody's server."""
 
@@ -33,8 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with one thread a side nothing that holds a library back, and no server."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*HELD_BACK, *ELSEWHERE)}
+    """This process's environment with one thread a side, nothing that holds it back, and no server."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*HELD_BACK, *COMPILING, *ELSEWHERE)}
     others = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))]
     return kept | ONE_THREAD | {"PYTHONPATH": os.pathsep.join([str(ROOT), *others])}
 
