@@ -117,7 +117,8 @@ def kill(folder: Path, options: list[str], instant: float, searching: bool, coun
         [*COMMAND, *options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while searching and len(trials(folder)) <= len(before) and process.poll() is None:
-        time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
     with suppress(subprocess.TimeoutExpired):
         process.wait(instant)
     children: list[psutil.Process] = []
