@@ -10,7 +10,7 @@ import numpy as np
 
 from nnreg import Split, TrainConfig
 
-MOST = 32
+MOST = 16
 """More than this gained nothing with any network that was measured (`python -m benchmarks.lanes`)."""
 
 LEAST = 2

@@ -18,7 +18,7 @@ def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) ->
     counts = chaos.chaos(KILLS, seed, tmp_path)
     assert counts.failures == []
     assert counts.faults == 0, counts
-    assert counts.kills == KILLS
+    assert counts.kills >= KILLS
     assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 3, counts.found
 
 

@@ -15,7 +15,7 @@ from experiments.spec import SAMPLERS, Experiment
 from sweeps.storage import open_storage
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
-TRIALS = 40
+TRIALS = 24
 
 
 def experiment(sampler: str) -> Experiment:
@@ -63,7 +63,7 @@ def reference(folder: Path, sampler: str) -> dict[str, bytes]:
     return run(folder / f"{sampler}-reference", sampler, workers=1, lanes=16)
 
 
-@pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (1, 3), (2, None), (4, 3), (4, 16)])
+@pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (2, None), (4, 3)])
 def test_workers_and_lanes_do_not_matter(
     folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int | None
 ) -> None:
@@ -71,7 +71,7 @@ def test_workers_and_lanes_do_not_matter(
 
 
 def test_a_part_and_then_the_rest_is_the_whole(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
-    for trials in (7, 32, TRIALS):
+    for trials in (7, TRIALS):
         pieces = run(folder / f"{sampler}-pieces", sampler, trials=trials, workers=2)
     assert pieces == reference
 
