@@ -29,15 +29,15 @@ from optuna.trial import TrialState
 
 from benchmarks.side_by_side import environment, machine
 
-TRIALS = 16
+TRIALS = 24
 COMMAND = [
     str(Path(sys.executable).with_name("sweeps")), "run", "iris", f"--trials={TRIALS}", "--workers=2",
-    "--set=training.epochs=8", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
+    "--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
 ]  # fmt: skip
-SEARCH = 0.7
-"""Seconds that the search takes, more or less."""
+SEARCH = 0.5
+"""Seconds after a trial within which a search is killed: less than it takes."""
 
-IN_A_ROW = 5
+IN_A_ROW = 3
 """Kills of one study, each followed by another run of it, before it is run to its end."""
 
 AT_ONCE = 2
