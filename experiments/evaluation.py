@@ -12,19 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from nnreg import Fit, Lambdas, Split, TrainConfig, train
+from nnreg import Fit, Lambdas, Split, TrainConfig, answers, layer_terms, train
+from nnreg.losses import WORST_LOSS
+from nnreg.network import LayerParameters
 
 
 @dataclass(frozen=True)
 class EvaluationSpec:
     """All that a worker must know, picklable and free of heavy imports.
 
-    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`.
+    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`; `whole` is
+    whether the networks themselves are asked for, beside what was measured.
     """
 
     config: TrainConfig
     layers: str
     arrays: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,27 @@ CURVES = ("data_loss", "regularization_loss", "val_data_loss", "val_accuracy", "
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerTerms:
+    """A layer at the end of training: its penalties, in the order of the lambdas, and its share of near-zero weights."""
+
+    penalties: tuple[float, ...]
+    near_zero_weights: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Whole:
+    """A network itself: its parameters, a layer each, and for every validation row its loss and whether its class was found.
+
+    For one that diverged, what its accuracies and losses are by definition: no row found, and the largest loss.
+    """
+
+    parameters: list[LayerParameters]
+    layers: tuple[LayerTerms, ...]
+    losses: np.ndarray
+    hits: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialResult:
     """What one evaluation measured. Times are UTC; `seconds` is this network's share of its task's wall time."""
 
@@ -69,6 +94,7 @@ class TrialResult:
     started: datetime
     finished: datetime
     error: str | None = None
+    whole: Whole | None = None
 
 
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
@@ -79,7 +105,30 @@ def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     fits = train(split, spec.config, strengths, seeds=[job.seed for job in jobs])
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
     common = {"seconds": seconds, "started": started, "finished": finished, "epochs": spec.config.epochs}
-    return [_result(fit, **common) for fit in fits]
+    wholes = _wholes(split, fits, strengths) if spec.whole else [None] * len(fits)
+    return [_result(fit, whole=whole, **common) for fit, whole in zip(fits, wholes, strict=True)]
+
+
+def row_answers(
+    x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The loss of each row and whether its class was found, (networks, rows) both; of parameters, and whether they diverged."""
+    losses, hits = answers(x, y, [parameters for parameters, _ in fits])
+    diverged = np.array([diverged for _, diverged in fits])
+    losses[diverged], hits[diverged] = WORST_LOSS, False
+    return losses, hits
+
+
+def _wholes(split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]) -> list[Whole]:
+    losses, hits = row_answers(split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits])
+    layers = [
+        tuple(LayerTerms(penalties=terms, near_zero_weights=near_zero) for terms, near_zero in layer_terms(fit.parameters, each))
+        for fit, each in zip(fits, strengths, strict=True)
+    ]
+    return [
+        Whole(parameters=fit.parameters, layers=layers[lane], losses=losses[lane], hits=hits[lane])
+        for lane, fit in enumerate(fits)
+    ]
 
 
 def per_layer(lambdas: Lambdas, spec: EvaluationSpec) -> tuple[Lambdas, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.evaluation import METRICS, TrialResult
+from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
@@ -32,7 +33,8 @@ class TrialRecord(TrialResult):
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
-    `aim` is how many trials were asked for; `importances` are shares of the searched lambdas.
+    `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
+    of the last confirmation, `replicates` are the networks of all.
     """
 
     study: str
@@ -44,6 +46,8 @@ class StudyRecord:
     aim: int
     trials: tuple[TrialRecord, ...] = ()
     importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    verdict: Verdict | None = None
+    replicates: tuple[Replicate, ...] = ()
 
     @property
     def objective(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnreg.losses import CategoricalCrossentropy, Loss, penalty_terms, softmax
     from nnreg.optimizers import SGD, Adam
     from nnreg.split import Split
+    from nnreg.trained import answers, layer_terms
     from nnreg.training import Fit, train
 
 _HOME = {
@@ -33,6 +34,8 @@ _HOME = {
     "ReLU": "layers",
     "Split": "split",
     "TrainConfig": "config",
+    "answers": "trained",
+    "layer_terms": "trained",
     "penalty_terms": "losses",
     "softmax": "losses",
     "train": "training",
@@ -51,6 +54,8 @@ __all__ = [
     "ReLU",
     "Split",
     "TrainConfig",
+    "answers",
+    "layer_terms",
     "penalty_terms",
     "softmax",
     "train",

@@ -6,9 +6,16 @@ if TYPE_CHECKING:
     from experiments.errors import SweepsError as SweepsError
     from experiments.spec import Experiment as Experiment
     from sweeps.sweep import Sweep as Sweep
+    from sweeps.sweep import confirm as confirm
     from sweeps.sweep import run as run
 
-_HOMES = {"Experiment": "experiments.spec", "Sweep": "sweeps.sweep", "SweepsError": "experiments.errors", "run": "sweeps.sweep"}
+_HOMES = {
+    "Experiment": "experiments.spec",
+    "Sweep": "sweeps.sweep",
+    "SweepsError": "experiments.errors",
+    "confirm": "sweeps.sweep",
+    "run": "sweeps.sweep",
+}
 __all__ = list(_HOMES)
 
 

@@ -89,6 +89,9 @@ class Progress:
     def show(self) -> None:
         """Bring what is shown up to date."""
 
+    def confirming(self, trained: int, networks: int) -> None:
+        """Say that the search is over, and how many networks of the confirmation are trained."""
+
     def writing(self, waiting: int) -> None:
         """Say that the search is over, and how many trials still wait to be written to MLflow."""
 
@@ -117,12 +120,20 @@ class Lines(Progress):
             parts = [f"{self.study.study}: {self.finished}/{self.trials} trials", self.values, self.pace]
             print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
+    def confirming(self, trained: int, networks: int) -> None:
+        """Print a line, at most one in two seconds."""
+        self._print_now_and_then(f"confirming with fresh seeds, {trained}/{networks} networks")
+
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
+        if waiting:
+            self._print_now_and_then(f"writing to MLflow, {waiting} trials left")
+
+    def _print_now_and_then(self, what: str) -> None:
         now = time.monotonic()
-        if waiting and now - self._shown_at >= SECONDS_BETWEEN_LINES:
+        if now - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._shown_at = now
-            print(f"{self.study.study}: writing to MLflow, {waiting} trials left", file=sys.stderr, flush=True)
+            print(f"{self.study.study}: {what}", file=sys.stderr, flush=True)
 
 
 class Bar(Progress):
@@ -144,6 +155,7 @@ class Bar(Progress):
             expand=True,
         )
         self._writing: TaskID | None = None
+        self._confirming: TaskID | None = None
         self._task = self._bar.add_task("starting", total=None, values="", speed="")
 
     def note(self, sentence: str) -> None:
@@ -161,8 +173,14 @@ class Bar(Progress):
             speed=self.pace,
         )
 
+    def confirming(self, trained: int, networks: int) -> None:
+        """Show a second bar, for the confirmation."""
+        if self._confirming is None:
+            self._confirming = self._bar.add_task("confirming with fresh seeds", total=networks, values="", speed="")
+        self._bar.update(self._confirming, total=networks, completed=trained)
+
     def writing(self, waiting: int) -> None:
-        """Show a second bar, for what MLflow is behind."""
+        """Show one more bar, for what MLflow is behind."""
         if self._writing is None:
             self._writing = self._bar.add_task("writing to MLflow", total=self.finished, values="", speed="")
         self._bar.update(self._writing, completed=self.finished - waiting)

@@ -1,10 +1,8 @@
 """The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
 
-import base64
 import json
 import uuid
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.claim import Claim
+from sweeps.kept import pack, replicates, unpack, verdict
 from sweeps.mirror import Mirror
 from sweeps.samplers import KINDS
 from sweeps.space import Space
@@ -102,6 +101,11 @@ class Study:
             self._asked = []
         return trial_record(frozen, self.experiment.sweep.objective)
 
+    def keep(self, key: str, value: Any) -> None:
+        """Keep a value (of JSON) on the study, in place of that of the same key. Raises ClaimError as `record` does."""
+        with answering(self._url), self._claim.fenced():
+            self.optuna.set_user_attr(key, value)
+
     def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
         attributes: dict[str, Any] = {"generation": proposal.generation, **asdict(proposal.lambdas)}
@@ -136,16 +140,6 @@ def foreign(study: optuna.Study) -> int:
     return sum(not is_ours(trial) for trial in study.get_trials(deepcopy=False))
 
 
-def pack(curves: Mapping[str, Sequence[float]]) -> str:
-    """Curves as one attribute: JSON, compressed, as ASCII."""
-    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
-
-
-def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
-    """The curves that `pack` packed."""
-    return {name: tuple(curve) for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()}
-
-
 def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
     """An Optuna trial of ours as plain data."""
     attributes = trial.user_attrs
@@ -171,7 +165,8 @@ def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
 
 def study_record(study: optuna.Study, importances: Mapping[str, float] | None = None) -> StudyRecord:
     """An Optuna study of ours as plain data."""
-    birth = study.user_attrs[BIRTH]
+    attributes = study.user_attrs
+    birth = attributes[BIRTH]
     objective = birth["spec"]["sweep"]["objective"]
     trials = [trial_record(trial, objective) for trial in study.get_trials(deepcopy=False) if is_ours(trial)]
     return StudyRecord(
@@ -181,9 +176,11 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
         fingerprint=birth["fingerprint"],
         spec=birth["spec"],
         versions=birth["versions"],
-        aim=study.user_attrs.get(AIM, birth["spec"]["sweep"]["trials"]),
+        aim=attributes.get(AIM, birth["spec"]["sweep"]["trials"]),
         trials=tuple(trials),
         importances=importances or {},
+        verdict=verdict(attributes),
+        replicates=replicates(attributes),
     )
 
 

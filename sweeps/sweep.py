@@ -1,6 +1,7 @@
-"""The sweep: from an experiment to finished trials, MLflow runs and files; what `sweeps.run` does and returns."""
+"""The sweep: from an experiment to finished trials, a verdict, MLflow runs and files; what `sweeps.run` does and returns."""
 
 import functools
+import json
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, stored
+from experiments.model import is_there
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
-from experiments.spec import MOST_TRIALS, Experiment
+from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
+from experiments.verdict import Verdict
 from sweeps import executors, projection
+from sweeps.confirmation import Means, confirmed, is_current, origin
 from sweeps.driver import drive
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
@@ -56,10 +60,20 @@ class Sweep:
         """One row an epoch of every trial: the columns of history.csv."""
         return frames.history(self.record)
 
+    @functools.cached_property
+    def confirmation(self) -> "pd.DataFrame":
+        """One row a role and seed: the columns of confirm.csv."""
+        return frames.confirm(self.record)
+
     @property
     def best(self) -> TrialRecord | None:
         """The best trial: objective, then val_data_loss, then fewest lambdas on, then the lower number."""
         return self.record.best
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the confirmation found; None where there was none yet."""
+        return self.record.verdict
 
 
 def run(
@@ -70,35 +84,99 @@ def run(
     workers: int | None = None,
     lanes: int | None = None,
     edits: Iterable[str] = (),
+    confirm: bool = True,
+    keep_sealed: bool = False,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Run the sweep of an experiment to its end, or go on with it.
+    """Run the sweep of an experiment to its end, or go on with it, and confirm what it found.
 
     `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
     `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `edits` are
-    `"key=value"` as with `--set`. That MLflow does not answer is no failure: see `Sweep.runs`.
+    `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. That MLflow does not answer is no failure: see
+    `Sweep.runs`.
 
-    Raises InputError, ClaimError (another process drives the study), StorageError or DirectoryError, each with one sentence.
+    Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError or WorkersError, each with one
+    sentence.
     """
     for name, value, most in (("trials", trials, MOST_TRIALS), ("workers", workers, MOST_WORKERS), ("lanes", lanes, MOST_LANES)):
-        if value is not None and not 1 <= value <= most:
-            raise InputError(f"{name} is {value}; it must be at least 1 and at most {most:,}")
+        _check(name, value, most)
     definition = experiment_file.load(experiment, edits)
-    data = datasets.load(definition.data, definition.training.dtype)
     place = workspace(directory, storage, tracking_uri)
+    return _carry_out(
+        place,
+        definition.name if study is None else study,
+        definition,
+        trials=trials or definition.sweep.trials,
+        confirm=confirm,
+        open_test=not keep_sealed,
+        workers=workers,
+        lanes=lanes,
+        progress=progress,
+    )
+
+
+def confirm(
+    study: str | None = None,
+    *,
+    open_test: bool = False,
+    workers: int | None = None,
+    directory: "str | Path" = ".",
+    storage: str | None = None,
+    tracking_uri: str | None = None,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Confirm what a study has found so far: choose on fresh seeds, and with `open_test` claim on the sealed test rows.
+
+    What is kept on the study is shown again: nothing is trained and nothing is opened twice. Raises as `run` does.
+    """
+    _check("workers", workers, MOST_WORKERS)
+    place = workspace(directory, storage, tracking_uri)
+    name = place.choose(study)
+    loaded = place.load(name)
+    record = study_record(loaded, importances(loaded))
+    definition = Experiment.model_validate_json(json.dumps(record.spec))
+    if record.verdict:
+        last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
+        definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
+        if is_current(record, last, open_test=open_test) and is_there(place.reports_of(name), origin(record, record.verdict)):
+            return Sweep(record, loaded, place, projection.Runs({}), ())
+    return _carry_out(
+        place, name, definition, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
+    )
+
+
+def _check(name: str, value: int | None, most: int) -> None:
+    if value is not None and not 1 <= value <= most:
+        raise InputError(f"{name} is {value}; it must be at least 1 and at most {most:,}")
+
+
+def _carry_out(
+    place: Workspace,
+    name: str,
+    definition: Experiment,
+    *,
+    trials: int | None,
+    confirm: bool,
+    open_test: bool,
+    workers: int | None,
+    lanes: int | None,
+    progress: Progress | None,
+) -> Sweep:
+    """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
+    data = datasets.load(definition.data, definition.training.dtype)
     place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
-    wanted = trials or definition.sweep.trials
     workers = workers or min(executors.cores(), definition.sweep.generation)
     config = definition.train_config()
     lanes = lanes or lanes_a_task(data.split, config, generation=definition.sweep.generation, workers=workers)
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(definition.name if study is None else study, definition)))
-        opened.aim(wanted)
+        opened = stack.enter_context(closing(place.open(name, definition)))
+        if trials is not None:
+            opened.aim(trials)
         before = study_record(opened.optuna)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
@@ -116,10 +194,21 @@ def run(
         try:
             with stored(data.split) as arrays, executors.make(workers) as executor:
                 spec = EvaluationSpec(config, definition.lambdas.layers, arrays)
-                shown.begin(before, wanted, behind=lambda: writer.depth)
+                shown.begin(before, before.aim if trials is None else trials, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)
-                drive(opened, executor, spec, trials=wanted, lanes=lanes, interrupts=interrupts, observe=observe)
+                if trials is not None:
+                    drive(opened, executor, spec, trials=trials, lanes=lanes, interrupts=interrupts, observe=observe)
+                if confirm:
+                    means = Means(
+                        executor=executor,
+                        spec=spec,
+                        lanes=lanes,
+                        interrupts=interrupts,
+                        others=place.attributes,
+                        observe=shown.confirming,
+                    )
+                    confirmed(opened, definition, data, means, open_test=open_test, folder=place.reports_of(name))
         except BaseException:
             writer.abandon()
             raise

@@ -2,10 +2,11 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
@@ -61,6 +62,14 @@ class Workspace:
             return []
         with answering(self.storage):
             return sorted(optuna.get_all_study_names(open_storage(self.storage)))
+
+    def attributes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The name and the attributes of every study of the directory and of the storage, whoever made it."""
+        urls = [str(path) for path in sorted((self.directory / "studies").glob(f"*{SUFFIX}"))]
+        for url in [*urls, *([self.storage] if self.storage else [])]:
+            with answering(url):
+                for study in open_storage(url).get_all_studies():
+                    yield study.study_name, study.user_attrs
 
     def choose(self, study: str | None) -> str:
         """The study of this name, or the only one. Raises InputError where there is none, or more than one to choose from."""

@@ -1,10 +1,20 @@
-"""What holds for all tests: under CI=true a skip is a failure."""
+"""What holds for all tests: the longest come first, and under CI=true a skip is a failure."""
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that look at the whole from the outside take longest, and of them the killing: what is begun last is waited for
+    alone.
+    """
+    items.sort(key=lambda item: (item.path.name != "test_chaos.py", item.path.parent != HERE, item.path.parent.name != "sweeps"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.parts import divide
 from experiments.datasets.preparation import Preparation
+from experiments.datasets.sealed import Sealed, TestRows, group_numbers
 from experiments.spec import Data
 from nnreg import Split
 
-__all__ = ["BUNDLED", "Dataset", "Preparation", "load"]
+__all__ = ["BUNDLED", "Dataset", "Preparation", "Sealed", "TestRows", "load"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +22,8 @@ class Dataset:
     `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64 class numbers; `classes` are the
     labels in the order of their class numbers, `features` the names of the columns of x, `rows` the number of rows of
     "training", "validation" and "test", `notes` one sentence for each thing that was done to a column and that a person
-    should know, `preparation` what turns raw rows into x.
+    should know, `preparation` what turns raw rows into x, `groups` the number of each validation row's group (None where rows
+    have none).
     """
 
     split: Split
@@ -27,6 +32,7 @@ class Dataset:
     rows: dict[str, int]
     notes: tuple[str, ...] = ()
     preparation: Preparation
+    groups: NDArray[np.int64] | None = None
 
 
 def load(data: Data, dtype: str = "float32") -> Dataset:
@@ -48,4 +54,5 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
         rows={"training": len(training.rows), "validation": len(validation.rows), "test": len(parts.test.rows)},
         notes=(*parts.notes, *notes),
         preparation=preparation,
+        groups=group_numbers(validation, data),
     )

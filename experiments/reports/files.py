@@ -19,13 +19,18 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def export(study: StudyRecord, folder: Path, runs: Mapping[int, str] | None = None) -> list[Path]:
-    """Write trials.csv, history.csv, lambdas.csv and summary.csv; the paths written. Raises DirectoryError."""
+    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a confirmation; the paths written.
+
+    Raises DirectoryError.
+    """
     tables = {
         "trials": frames.trials(study, runs),
         "history": frames.history(study),
         "lambdas": frames.lambdas(study),
         "summary": frames.summary(study),
     }
+    if study.verdict:
+        tables["confirm"] = frames.confirm(study)
     return [write_csv(frame, folder / f"{name}.csv") for name, frame in tables.items()]
 
 

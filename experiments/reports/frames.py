@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
+from experiments.verdict import Replicate, Setting, Verdict
 from nnreg import LAMBDA_NAMES
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ SUMMARY = {
     "baseline_trial": OPTIONAL_INTEGER, "baseline_value": NUMBER, "best_trial": OPTIONAL_INTEGER, "best_value": NUMBER,
     "difference": NUMBER, "tied": INTEGER, "complete": INTEGER, "pruned": INTEGER, "fail": INTEGER, "diverged": INTEGER,
     "seconds": NUMBER, "python": TEXT, "numpy": TEXT, "optuna": TEXT, "mlflow": TEXT, "pandas": TEXT, "blas": TEXT,
+    "recommended_weight_l1": NUMBER, "recommended_weight_l2": NUMBER, "recommended_bias_l1": NUMBER, "recommended_bias_l2":
+    NUMBER, "verdict": TEXT, "gain": NUMBER, "gain_low": NUMBER, "gain_high": NUMBER,
+    "test_accuracy": NUMBER, "test_accuracy_low": NUMBER, "test_accuracy_high": NUMBER, "baseline_test_accuracy": NUMBER,
+    "openings": OPTIONAL_INTEGER,
+}  # fmt: skip
+CONFIRM = {
+    "study": TEXT, "role": TEXT, "trial": OPTIONAL_INTEGER, "seed": INTEGER,
+    "weight_l1": NUMBER, "weight_l2": NUMBER, "bias_l1": NUMBER, "bias_l2": NUMBER,
+    "val_accuracy": NUMBER, "val_data_loss": NUMBER, "test_accuracy": NUMBER, "test_data_loss": NUMBER, "diverged": FLAG,
 }  # fmt: skip
 
 TOP_SHARE = 0.1  # "the top tenth of trials"
@@ -96,11 +106,15 @@ def _lambda(study: StudyRecord, name: str, best: TrialRecord | None, top: Iterab
         "edge": "",
     }
     if searched:
-        low, high = axis["low"], axis["high"]
-        row |= {"low": low, "high": high, "off_decades": study.spec["sweep"]["off_decades"]}
-        if strength and math.log(high / strength) <= EDGE_SHARE * math.log(high / low):
+        row |= {"low": axis["low"], "high": axis["high"], "off_decades": study.spec["sweep"]["off_decades"]}
+        if strength and is_at_the_edge(strength, axis):
             row["edge"] = "high"
     return row
+
+
+def is_at_the_edge(strength: float, axis: Mapping[str, float]) -> bool:
+    """Whether a lambda lies at the upper end of its axis: in the uppermost EDGE_SHARE of the log axis."""
+    return math.log(axis["high"] / strength) <= EDGE_SHARE * math.log(axis["high"] / axis["low"])
 
 
 def summary(study: StudyRecord) -> "pd.DataFrame":
@@ -118,9 +132,54 @@ def summary(study: StudyRecord) -> "pd.DataFrame":
         "tied": study.tied, "complete": states.count(COMPLETE), "pruned": states.count(PRUNED), "fail": states.count(FAIL),
         "diverged": sum(trial.diverged for trial in study.trials),
         "seconds": math.fsum(trial.seconds for trial in study.trials),
-        **study.versions,
+        **study.versions, **_verdict(study.verdict),
     }  # fmt: skip
     return _frame(SUMMARY, [row])
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    row: dict[str, Any] = {f"recommended_{name}": getattr(verdict.recommended, name) for name in LAMBDA_NAMES}
+    row["verdict"] = verdict.word
+    if verdict.gain:
+        row |= {"gain": verdict.gain.mean, "gain_low": verdict.gain.low, "gain_high": verdict.gain.high}
+    if verdict.accuracy:
+        row |= {"test_accuracy": verdict.accuracy.mean}
+        row |= {"test_accuracy_low": verdict.accuracy.low, "test_accuracy_high": verdict.accuracy.high}
+    if verdict.baseline_accuracy:
+        row["baseline_test_accuracy"] = verdict.baseline_accuracy.mean
+    if verdict.opening:
+        row["openings"] = verdict.opening.number
+    return row
+
+
+def confirm(study: StudyRecord) -> "pd.DataFrame":
+    """One row a role and seed: a setting that has two roles is there twice. No rows before a confirmation. The columns of
+    confirm.csv.
+    """
+    if study.verdict is None:
+        return _frame(CONFIRM, [])
+    replicates = {(one.lambdas, one.seed): one for one in study.replicates}
+    return _frame(
+        CONFIRM,
+        [
+            _replicate(study, setting, replicates[setting.lambdas, seed])
+            for setting in study.verdict.settings
+            for seed in study.verdict.seeds
+        ],
+    )
+
+
+def _replicate(study: StudyRecord, setting: Setting, one: Replicate) -> dict[str, Any]:
+    test = one.test if study.verdict and study.verdict.opening else None  # it may have been opened for an earlier verdict
+    return {
+        **{"study": study.study, "role": setting.role, "trial": setting.trial, "seed": one.seed},
+        **{name: getattr(one.lambdas, name) for name in LAMBDA_NAMES},
+        **{name: getattr(one.metrics, name) for name in ("val_accuracy", "val_data_loss")},
+        **{"test_accuracy": test.accuracy if test else None, "test_data_loss": test.data_loss if test else None},
+        "diverged": one.diverged,
+    }
 
 
 def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> "pd.DataFrame":

@@ -30,11 +30,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def strength(value: float) -> str:
-    """A lambda as people read it."""
-    return f"{value:.2g}" if value > 0 else "off"
-
-
 def relative(path: Path) -> str:
     """A path as short as it can be written from here."""
     here = os.path.relpath(path)
@@ -73,6 +68,9 @@ def print_run(sweep: "Sweep") -> None:
     for sentence in _remarks(sweep):
         print(sentence)
     print()
+    if study.verdict:
+        print_verdict(sweep)
+        print()
     places = _table(("", "", ""), left=3)
     for row in _places(sweep):
         places.add_row(*row)
@@ -82,6 +80,36 @@ def print_run(sweep: "Sweep") -> None:
         say(f"sweeps: {sweep.runs.error}")
     if missing:
         say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
+
+
+def print_verdict(sweep: "Sweep") -> None:
+    """The decision card."""
+    from experiments.reports.card import card, strength
+
+    made = card(sweep.record)
+    if made is None:
+        print("No trial without regularization is complete, so there is nothing to compare with.")
+        return
+    _print_text(made.says)
+    table = _table(("lambda", "use", "", "tolerance"), left=4)
+    for line in made.lambdas:
+        word = line.word or "off"
+        table.add_row(line.name, strength(line.strength), f"{word}: {line.why}" if line.why else word, line.tolerance)
+    _print_table(table)
+    for sentence in made.facts:
+        _print_text(sentence)
+    for sentence in made.cautions:
+        _print_text(f"! {sentence}")
+
+
+def _print_text(sentence: str) -> None:
+    """A sentence, in lines that fit where it is a person who reads it."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console(highlight=False, markup=False).print(sentence)
+    else:
+        print(sentence)
 
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
@@ -104,6 +132,8 @@ def _remarks(sweep: "Sweep") -> Iterable[str]:
 
 
 def _cells(trial: "TrialRecord", value: float) -> list[str]:
+    from experiments.reports.card import strength
+
     return [str(trial.trial), f"{value:.4f}", *(strength(getattr(trial.lambdas, name)) for name in LAMBDA_NAMES)]
 
 

@@ -51,6 +51,7 @@ def run(
 
             result = sweep.run(
                 experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
+                confirm=confirm, keep_sealed=keep_sealed,
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):

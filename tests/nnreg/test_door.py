@@ -22,6 +22,8 @@ OFFERED = [
     "ReLU",
     "Split",
     "TrainConfig",
+    "answers",
+    "layer_terms",
     "penalty_terms",
     "softmax",
     "train",

@@ -1,0 +1,57 @@
+"""The sealed rows: the test set, which is counted and recognised without being looked at, and opened once it is asked for."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.datasets import values
+from experiments.datasets.parts import Part, divide
+from experiments.datasets.preparation import Preparation
+from experiments.spec import Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestRows:
+    """The opened rows: x `(rows, features)`, y `(rows,)` class numbers, and the group of each row where rows have groups."""
+
+    __test__ = False  # pytest would take the name for a test's
+
+    x: NDArray[np.floating[Any]]
+    y: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+
+
+class Sealed:
+    """The test rows of the data, read again from where they are. Raises DataError as `load` does."""
+
+    def __init__(self, data: Data) -> None:
+        self._part, self._data = divide(data).test, data
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows as they stand in the source, all columns, whatever their order: experiments that treat them
+        differently have the same test set.
+        """
+        import pandas as pd
+
+        frame = self._part.table.frame
+        hashes = pd.util.hash_pandas_object(frame[sorted(frame.columns)].iloc[self._part.rows], index=False)
+        return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
+
+    def open(self, preparation: Preparation, dtype: str) -> TestRows:
+        """The rows as a network reads them."""
+        part = self._part
+        x = preparation.apply(part.table.frame, dtype, rows=part.rows, where=part.table.where)
+        return TestRows(x=x, y=part.y, groups=group_numbers(part, self._data))
+
+
+def group_numbers(part: Part, data: Data) -> NDArray[np.int64] | None:
+    """The number of each row's group; None where rows have none."""
+    import pandas as pd
+
+    if data.split.group is None:
+        return None
+    return pd.factorize(values.texts(part.table.frame[data.split.group].iloc[part.rows], data.missing))[0]

@@ -1,0 +1,251 @@
+"""The decision card: a verdict in words, the same in the terminal, on the page and on MLflow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from experiments.records import StudyRecord
+from experiments.verdict import (
+    BETTER,
+    RECOMMENDED,
+    SAME,
+    SEALED,
+    UNDECIDED,
+    WINNER,
+    WORSE,
+    Comparison,
+    Interval,
+    Tolerance,
+    Verdict,
+)
+from nnreg import LAMBDA_NAMES
+
+FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
+FEW_OF_A_CLASS = 10
+UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
+MANY_TIED = 2  # trials that the seeds cannot tell apart
+NUMBERS = ("none", "one", "two", "three", "four")
+
+
+@dataclass(frozen=True)
+class LambdaLine:
+    """One lambda on the card: its recommended strength (0 is off), keep, drop, undecided, sealed or None where it is off, why,
+    and how exactly it must be set.
+    """
+
+    name: str
+    strength: float
+    word: str | None
+    why: str
+    tolerance: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """`says` is the answer, `facts` are what else was measured, `cautions` what to beware of; each is a sentence or two."""
+
+    word: str
+    says: str
+    lambdas: tuple[LambdaLine, ...]
+    facts: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How differences of an objective are said."""
+
+    unit: str
+    scale: float
+    digits: int
+    more: str
+    less: str
+
+    def size(self, value: float) -> str:
+        """For example `2.3 points`."""
+        return f"{abs(value) * self.scale:.{self.digits}f}{self.unit}"
+
+    def bounds(self, interval: Interval) -> str:
+        """For example `0.6 to 4.0`."""
+        return " to ".join(f"{end * self.scale + 0.0:.{self.digits}f}" for end in (interval.low, interval.high))
+
+    def difference(self, interval: Interval) -> str:
+        """For example `2.3 points more accurate (0.6 to 4.0)`, or `0.4 points less accurate (-0.2 to 1.0)`."""
+        said = interval if interval.mean >= 0 else interval.turned()
+        return f"{self.size(interval.mean)} {self.more if interval.mean >= 0 else self.less} ({self.bounds(said)})"
+
+
+MEASURES = {
+    "val_accuracy": Measure(" points", 100, 1, "more accurate", "less accurate"),
+    "balanced_val_accuracy": Measure(" points", 100, 1, "better in balanced accuracy", "worse in balanced accuracy"),
+    "val_data_loss": Measure("", 1, 4, "lower in loss", "higher in loss"),
+}
+
+
+def card(study: StudyRecord) -> Card | None:
+    """The card of a study; None before a confirmation."""
+    verdict = study.verdict
+    if verdict is None:
+        return None
+    return Card(
+        word=verdict.word,
+        says=_says(study, verdict),
+        lambdas=tuple(_line(study, verdict, name) for name in LAMBDA_NAMES),
+        facts=tuple(_facts(study, verdict)),
+        cautions=tuple(_cautions(study, verdict)),
+    )
+
+
+def strength(value: float) -> str:
+    """A lambda as people read it."""
+    return f"{value:.2g}" if value > 0 else "off"
+
+
+def percent(value: float) -> str:
+    """For example `97.3 %`."""
+    return f"{value * 100:.1f} %"
+
+
+def _says(study: StudyRecord, verdict: Verdict) -> str:
+    measure, rows = MEASURES[verdict.objective], f"On {verdict.rows['test']:,} test rows"
+    if not verdict.recommended.on:
+        return f"Use no regularization: {_nothing_better(verdict, measure)}."
+    use = f"Use {_settings(study, verdict)}."
+    comparison = verdict.against_baseline
+    if comparison is None:
+        winner_over = verdict.setting("baseline").behind - verdict.setting(RECOMMENDED).behind
+        so_far = (
+            f"On the validation rows that is {measure.size(winner_over)} {measure.more if winner_over >= 0 else measure.less}"
+        )
+        end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
+        return f"{use} {so_far} than no regularization, but these rows chose it; {end}, so this is a suggestion and no claim."
+    gain = comparison.gain
+    if verdict.word == BETTER:
+        return f"{use} {rows} that is {measure.difference(gain)} than no regularization."
+    if verdict.word == WORSE:
+        return f"Use no regularization. {rows} the best setting found was {measure.difference(gain)} than none."
+    if verdict.word == SAME:
+        return (
+            f"Regularization makes no difference that matters here. {rows} the best setting found was "
+            f"{measure.difference(gain)} than none; a difference within {measure.size(verdict.margin)} counts as none."
+        )
+    return (
+        f"This data cannot tell whether regularization helps. {rows} the best setting found was {measure.difference(gain)} than "
+        f"none; so many rows show a difference of {measure.size(comparison.detectable)} or more, four times in five."
+    )
+
+
+def _nothing_better(verdict: Verdict, measure: Measure) -> str:
+    winner, baseline = verdict.setting(WINNER), verdict.setting("baseline")
+    if not winner.lambdas.on:
+        return "on fresh seeds it was the best of the settings that did best in the search"
+    return (
+        f"on fresh seeds the best setting found was {measure.size(baseline.behind)} "
+        f"{measure.more if baseline.behind >= 0 else measure.less} on the validation rows, which is within the noise "
+        f"(standard error {measure.size(baseline.error)})"
+    )
+
+
+def _settings(study: StudyRecord, verdict: Verdict) -> str:
+    """For example `weight_l2 = 0.00031 and drop the other three`."""
+    recommended = verdict.recommended
+    text = _listed([f"{name} = {strength(getattr(recommended, name))}" for name in recommended.on])
+    searched = [name for name in LAMBDA_NAMES if isinstance(study.spec["lambdas"][name], dict) or study.spec["lambdas"][name] > 0]
+    others = [name for name in searched if name not in recommended.on]
+    if not others:
+        return text
+    rest = f"the other {NUMBERS[len(others)]}" if len(others) > 1 else others[0]
+    return f"{text}, and drop {rest}" if " and " in text else f"{text} and drop {rest}"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _line(study: StudyRecord, verdict: Verdict, name: str) -> LambdaLine:
+    measure = MEASURES[verdict.objective]
+    comparison = next((one for one in verdict.comparisons if one.against == name), None)
+    tolerance = next((one for one in verdict.tolerances if one.name == name), None)
+    return LambdaLine(
+        name=name,
+        strength=getattr(verdict.recommended, name),
+        word=verdict.keeping(name),
+        why=_why(comparison, measure) if comparison else "",
+        tolerance=_tolerance(tolerance) if tolerance else "not searched",
+    )
+
+
+def _why(comparison: Comparison, measure: Measure) -> str:
+    without = measure.difference(comparison.gain.turned())
+    return f"without it no difference that matters: {without}" if comparison.word == SAME else f"without it {without}"
+
+
+def _tolerance(tolerance: Tolerance) -> str:
+    if tolerance.low is None or tolerance.high is None:
+        return "off in all trials that did as well"
+    low, high = strength(tolerance.low), strength(tolerance.high)
+    span = f"anywhere from {low} to {high}" if low != high else f"about {low}"
+    return f"{span}{', or off' if tolerance.off else ''}, the others near their best"
+
+
+def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
+    measure = MEASURES[verdict.objective]
+    if verdict.accuracy and verdict.baseline_accuracy:
+        against = f"; no regularization {percent(verdict.baseline_accuracy.mean)}" if verdict.recommended.on else ""
+        interval = f"{percent(verdict.accuracy.low)} to {percent(verdict.accuracy.high)}"
+        yield (
+            f"Test accuracy {percent(verdict.accuracy.mean)} ({interval}){against}: the mean of {len(verdict.seeds)} networks "
+            f"trained on the {verdict.rows['training']:,} training rows alone."
+        )
+    yield _curse(study, verdict, measure)
+    tied = len(verdict.tied)
+    if tied >= MANY_TIED:
+        yield f"{tied} of {len(study.complete)} trials did as well as the best one, as far as seeds can tell."
+
+
+def _curse(study: StudyRecord, verdict: Verdict, measure: Measure) -> str:
+    curse = verdict.curse
+    shown = percent if measure.scale == 100 else "{:.4f}".format
+    text = (
+        f"The search's best, trial {curse.trial}, scored {shown(curse.search)}; on fresh seeds it averages {shown(curse.fresh)}"
+    )
+    if curse.test is None:
+        return f"{text}: the first number is the luckiest of {len(study.complete)}."
+    return f"{text}, and {shown(curse.test)} on the test rows: the first number is the luckiest of {len(study.complete)}."
+
+
+def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
+    if verdict.basis.get("trials") != len(study.trials):
+        yield (
+            f"This verdict is on the first {verdict.basis.get('trials')} trials, and there are {len(study.trials)} now; "
+            f"make it again with: sweeps confirm {study.study}"
+        )
+    if verdict.word == SEALED:
+        yield f"Test set still sealed; open it with: sweeps confirm {study.study} --open-test"
+    if not verdict.rows["test"]:
+        yield "There are no test rows, so nothing can be claimed; give some with data.split.test or data.test."
+    if verdict.opening and verdict.opening.number > 1:
+        yield (
+            f"This is look number {verdict.opening.number} at these test rows, so it is tested at "
+            f"{verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is a validation set."
+        )
+    if verdict.word == UNDECIDED and verdict.rows["test"] < FEW_ROWS:
+        yield f"There are only {verdict.rows['test']} test rows; more of them would tell more."
+    if verdict.rarest is not None and verdict.rarest < FEW_OF_A_CLASS:
+        yield f"The rarest class has {verdict.rarest} test rows; what is said of it is little."
+    if verdict.majority >= UNEVEN and verdict.objective == "val_accuracy":
+        yield (
+            f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little of the others; search by "
+            "balanced_val_accuracy (sweep.objective)."
+        )
+    if verdict.diverged:
+        yield f"{verdict.diverged} of the {len(verdict.seeds)} networks with the recommended lambdas diverged; train more slowly."
+    if diverged := sum(trial.diverged for trial in study.trials):
+        yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
+    for tolerance in verdict.tolerances:
+        if tolerance.bound:
+            end = study.spec["lambdas"][tolerance.name]["high"]
+            command = f"sweeps run {study.experiment} --study {study.study}-wider"
+            yield (
+                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: "
+                f"{command} --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
+            )

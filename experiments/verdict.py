@@ -1,0 +1,215 @@
+"""The verdict: what the confirmation of a study found, as plain data that is kept on the study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from experiments.evaluation import LayerTerms, Metrics
+from nnreg import Lambdas
+
+WINNER, CANDIDATE, RECOMMENDED, BASELINE = "winner", "candidate", "recommended", "baseline"
+WITHOUT = "without_"
+RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"
+"""The recommended setting with one lambda switched off, where that is not the winner, whose own are `without_...`."""
+
+BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
+KEEP, DROP = "keep", "drop"
+KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: SEALED}
+"""What to do with a lambda, by how the recommended setting compares with itself without it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestScores:
+    """One network on the sealed test rows."""
+
+    __test__ = False  # pytest would take the name for a test's
+
+    accuracy: float
+    balanced_accuracy: float
+    data_loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicate:
+    """One network of the confirmation: the lambdas of a setting, trained again with a fresh seed.
+
+    `layers` are the penalties and the near-zero weights at the end, a layer each; `test` is None unless the test set was opened.
+    """
+
+    lambdas: Lambdas
+    seed: int
+    metrics: Metrics
+    curves: Mapping[str, tuple[float, ...]]
+    layers: tuple[LayerTerms, ...]
+    diverged: bool
+    seconds: float
+    started: datetime
+    finished: datetime
+    test: TestScores | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting of the lambdas in one of its roles. `trial` is the trial that it is from, None for one that no trial had.
+
+    `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better the winner's is (positive also
+    where less is better), and `error` the standard error of that difference, rows and seeds both counted.
+    """
+
+    role: str
+    trial: int | None
+    lambdas: Lambdas
+    mean: float
+    behind: float
+    error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean with its confidence interval; `level` is for example 0.95."""
+
+    mean: float
+    low: float
+    high: float
+    level: float
+
+    def turned(self) -> "Interval":
+        """The same difference, seen from the other side."""
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
+
+    def within(self, least: float, most: float) -> "Interval":
+        """The same interval without what cannot be."""
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The recommended setting against another on the test rows, in the objective's metric; positive is better.
+
+    `against` is "baseline", or the lambda that is switched off. `gain` is at the level that Holm's procedure tests it at,
+    `narrow` the 90 % interval that must lie within the margin for "no difference that matters". `p` is two-sided and not
+    adjusted. `detectable` is the smallest difference that so many rows would show four times in five.
+    """
+
+    against: str
+    gain: Interval
+    narrow: Interval
+    error: float
+    freedom: float
+    p: float
+    detectable: float
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How exactly a lambda must be set: the span of the trials that are tied with the winner.
+
+    `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in one. `bound` is the upper end
+    to try where the search's own cut the span off, else None.
+    """
+
+    name: str
+    low: float | None
+    high: float | None
+    off: bool
+    bound: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerShare:
+    """A layer of the recommended network, mean over seeds: each penalty's share of the total loss, by lambda, and the share of
+    near-zero weights.
+    """
+
+    layer: int
+    penalties: Mapping[str, float]
+    near_zero_weights: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curse:
+    """The winner's curse, of the search's best trial: its score, its mean over fresh seeds, and that on the test rows."""
+
+    trial: int
+    search: float
+    fresh: float
+    test: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A look at the test rows: the how-manieth at rows with this digest, and the error rate that was left for it."""
+
+    digest: str
+    number: int
+    alpha: float
+    opened: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The answer. `basis` says what it is an answer to: it is current as long as that is so.
+
+    `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds cannot tell from the winner,
+    `width` how far below its mean they may lie. `rows` counts training, validation and test rows, `majority` is the share of the
+    most common class among the validation rows, `diverged` how many of the recommended setting's networks diverged.
+
+    `word` is how the recommended setting compares with the baseline. It is sealed where the test set was not opened; all that
+    follows is then empty. `comparisons` are empty too where the baseline itself is recommended. `accuracy` and
+    `baseline_accuracy` are 95 % intervals on the test rows; `rarest` is how many of these are of the rarest class.
+    """
+
+    basis: Mapping[str, Any]
+    objective: str
+    seeds: tuple[int, ...]
+    margin: float
+    settings: tuple[Setting, ...]
+    width: float
+    tied: tuple[int, ...]
+    tolerances: tuple[Tolerance, ...]
+    layers: tuple[LayerShare, ...]
+    curse: Curse
+    rows: Mapping[str, int]
+    majority: float
+    diverged: int
+    word: str
+    opening: Opening | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    accuracy: Interval | None = None
+    baseline_accuracy: Interval | None = None
+    rarest: int | None = None
+
+    def setting(self, role: str) -> Setting:
+        """The setting in a role that there is one of. Raises KeyError."""
+        for setting in self.settings:
+            if setting.role == role:
+                return setting
+        raise KeyError(role)
+
+    @property
+    def recommended(self) -> Lambdas:
+        """The lambdas to use."""
+        return self.setting(RECOMMENDED).lambdas
+
+    @property
+    def against_baseline(self) -> Comparison | None:
+        """The comparison with the baseline, where there is one."""
+        return next((comparison for comparison in self.comparisons if comparison.against == BASELINE), None)
+
+    @property
+    def gain(self) -> Interval | None:
+        """By how much the recommended setting is better than the baseline on the test rows; exactly 0 where it is the
+        baseline.
+        """
+        if self.against_baseline:
+            return self.against_baseline.gain
+        return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
+
+    def keeping(self, name: str) -> str | None:
+        """What to do with a lambda that the recommended setting has on: keep, drop, undecided or sealed; None where it is off."""
+        if name not in self.recommended.on:
+            return None
+        words = {comparison.against: comparison.word for comparison in self.comparisons}
+        return KEEPING[words.get(name, self.word)]

@@ -1,0 +1,43 @@
+"""Trained networks: what they say of rows, and what their layers weigh."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnreg.arrays import Bools, Float64s, Floats, Ints
+from nnreg.curves import NEAR_ZERO, Rows
+from nnreg.lambdas import LAMBDA_NAMES, Lambdas
+from nnreg.layers import Dense
+from nnreg.losses import penalty_terms
+from nnreg.network import LayerParameters, Network
+from nnreg.tables import Table
+
+
+def answers(x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]) -> tuple[Float64s, Bools]:
+    """The loss of each row, and whether its class was found, (networks, rows) both; networks of one shape and dtype.
+
+    The same numbers as those that the curves of `train` are means of. x: (rows, features) finite; y: (rows,) class numbers.
+    """
+    first = networks[0]
+    sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
+    network = Network(sizes, np.zeros((len(networks), len(first), len(LAMBDA_NAMES))), first[0][0].dtype)
+    for lane, parameters in enumerate(networks):
+        for layer, (weights, biases) in zip(network.layers, parameters, strict=True):
+            layer.weights[lane], layer.biases[lane] = weights, biases
+    table = Table(np.ascontiguousarray(x, dtype=network.dtype))
+    with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
+        losses, hits = Rows(table, y, network).answers()
+    return losses, hits > 0
+
+
+def layer_terms(parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]) -> list[tuple[tuple[float, ...], float]]:
+    """Of each layer its four penalties, in the order of LAMBDA_NAMES, and its share of weights near zero; one `Lambdas` a
+    layer.
+    """
+    measured: list[tuple[tuple[float, ...], float]] = []
+    for (weights, biases), strengths in zip(parameters, lambdas, strict=True):
+        n_inputs, n_neurons = weights.shape
+        layer = Dense(n_inputs, n_neurons, *strengths.as_tuple(), parameters=np.concatenate([weights, biases]))
+        near_zero = float(np.mean(np.abs(weights) < weights.dtype.type(NEAR_ZERO)))
+        measured.append((tuple(float(term) for term in penalty_terms(layer)), near_zero))
+    return measured

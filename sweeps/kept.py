@@ -1,0 +1,55 @@
+"""What is kept on a study beside its trials: curves in short, the replicates, the verdict; as JSON and read back."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from experiments.verdict import Replicate, Verdict
+
+PREFIX = "replicate:"  # of the attribute of the study that keeps one
+VERDICT = "verdict"
+
+_REPLICATE, _VERDICT = TypeAdapter(Replicate), TypeAdapter(Verdict)
+
+
+def pack(curves: Mapping[str, Sequence[float]]) -> str:
+    """Curves as one attribute: JSON, compressed, as ASCII."""
+    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
+
+
+def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
+    """The curves that `pack` packed."""
+    return {name: tuple(curve) for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()}
+
+
+def as_json(one: Replicate) -> dict[str, Any]:
+    """A replicate as JSON."""
+    fields: dict[str, Any] = _REPLICATE.dump_python(one, mode="json")
+    return {"replicate": fields | {"curves": pack(one.curves)}}
+
+
+def as_replicate(value: Mapping[str, Any]) -> Replicate:
+    """The replicate that `as_json` made JSON of."""
+    fields = value["replicate"]
+    return _REPLICATE.validate_python(fields | {"curves": unpack(fields["curves"])})
+
+
+def replicates(attributes: Mapping[str, Any]) -> tuple[Replicate, ...]:
+    """The replicates that a study keeps, from its attributes."""
+    return tuple(as_replicate(value) for key, value in attributes.items() if key.startswith(PREFIX))
+
+
+def verdict(attributes: Mapping[str, Any]) -> Verdict | None:
+    """The verdict that a study keeps, from its attributes."""
+    value = attributes.get(VERDICT)
+    return None if value is None else _VERDICT.validate_python(value)
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON."""
+    fields: dict[str, Any] = _VERDICT.dump_python(verdict, mode="json")
+    return fields

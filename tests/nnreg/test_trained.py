@@ -1,0 +1,44 @@
+"""Trained networks: the last numbers of the curves are means of their answers, whatever networks they are computed beside."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_limits
+
+from nnreg import Lambdas, Split, TrainConfig, answers, layer_terms, train
+
+STRENGTHS = [Lambdas(), Lambdas(weight_l1=1e-3, bias_l2=1e-2), Lambdas(weight_l2=1e-2, bias_l1=1e-3)]
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 131)
+    x = rng.standard_normal((131, 5)) + y[:, np.newaxis]
+    return Split(x[:70], y[:70], x[70:], y[70:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [(7,), (9, 4), ()])
+def test_the_curves_are_their_means(split: Split, dtype: str, hidden: tuple[int, ...]) -> None:
+    config = TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype)
+    with threadpool_limits(1):
+        fits = train(split, config, STRENGTHS)
+        losses, hits = answers(split.x_val, split.y_val, [fit.parameters for fit in fits])
+        alone = [answers(split.x_val, split.y_val, [fit.parameters]) for fit in fits]
+    for fit, row_losses, row_hits, (one_losses, one_hits) in zip(fits, losses, hits, alone, strict=True):
+        assert row_losses.mean() == fit.val_data_loss[-1]
+        assert row_hits.mean() == fit.val_accuracy[-1]
+        assert_array_equal(one_losses[0], row_losses)
+        assert_array_equal(one_hits[0], row_hits)
+
+
+def test_the_layers_add_up_to_the_whole(split: Split) -> None:
+    fit = train(split, TrainConfig(hidden=(7,), epochs=2, dtype="float64"), [STRENGTHS[1]])[0]
+    measured = layer_terms(fit.parameters, [STRENGTHS[1]] * 2)
+    whole = np.sum([terms for terms, _ in measured], axis=0)
+    assert whole[0] == fit.penalty_weight_l1[-1]
+    assert whole[3] == fit.penalty_bias_l2[-1]
+    assert whole[1] == whole[2] == 0
+    weights = [weights.size for weights, _ in fit.parameters]
+    assert np.average([near_zero for _, near_zero in measured], weights=weights) == pytest.approx(fit.near_zero_weights[-1])

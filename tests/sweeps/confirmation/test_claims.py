@@ -1,0 +1,63 @@
+"""The claims: Holm's procedure and its intervals say the same; the words mean what they say."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
+from sweeps.confirmation.claims import ALPHA, alpha_of, compare, levels
+from sweeps.confirmation.crossed import Estimate
+
+
+def holm(p_values: list[float], alpha: float) -> list[bool]:
+    """Which are rejected, written down as in the textbook: by adjusted p-values."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.maximum.accumulate([(len(order) - rank) * p_values[index] for rank, index in enumerate(order)])
+    rejected = [False] * len(order)
+    for rank, index in enumerate(order):
+        rejected[index] = bool(adjusted[rank] <= alpha)
+    return rejected
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_a_level_leaves_0_out_where_holm_rejects(p_values: list[float]) -> None:
+    found = levels(p_values, 0.025)
+    shares = [1 - level for level in found]
+    # 1 - level rounds; a p-value within rounding of its bound may fall to either side.
+    near = any(abs(p - share) < 1e-12 for p in p_values for share in (0.025 / n for n in range(1, 6)))
+    if not near:
+        assert [p <= share for p, share in zip(p_values, shares, strict=True)] == holm(p_values, 0.025)
+    assert all(share <= 0.025 + 1e-12 for share in shares)
+
+
+def test_all_looks_together_cost_no_more_than_one() -> None:
+    assert [alpha_of(number) for number in (1, 2, 3)] == [0.025, 0.0125, 0.00625]
+    assert sum(map(alpha_of, range(1, 60))) <= ALPHA
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "word"),
+    [
+        (0.03, 0.005, BETTER),
+        (-0.03, 0.005, WORSE),
+        (0.001, 0.004, SAME),
+        (0.004, 0.0005, BETTER),  # too small to matter, but there: better comes first
+        (0.001, 0.02, UNDECIDED),
+        (0.0, 0.0, SAME),
+    ],
+)
+def test_the_words(mean: float, error: float, word: str) -> None:
+    (made,) = compare({"baseline": Estimate(mean, error, 200.0)}, alpha=0.025, margin=0.01)
+    assert made.word == word
+    assert made.gain.low <= mean <= made.gain.high
+    assert made.gain.level == pytest.approx(0.975)
+
+
+def test_a_comparison_that_is_another_counts_once() -> None:
+    """With one lambda on, to be without it is to be the baseline."""
+    one = Estimate(0.02, 0.0085, 400.0)
+    both = compare({"baseline": one, "weight_l2": one}, alpha=0.025, margin=0.01)
+    assert [each.gain.level for each in both] == [0.975, 0.975]
+    apart = compare({"baseline": one, "weight_l2": Estimate(0.02, 0.0085, 400.0)}, alpha=0.025, margin=0.01)
+    assert apart[0].gain.level == 0.9875

@@ -1,0 +1,109 @@
+"""Crossed random effects: against formulas that hold in special cases, and against what simulated scores do."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import stats
+
+from sweeps.confirmation.crossed import Weighting, estimate
+
+PLAIN = Weighting()
+
+
+def drawn(seeds: int, rows: int, of_seeds: float, of_rows: float, of_rest: float, generator: np.random.Generator) -> np.ndarray:
+    """Scores with mean 0 and these standard deviations."""
+    return (
+        of_seeds * generator.standard_normal((seeds, 1))
+        + of_rows * generator.standard_normal((1, rows))
+        + of_rest * generator.standard_normal((seeds, rows))
+    )
+
+
+def test_where_only_rows_differ_it_is_the_t_test_over_rows() -> None:
+    rows = np.random.default_rng(0).standard_normal(40)
+    found = estimate(np.tile(rows, (10, 1)), PLAIN, counted=False)
+    expected = stats.ttest_1samp(rows, 0.0)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)  # rounding of sums
+    assert found.freedom == pytest.approx(39)
+
+
+def test_where_only_seeds_differ_it_is_the_t_test_over_seeds() -> None:
+    seeds = np.random.default_rng(0).standard_normal(10)
+    found = estimate(np.tile(seeds[:, np.newaxis], (1, 40)), PLAIN, counted=False)
+    assert found.p == pytest.approx(stats.ttest_1samp(seeds, 0.0).pvalue, rel=1e-9)
+    assert found.freedom == pytest.approx(9)
+
+
+@pytest.mark.parametrize("parts", [(1, 1, 1), (0.1, 1, 1), (1, 0.1, 1), (0.3, 0.3, 3), (0, 1, 1)])
+def test_the_variance_is_that_of_the_mean(parts: tuple[float, float, float]) -> None:
+    generator = np.random.default_rng(1)
+    found = [estimate(drawn(10, 60, *parts, generator), PLAIN, counted=False) for _ in range(2_000)]
+    true = parts[0] ** 2 / 10 + parts[1] ** 2 / 60 + parts[2] ** 2 / 600
+    # Each estimate has a relative deviation below 0.5 (9 degrees of freedom), their mean one of 0.011; components that are cut
+    # off at 0 make it larger, never smaller.
+    ratio = np.mean([one.error**2 for one in found]) / true
+    assert 0.95 < ratio < 1.25
+    false = np.mean([one.p < 0.05 for one in found])
+    assert false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2_000) + 0.01  # Satterthwaite's degrees of freedom are an approximation
+
+
+def test_to_count_seeds_alone_would_be_wrong_where_rows_differ() -> None:
+    """Why rows are counted: where seeds agree, a t test over them calls noise better nearly always."""
+    generator = np.random.default_rng(2)
+    scores = [drawn(10, 60, 0, 1, 0.1, generator) for _ in range(300)]
+    over_seeds = np.mean([stats.ttest_1samp(one.mean(axis=1), 0.0).pvalue < 0.05 for one in scores])
+    crossed = np.mean([estimate(one, PLAIN, counted=False).p < 0.05 for one in scores])
+    assert over_seeds > 0.8
+    assert crossed < 0.1
+
+
+@given(
+    arrays(np.float64, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9), elements=st.integers(-1, 1).map(float)),
+    st.booleans(),
+)
+def test_it_turns_with_the_sign_and_is_never_sure_of_few_rows(scores: np.ndarray, counted: bool) -> None:
+    found, turned = estimate(scores, PLAIN, counted=counted), estimate(-scores, PLAIN, counted=counted)
+    assert turned.mean == -found.mean
+    assert turned.error == pytest.approx(found.error, rel=1e-12)  # sums of squares in another order
+    assert found.mean == pytest.approx(scores.mean())
+    if counted:
+        assert found.error >= math.sqrt(2) / scores.shape[1] * (1 - 1e-12)
+
+
+def test_rows_of_a_rare_class_weigh_more() -> None:
+    y = np.array([0] * 90 + [1] * 10)
+    scores = np.where(y == 1, 1.0, 0.0) * np.ones((4, 1))
+    weighting = Weighting(y)
+    assert estimate(scores, weighting, counted=True).mean == pytest.approx(0.5)
+    np.testing.assert_allclose(weighting.means(scores), 0.5)
+    units, largest = weighting.units(scores)
+    np.testing.assert_allclose(units, 0.5)  # within a class all rows agree: nothing varies
+    assert largest == pytest.approx(1 / 20)
+
+
+def test_rows_of_a_group_count_as_one() -> None:
+    """Every row five times over, as a group, is what the row alone is."""
+    rows = np.random.default_rng(3).standard_normal((6, 30))
+    alone = estimate(rows, PLAIN, counted=False)
+    together = estimate(np.repeat(rows, 5, axis=1), Weighting(None, np.repeat(np.arange(30), 5)), counted=False)
+    assert together.mean == pytest.approx(alone.mean)
+    assert together.error == pytest.approx(alone.error)
+    assert estimate(np.repeat(rows, 5, axis=1), PLAIN, counted=False).error < 0.8 * alone.error
+
+
+def test_one_row_tells_nothing() -> None:
+    found = estimate(np.ones((10, 1)), PLAIN, counted=True)
+    assert math.isfinite(found.error)
+    assert found.interval(0.95).low < -1
+    assert found.interval(0.95).high > 1
+
+
+def test_what_is_detectable_is_detected_four_times_in_five() -> None:
+    generator = np.random.default_rng(4)
+    detectable = estimate(drawn(10, 200, 0.1, 1, 0.5, generator), PLAIN, counted=False).detectable(0.05)
+    found = [estimate(drawn(10, 200, 0.1, 1, 0.5, generator) + detectable, PLAIN, counted=False).p < 0.05 for _ in range(500)]
+    assert 0.7 < np.mean(found) < 0.9  # 0.8 with a deviation of 0.02, and of the one estimate that it was told from
