@@ -2,7 +2,7 @@
 
 A score d[s, r] is seen for every seed s and every row r: d = mean + seed + row + rest, all random. The variance of the mean then
 has three parts, each estimated from its mean square (Searle, Casella and McCulloch, Variance Components, 1992, chapter 4), and
-Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). docs/statistics.md has the reasoning.
+Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). docs/statistics.md has the reasoning, and how well it holds.
 """
 
 import math
@@ -19,6 +19,7 @@ Scores = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 UNKNOWN = WORST_LOSS  # the standard error of one row or one seed, which nobody can tell: the largest score that there is
+NEGLIGIBLE = 1e-9  # a skewness below which the transformation is rounding alone
 POWER = 0.8  # "that this many rows could show": four times in five
 
 
@@ -42,9 +43,9 @@ class Weighting:
         """The mean of each seed, (seeds,), of scores (seeds, rows)."""
         return scores @ self.weights(scores.shape[1])
 
-    def units(self, scores: Scores) -> tuple[Scores, float]:
+    def units(self, scores: Scores) -> tuple[Scores, Scores]:
         """What each independent unit (a row, or a group of rows) contributes, (seeds, units): their plain mean over the units is
-        the seed's mean. With it the largest weight of a unit.
+        the seed's mean. With it the weight of each unit, (units,).
 
         A class's mean is a ratio of two sums over rows: a unit contributes what it moves that ratio by (its influence function),
         so differences between classes are no part of the variance.
@@ -58,38 +59,56 @@ class Weighting:
             centre = np.empty(scores.shape[1])
             for one in np.unique(self.y):
                 centre[self.y == one] = overall[self.y == one].mean()
-        influence = (scores - centre) * weights
-        if self.groups is not None:
-            _, inverse = np.unique(self.groups, return_inverse=True)
-            together: Scores = np.zeros((inverse.max() + 1, len(scores)))
-            np.add.at(together, inverse, influence.T)
-            influence, weights = together.T, np.bincount(inverse, weights).astype(np.float64)
-        return influence * influence.shape[1] + mean, float(weights.max())
+        influence = self.together((scores - centre) * weights)
+        return influence * influence.shape[1] + mean, self.together(weights)
+
+    def together(self, values: Scores) -> Scores:
+        """Values (..., rows) added up over the rows of each unit, (..., units)."""
+        if self.groups is None:
+            return values
+        _, inverse = np.unique(self.groups, return_inverse=True)
+        added: Scores = np.zeros((inverse.max() + 1, *values.shape[:-1]))
+        np.add.at(added, inverse, values.T)
+        return added.T
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, its standard error, and the degrees of freedom of that."""
+    """A mean, its standard error, the degrees of freedom of that, and the skewness of the mean's distribution.
+
+    By Student's t, of the ratio of mean and error as Hall transforms it to take the skewness out: without that, an interval of
+    30 rows of losses misses the truth in 12 % of cases in place of 5 % (Hall, J. Royal Statistical Society B 54, 1992).
+    """
 
     mean: float
     error: float
     freedom: float
+    skewness: float = 0.0
 
     def interval(self, level: float) -> Interval:
-        """The two-sided confidence interval, by Student's t."""
-        reach = self._quantile((1 + level) / 2) * self.error
-        return Interval(mean=self.mean, low=self.mean - reach, high=self.mean + reach, level=level)
+        """The two-sided confidence interval."""
+        quantile = self._quantile((1 + level) / 2)
+        low, high = (self.mean - self._skewed(each) * self.error for each in (quantile, -quantile))
+        return Interval(mean=self.mean, low=low, high=high, level=level)
 
     @property
     def p(self) -> float:
         """The two-sided p-value of "the mean is 0"."""
         if self.error == 0:
             return 1.0 if self.mean == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+        ratio, skewness = self.mean / self.error, self.skewness
+        straight = ratio + skewness * ratio**2 / 3 + skewness**2 * ratio**3 / 27 + skewness / 6
+        return float(2 * stats.t.sf(abs(straight), self.freedom))
 
     def detectable(self, alpha: float) -> float:
         """The smallest true mean that a two-sided test at `alpha` would show with the probability POWER."""
         return (self._quantile(1 - alpha / 2) + self._quantile(POWER)) * self.error
+
+    def _skewed(self, quantile: float) -> float:
+        """The ratio that Hall's transformation makes this quantile of."""
+        if abs(self.skewness) < NEGLIGIBLE:
+            return quantile
+        return float(3 / self.skewness * (np.cbrt(1 + self.skewness * (quantile - self.skewness / 6)) - 1))
 
     def _quantile(self, probability: float) -> float:
         return float(stats.t.ppf(probability, self.freedom)) if self.error > 0 else 0.0
@@ -98,11 +117,10 @@ class Estimate:
 def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate:
     """The mean of scores (seeds, rows), at least 2 of each.
 
-    `counted` is whether the scores are differences of hits, -1, 0 or 1. Then two imagined rows are added to the variance, of the
-    largest weight that a row has: one that each side wins (Bonett and Price, J. Educational and Behavioral Statistics 37, 2012).
-    Without them, two networks that agree on all of 30 rows would be said to agree on every row there is.
+    `counted` is whether the scores are hits, or differences of hits: what one row can do is then known, and few rows that do it
+    are told from none by `_imagined`. Losses have no such bound, and are skewed.
     """
-    cells, largest = weighting.units(scores)
+    cells, weights = weighting.units(scores)
     seeds, units = cells.shape
     if units < 2 or seeds < 2:
         return Estimate(float(weighting.means(scores).mean()), UNKNOWN, 1.0)
@@ -112,10 +130,24 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     of_seeds = float(by_seed.var(ddof=1)) / seeds
     of_units = float(by_unit.var(ddof=1)) / units
     of_rest = float((rest**2).sum()) / ((seeds - 1) * (units - 1)) / (seeds * units)
-    imagined = 2 * largest**2 if counted else 0.0
+    imagined = _imagined(weighting.together(scores * weighting.weights(scores.shape[1])), weights) if counted else 0.0
     # A variance is not negative: where a mean square is below that of the rest, its component is 0.
     variance = max(of_seeds, of_rest) + max(of_units, of_rest) - of_rest + imagined
     if variance <= 0:
         return Estimate(mean, 0.0, float(units - 1))
     spread = of_seeds**2 / (seeds - 1) + (of_units + imagined) ** 2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
-    return Estimate(mean, math.sqrt(variance), max(1.0, variance**2 / spread))
+    third = 0.0 if counted or units < 3 else float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
+    return Estimate(mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5)
+
+
+def _imagined(contributions: Scores, weights: Scores) -> float:
+    """The variance of two units more, one that each side wins, of the largest weight: from contributions (seeds, units).
+
+    Without them two networks that agree on all of 30 rows would be said to agree on every row there is (Bonett and Price,
+    J. Educational and Behavioral Statistics 37, 2012, for pairs that agree or differ). Here a unit also differs for some of the
+    seeds, or in some of a group's rows; so the imagined ones are of the mean square size of those that differ, among which the
+    two count with their full size. Where all seeds agree that is Bonett and Price's variance.
+    """
+    sizes = contributions.mean(axis=0) / weights  # 1: won with every seed, in all rows of the unit
+    differ = int((contributions != 0).any(axis=0).sum())
+    return float(2 * weights.max() ** 2 * (2 + (sizes**2).sum()) / (2 + differ))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import stats
 
-from sweeps.confirmation.crossed import Weighting, estimate
+from sweeps.confirmation.crossed import Estimate, Weighting, estimate
 
 PLAIN = Weighting()
 
@@ -24,7 +24,8 @@ def drawn(seeds: int, rows: int, of_seeds: float, of_rows: float, of_rest: float
 
 
 def test_where_only_rows_differ_it_is_the_t_test_over_rows() -> None:
-    rows = np.random.default_rng(0).standard_normal(40)
+    half = np.random.default_rng(0).standard_normal(20)
+    rows = np.concatenate([0.3 + half, 0.3 - half])  # not skewed: nothing to take out
     found = estimate(np.tile(rows, (10, 1)), PLAIN, counted=False)
     expected = stats.ttest_1samp(rows, 0.0)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-9)  # rounding of sums
@@ -70,8 +71,47 @@ def test_it_turns_with_the_sign_and_is_never_sure_of_few_rows(scores: np.ndarray
     assert turned.mean == -found.mean
     assert turned.error == pytest.approx(found.error, rel=1e-12)  # sums of squares in another order
     assert found.mean == pytest.approx(scores.mean())
+    assert turned.p == pytest.approx(found.p, rel=1e-6, abs=1e-12)
     if counted:
-        assert found.error >= math.sqrt(2) / scores.shape[1] * (1 - 1e-12)
+        assert found.error >= 2 / (scores.shape[1] * math.sqrt(2 + scores.shape[1])) * (1 - 1e-12)
+
+
+@given(st.floats(-5, 5), st.floats(0.1, 2), st.floats(2, 200), st.floats(-1.5, 1.5), st.floats(0.5, 0.999))
+def test_an_interval_leaves_0_out_where_p_is_small(
+    mean: float, error: float, freedom: float, skewness: float, level: float
+) -> None:
+    found = Estimate(mean, error, freedom, skewness)
+    interval = found.interval(level)
+    if abs(found.p - (1 - level)) > 1e-6:  # rounding of the cubic and its inverse
+        assert (interval.low > 0 or interval.high < 0) == (found.p < 1 - level)
+
+
+def test_where_seeds_agree_two_rows_are_imagined() -> None:
+    rows = np.repeat([1.0, -1.0, 0.0], [7, 2, 91])
+    found = estimate(np.tile(rows, (10, 1)), PLAIN, counted=True)
+    assert found.error**2 == pytest.approx(rows.var(ddof=1) / 100 + 2 / 100**2)
+
+
+def test_where_seeds_differ_the_imagined_rows_are_smaller() -> None:
+    """Each of 10 seeds differs on other rows: no row is worth more than a tenth."""
+    scores = np.zeros((10, 100))
+    scores[np.arange(10), 10 * np.arange(10)] = 1.0
+    found, plain = estimate(scores, PLAIN, counted=True), estimate(scores, PLAIN, counted=False)
+    assert found.error**2 - plain.error**2 == pytest.approx(2 / 100**2 * (2 + 10 * 0.01) / (2 + 10))
+
+
+def test_skewed_losses_are_missed_less_often() -> None:
+    generator = np.random.default_rng(5)
+    truth, missed, by_t = math.exp(0.5), 0, 0
+    for _ in range(2_000):
+        rows = np.exp(generator.standard_normal(30))
+        scores = np.tile(rows, (4, 1))
+        interval = estimate(scores, PLAIN, counted=False).interval(0.95)
+        missed += not interval.low <= truth <= interval.high
+        low, high = stats.ttest_1samp(rows, 0.0).confidence_interval()
+        by_t += not low <= truth <= high
+    assert by_t > 0.11 * 2_000
+    assert missed < 0.09 * 2_000
 
 
 def test_rows_of_a_rare_class_weigh_more() -> None:
@@ -80,9 +120,9 @@ def test_rows_of_a_rare_class_weigh_more() -> None:
     weighting = Weighting(y)
     assert estimate(scores, weighting, counted=True).mean == pytest.approx(0.5)
     np.testing.assert_allclose(weighting.means(scores), 0.5)
-    units, largest = weighting.units(scores)
+    units, weights = weighting.units(scores)
     np.testing.assert_allclose(units, 0.5)  # within a class all rows agree: nothing varies
-    assert largest == pytest.approx(1 / 20)
+    np.testing.assert_allclose(weights, np.where(y == 1, 1 / 20, 1 / 180))
 
 
 def test_rows_of_a_group_count_as_one() -> None:
