@@ -10,7 +10,7 @@ their best other setting is tested as if it were recommended. Last come studies 
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class Null:
     objective: str = "val_accuracy"
     part: float = 1.0  # of the studies that are asked for
 
-    def experiment(self, number: int, folder: Path, **sweep: Any) -> Experiment:
+    def experiment(self, number: int, folder: Path, sweep: Mapping[str, Any], confirm: Mapping[str, Any]) -> Experiment:
         """The study of this number: its rows are written into the folder."""
         rng = np.random.default_rng([number, self.features, self.group])
         units = self.rows // self.group
@@ -75,7 +75,7 @@ class Null:
             inputs += 0.5 * rng.standard_normal(inputs.shape)
         frame = pd.DataFrame(inputs, columns=[f"x{index}" for index in range(self.features)])
         frame["label"] = np.repeat(labels, self.group)
-        split = {"val": 1 / 3, "test": 1 / 3, "seed": number}
+        split: dict[str, Any] = {"val": 1 / 3, "test": 1 / 3, "seed": number}
         if self.group > 1:
             frame["unit"] = [f"unit {row // self.group}" for row in range(len(frame))]
             split["group"] = "unit"
@@ -87,6 +87,7 @@ class Null:
                 "training": {"seed": number, **self.training},
                 "lambdas": self.lambdas,
                 "sweep": {"seed": number, "objective": self.objective, **sweep},
+                "confirm": dict(confirm),
             }
         )
 
@@ -200,17 +201,17 @@ def _forced(
         return hits.astype(np.float64) if counted else -losses
 
     chooser = Choice(Weighting(rows.y if experiment.sweep.objective == "balanced_val_accuracy" else None, rows.groups), counted)
-    estimates = {lambdas: chooser.difference(scores(best), scores(lambdas)) for lambdas in against.values()}
+    estimates = {lambdas: chooser.claimed(scores(best), scores(lambdas)) for lambdas in against.values()}
     by_seed = chooser.weighting.means(scores(best) - scores(Lambdas()))
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
     compared = {name: estimates[lambdas] for name, lambdas in against.items()}
     return claims.compare(compared, claims.alpha_of(1), experiment.confirm.margin), float(over_seeds)
 
 
-def null(which: Null, sweep: dict[str, Any], number: int) -> Outcome:
-    """The study of this number of a null."""
+def null(which: Null, number: int, *, sweep: Mapping[str, Any], confirm: Mapping[str, Any]) -> Outcome:
+    """The study of this number of a null, with these settings of its search and its confirmation."""
     with tempfile.TemporaryDirectory() as folder:
-        return judged(which.experiment(number, Path(folder), **sweep), Path(folder))
+        return judged(which.experiment(number, Path(folder), sweep, confirm), Path(folder))
 
 
 def planted(edits: Sequence[str], number: int) -> Outcome:
@@ -251,7 +252,7 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         for each in NULLS:
             count = max(1, round(studies * each.part))
-            print(report(each, list(pool.map(partial(null, each, sweep), range(count)))), flush=True)
+            print(report(each, list(pool.map(partial(null, each, sweep=sweep, confirm={}), range(count)))), flush=True)
         found = list(pool.map(partial(planted, edits), range(finding)))
     print("\n| planted | studies | better | goal | s |\n|---|---|---|---|---|")
     better = sum(one.word == BETTER for one in found)

@@ -6,7 +6,8 @@ from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE, Comparison
 from sweeps.confirmation.crossed import Estimate
 
 ALPHA = 0.05
-"""The probability of any false claim, over all openings of one test set."""
+"""The probability of any false "better" or "worse", over all openings of one test set, where what is compared at one does not
+follow from what another showed."""
 
 NARROW = 0.9
 """The level of the interval that lies within the margin where a difference does not matter: two one-sided tests at 5 %

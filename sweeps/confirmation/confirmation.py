@@ -220,6 +220,6 @@ class _Confirmation:
         self, scores: ScoresOf, recommended: Lambdas, against: Mapping[str, Lambdas], weighting: Weighting, opening: Opening
     ) -> tuple[Comparison, ...]:
         chooser = Choice(weighting, self._counted)
-        distinct = {lambdas: chooser.difference(scores[recommended], scores[lambdas]) for lambdas in against.values()}
+        distinct = {lambdas: chooser.claimed(scores[recommended], scores[lambdas]) for lambdas in against.values()}
         estimates = {name: distinct[lambdas] for name, lambdas in against.items()}
         return claims.compare(estimates, opening.alpha, self._experiment.confirm.margin)
