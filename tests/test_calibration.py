@@ -3,7 +3,6 @@
 `python -m benchmarks.calibration` and `python -m benchmarks.coverage` do it at length; docs/statistics.md has their numbers.
 """
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from benchmarks import calibration, coverage
 from benchmarks.command import scripts
 from experiments.verdict import BETTER
+from sweeps.confirmation.claims import compare
+from sweeps.confirmation.crossed import Estimate
 
 STUDIES = 16
 SMALL: dict[str, Any] = {"sweep": {"trials": 8, "generation": 4}, "confirm": {"top": 1, "seeds": 5}}
@@ -19,10 +20,10 @@ SMALL: dict[str, Any] = {"sweep": {"trials": 8, "generation": 4}, "confirm": {"t
 def test_where_seeds_agree_nothing_is_claimed_that_seeds_alone_would_claim() -> None:
     """16 studies in which no setting is truly better. A test over the seeds alone would say so in many of them."""
     found = [calibration.null(calibration.NULLS[1], number, **SMALL) for number in range(STUDIES)]
-    assert sum(one.over_seeds < 0.05 for one in found) > calibration.most(STUDIES)
-    assert sum(one.false for one in found) <= calibration.most(STUDIES)
-    assert sum(one.false_when_forced for one in found) <= calibration.most(STUDIES)
-    assert all(one.forced for one in found)
+    limit = calibration.most(STUDIES)
+    assert sum(one.over_seeds < 0.05 for one in found) > limit
+    assert sum(one.forced[0].p < 0.05 for one in found) <= limit
+    assert sum(one.false for one in found) <= limit
 
 
 @pytest.mark.parametrize("null", [calibration.NULLS[0], *calibration.NULLS[2:]], ids=lambda null: null.name)
@@ -54,6 +55,11 @@ def test_they_are_asked_for_by_name() -> None:
     assert not {"calibration", "coverage"} & set(scripts())
 
 
-def test_most_is_a_binomial_limit() -> None:
-    assert calibration.most(1_000) == 67
-    assert partial(calibration.most, rate=0.025)(1_000) == 37
+def test_a_row_counts_what_is_false() -> None:
+    (compared,) = compare({"baseline": Estimate(0.1, 0.01, 50.0)}, alpha=0.025, margin=0.01)
+    right = calibration.Outcome(word="same", claimed=(), forced=(), over_seeds=0.5, seconds=1.0)
+    wrong = calibration.Outcome(
+        word="undecided", claimed=("undecided", "worse"), forced=(compared,), over_seeds=0.01, seconds=2.0
+    )
+    row = calibration.report(calibration.NULLS[0], [right] * 999 + [wrong])
+    assert row.endswith("| 1000 | 1 | 1 | 67 | 1 | 37 | 1 | 1.00 |")
