@@ -57,9 +57,10 @@ def test_they_are_asked_for_by_name() -> None:
 
 def test_a_row_counts_what_is_false() -> None:
     (compared,) = compare({"baseline": Estimate(0.1, 0.01, 50.0)}, alpha=0.025, margin=0.01)
-    right = calibration.Outcome(word="same", claimed=(), forced=(), over_seeds=0.5, seconds=1.0)
+    (nothing,) = compare({"baseline": Estimate(0.0, 0.01, 50.0)}, alpha=0.025, margin=0.01)
+    right = calibration.Outcome(word="same", claimed=(), forced=(nothing,), over_seeds=0.5, seconds=1.0)
     wrong = calibration.Outcome(
         word="undecided", claimed=("undecided", "worse"), forced=(compared,), over_seeds=0.01, seconds=2.0
     )
     row = calibration.report(calibration.NULLS[0], [right] * 999 + [wrong])
-    assert row.endswith("| 1000 | 1 | 1 | 67 | 1 | 37 | 1 | 1.00 |")
+    assert row.endswith("| 1000 | 1 | 1 | 67 | 1 | 37 | 1 | 1 | 1.00 |")
