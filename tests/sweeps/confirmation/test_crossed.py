@@ -100,6 +100,17 @@ def test_where_seeds_differ_the_imagined_rows_are_smaller() -> None:
     assert found.error**2 - plain.error**2 == pytest.approx(2 / 100**2 * (2 + 10 * 0.01) / (2 + 10))
 
 
+@pytest.mark.parametrize("rows", [30, 36, 114, 360])
+def test_the_interval_of_an_accuracy_misses_at_most_as_often_as_it_says(rows: int) -> None:
+    """Exactly, for networks that agree: over all counts of hits that there may be."""
+    counts = np.arange(rows + 1)
+    networks = [np.tile(counts[:-1] < hits, (2, 1)).astype(float) for hits in counts]
+    intervals = [estimate(scores, PLAIN, counted=True).interval(0.95) for scores in networks]
+    for accuracy in (0.7, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995):
+        misses = np.array([not interval.low <= accuracy <= interval.high for interval in intervals])
+        assert stats.binom.pmf(counts, rows, accuracy)[misses].sum() < 0.05
+
+
 def test_skewed_losses_are_missed_less_often() -> None:
     generator = np.random.default_rng(5)
     truth, missed, by_t = math.exp(0.5), 0, 0
