@@ -1,8 +1,8 @@
 """Whole runs: each written in one transaction, through MLflow's own tables, where MLflow's database is a file of ours.
 
 MLflow's client makes 170 objects and thirty queries of a trial with five curves, which takes it 19 ms. As rows they take 3. So
-that this cannot go wrong with any release of MLflow, a process has its first run written by the client, reads it back, and compares
-it, column by column, with what would have been written here: where they differ, the client goes on. See
+that this cannot go wrong with any release of MLflow, a process has its first run written by the client, reads it back, and
+compares it, column by column, with what would have been written here: where they differ, the client goes on. See
 docs/decisions/0010-whole-runs-past-the-client.md.
 """
 
