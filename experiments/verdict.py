@@ -104,7 +104,8 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How exactly a lambda must be set: the span of the trials that are tied with the winner.
+    """How exactly a lambda must be set: the span of the trials that are tied with the winner, of itself and of the
+    recommended setting.
 
     `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in one. `bound` is the upper end
     to try where the search's own cut the span off, else None.

@@ -140,7 +140,7 @@ class _Confirmation:
             settings=settings,
             width=width,
             tied=tuple(trial.trial for trial in tied),
-            tolerances=tolerance.tolerances(record, tied),
+            tolerances=tolerance.tolerances(record, [*(trial.lambdas for trial in tied), winner, recommended]),
             layers=self._layers(recommended),
             curse=Curse(
                 trial=best.trial,
