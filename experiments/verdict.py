@@ -14,6 +14,10 @@ RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"
 """The recommended setting with one lambda switched off, where that is not the winner, whose own are `without_...`."""
 
 BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
+NARROW = 0.9
+"""The level of the interval that lies within the margin where a difference does not matter: two one-sided tests at 5 %
+(Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
+
 KEEP, DROP = "keep", "drop"
 KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: SEALED}
 """What to do with a lambda, by how the recommended setting compares with itself without it."""

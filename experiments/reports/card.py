@@ -7,6 +7,7 @@ from experiments.records import StudyRecord
 from experiments.verdict import (
     BETTER,
     DROP,
+    NARROW,
     RECOMMENDED,
     SAME,
     SEALED,
@@ -71,9 +72,12 @@ class Measure:
         return " to ".join(f"{end * self.scale + 0.0:.{self.digits}f}" for end in (interval.low, interval.high))
 
     def difference(self, interval: Interval, than: str = "") -> str:
-        """For example `2.3 points more accurate than none (0.6 to 4.0)`, or `0.4 points less accurate (-0.2 to 1.0)`."""
+        """For example `2.3 points more accurate than none (0.6 to 4.0)`, or `0.4 points less accurate (-0.2 to 1.0)`; of the
+        narrow interval the level is said.
+        """
         said = interval if interval.mean >= 0 else interval.turned()
-        return f"{self.size(interval.mean)} {self.more if interval.mean >= 0 else self.less}{than} ({self.bounds(said)})"
+        level = " at 90 %" if interval.level == NARROW else ""
+        return f"{self.size(interval.mean)} {self.more if interval.mean >= 0 else self.less}{than} ({self.bounds(said)}{level})"
 
 
 MEASURES = {
@@ -120,7 +124,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
         )
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
         return f"{use} {so_far} than no regularization, but these rows chose it; {end}, so this is a suggestion and no claim."
-    gain = comparison.gain
+    gain = comparison.narrow if verdict.word == SAME else comparison.gain  # the interval that the word is from
     if verdict.word == BETTER:
         return f"{use} {rows} that is {measure.difference(gain, NONE)}.{_droppable(verdict)}"
     found = f"{rows} the best setting found was {measure.difference(gain, NONE)}"
@@ -182,8 +186,9 @@ def _line(study: StudyRecord, verdict: Verdict, name: str) -> LambdaLine:
 
 
 def _why(comparison: Comparison, measure: Measure) -> str:
-    without = measure.difference(comparison.gain.turned())
-    return f"without it no difference that matters: {without}" if comparison.word == SAME else f"without it {without}"
+    if comparison.word == SAME:
+        return f"without it no difference that matters: {measure.difference(comparison.narrow.turned())}"
+    return f"without it {measure.difference(comparison.gain.turned())}"
 
 
 def _tolerance(tolerance: Tolerance) -> str:
