@@ -49,7 +49,7 @@ def confirmed(folder: Path) -> pd.DataFrame:
 
 def test_sealed_then_opened_then_shown(folder: Path, tmp_path: Path) -> None:
     sealed = sweeps("run", *SMALL, "--keep-sealed", cwd=tmp_path)
-    assert "est set still sealed; open it with: sweeps confirm iris --open-test" in sealed.stdout
+    assert "test set still sealed; open it with: sweeps confirm iris --open-test" in sealed.stdout
     assert summary(tmp_path)["verdict"] == "sealed"
     assert pd.isna(summary(tmp_path)["openings"])
     assert confirmed(tmp_path).test_accuracy.isna().all()

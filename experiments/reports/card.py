@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from experiments.experiment_file import catalog
 from experiments.records import StudyRecord
 from experiments.verdict import (
     BETTER,
@@ -237,7 +238,7 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             f"make it again with: sweeps confirm {study.study}"
         )
     if verdict.word == SEALED:
-        yield f"Test set still sealed; open it with: sweeps confirm {study.study} --open-test"
+        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test"
     if not verdict.rows["test"]:
         yield "There are no test rows, so nothing can be claimed; give some with data.split.test or data.test."
     if verdict.opening and verdict.opening.number > 1:
@@ -261,7 +262,8 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     for tolerance in verdict.tolerances:
         if tolerance.bound and tolerance.name in verdict.recommended.on:
             end = study.spec["lambdas"][tolerance.name]["high"]
-            command = f"sweeps run {study.experiment} --study {study.study}-wider"
+            file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
+            command = f"sweeps run {file} --study {study.study}-wider"
             yield (
                 f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: "
                 f"{command} --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
