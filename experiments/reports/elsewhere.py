@@ -270,7 +270,7 @@ def _scikit_learn_notes(answer: _Answer) -> Iterator[str]:
             yield "It penalises every layer, the last one too, which is free here."
         yield "With two classes its last layer has one neuron, and ours two."
     if lost := [name for name in lambdas.on if name != "weight_l2"]:
-        yield f"It has no L1 and no penalty on biases: {', '.join(lost)} cannot be written, and the network is another without."
+        yield f"It has no L1 and no penalty on biases: {', '.join(lost)} cannot be written, and this network goes without."
     yield "It warns that it has not converged, because it ends after as many epochs as here."
     yield from _training_notes(answer)
 
