@@ -189,10 +189,10 @@ def print_synced(done: "Synced") -> None:
     """What `sync` did."""
     if not (done.written or done.confirmed or done.study or done.deleted or done.kept):
         print("nothing to do: all runs are there")
-    if done.written:
-        print(f"{done.written} of {many(done.trials, 'run')} written; the others were there")
-    if done.confirmed:
-        print(f"{done.confirmed} of {many(done.networks, 'run', CONFIRMATION)} written; the others were there")
+    for written, number, of in ((done.written, done.trials, ""), (done.confirmed, done.networks, CONFIRMATION)):
+        if written:
+            others = "; the others were there" if written < number else ""
+            print(f"{written:,} of {many(number, 'run', of)} written{others}")
     if done.study and not (done.written or done.confirmed):
         print("the study's own run put right")
     if done.deleted:
