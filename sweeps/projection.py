@@ -58,7 +58,7 @@ def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path
 
 
 def write_all(
-    place: Workspace, study: StudyRecord, tracker: TrackerProcess, outcome: Outcome, observe: Callable[[int], None]
+    place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess, outcome: Outcome, observe: Callable[[int], None]
 ) -> tuple[Runs, list[Path]]:
     """The end of a sweep whose trials were written with this outcome: the reports, the runs of the confirmation, and what else
     MLflow keeps with the study's run. `observe` is told how many runs wait to be written.
