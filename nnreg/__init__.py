@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnreg.losses import CategoricalCrossentropy, Loss, penalty_terms, softmax
     from nnreg.optimizers import SGD, Adam
     from nnreg.split import Split
-    from nnreg.trained import answers, layer_terms
+    from nnreg.trained import answers, layer_terms, probabilities
     from nnreg.training import Fit, train
 
 _HOME = {
@@ -37,6 +37,7 @@ _HOME = {
     "answers": "trained",
     "layer_terms": "trained",
     "penalty_terms": "losses",
+    "probabilities": "trained",
     "softmax": "losses",
     "train": "training",
 }
@@ -57,6 +58,7 @@ __all__ = [
     "answers",
     "layer_terms",
     "penalty_terms",
+    "probabilities",
     "softmax",
     "train",
 ]
