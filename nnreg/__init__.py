@@ -4,7 +4,8 @@
     fits = train(Split(x_train, y_train, x_val, y_val), TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
     fits[1].val_accuracy[-1]
 
-Imports NumPy and the standard library only, and a module of its own when a name of it is first used.
+Imports NumPy and the standard library only, and a module of its own when a name of it is first used. For scikit-learn there is
+`nnreg.estimator`, which imports it, and is not imported from here.
 """
 
 from importlib import import_module
