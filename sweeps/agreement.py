@@ -9,7 +9,7 @@ from experiments.records import StudyRecord
 from experiments.reports import files, frames
 from experiments.tracking.audit import Audit, Children
 from sweeps.findings import FINE, NOTE, WRONG, Finding
-from sweeps.plural import many
+from sweeps.plural import are, many
 from sweeps.status import ask
 from sweeps.study import study_record
 from sweeps.workspace import Workspace
@@ -60,9 +60,10 @@ def _runs(audit: Audit) -> Iterator[str]:
     for phrase in audit.study:
         yield f"the study's run on MLflow: {phrase}"
     if missing := audit.trials.missing:
-        yield f"{many(len(missing), 'trial')} not on MLflow: {_ranges(missing)}"
+        yield f"{many(len(missing), 'trial')} {are(len(missing))} not on MLflow: {_ranges(missing)}"
     if unconfirmed := audit.confirmation.missing:
-        yield f"{many(len(unconfirmed), 'run', 'of the confirmation')} not on MLflow: {', '.join(unconfirmed)}"
+        number = len(unconfirmed)
+        yield f"{many(number, 'run', 'of the confirmation')} {are(number)} not on MLflow: {', '.join(unconfirmed)}"
     yield from _children(audit.trials, "trial ", "the study")
     yield from _children(audit.confirmation, "", "the confirmation")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnreg import LAMBDA_NAMES
-from sweeps.plural import many
+from sweeps.plural import are, many
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,9 +87,9 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
     missing = ((trials, many(trials, "trial")), (sweep.runs.unconfirmed, many(sweep.runs.unconfirmed, "run", CONFIRMATION)))
     for number, what in missing:
         if number:
-            are, them = ("is", "it") if number == 1 else ("are", "them")
+            them = "it" if number == 1 else "them"
             sync = f"sweeps sync {sweep.record.study}{sweep.workspace.options()}"
-            say(f"sweeps: {what} {are} not on MLflow; write {them} with: {sync}")
+            say(f"sweeps: {what} {are(number)} not on MLflow; write {them} with: {sync}")
 
 
 def print_verdict(sweep: "Sweep") -> None:

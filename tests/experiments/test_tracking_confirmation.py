@@ -91,6 +91,8 @@ def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None
         assert (run.data.metrics["seconds"], run.data.metrics["diverged"]) == (one.seconds, 0)
         times = (runs.milliseconds(one.started), runs.milliseconds(one.finished))
         assert (run.info.start_time, run.info.end_time) == times
+    ends = {one.finished for one in OPENED.confirmed.values()}
+    assert study_run(store, OPENED.study_uid).info.end_time == runs.milliseconds(max(ends))  # after the last trial's
     names = {run.info.run_name for run in found.values()}
     assert {"confirm-baseline-seed-4268029250", "confirm-winner-seed-11", "confirm-candidate-00002-seed-11"} <= names
     assert len(names) == len(found)

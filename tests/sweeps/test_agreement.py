@@ -73,8 +73,8 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
     assert doctor(folder, 1) == [
         f"5 of 5 trials, 6 runs on MLflow, {networks - 1} runs of the confirmation there, 4 rows in trials.csv, "
         f"12 rows in history.csv, {confirmed - 1} rows in confirm.csv",
-        "1 trial not on MLflow: 0",
-        f"1 run of the confirmation not on MLflow: {network.info.run_name}",
+        "1 trial is not on MLflow: 0",
+        f"1 run of the confirmation is not on MLflow: {network.info.run_name}",
         f"trial 99 is not in the study, and has a run: {stray}",
         f"trial 3 has 2 runs: {', '.join(sorted([ids[3], double]))}",
         "the run of trial 1: it is RUNNING, not FINISHED",
