@@ -1,24 +1,41 @@
 """The page: one study as one HTML file that opens offline."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from experiments.records import StudyRecord, TrialRecord
-from experiments.reports import figures, frames
+from experiments.records import StudyRecord
+from experiments.reports import block, figures
+from experiments.reports.block import Table
+from experiments.reports.card import card
 from experiments.reports.files import write_whole
 from nnreg import LAMBDA_NAMES
 
-TOP_ROWS = 20
+SCRIPTS = ("columns.js", "tables.js", "parallel.js", "page.js")
+WORDS = {"keep": "keep", "drop": "drop", "undecided": "undecided", "sealed": "not tested yet"}
+SHAPES = {
+    **dict.fromkeys(LAMBDA_NAMES, "strength"),
+    **dict.fromkeys(("val_accuracy", "balanced_val_accuracy", "train_accuracy"), "accuracy"),
+    **dict.fromkeys(("trial", "role", "lambda", "state", "diverged", "edge", "fixed"), "text"),
+    **dict.fromkeys(("importance", "top_off_share", "near_zero_weights"), "percent"),
+    **dict.fromkeys(("low", "high", "top_low", "top_high"), "range"),
+    **{"mlflow_run_id": "run", "best": "strength"},
+}
+"""How the columns of tables are written; others are numbers."""
 
 
-def write_page(study: StudyRecord, path: Path) -> Path:
-    """Write the page of a study; the path written. Raises DirectoryError."""
-    text = render(study)
+def write_page(study: StudyRecord, path: Path, runs: Mapping[int, str] | None = None, server: str | None = None) -> Path:
+    """Write the page of a study; the path written. `runs` are the MLflow run ids by trial, `server` is the address of the MLflow
+    server that has them, if one has. Raises DirectoryError.
+    """
+    text = render(study, runs, server)
     return write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def render(study: StudyRecord) -> str:
+def render(study: StudyRecord, runs: Mapping[int, str] | None = None, server: str | None = None) -> str:
     """The page of a study, as HTML with scripts, styles and numbers inside."""
     from jinja2 import Environment, PackageLoader
     from plotly.offline import get_plotlyjs
@@ -26,25 +43,64 @@ def render(study: StudyRecord) -> str:
     environment = Environment(
         loader=PackageLoader("experiments.reports", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    drawn = {"lambdas": figures.lambdas(study), "curves": figures.curves(study), "search": figures.search(study)}
+    tables = block.tables(study, runs or {})
+    drawn = figures.figures(study, tables)
+    edge, shown = block.limit(study), tables["trials"]["columns"]["trial"]
+    data = {
+        "names": LAMBDA_NAMES,
+        "axes": figures.axes(study),
+        "objective": study.objective,
+        "maximize": study.maximize,
+        "limit": edge,
+        "server": server,
+        "tables": tables,
+        "views": _views(tables, study),
+        "figures": {name: [_panel(panel) for panel in figure.panels] for name, figure in drawn.items()},
+    }
     return environment.get_template("page.html.j2").render(
         study=study,
-        summary=frames.summary(study).iloc[0].to_dict(),
-        lambdas=frames.lambdas(study).to_dict("records"),
-        top=[_row(study, trial) for trial in study.ranked[:TOP_ROWS]],
+        card=card(study),
+        words=WORDS,
         names=LAMBDA_NAMES,
-        beyond=figures.beyond(study),
         objective=figures.OBJECTIVE_TITLES[study.objective],
-        figures=[name for name, figure in drawn.items() if figure is not None],
-        data=script_safe(
-            json.dumps({name: json.loads(figure.to_json()) for name, figure in drawn.items() if figure is not None})
-        ),
+        figures=drawn,
+        beyond=len(tables["trials"]["rows"]["beyond"]),
+        few=len(shown) if len(shown) < len(study.trials) else None,
+        diverged=sum(trial.diverged for trial in study.trials),
+        curves_title=f"Learning curves: {'recommended' if study.verdict else 'best'} against no regularization",
+        snippets=(),
+        runs=runs,
+        server=server,
+        spec=json.dumps(study.spec, indent=2, ensure_ascii=False),
+        data=script_safe(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
+        css=_own("page.css"),
         plotly=get_plotlyjs(),
+        scripts=[_own(name) for name in SCRIPTS],
     )
 
 
-def _row(study: StudyRecord, trial: TrialRecord) -> dict[str, Any]:
-    return {"trial": trial.trial, "value": study.value(trial), "lambdas": trial.lambdas, "metrics": trial.metrics}
+def _own(name: str) -> str:
+    return (files("experiments.reports") / name).read_text(encoding="utf-8")
+
+
+def _panel(panel: figures.Panel) -> dict[str, Any]:
+    return {key: value for key, value in asdict(panel).items() if key in ("data", "layout", "height")}
+
+
+def _views(tables: Mapping[str, Table], study: StudyRecord) -> dict[str, Any]:
+    """What the tables of the page show, in which order."""
+    first = ["trial", study.objective, *LAMBDA_NAMES]
+    names = [*first, *(name for name in tables["trials"]["columns"] if name not in first)]
+    views = {"trials": _view("trials", names) | {"sort": study.objective, "down": study.maximize}}
+    axis = ["lambda", "best", "low", "high", "top_low", "top_high", "top_off_share", "importance", "edge"]
+    views["lambdas"] = _view("lambdas", axis)
+    if "settings" in tables:
+        views["settings"] = _view("settings", ["role", "trial", *LAMBDA_NAMES, "mean", "behind", "error"])
+    return views
+
+
+def _view(table: str, names: Sequence[str]) -> dict[str, Any]:
+    return {"table": table, "columns": [(name, SHAPES.get(name, "number")) for name in names]}
 
 
 def script_safe(text: str) -> str:
