@@ -47,7 +47,10 @@ def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
     """Write the CSV files and the page; the paths written. Raises DirectoryError."""
-    return [*write_tables(place, study, runs), page.write_page(study, place.reports_of(study.study) / PAGE)]
+    store = place.store(study.experiment)
+    server = store.shown if store.is_server else None
+    path = page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)
+    return [*write_tables(place, study, runs), path]
 
 
 def write_all(place: Workspace, study: StudyRecord, tracker: TrackerProcess, outcome: Outcome) -> tuple[Runs, list[Path]]:

@@ -1,6 +1,5 @@
 """The block: the numbers of the page as tables of columns, each number once; figures and tables refer to them."""
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,7 +19,9 @@ METRICS = (
 )
 
 Table = dict[str, Any]
-"""`columns` by name, all of one length, and `rows`: lists of row numbers by the name of what is at them."""
+"""`columns` by name, all of one length, and `rows`: lists of row numbers by the name of what is at them. A table of points has
+the column of their `value`, and the `limit` on which worse ones are drawn.
+"""
 
 
 def tables(study: StudyRecord, runs: Mapping[int, str]) -> dict[str, Table]:
@@ -32,12 +33,12 @@ def tables(study: StudyRecord, runs: Mapping[int, str]) -> dict[str, Table]:
     verdict = study.verdict
     if verdict:
         made |= {"settings": _settings(study, verdict), "costs": _costs(verdict), "layers": _layers(verdict)}
-        roles = {BASELINE: Lambdas(), RECOMMENDED: verdict.recommended}
-        bands = {role: _curves(replicates(study, verdict, lambdas)) for role, lambdas in roles.items()}
+        roles = {BASELINE: Lambdas()} | ({RECOMMENDED: verdict.recommended} if verdict.recommended.on else {})
+        networks = {role: replicates(study, verdict, lambdas) for role, lambdas in roles.items()}
     else:
-        named = {BASELINE: study.baseline, "best": study.best}
-        bands = {role: _curves([trial.curves]) for role, trial in named.items() if trial}
-    return made | {f"curves_{role}": table for role, table in bands.items()}
+        named = {BASELINE: study.baseline, "best": None if study.best is study.baseline else study.best}
+        networks = {role: [trial.curves] for role, trial in named.items() if trial}
+    return made | {f"curves_{role}": _curves(curves) for role, curves in networks.items()}
 
 
 def shown(study: StudyRecord) -> list[TrialRecord]:
@@ -80,11 +81,11 @@ def trials_table(study: StudyRecord, trials: Sequence[TrialRecord], runs: Mappin
             rows[name].append(row)
         if not any(special.values()):
             rows["other"].append(row)
-    return {"columns": columns, "rows": rows, "value": study.objective}
+    return {"columns": columns, "rows": rows, "value": study.objective, "limit": edge}
 
 
 def limit(study: StudyRecord) -> float | None:
-    """The worst objective that the figures have room for; worse trials are drawn on it, as triangles.
+    """The worst objective that the figures have room for; worse trials are drawn on it, as triangles. None: there is no worst.
 
     It leaves out the worst tenth, but never the baseline: one diverged trial would otherwise squeeze all others into a line.
     """
@@ -93,6 +94,8 @@ def limit(study: StudyRecord) -> float | None:
     values = sorted((study.value(trial) for trial in study.complete), reverse=study.maximize)
     worse = min if study.maximize else max
     edge = worse(values[math.ceil(len(values) * 0.9) - 1], study.value(study.baseline))
+    if edge == values[0]:
+        return None
     return edge - (values[0] - edge) / 12  # a little room, so that a triangle is not taken for a trial at the edge
 
 
@@ -171,7 +174,7 @@ def _settings(study: StudyRecord, verdict: Verdict) -> Table:
             far = edge is not None and is_beyond(study, setting.mean, edge)
             rows["beyond" if far else "other"].append(row)
         seen.add(setting.lambdas)
-    return {"columns": columns, "rows": rows, "value": "mean"}
+    return {"columns": columns, "rows": rows, "value": "mean", "limit": edge}
 
 
 def said(role: str) -> str:
@@ -185,22 +188,19 @@ def _costs(verdict: Verdict) -> Table:
     """What is lost where a lambda is switched off: on the test rows with its interval, else on the validation rows, behind the
     winner, with one standard error.
     """
-    scale = MEASURES[verdict.objective].scale
     lost: list[tuple[str, float, float, float]] = []
     if verdict.comparisons:
-        for one in verdict.comparisons:
+        for one in sorted(verdict.comparisons, key=lambda one: one.against == BASELINE):
             label = "all off" if one.against == BASELINE else f"without {one.against}"
             lost.append((label, one.gain.mean, one.gain.low, one.gain.high))
-        lost = [*lost[1:], lost[0]] if lost[0][0] == "all off" else lost
     elif verdict.setting(WINNER).lambdas.on:
         for setting in _switched_off(verdict):
             away = setting.behind
             lost.append((said(setting.role), away, away - setting.error, away + setting.error))
-    names = ("label", "lost", "low", "high")
-    columns = {
-        name: [value if isinstance(value, str) else value * scale for value in values]
-        for name, values in zip(names, itertools.zip_longest(*lost) if lost else [()] * len(names), strict=True)
-    }
+    scale = MEASURES[verdict.objective].scale
+    columns: dict[str, list[Any]] = {"label": [label for label, *_ in lost]}
+    for at, name in enumerate(("lost", "low", "high")):
+        columns[name] = [numbers[at] * scale for _, *numbers in lost]
     return {"columns": columns, "rows": {}}
 
 

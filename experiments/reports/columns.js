@@ -1,7 +1,8 @@
 // The columns: what follows from the numbers of the block, and how figures name them.
 "use strict";
 
-const OFF_AT = 0.9, OFF_WIDTH = 0.35;  // as in figures.py
+const OFF_AT = 0.9, OFF_WIDTH = 0.35;  // decades below `low`: where off is, as in figures.py, and how far its points are spread
+const STEPS = [0.618034, 0.754878, 0.819173, 0.856675];  // of the spread, one a lambda: even, and two of them no line
 
 // A number with so many digits, as Python's %g writes it.
 function general(value, digits) {
@@ -14,10 +15,10 @@ function general(value, digits) {
 
 function strength(value) { return value > 0 ? general(value, 2) : "off"; }
 
-// Where a strength is on the log axis of a lambda. Those that are off are spread by the golden ratio: evenly, the same each time.
-function place(value, low, number) {
+// Where a strength is on the log axis of a lambda. Those that are off are spread, the same each time.
+function place(value, low, number, step) {
   if (value > 0) return Math.log10(value);
-  const spread = number ? (number * 0.618034) % 1 - 0.5 : 0;
+  const spread = number ? (number * step) % 1 - 0.5 : 0;
   return Math.log10(low) - OFF_AT + spread * 2 * OFF_WIDTH;
 }
 
@@ -35,8 +36,9 @@ function derive(table, names, axes, maximize, trials) {
   }
   if (!table.value) return;
   const values = columns[table.value], numbers = columns.role ? columns.role.map(() => 0) : columns.trial;
+  columns.limit = values.map(() => table.limit);
   for (const [name, axis] of Object.entries(axes))
-    columns["place_" + name] = columns[name].map((value, row) => place(value, axis.low, numbers[row]));
+    columns["place_" + name] = columns[name].map((value, row) => place(value, axis.low, numbers[row], STEPS[names.indexOf(name)]));
   columns.words = at(values).map(row => {
     const on = names.filter(name => columns[name][row] > 0).map(name => `${name} ${strength(columns[name][row])}`);
     const who = columns.role ? columns.role[row] : `trial ${columns.trial[row]}`;

@@ -18,8 +18,8 @@ function axis(own, narrow) {
 function layoutOf(panel, width) {
   const narrow = width < 480;
   return {
-    ...panel.layout, width, height: panel.height, showlegend: false, hovermode: "closest", bargap: 0.35,
-    margin: { l: 48, r: 12, t: 12, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    bargap: 0.35, ...panel.layout, width, height: panel.height, showlegend: false, hovermode: "closest",
+    margin: { l: 48, r: 12, t: 12, b: (panel.layout.xaxis || {}).title ? 44 : 28 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",  // else a finger could not scroll past
     font: { color: "--ink", family: "system-ui, sans-serif", size: narrow ? 12 : 13 },
     hoverlabel: { bgcolor: "--card", bordercolor: "--line", font: { color: "--ink" }, align: "left" },

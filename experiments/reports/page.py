@@ -12,6 +12,7 @@ from experiments.reports import block, figures
 from experiments.reports.block import Table
 from experiments.reports.card import card
 from experiments.reports.files import write_whole
+from experiments.reports.panels import OBJECTIVE_TITLES, Panel, axes
 from nnreg import LAMBDA_NAMES
 
 SCRIPTS = ("columns.js", "tables.js", "parallel.js", "page.js")
@@ -45,13 +46,12 @@ def render(study: StudyRecord, runs: Mapping[int, str] | None = None, server: st
     )
     tables = block.tables(study, runs or {})
     drawn = figures.figures(study, tables)
-    edge, shown = block.limit(study), tables["trials"]["columns"]["trial"]
     data = {
         "names": LAMBDA_NAMES,
-        "axes": figures.axes(study),
+        "axes": axes(study),
         "objective": study.objective,
         "maximize": study.maximize,
-        "limit": edge,
+        "limit": block.limit(study),
         "server": server,
         "tables": tables,
         "views": _views(tables, study),
@@ -62,28 +62,35 @@ def render(study: StudyRecord, runs: Mapping[int, str] | None = None, server: st
         card=card(study),
         words=WORDS,
         names=LAMBDA_NAMES,
-        objective=figures.OBJECTIVE_TITLES[study.objective],
+        objective=OBJECTIVE_TITLES[study.objective],
         figures=drawn,
         beyond=len(tables["trials"]["rows"]["beyond"]),
-        few=len(shown) if len(shown) < len(study.trials) else None,
+        few=block.BEST_SHOWN if "rest" in tables else None,
         diverged=sum(trial.diverged for trial in study.trials),
-        curves_title=f"Learning curves: {'recommended' if study.verdict else 'best'} against no regularization",
+        curves_title=_curves_title(tables),
         snippets=(),
         runs=runs,
         server=server,
         spec=json.dumps(study.spec, indent=2, ensure_ascii=False),
         data=script_safe(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
-        css=_own("page.css"),
+        css=own("page.css"),
         plotly=get_plotlyjs(),
-        scripts=[_own(name) for name in SCRIPTS],
+        scripts=[own(name) for name in SCRIPTS],
     )
 
 
-def _own(name: str) -> str:
+def _curves_title(tables: Mapping[str, Table]) -> str:
+    if "curves_recommended" in tables:
+        return "Learning curves: recommended against no regularization"
+    return f"Learning curves: {'best against no regularization' if 'curves_best' in tables else 'no regularization'}"
+
+
+def own(name: str) -> str:
+    """A file of the page's own, as text."""
     return (files("experiments.reports") / name).read_text(encoding="utf-8")
 
 
-def _panel(panel: figures.Panel) -> dict[str, Any]:
+def _panel(panel: Panel) -> dict[str, Any]:
     return {key: value for key, value in asdict(panel).items() if key in ("data", "layout", "height")}
 
 

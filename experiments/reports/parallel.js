@@ -33,9 +33,13 @@ function axisOf(name, block, rows) {
       ticks: hasZero ? [[zero, "0"], ...ticks] : ticks };
   }
   const within = values.map(value => worst === null ? value : block.maximize ? Math.max(value, worst) : Math.min(value, worst));
-  let low = Math.min(...within), high = Math.max(...within);
-  if (high === low) { low -= 0.5; high += 0.5; }
+  const low = Math.min(...within), high = Math.max(...within);
+  if (high === low) return { name, values: within, low: low - 0.5, high: high + 0.5, ticks: [[low, general(low, 3)]] };
   const ticks = [low, (low + high) / 2, high].map(at => [at, general(at, 3)]);
+  if (within.some((value, n) => value !== values[n])) {  // those that are worse are at the end
+    const end = block.maximize ? ticks[0] : ticks[2];
+    end[1] = `${block.maximize ? "\u2264" : "\u2265"} ${end[1]}`;
+  }
   return { name, values: within, low, high, ticks };
 }
 
@@ -46,7 +50,8 @@ function makeParallel(home, block) {
   const x = n => SIDE + n * (WIDTH - 2 * SIDE) / (axes.length - 1);
   const y = (axis, at) => HEIGHT - BOTTOM - (at - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM);
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "parallel coordinates of the trials" });
-  const lines = element("g", { class: "lines" }, svg), objective = axes[names.indexOf(block.objective)];
+  const opacity = Math.min(0.75, 8 / Math.sqrt(rows.length));  // many lines must not become one patch
+  const lines = element("g", { "stroke-opacity": opacity }, svg), objective = axes[names.indexOf(block.objective)];
   const goodness = row => {
     const share = (objective.values[row] - objective.low) / (objective.high - objective.low);
     return Math.round(100 * (block.maximize ? share : 1 - share));
