@@ -26,7 +26,7 @@ GRID = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False, "linecolor": "r
 LOOK = {
     "template": "none",
     "height": 420,
-    "margin": {"l": 60, "r": 15, "t": 60, "b": 45},
+    "margin": {"l": 60, "r": 15, "t": 70, "b": 45},
     "font": {"family": "sans-serif", "size": 14, "color": "#1d2330"},
     "paper_bgcolor": "#fff",
     "plot_bgcolor": "#fff",
@@ -36,9 +36,13 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 for (const study of given.studies) derive(study.table, given.names, study.axes, study.maximize);
 given.studies.forEach((study, at) => {
   const { data, layout } = resolve(study.panel, { trials: study.table }, colour);
-  const look = { ...given.look, width: 550, showlegend: false, title: study.title };
-  const yaxis = { ...given.grid, ...layout.yaxis, range: given.range, title: at ? "" : "validation accuracy" };
-  Plotly.newPlot("f" + at, data, { ...layout, ...look, xaxis: { ...given.grid, ...layout.xaxis }, yaxis }, { displayModeBar: false });
+  data.forEach((trace, n) => { trace.name = given.legend[n]; trace.showlegend = Boolean(given.legend[n]); });
+  Plotly.newPlot("f" + at, data, {
+    ...layout, ...given.look, width: 550, showlegend: true, title: { text: study.title },
+    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" },
+    xaxis: { ...given.grid, ...layout.xaxis, title: { text: layout.xaxis.title } },
+    yaxis: { ...given.grid, ...layout.yaxis, range: given.range, title: { text: at ? "" : "validation accuracy" } },
+  }, { displayModeBar: false });
 });
 """
 
@@ -63,6 +67,7 @@ def side_by_side(studies: dict[str, StudyRecord]) -> str:
         for name, study in studies.items()
     ]
     given = {"studies": panels, "names": LAMBDA_NAMES, "look": LOOK, "grid": GRID, "range": [lowest - room, highest + room]}
+    given["legend"] = ["trial", "", "baseline (all off)", "best", ""]
     places = "".join(f"<div id='f{at}' style='float:left'></div>" for at in range(len(panels)))
     script = own("columns.js") + SIDE_BY_SIDE % script_safe(json.dumps(given))
     return f"<style>{own('page.css')} body {{ padding: 0; max-width: none }}</style>{places}<script>{script}</script>"

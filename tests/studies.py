@@ -7,9 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluation import CURVES, METRICS, Metrics
+from experiments.evaluation import CURVES, METRICS, LayerTerms, Metrics
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 from experiments.spec import Experiment
+from experiments.verdict import (
+    BASELINE,
+    BETTER,
+    RECOMMENDED,
+    RECOMMENDED_WITHOUT,
+    SEALED,
+    WINNER,
+    WITHOUT,
+    Comparison,
+    Curse,
+    Interval,
+    LayerShare,
+    Opening,
+    Replicate,
+    Setting,
+    Tolerance,
+    Verdict,
+)
 from nnreg import LAMBDA_NAMES, Lambdas
 
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
@@ -49,4 +67,73 @@ def make_study(trials: int = 3, *, name: str = "digits", epochs: int = 3, **sect
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
         aim=0,
         trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
+    )
+
+
+def confirmed_study(trials: int = 12, *, sealed: bool = False, **changes: Any) -> StudyRecord:
+    """A study with a verdict and its replicates: the best trial won, and is recommended without weight_l1."""
+    study = make_study(trials, **changes)
+    best = study.best
+    assert best
+    recommended = dataclasses.replace(best.lambdas, weight_l1=0.0)
+    listed = [(WINNER, best.lambdas), *((f"{WITHOUT}{name}", _without(best.lambdas, name)) for name in best.lambdas.on)]
+    listed += [(RECOMMENDED, recommended)]
+    listed += [(f"{RECOMMENDED_WITHOUT}{name}", _without(recommended, name)) for name in recommended.on]
+    listed += [(BASELINE, Lambdas())]
+    numbers = {best.lambdas: best.trial, Lambdas(): 0}
+    settings = [
+        Setting(role=role, trial=numbers.get(lambdas), lambdas=lambdas, mean=0.9 - at / 64, behind=at / 64, error=0.01)
+        for at, (role, lambdas) in enumerate(listed)
+    ]
+    seeds = tuple(range(100, 103))
+    verdict = Verdict(
+        basis={"trials": trials},
+        objective=study.objective,
+        seeds=seeds,
+        margin=0.01,
+        settings=tuple(settings),
+        width=0.01,
+        tied=(best.trial,),
+        tolerances=tuple(Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES),
+        layers=tuple(LayerShare(layer=n, penalties=dict.fromkeys(LAMBDA_NAMES, 0.02), near_zero_weights=0.1) for n in (0, 1)),
+        curse=Curse(trial=best.trial, search=0.95, fresh=0.9),
+        rows={"training": 300, "validation": 100, "test": 100},
+        majority=0.2,
+        diverged=0,
+        word=SEALED if sealed else BETTER,
+    )
+    if not sealed:
+        gain = Interval(mean=0.05, low=0.02, high=0.08, level=0.95)
+        compared = [
+            Comparison(against=name, gain=gain, narrow=gain, error=0.01, freedom=20.0, p=0.001, detectable=0.03, word=BETTER)
+            for name in (BASELINE, *recommended.on)
+        ]
+        opening = Opening(digest="0" * 64, number=1, alpha=0.025, opened=BORN)
+        accuracy = Interval(mean=0.9, low=0.85, high=0.95, level=0.95)
+        verdict = dataclasses.replace(
+            verdict, opening=opening, comparisons=tuple(compared), accuracy=accuracy, baseline_accuracy=accuracy, rarest=20
+        )
+    replicates = tuple(
+        _replicate(lambdas, seed) for seed in seeds for lambdas in dict.fromkeys(setting.lambdas for setting in settings)
+    )
+    return dataclasses.replace(study, verdict=verdict, replicates=replicates)
+
+
+def _without(lambdas: Lambdas, name: str) -> Lambdas:
+    return dataclasses.replace(lambdas, **{name: 0.0})
+
+
+def _replicate(lambdas: Lambdas, seed: int) -> Replicate:
+    network = make_trial(seed)
+    assert network.metrics
+    return Replicate(
+        lambdas=lambdas,
+        seed=seed,
+        metrics=network.metrics,
+        curves=network.curves,
+        layers=(LayerTerms(penalties=(0.1, 0.1, 0.0, 0.0), near_zero_weights=0.1),) * 2,
+        diverged=False,
+        seconds=0.1,
+        started=network.started,
+        finished=network.finished,
     )

@@ -54,8 +54,8 @@ def costs(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     if verdict is None or not tables["costs"]["columns"]["label"]:
         return None
     measure, rows = MEASURES[verdict.objective], len(tables["costs"]["columns"]["label"])
+    unit = f"{measure.unit.strip()} of " if measure.unit else ""
     name = OBJECTIVE_TITLES[verdict.objective]
-    title = f"{name.replace('validation', 'test') if verdict.comparisons else name}{',' if measure.unit else ''}{measure.unit}"
     interval = {"type": "data", "array": "@costs.up", "arrayminus": "@costs.down", "symmetric": False, "color": "--best"}
     trace = {
         "type": "scatter", "mode": "markers", "x": "@costs.lost", "y": "@costs.label", "error_x": interval | {"thickness": 2},
@@ -65,13 +65,15 @@ def costs(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     band = {"type": "rect", "layer": "below", "fillcolor": "--band", "line": {"width": 0}, "x0": -margin, "x1": margin}
     zero = {"type": "line", "x0": 0, "x1": 0, "line": line("--soft", 1)}
     shapes = [shape | {"yref": "paper", "y0": 0, "y1": 1} for shape in ([band, zero] if verdict.comparisons else [zero])]
-    layout = {"xaxis": {"title": title}, "yaxis": {"autorange": "reversed", "type": "category"}, "shapes": shapes}
-    tested = "lost when switched off, on the test rows" if verdict.comparisons else "behind the winner, on the validation rows"
+    layout = {"yaxis": {"autorange": "reversed", "type": "category"}, "shapes": shapes}
+    title = f"behind the winner, in {unit}{name}"
+    if verdict.comparisons:
+        title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
     bar = "the interval of the claim" if verdict.comparisons else "one standard error"
     legend = [("line", "--best", bar)]
     if verdict.comparisons:
         legend.append(("block", "--band-shown", "within this, no difference that matters"))
-    return Figure("costs", [Panel(tested, [trace], layout, height=110 + 36 * rows, wide=True)], legend)
+    return Figure("costs", [Panel(title, [trace], layout, height=80 + 36 * rows, wide=True)], legend)
 
 
 def layers(tables: Mapping[str, Table]) -> Figure | None:
@@ -110,9 +112,10 @@ def search(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     layout = {"xaxis": {"title": "trial"}, "yaxis": value_axis(objective)}
     panels = [Panel(f"{OBJECTIVE_TITLES[objective]} in the order of the search", data, layout)]
     if any(tables["lambdas"]["columns"]["importance"]):
-        bars = {"type": "bar", "orientation": "h", "x": "@lambdas.importance:searched", "y": "@lambdas.lambda:searched"}
+        bars: Trace = {"type": "bar", "orientation": "h", "x": "@lambdas.importance:searched", "y": "@lambdas.lambda:searched"}
         bars |= {"marker": {"color": "--trial"}, "hovertemplate": "%{x:.2~%}<extra></extra>"}
         upside = {"autorange": "reversed", "type": "category"}
-        layout = {"xaxis": {"tickformat": "~%", "rangemode": "tozero"}, "yaxis": upside}
-        panels.append(Panel("how much each lambda mattered in the search (an estimate)", [bars], layout))
+        shares = {"tickformat": "~%", "rangemode": "tozero"}
+        title = "how much each lambda mattered in the search (an estimate)"
+        panels.append(Panel(title, [bars], {"xaxis": shares, "yaxis": upside}))
     return Figure("search", panels, [("circle", "--trial", "a trial"), ("line", "--best", "best so far")])

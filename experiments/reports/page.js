@@ -4,7 +4,6 @@
 const block = JSON.parse(document.getElementById("numbers").textContent);
 deriveAll(block);
 
-const PAPER = 680;  // pixels: the width that is printed, on A4 and on letter
 const GRID = "rgba(128,128,128,0.25)", EDGE = "rgba(128,128,128,0.6)";
 const ROOT = document.documentElement;
 
@@ -44,8 +43,8 @@ draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 let width = innerWidth;
 addEventListener("resize", whenStill(() => { if (innerWidth !== width) { width = innerWidth; draw(); } }, 100));
-addEventListener("beforeprint", () => { document.body.style.width = `${PAPER}px`; ROOT.classList.add("paper"); draw(); });
-addEventListener("afterprint", () => { document.body.style.width = ""; ROOT.classList.remove("paper"); draw(); });
+for (const [event, isPaper] of [["beforeprint", true], ["afterprint", false]])
+  addEventListener(event, () => { ROOT.classList.toggle("paper", isPaper); draw(); });
 for (const element of document.querySelectorAll(".table")) makeTable(element, block);
 const coordinates = document.getElementById("parallel");
 if (coordinates) makeParallel(coordinates, block);

@@ -87,5 +87,5 @@ def lambda_axis(study: StudyRecord, name: str) -> Axis:
 
 def value_axis(name: str) -> Axis:
     """The axis of a metric: accuracies in percent."""
-    possible = {"minallowed": -0.02, "maxallowed": 1.02}  # with room for a mark at the end
+    possible = {"clipmin": -0.02, "clipmax": 1.02}  # with room for a mark at the end
     return {"tickformat": "~%", "autorangeoptions": possible} if name.endswith("accuracy") else {}

@@ -40,7 +40,7 @@ function makeTable(home, block) {
   let sorted = view.sort ? { name: view.sort, down: view.down } : null, brushed = null, filter = () => true;
 
   const head = document.createElement("tr"), body = document.createElement("tbody");
-  for (const [name] of view.columns) {
+  for (const [name, kind] of view.columns) {
     const cell = document.createElement("th"), button = document.createElement("button");
     button.type = "button";
     button.textContent = name;
@@ -49,6 +49,8 @@ function makeTable(home, block) {
       fill();
     });
     cell.scope = "col";
+    if (kind === "text") cell.className = "left";
+    if (kind === "run") cell.className = "left no-print";
     cell.append(button);
     head.append(cell);
   }
@@ -68,7 +70,8 @@ function makeTable(home, block) {
       link.title = text;
       cell.append(link);
     } else cell.textContent = text;
-    if (kind === "text" || kind === "run") cell.className = "left";
+    if (kind === "text") cell.className = "left";
+    if (kind === "run") cell.className = "left no-print";
     return cell;
   }
 
