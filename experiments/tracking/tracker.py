@@ -11,9 +11,10 @@ from experiments.errors import TrackingError
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import comparison, location, page, runs, view
 from experiments.tracking.audit import Audit, audit
-from experiments.tracking.client import answering, load, open_client
+from experiments.tracking.client import answering, database, load, open_client
 from experiments.tracking.page import PARENT, Found, Page
 from experiments.tracking.store import Store
+from experiments.tracking.whole_runs import WholeRun, WholeRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +40,7 @@ class Tracker:
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
         self._client: MlflowClient | None = None
+        self._whole_runs: WholeRuns | None = None
         self._page: Page | None = None
         self.deleted = 0  # runs that were thrown away
 
@@ -151,6 +153,7 @@ class Tracker:
     def _open(self) -> "MlflowClient":
         if self._client is None:
             self._client = open_client(self.store)
+            self._whole_runs = WholeRuns(database(self.store)) if self.store.file else None
         return self._client
 
     def _run(self, there: Page, trial: TrialRecord) -> Found | None:
@@ -174,8 +177,6 @@ class Tracker:
 
     def _make(self, there: Page, trial: TrialRecord) -> str:
         """Write or complete the run of a trial; the id of the run."""
-        from mlflow.entities import Metric, Param, RunTag
-
         parent = self._parent(there, trial.started)
         tags = {**runs.trial_tags(self._study, trial), PARENT: parent}
         params, planned = runs.trial_params(trial), runs.trial_points(self._study, trial)
@@ -183,26 +184,48 @@ class Tracker:
         while found and (comparison.contradicts(params, found) or comparison.strange_points(client, found, trial, planned)):
             self._delete(found, there.trials[trial.trial])
             found = self._run(there, trial)
-        if found:
-            run_id = found.run_id
-        else:
-            started = runs.milliseconds(trial.started)
-            run_id = client.create_run(self._experiment(there), started, tags, runs.run_name(trial)).info.run_id
-        entities = [Param(*param) for param in params.items()]
-        metrics = [Metric(*point) for point in planned]
-        # A point that is written twice stays one, so a half-written run is simply written again.
-        first = ENTITIES_A_CALL - len(entities) - len(tags)
-        client.log_batch(
-            run_id, metrics[:first], entities, [RunTag(*tag) for tag in tags.items()] if found else (), synchronous=True
-        )
-        for start in range(first, len(metrics), ENTITIES_A_CALL):
-            client.log_batch(run_id, metrics[start : start + ENTITIES_A_CALL], synchronous=True)
         status, ended = runs.STATUS[trial.state], runs.milliseconds(trial.finished)
-        client.set_terminated(run_id, status, ended)
+        run_id = None
+        whole = WholeRun(
+            experiment_id=self._experiment(there),
+            location=there.location,
+            name=runs.run_name(trial),
+            status=status,
+            started=runs.milliseconds(trial.started),
+            ended=ended,
+            tags=tags,
+            params=params,
+            points=planned,
+        )
+        if found is None and self._whole_runs and self._whole_runs.ready:
+            run_id = self._whole_runs.write(whole)
+        if run_id is None:
+            run_id = self._write_in_calls(whole, found)
+            if found is None and self._whole_runs:
+                self._whole_runs.learn(whole, run_id)
         others = [other for other in there.trials.get(trial.trial, ()) if other != found]
         written = Found(run_id, status, ended, tags, params, runs.last_values(self._study, trial))
         there.trials[trial.trial] = [written, *others]
         return run_id
+
+    def _write_in_calls(self, run: WholeRun, found: Found | None) -> str:
+        """Write a run through MLflow's client, or complete the one that was found; its id."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        client = self._open()
+        run_id = (
+            found.run_id if found else client.create_run(run.experiment_id, run.started, dict(run.tags), run.name).info.run_id
+        )
+        entities = [Param(*param) for param in run.params.items()]
+        metrics = [Metric(*point) for point in run.points]
+        # A point that is written twice stays one, so a half-written run is simply written again.
+        first = ENTITIES_A_CALL - len(entities) - len(run.tags)
+        labels = [RunTag(*tag) for tag in run.tags.items()] if found else ()
+        client.log_batch(run_id, metrics[:first], entities, labels, synchronous=True)
+        for start in range(first, len(metrics), ENTITIES_A_CALL):
+            client.log_batch(run_id, metrics[start : start + ENTITIES_A_CALL], synchronous=True)
+        client.set_terminated(run_id, run.status, run.ended)
+        return str(run_id)
 
     def _delete(self, run: Found, among: list[Found]) -> None:
         self._open().delete_run(run.run_id)
@@ -230,6 +253,7 @@ class Tracker:
         if there.experiment_id is None and there.deleted is None:
             try:
                 there.experiment_id = client.create_experiment(name, self.store.artifact_location)
+                there.location = self.store.artifact_location or ""
             except MlflowException:  # somebody else has just made it, or it was deleted: those keep their name
                 found = client.get_experiment_by_name(name)
                 if found is None:

@@ -24,8 +24,12 @@ class Choice:
         return float(self.weighting.means(scores).mean())
 
     def difference(self, one: Scores, other: Scores) -> Estimate:
-        """How much better one is than another, paired by seed and row."""
+        """How much better one is than another, paired by seed and row: for a claim, so with the imagined rows."""
         return estimate(one - other, self.weighting, counted=self.counted)
+
+    def described(self, one: Scores, other: Scores) -> Estimate:
+        """The same as it was seen, to choose by."""
+        return estimate(one - other, self.weighting, counted=False)
 
     def spread(self, one: Scores, other: Scores) -> float:
         """The standard deviation over the seeds of the paired difference."""
@@ -43,7 +47,7 @@ class Choice:
         return min(near, key=lambda lambdas: (len(lambdas.on), -self.mean(scores[lambdas])))
 
     def _is_near(self, winner: Scores, other: Scores) -> bool:
-        behind = self.difference(winner, other)
+        behind = self.described(winner, other)
         return behind.mean <= behind.error
 
 
@@ -82,7 +86,7 @@ def settings(
     best = scores[listed[0][1]]
     made = []
     for role, lambdas in listed:
-        behind = choice.difference(best, scores[lambdas])
+        behind = choice.described(best, scores[lambdas])
         trial = trials.get(lambdas)
         made.append(
             Setting(
