@@ -185,22 +185,23 @@ def said(role: str) -> str:
 
 
 def _costs(verdict: Verdict) -> Table:
-    """What is lost where a lambda is switched off: on the test rows with its interval, else on the validation rows, behind the
+    """What is lost where a lambda is switched off: on the test rows with both intervals, else on the validation rows, behind the
     winner, with one standard error.
     """
-    lost: list[tuple[str, float, float, float]] = []
+    numbers: list[tuple[float, ...]] = []
+    labels: list[str] = []
     if verdict.comparisons:
         for one in sorted(verdict.comparisons, key=lambda one: one.against == BASELINE):
-            label = "all off" if one.against == BASELINE else f"without {one.against}"
-            lost.append((label, one.gain.mean, one.gain.low, one.gain.high))
+            labels.append("all off" if one.against == BASELINE else f"without {one.against}")
+            numbers.append((one.gain.mean, one.gain.low, one.gain.high, one.narrow.low, one.narrow.high))
     elif verdict.setting(WINNER).lambdas.on:
         for setting in _switched_off(verdict):
-            away = setting.behind
-            lost.append((said(setting.role), away, away - setting.error, away + setting.error))
+            labels.append(said(setting.role))
+            numbers.append((setting.behind, setting.behind - setting.error, setting.behind + setting.error))
     scale = MEASURES[verdict.objective].scale
-    columns: dict[str, list[Any]] = {"label": [label for label, *_ in lost]}
-    for at, name in enumerate(("lost", "low", "high")):
-        columns[name] = [numbers[at] * scale for _, *numbers in lost]
+    columns: dict[str, list[Any]] = {"label": labels}
+    for name, values in zip(("lost", "low", "high", "narrow_low", "narrow_high"), zip(*numbers, strict=True), strict=False):
+        columns[name] = [value * scale for value in values]
     return {"columns": columns, "rows": {}}
 
 

@@ -30,10 +30,11 @@ function derive(table, names, axes, maximize, trials) {
     for (const name of names)
       columns[name] = rows.map((row, n) => columns.off[n].includes(name) ? 0 : trials.columns[name][row]);
   }
-  if (columns.low && columns.lost) {
-    columns.up = columns.lost.map((value, row) => columns.high[row] - value);
-    columns.down = columns.lost.map((value, row) => value - columns.low[row]);
-  }
+  for (const [low, high] of [["low", "high"], ["narrow_low", "narrow_high"]])
+    if (columns.lost && columns[low]) {  // plotly wants how far the ends are away
+      columns[`to_${high}`] = columns.lost.map((value, row) => columns[high][row] - value);
+      columns[`to_${low}`] = columns.lost.map((value, row) => value - columns[low][row]);
+    }
   if (!table.value) return;
   const values = columns[table.value], numbers = columns.role ? columns.role.map(() => 0) : columns.trial;
   columns.limit = values.map(() => table.limit);

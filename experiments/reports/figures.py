@@ -56,11 +56,9 @@ def costs(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     measure, rows = MEASURES[verdict.objective], len(tables["costs"]["columns"]["label"])
     unit = f"{measure.unit.strip()} of " if measure.unit else ""
     name = OBJECTIVE_TITLES[verdict.objective]
-    interval = {"type": "data", "array": "@costs.up", "arrayminus": "@costs.down", "symmetric": False, "color": "--best"}
-    trace = {
-        "type": "scatter", "mode": "markers", "x": "@costs.lost", "y": "@costs.label", "error_x": interval | {"thickness": 2},
-        "marker": {"size": 10, "color": "--best"}, "hoverinfo": "x",
-    }  # fmt: skip
+    traces = [_interval("low", "high", thickness=1.5, width=5)]
+    if verdict.comparisons:
+        traces.append(_interval("narrow_low", "narrow_high", thickness=5, width=0))
     margin = verdict.margin * measure.scale
     band = {"type": "rect", "layer": "below", "fillcolor": "--band", "line": {"width": 0}, "x0": -margin, "x1": margin}
     zero = {"type": "line", "x0": 0, "x1": 0, "line": line("--soft", 1)}
@@ -69,11 +67,20 @@ def costs(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     title = f"behind the winner, in {unit}{name}"
     if verdict.comparisons:
         title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
-    bar = "the interval of the claim" if verdict.comparisons else "one standard error"
-    legend = [("line", "--best", bar)]
+    legend = [("line", "--best", "one standard error")]
     if verdict.comparisons:
-        legend.append(("block", "--band-shown", "within this, no difference that matters"))
-    return Figure("costs", [Panel(title, [trace], layout, height=80 + 36 * rows, wide=True)], legend)
+        legend = [("line", "--best", "the interval that the claim is tested at"), ("thick", "--best", "the 90 % interval")]
+        legend.append(("block", "--band-shown", "so little is no difference that matters"))
+    return Figure("costs", [Panel(title, traces, layout, height=80 + 36 * rows, wide=True)], legend)
+
+
+def _interval(low: str, high: str, **look: float) -> Trace:
+    ends = {"type": "data", "symmetric": False, "arrayminus": f"@costs.to_{low}", "array": f"@costs.to_{high}"}
+    return {
+        "type": "scatter", "mode": "markers", "x": "@costs.lost", "y": "@costs.label", "hoverinfo": "x",
+        "error_x": ends | {"color": "--best"} | look,
+        "marker": {"size": 10, "color": "--best", "line": {"width": 1, "color": "--paper"}},
+    }  # fmt: skip
 
 
 def layers(tables: Mapping[str, Table]) -> Figure | None:

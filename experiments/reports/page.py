@@ -7,10 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from experiments.experiment_file import catalog
 from experiments.records import StudyRecord
 from experiments.reports import block, figures
 from experiments.reports.block import Table
 from experiments.reports.card import card
+from experiments.reports.elsewhere import snippets
 from experiments.reports.files import write_whole
 from experiments.reports.panels import OBJECTIVE_TITLES, Panel, axes
 from nnreg import LAMBDA_NAMES
@@ -68,9 +70,10 @@ def render(study: StudyRecord, runs: Mapping[int, str] | None = None, server: st
         few=block.BEST_SHOWN if "rest" in tables else None,
         diverged=sum(trial.diverged for trial in study.trials),
         curves_title=_curves_title(tables),
-        snippets=(),
+        snippets=snippets(study),
         runs=runs,
         server=server,
+        source=study.experiment if study.experiment in catalog() else f"{study.experiment}.toml",
         spec=json.dumps(study.spec, indent=2, ensure_ascii=False),
         data=script_safe(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
         css=own("page.css"),

@@ -1,7 +1,6 @@
-"""The reports: columns that never change, CSV that reads back to the same numbers, a page that draws offline."""
+"""The reports: columns that never change, and CSV that reads back to the same numbers."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +9,7 @@ import pytest
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import files, frames
-from experiments.reports.page import script_safe, write_page
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.browser import browser
 from tests.studies import make_study, make_trial
 
 COLUMNS = {  # the contract, letter by letter
@@ -114,36 +111,3 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(DirectoryError, match=r"trials.csv cannot be written \(No space left on device\)"):
         files.write_whole(path, fails)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("trials.csv", "what was there")]
-
-
-@pytest.mark.parametrize(
-    "record", [study(40), study(1), study(0), study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3)), study(9, epochs=1)]
-)
-def test_the_page_draws_every_figure_and_asks_nobody(record: StudyRecord, tmp_path: Path) -> None:
-    path = write_page(record, tmp_path / "report.html")
-    with browser(tmp_path / "profile") as window:
-        window.open(path.as_uri())
-        searched = any(isinstance(record.spec["lambdas"][name], dict) for name in LAMBDA_NAMES)
-        figures = {"figure-lambdas": record.trials and searched, "figure-curves": record.trials, "figure-search": record.trials}
-        expected = [name for name, there in figures.items() if there]
-        window.wait_for(lambda: len(window.texts(".figure .main-svg")) >= len(expected))
-        drawn = [element.get_attribute("id") for element in window.driver.find_elements("css selector", ".figure")]
-        assert drawn == expected
-        assert window.hosts() == set()
-        assert not [entry for entry in window.driver.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-def test_the_page_runs_nothing_that_comes_from_data(tmp_path: Path) -> None:
-    evil = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-    record = dataclasses.replace(study(5), experiment=evil, study=evil, versions={"python": evil})
-    with browser(tmp_path / "profile") as window:
-        window.open(write_page(record, tmp_path / "report.html").as_uri())
-        window.wait_for(lambda: window.texts(".figure .main-svg"))
-        assert window.driver.title == f"{evil}: sweep report"
-
-
-def test_the_numbers_of_the_page_cannot_end_their_script() -> None:
-    evil = "</script><script>\u2028"
-    safe = script_safe(json.dumps(evil, ensure_ascii=False))
-    assert "<" not in safe
-    assert json.loads(safe) == evil
