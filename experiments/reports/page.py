@@ -113,12 +113,13 @@ def _views(tables: Mapping[str, Table], study: StudyRecord) -> dict[str, Any]:
     axis = ["lambda", "best", "low", "high", "top_low", "top_high", "top_off_share", "importance", "edge"]
     views["lambdas"] = _view("lambdas", axis)
     if "settings" in tables:
-        views["settings"] = _view("settings", ["role", "trial", *LAMBDA_NAMES, "mean", "behind", "error"])
+        views["settings"] = _view("settings", ["role", "trial", *LAMBDA_NAMES, "mean", "behind", "error"], mean=study.objective)
     return views
 
 
-def _view(table: str, names: Sequence[str]) -> dict[str, Any]:
-    return {"table": table, "columns": [(name, SHAPES.get(name, "number")) for name in names]}
+def _view(table: str, names: Sequence[str], **like: str) -> dict[str, Any]:
+    """`like`: columns that are written as another is."""
+    return {"table": table, "columns": [(name, SHAPES.get(like.get(name, name), "number")) for name in names]}
 
 
 def script_safe(text: str) -> str:
