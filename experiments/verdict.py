@@ -52,6 +52,11 @@ class Replicate:
     finished: datetime
     test: TestScores | None = None
 
+    @property
+    def identity(self) -> str:
+        """The seed and the four lambdas, as text: for example `42:0.0:0.0003:0.0:0.0`."""
+        return ":".join([str(self.seed), *map(repr, self.lambdas.as_tuple())])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:

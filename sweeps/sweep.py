@@ -214,5 +214,5 @@ def _carry_out(
             raise
         outcome = writer.close(observe=shown.writing)
         record = study_record(opened.optuna, importances(opened.optuna))
-        runs, files = projection.write_all(place, record, trackers[0], outcome)
+        runs, files = projection.write_all(place, record, trackers[0], outcome, shown.writing)
     return Sweep(record, opened.optuna, place, runs, tuple(files))

@@ -1,12 +1,14 @@
 """The page: what MLflow has of one study, read in one search."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+from experiments.tracking.runs import CONFIRM, TRIAL, Key
 
 RUNS_A_CALL = 1_000
 PARENT = "mlflow.parentRunId"
@@ -26,7 +28,8 @@ class Found:
 
 @dataclass
 class Page:
-    """The experiment, and the runs of the study and of its trials by number: None, or nothing, where they are not there.
+    """The experiment, the runs of the study, and those below it by what they are found by: None, or nothing, where they are not
+    there.
 
     `location` is where the experiment says that its artifacts are; `deleted` is the id of an experiment that was deleted.
     """
@@ -35,16 +38,12 @@ class Page:
     location: str = ""
     deleted: str | None = None
     studies: list[Found] = field(default_factory=list)
-    trials: dict[int, list[Found]] = field(default_factory=dict)
+    children: dict[Key, list[Found]] = field(default_factory=dict)
 
     @property
     def study(self) -> Found | None:
         """The study's run. Of several the same one whoever looks."""
         return min(self.studies, key=lambda found: found.run_id, default=None)
-
-    def end_study(self, ended: int) -> None:
-        """Note that the study's run was given its end."""
-        self.studies = [replace(run, status="FINISHED", ended=ended) if run == self.study else run for run in self.studies]
 
 
 def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
@@ -67,7 +66,10 @@ def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
 def _sort_in(page: Page, run: "Run") -> None:
     tags, info = run.data.tags, run.info
     found = Found(info.run_id, info.status, info.end_time, tags, run.data.params, run.data.metrics)
-    if tags.get("kind") == "study":
+    kind = tags.get("kind", "")
+    if kind == "study":
         page.studies.append(found)
-    elif tags.get("kind") == "trial" and tags.get("trial", "").isdecimal():
-        page.trials.setdefault(int(tags["trial"]), []).append(found)
+    elif kind == TRIAL and tags.get(TRIAL, "").isdecimal():
+        page.children.setdefault((TRIAL, str(int(tags[TRIAL]))), []).append(found)
+    elif kind == CONFIRM and CONFIRM in tags:
+        page.children.setdefault((CONFIRM, tags[CONFIRM]), []).append(found)

@@ -83,9 +83,8 @@ class Replicates:
         scores = self._kept[one.lambdas, one.seed][1]
         self._kept[one.lambdas, one.seed] = one, scores
         value = {**as_json(one), "scores": _pack(scores, self._counted)}
-        name = ":".join([PREFIX + str(one.seed), *map(repr, one.lambdas.as_tuple())])
         with self._interrupts.protected():
-            self._study.keep(name, value)
+            self._study.keep(PREFIX + one.identity, value)
 
     def _train(self, keys: Sequence[Key]) -> None:
         self._wanted += len(keys)

@@ -48,10 +48,10 @@ def test_every_table_is_as_the_client_writes_it(study: StudyRecord, tmp_path: Pa
     whole, calls = tracker(tmp_path / "whole", study), tracker(tmp_path / "calls", study)
     for trial in study.trials:
         whole.write(trial)
-        calls._whole_runs = None
+        calls._ledger._whole_runs = None
         calls.write(trial)
-    assert whole._whole_runs is not None
-    assert whole._whole_runs.ready
+    assert whole._ledger._whole_runs is not None
+    assert whole._ledger._whole_runs.ready
     for made in (whole, calls):
         made.finish(study)
         assert made.missing(study.trials) == []
@@ -75,8 +75,8 @@ def test_where_mlflow_keeps_runs_in_another_way_its_client_goes_on(study: StudyR
         connection.execute(f"CREATE TRIGGER another AFTER INSERT ON runs BEGIN {change}; END")
     for trial in study.trials:
         made.write(trial)
-    assert made._whole_runs is not None
-    assert not made._whole_runs.ready
+    assert made._ledger._whole_runs is not None
+    assert not made._ledger._whole_runs.ready
     assert made.missing(study.trials) == []
 
 
