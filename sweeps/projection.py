@@ -56,8 +56,8 @@ def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path
     """Write the CSV files and the page; the paths written. Raises DirectoryError."""
     store = place.store(study.experiment)
     server = store.shown if store.is_server else None
-    path = page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)
-    return [*write_tables(place, study, runs), path]
+    tables = write_tables(place, study, runs)
+    return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
 
 
 def write_all(

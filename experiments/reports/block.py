@@ -34,7 +34,7 @@ def tables(study: StudyRecord, runs: Mapping[int, str]) -> dict[str, Table]:
     if verdict:
         made |= {"settings": _settings(study, verdict), "costs": _costs(verdict), "layers": _layers(verdict)}
         roles = {BASELINE: Lambdas()} | ({RECOMMENDED: verdict.recommended} if verdict.recommended.on else {})
-        networks = {role: replicates(study, verdict, lambdas) for role, lambdas in roles.items()}
+        networks = {role: [study.confirmed[lambdas, seed].curves for seed in verdict.seeds] for role, lambdas in roles.items()}
     else:
         named = {BASELINE: study.baseline, "best": None if study.best is study.baseline else study.best}
         networks = {role: [trial.curves] for role, trial in named.items() if trial}
@@ -102,11 +102,6 @@ def limit(study: StudyRecord) -> float | None:
 def is_beyond(study: StudyRecord, value: float, edge: float) -> bool:
     """Whether an objective is worse than the limit."""
     return value < edge if study.maximize else value > edge
-
-
-def replicates(study: StudyRecord, verdict: Verdict, lambdas: Lambdas) -> list[Mapping[str, Sequence[float]]]:
-    """The curves of the networks with these lambdas that the verdict rests on, a seed each."""
-    return [one.curves for one in study.replicates if one.lambdas == lambdas and one.seed in verdict.seeds]
 
 
 def _curves(networks: Sequence[Mapping[str, Sequence[float]]]) -> Table:
