@@ -20,7 +20,7 @@ METRICS = (
 
 Table = dict[str, Any]
 """`columns` by name, all of one length, and `rows`: lists of row numbers by the name of what is at them. A table of points has
-the column of their `value`, and the `limit` on which worse ones are drawn.
+the column of their `value`, and that of the trials the `limit` on which worse ones are drawn.
 """
 
 
@@ -169,7 +169,7 @@ def _settings(study: StudyRecord, verdict: Verdict) -> Table:
             far = edge is not None and is_beyond(study, setting.mean, edge)
             rows["beyond" if far else "other"].append(row)
         seen.add(setting.lambdas)
-    return {"columns": columns, "rows": rows, "value": "mean", "limit": edge}
+    return {"columns": columns, "rows": rows, "value": "mean"}
 
 
 def said(role: str) -> str:

@@ -1,7 +1,7 @@
 // The columns: what follows from the numbers of the block, and how figures name them.
 "use strict";
 
-const OFF_AT = 0.9, OFF_WIDTH = 0.35;  // decades below `low`: where off is, as in figures.py, and how far its points are spread
+const OFF_WIDTH = 0.35;  // decades to each side of the place of off, over which its points are spread
 const STEPS = [0.618034, 0.754878, 0.819173, 0.856675];  // of the spread, one a lambda: even, and two of them no line
 
 // A number with so many digits, as Python's %g writes it.
@@ -16,13 +16,14 @@ function general(value, digits) {
 function strength(value) { return value > 0 ? general(value, 2) : "off"; }
 
 // Where a strength is on the log axis of a lambda. Those that are off are spread, the same each time.
-function place(value, low, number, step) {
+function place(value, off, number, step) {
   if (value > 0) return Math.log10(value);
   const spread = number ? (number * step) % 1 - 0.5 : 0;
-  return Math.log10(low) - OFF_AT + spread * 2 * OFF_WIDTH;
+  return off + spread * 2 * OFF_WIDTH;
 }
 
-// Add to a table what follows from it. `axes`: the searched lambdas' {low, high}; `trials`: the table that settings take strengths from.
+// Add to a table what follows from it. `axes`: the searched lambdas' {low, high, off} in decades; `trials`: the table that
+// settings take strengths and the limit from.
 function derive(table, names, axes, maximize, trials) {
   const columns = table.columns, at = column => column.map((_, row) => row);
   if (columns.like) {
@@ -37,9 +38,10 @@ function derive(table, names, axes, maximize, trials) {
     }
   if (!table.value) return;
   const values = columns[table.value], numbers = columns.role ? columns.role.map(() => 0) : columns.trial;
-  columns.limit = values.map(() => table.limit);
+  const limit = (trials || table).limit;
+  columns.limit = values.map(() => limit);
   for (const [name, axis] of Object.entries(axes))
-    columns["place_" + name] = columns[name].map((value, row) => place(value, axis.low, numbers[row], STEPS[names.indexOf(name)]));
+    columns["place_" + name] = columns[name].map((value, row) => place(value, axis.off, numbers[row], STEPS[names.indexOf(name)]));
   columns.words = at(values).map(row => {
     const on = names.filter(name => columns[name][row] > 0).map(name => `${name} ${strength(columns[name][row])}`);
     const who = columns.role ? columns.role[row] : `trial ${columns.trial[row]}`;

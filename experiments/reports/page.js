@@ -10,7 +10,8 @@ const ROOT = document.documentElement;
 function colour(name) { return getComputedStyle(ROOT).getPropertyValue(name).trim(); }
 
 function axis(own, narrow) {
-  return { gridcolor: GRID, linecolor: EDGE, zeroline: false, automargin: true, nticks: narrow ? 5 : 8, ...own,
+  return { gridcolor: GRID, linecolor: EDGE, zeroline: false, automargin: true, nticks: narrow ? 5 : 8,
+    exponentformat: "e", minexponent: 5, separatethousands: true, ...own,
     title: { text: own.title || "", standoff: 8 } };
 }
 

@@ -56,7 +56,6 @@ def render(study: StudyRecord, runs: Mapping[int, str] | None = None, server: st
         "axes": axes(study),
         "objective": study.objective,
         "maximize": study.maximize,
-        "limit": block.limit(study),
         "server": server,
         "tables": tables,
         "views": _views(tables, study),

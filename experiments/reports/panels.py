@@ -42,13 +42,10 @@ class Figure:
 
 
 def axes(study: StudyRecord) -> dict[str, dict[str, float]]:
-    """The axes of the searched lambdas."""
-    found = study.spec["lambdas"]
-    return {
-        name: {"low": found[name]["low"], "high": found[name]["high"]}
-        for name in LAMBDA_NAMES
-        if isinstance(found[name], Mapping)
-    }
+    """The log axes of the searched lambdas, in decades, with the place of off."""
+    searched = {name: axis for name in LAMBDA_NAMES if isinstance(axis := study.spec["lambdas"][name], Mapping)}
+    ends = {name: (math.log10(axis["low"]), math.log10(axis["high"])) for name, axis in searched.items()}
+    return {name: {"low": low, "high": high, "off": low - OFF_AT} for name, (low, high) in ends.items()}
 
 
 def marks(table: str, rows: str, x: str, y: str, marker: Trace) -> Trace:
@@ -66,23 +63,20 @@ def line(colour: str, width: float, dash: str = "solid") -> dict[str, Any]:
 
 def off_band(study: StudyRecord, name: str, axis: str) -> dict[str, Any]:
     """The place of off on the axis "x" or "y", as a band."""
-    off, other = math.log10(axes(study)[name]["low"]) - OFF_AT, "y" if axis == "x" else "x"
+    off, other = axes(study)[name]["off"], "y" if axis == "x" else "x"
     band = {"type": "rect", "layer": "below", "fillcolor": "--band", "line": {"width": 0}, f"{other}ref": "paper"}
     return band | {f"{axis}0": off - 0.5, f"{axis}1": off + 0.5, f"{other}0": 0, f"{other}1": 1}
 
 
 def lambda_axis(study: StudyRecord, name: str) -> Axis:
     """A log axis in decades, with off as a place of its own below `low`."""
-    axis = axes(study)[name]
-    low, high = math.log10(axis["low"]), math.log10(axis["high"])
+    low, high, off = axes(study)[name].values()
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    ticks = decades[:: max(1, len(decades) // 6)]
-    return {
-        "title": name,
-        "tickvals": [low - OFF_AT, *ticks],
-        "ticktext": ["off", *(f"1e{decade}" for decade in ticks)],
-        "range": [low - OFF_AT - 0.6, high + 0.25],
-    }
+    ticks: dict[float, str] = {decade: f"1e{decade}" for decade in decades[:: max(1, len(decades) // 6)]}
+    if len(ticks) < 2:
+        ticks = {end: f"{10**end:.2g}" for end in (low, high)}
+    names = {off: "off"} | ticks
+    return {"title": name, "tickvals": list(names), "ticktext": list(names.values()), "range": [off - 0.6, high + 0.25]}
 
 
 def value_axis(name: str) -> Axis:

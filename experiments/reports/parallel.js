@@ -18,12 +18,13 @@ function axisOf(name, block, rows) {
   const columns = block.tables.trials.columns, values = rows.map(row => columns[name][row]);
   const searched = block.axes[name];
   if (searched) {
-    const low = Math.log10(searched.low), high = Math.log10(searched.high), ticks = [[low - OFF_AT, "off"]];
+    const { low, high, off } = searched, ticks = [[off, "off"]];
     const step = Math.max(1, Math.ceil((high - low) / 5));
     for (let power = Math.ceil(low - 1e-9); power <= high + 1e-9; power += step) ticks.push([power, `1e${power}`]);
-    return { name, values: rows.map(row => columns["place_" + name][row]), low: low - OFF_AT - OFF_WIDTH, high, ticks };
+    if (ticks.length < 3) ticks.splice(1, 1, ...[low, high].map(end => [end, general(10 ** end, 2)]));
+    return { name, values: rows.map(row => columns["place_" + name][row]), low: off - OFF_WIDTH, high, ticks };
   }
-  const positive = values.filter(value => value > 0), worst = name === block.objective ? block.limit : null;
+  const positive = values.filter(value => value > 0), worst = name === block.objective ? block.tables.trials.limit : null;
   const isLog = name !== block.objective && positive.length && Math.max(...positive) > LOG_FROM * Math.min(...positive);
   if (isLog) {
     const least = Math.log10(Math.min(...positive)), most = Math.log10(Math.max(...positive));
