@@ -10,7 +10,7 @@ from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import files, frames
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.studies import make_study, make_trial
+from tests.studies import confirmed_study, make_study, make_trial
 
 COLUMNS = {  # the contract, letter by letter
     "trials": "study trial generation state weight_l1 weight_l2 bias_l1 bias_l2 data_loss regularization_loss total_loss "
@@ -19,7 +19,11 @@ COLUMNS = {  # the contract, letter by letter
     "history": "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy",
     "lambdas": "lambda fixed best low high off_decades top_low top_high top_off_share importance edge",
     "summary": "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial best_value difference "
-    "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas",
+    "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas recommended_weight_l1 "
+    "recommended_weight_l2 recommended_bias_l1 recommended_bias_l2 verdict gain gain_low gain_high test_accuracy test_accuracy_low "
+    "test_accuracy_high baseline_test_accuracy openings",
+    "confirm": "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 val_accuracy val_data_loss test_accuracy "
+    "test_data_loss diverged",
 }
 FAILED = make_trial(2, state=FAIL, metrics=None, curves={}, error='killed, "three" times\nby nobody')
 
@@ -28,13 +32,22 @@ def study(trials: int = 12, **sections: object) -> StudyRecord:
     return make_study(trials, **sections)
 
 
-@pytest.mark.parametrize("record", [study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED))])
+@pytest.mark.parametrize(
+    "record",
+    [
+        study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED)),
+        confirmed_study(), confirmed_study(look=1),
+    ],
+)  # fmt: skip
 def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) -> None:
     written = files.export(record, tmp_path / "deep" / "folder")
-    assert [path.stem for path in written] == list(COLUMNS)
+    assert [path.stem for path in written] == [name for name in COLUMNS if name != "confirm" or record.verdict]
     for path in written:
         assert path.read_text(encoding="utf-8").splitlines()[0] == COLUMNS[path.stem].replace(" ", ",")
-    for make, columns in ((frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS)):
+    for make, columns in (
+        (frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS),
+        (frames.summary, frames.SUMMARY), (frames.confirm, frames.CONFIRM),
+    ):  # fmt: skip
         assert {name: str(dtype) for name, dtype in make(record).dtypes.items()} == columns
 
 
