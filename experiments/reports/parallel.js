@@ -53,10 +53,9 @@ function makeParallel(home, block) {
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "parallel coordinates of the trials" });
   const opacity = Math.min(0.75, 8 / Math.sqrt(rows.length));  // many lines must not become one patch
   const lines = element("g", { "stroke-opacity": opacity }, svg), objective = axes[names.indexOf(block.objective)];
-  const goodness = row => {
-    const share = (objective.values[row] - objective.low) / (objective.high - objective.low);
-    return Math.round(100 * (block.maximize ? share : 1 - share));
-  };
+  const distinct = [...new Set(objective.values)].sort((a, b) => block.maximize ? a - b : b - a), ranks = new Map();
+  distinct.forEach((value, rank) => ranks.set(value, Math.round(100 * rank / Math.max(1, distinct.length - 1))));
+  const goodness = n => ranks.get(objective.values[n]);  // in percent, by rank: where values crowd they still differ
   const order = rows.map((_, n) => n).sort((a, b) => goodness(a) - goodness(b));  // the best on top
   const drawn = order.map(n => {
     const points = axes.map((axis, at) => `${x(at).toFixed(1)},${y(axis, axis.values[n]).toFixed(1)}`).join(" ");

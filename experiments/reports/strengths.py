@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from experiments.records import StudyRecord
-from experiments.reports.block import Table, limit
+from experiments.reports.block import ALL_SHOWN, BEST_SHOWN, Table, limit
 from experiments.reports.panels import (
     OBJECTIVE_TITLES,
     Figure,
@@ -81,6 +81,8 @@ def _plane(study: StudyRecord, first: str, second: str, *, confirmed: bool) -> P
     """The objective as colour, over two lambdas."""
     scale = [[0, "--scale-low"], [1, "--scale-high"]]
     edge, objective = limit(study), study.objective
+    if edge is not None and len(study.complete) > ALL_SHOWN:
+        edge = float(f"{study.value(study.ranked[BEST_SHOWN - 1]):.6g}")  # colours for those that are shown
     ends = ("cmin", "cmax") if study.maximize else ("cmax", "cmin")
     marker = {
         "size": 9, "color": f"@trials.{objective}:complete", "line": {"width": 0.7, "color": "--soft"},

@@ -20,8 +20,8 @@ COLUMNS = {  # the contract, letter by letter
     "lambdas": "lambda fixed best low high off_decades top_low top_high top_off_share importance edge",
     "summary": "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial best_value difference "
     "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas recommended_weight_l1 "
-    "recommended_weight_l2 recommended_bias_l1 recommended_bias_l2 verdict gain gain_low gain_high test_accuracy test_accuracy_low "
-    "test_accuracy_high baseline_test_accuracy openings",
+    "recommended_weight_l2 recommended_bias_l1 recommended_bias_l2 verdict gain gain_low gain_high test_accuracy "
+    "test_accuracy_low test_accuracy_high baseline_test_accuracy openings",
     "confirm": "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 val_accuracy val_data_loss test_accuracy "
     "test_data_loss diverged",
 }
