@@ -54,7 +54,10 @@ def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
     """Write the CSV files and the page; the paths written. Raises DirectoryError."""
-    return [*write_tables(place, study, runs), page.write_page(study, place.reports_of(study.study) / PAGE)]
+    store = place.store(study.experiment)
+    server = store.shown if store.is_server else None
+    tables = write_tables(place, study, runs)
+    return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
 
 
 def write_all(
