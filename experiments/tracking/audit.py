@@ -60,7 +60,9 @@ def _children(kind: str, name: Callable[[str], Name], planned: Iterable[Planned]
     ids = {which: sorted(run.run_id for run in children) for which, children in found.items()}
     differing = {}
     for which, one in wanted.items():
-        if phrases := min((comparison.of_run(one, run, there.study) for run in found.get(which, ())), key=len, default=[]):
+        if phrases := min(
+            (comparison.of_run(one, run, there.above(one.key)) for run in found.get(which, ())), key=len, default=[]
+        ):
             differing[which] = phrases
     return Children(
         runs=sum(map(len, ids.values())),

@@ -15,7 +15,7 @@ NOTE = "mlflow.note.content"  # the description on MLflow's page, which people e
 
 
 def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
-    """How a run below a study's differs, one phrase each: nothing where it is whole. Of curves only the last points are known.
+    """How a run below `parent` differs, one phrase each: nothing where it is whole. Of curves only the last points are known.
 
     What others added, such as tags, more metrics or another name, is no difference.
     """
@@ -24,7 +24,7 @@ def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
         *_differing(planned.last, run.metrics),
         *(f"{name} is {run.metrics[name]}, and it has none" for name in _foreign(planned, run)),
         *_differing(_tags(planned.tags), run.tags),
-        *(["not below the study's run"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
+        *(["not below the run that it belongs to"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
         *_ending(planned.status, planned.ended, run),
     ]
 

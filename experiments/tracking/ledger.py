@@ -10,7 +10,7 @@ from experiments.records import StudyRecord
 from experiments.tracking import comparison, location, page, runs
 from experiments.tracking.client import answering, database, open_client
 from experiments.tracking.page import PARENT, Found, Page
-from experiments.tracking.runs import ROLES, Planned, Point
+from experiments.tracking.runs import CONFIRM, CONFIRMATION, ROLES, Planned, Point
 from experiments.tracking.store import Store
 from experiments.tracking.whole_runs import RUN_NAME, WholeRun, WholeRuns
 
@@ -67,11 +67,11 @@ class Ledger:
 
     def is_whole(self, there: Page, planned: Planned, run: Found | None) -> bool:
         """Whether a run is there and as planned, but for the earlier points of its curves."""
-        return run is not None and not comparison.of_run(planned, run, there.study)
+        return run is not None and not comparison.of_run(planned, run, there.above(planned.key))
 
     def make(self, there: Page, planned: Planned) -> str:
         """Write or complete a run; its id."""
-        tags = {**planned.tags, PARENT: self.parent(there, planned.started)}
+        tags = {**planned.tags, PARENT: self.above(there, planned)}
         client, found = self.client(), self.run(there, planned)
         while found and comparison.beyond_repair(client, planned, found):
             self.delete(found, there.children[planned.key])
@@ -178,6 +178,29 @@ class Ledger:
             client.update_run(found.run_id, "SCHEDULED")
             there.studies[there.studies.index(found)] = whole
         return found.run_id
+
+    def above(self, there: Page, planned: Planned) -> str:
+        """The run that this one is to be below, made if it is not there; its id."""
+        study = self.parent(there, planned.started)
+        if planned.key[0] != CONFIRM:
+            return study
+        found = there.confirmation
+        if found is None:
+            tags, name = runs.identity(self.study, CONFIRMATION), f"{self.study.study} {CONFIRMATION}"
+            run = self.client().create_run(self.experiment(there), planned.started, tags, name)
+            found = Found(run.info.run_id, run.info.status, tags=tags)
+            there.confirmations.append(found)
+            self.end_confirmation(there)
+        return found.run_id
+
+    def end_confirmation(self, there: Page) -> bool:
+        """Give the run above those of the networks its end; whether it had none."""
+        found = there.confirmation
+        if found is None or found.status == "FINISHED":
+            return False
+        self.client().set_terminated(found.run_id, "FINISHED")
+        there.confirmations[there.confirmations.index(found)] = replace(found, status="FINISHED")
+        return True
 
     def end(self, there: Page) -> None:
         """Give the study's run what the verdict says, and its end. The note is written where the card is new, or where there is

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-from experiments.tracking.runs import CONFIRM, TRIAL, Key
+from experiments.tracking.runs import CONFIRM, CONFIRMATION, TRIAL, Key
 
 RUNS_A_CALL = 1_000
 PARENT = "mlflow.parentRunId"
@@ -28,8 +28,8 @@ class Found:
 
 @dataclass
 class Page:
-    """The experiment, the runs of the study, and those below it by what they are found by: None, or nothing, where they are not
-    there.
+    """The experiment, the runs of the study and of its confirmation, and those below these by what they are found by: None, or
+    nothing, where they are not there.
 
     `location` is where the experiment says that its artifacts are; `deleted` is the id of an experiment that was deleted.
     """
@@ -38,12 +38,22 @@ class Page:
     location: str = ""
     deleted: str | None = None
     studies: list[Found] = field(default_factory=list)
+    confirmations: list[Found] = field(default_factory=list)
     children: dict[Key, list[Found]] = field(default_factory=dict)
 
     @property
     def study(self) -> Found | None:
         """The study's run. Of several the same one whoever looks."""
         return min(self.studies, key=lambda found: found.run_id, default=None)
+
+    @property
+    def confirmation(self) -> Found | None:
+        """The run above those of the confirmation's networks, likewise."""
+        return min(self.confirmations, key=lambda found: found.run_id, default=None)
+
+    def above(self, key: Key) -> Found | None:
+        """The run that one found by this key is to be below."""
+        return self.confirmation if key[0] == CONFIRM else self.study
 
 
 def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
@@ -69,6 +79,8 @@ def _sort_in(page: Page, run: "Run") -> None:
     kind = tags.get("kind", "")
     if kind == "study":
         page.studies.append(found)
+    elif kind == CONFIRMATION:
+        page.confirmations.append(found)
     elif kind == TRIAL and tags.get(TRIAL, "").isdecimal():
         page.children.setdefault((TRIAL, str(int(tags[TRIAL]))), []).append(found)
     elif kind == CONFIRM and CONFIRM in tags:

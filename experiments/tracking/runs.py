@@ -18,6 +18,7 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
 SCALARS = ("generation", "epochs", "seconds", "diverged")  # numbers of trials.csv beside lambdas and metrics
+CONFIRMATION = "confirmation"  # the kind of the run above those of the networks: they are beside the trials, not among them
 TRIAL, CONFIRM = "trial", "confirm"  # the kinds of runs below a study's; the tag of the same name says which one of them it is
 CONFIRMED = (*CURVES, "balanced_val_accuracy")  # what is told of a network of the confirmation
 TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # and where the test set was opened
@@ -91,7 +92,7 @@ def milliseconds(time: datetime) -> int:
 
 
 def identity(study: StudyRecord, kind: str) -> dict[str, str]:
-    """The tags by which the runs of a study are found; `kind` is study, trial or confirm."""
+    """The tags by which the runs of a study are found; `kind` is study, trial, confirmation or confirm."""
     return {"kind": kind, "study": study.study, "study_uid": study.study_uid}
 
 

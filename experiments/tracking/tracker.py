@@ -128,6 +128,7 @@ class Tracker:
                 if there.study and comparison.of_study(study, there.study):
                     self._ledger.end(there)
                     differed = True
+                differed |= self._ledger.end_confirmation(there)
             if tidy:
                 self._tidy(study)
         return differed
@@ -176,6 +177,7 @@ class Tracker:
             for key, found in there.children.items():
                 self._delete_but(self._ledger.run(there, planned[key]) if key in planned else None, found)
             self._delete_but(there.study, there.studies)
+            self._delete_but(there.confirmation if study.verdict else None, there.confirmations)
 
     def _delete_but(self, kept: Found | None, found: list[Found]) -> None:
         for run in [run for run in found if run != kept]:

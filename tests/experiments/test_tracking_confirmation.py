@@ -54,14 +54,25 @@ def uninterrupted(made: Path, tmp_path: Path) -> Callable[[StudyRecord], list[di
     return written
 
 
+def above_confirm_runs(store: Store, study: StudyRecord) -> list[Run]:
+    client = MlflowClient(store.uri)
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment
+    of_this = f"tags.kind = 'confirmation' and tags.study_uid = '{study.study_uid}'"
+    return list(client.search_runs([experiment.experiment_id], of_this))
+
+
 def assert_agrees(store: Store, study: StudyRecord) -> None:
     """Every network of the verdict is there once and whole, and the study's run says what the verdict says."""
     parent, found = study_run(store, study.study_uid), confirm_runs(store, study)
+    (above,) = above_confirm_runs(store, study)
+    assert PARENT not in above.data.tags  # beside the study's run
+    assert above.info.status == "FINISHED"
     assert found.keys() == {one.identity for one in study.confirmed.values()}
     for planned in runs.confirmation(study):
         run = found[planned.key[1]]
         assert run.info.run_name == planned.name
-        assert run.data.tags.items() >= {**planned.tags, PARENT: parent.info.run_id}.items()
+        assert run.data.tags.items() >= {**planned.tags, PARENT: above.info.run_id}.items()
         assert (run.data.params, run.data.metrics) == (planned.params, planned.last)
         assert (run.info.status, run.info.end_time) == ("FINISHED", planned.ended)
     assert study.verdict
@@ -133,15 +144,24 @@ def left(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(parts=st.lists(left(), max_size=4), parent=st.sampled_from(["bare", "whole"]), opened=st.booleans())
+@given(
+    parts=st.lists(left(), max_size=4),
+    parent=st.sampled_from(["bare", "whole"]),
+    above=st.lists(st.booleans(), max_size=2),
+    opened=st.booleans(),
+)
 def test_whatever_is_left_sync_makes_it_the_confirmation_and_then_nothing(
-    store: Store, parts: list[dict[str, Any]], parent: str, opened: bool
+    store: Store, parts: list[dict[str, Any]], parent: str, above: list[bool], opened: bool
 ) -> None:
     study, client = confirmed_study(look=int(opened)), MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("digits")
     experiment_id = experiment.experiment_id if experiment else client.create_experiment("digits", store.artifact_location)
     tags = runs.identity(study, "study") if parent == "bare" else {**runs.study_tags(study), **runs.verdict_tags(study)}
     parent_id = client.create_run(experiment_id, tags=tags).info.run_id
+    for ended in above:
+        parent_id = client.create_run(experiment_id, tags=runs.identity(study, "confirmation")).info.run_id
+        if ended:
+            client.set_terminated(parent_id)
     for part in parts:
         planned = runs.confirmation(study)[part["network"]]
         tags = {**planned.tags, PARENT: parent_id} | ({} if part["roles"] else {"roles": "candidate"})
