@@ -76,7 +76,8 @@ def trials_table(study: StudyRecord, trials: Sequence[TrialRecord], runs: Mappin
         if trial.trial not in complete:
             continue
         special = {"best": trial is study.best, "baseline": trial is study.baseline}
-        special |= {"tied": trial.trial in tied, "beyond": edge is not None and is_beyond(study, study.value(trial), edge)}
+        far = edge is not None and is_beyond(study, study.value(trial), edge)
+        special |= {"tied": trial.trial in tied and not far, "beyond": far}
         for name in (*(name for name, is_so in special.items() if is_so), "complete"):
             rows[name].append(row)
         if not any(special.values()):
@@ -87,13 +88,15 @@ def trials_table(study: StudyRecord, trials: Sequence[TrialRecord], runs: Mappin
 def limit(study: StudyRecord) -> float | None:
     """The worst objective that the figures have room for; worse trials are drawn on it, as triangles. None: there is no worst.
 
-    It leaves out the worst tenth, but never the baseline: one diverged trial would otherwise squeeze all others into a line.
+    It leaves out the worst tenth, but never the baseline, nor what is recommended: one diverged trial would otherwise squeeze all
+    others into a line.
     """
     if study.baseline is None:
         return None
     values = sorted((study.value(trial) for trial in study.complete), reverse=study.maximize)
     worse = min if study.maximize else max
-    edge = worse(values[math.ceil(len(values) * 0.9) - 1], study.value(study.baseline))
+    never = [study.value(study.baseline), *([study.verdict.setting(RECOMMENDED).mean] if study.verdict else [])]
+    edge = worse(values[math.ceil(len(values) * 0.9) - 1], *never)
     if edge == values[0]:
         return None
     return edge - (values[0] - edge) / 12  # a little room, so that a triangle is not taken for a trial at the edge
