@@ -33,6 +33,7 @@ TRIALS = 24
 COMMAND = [
     str(Path(sys.executable).with_name("sweeps")), "run", "iris", f"--trials={TRIALS}", "--workers=2",
     "--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
+    "--set=confirm.seeds=2", "--set=confirm.top=1",
 ]  # fmt: skip
 SEARCH = 0.5
 """Seconds after a trial within which a search is killed: less than it takes."""
@@ -75,7 +76,7 @@ def chaos(kills: int, seed: int, folder: Path) -> Counts:
     run(made(folder / "first"), shared).check_returncode()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         seconds = min(pool.map(lambda name: undisturbed(made(folder / name), shared), ("whole", "other")))  # as busy as later
-    counts, expected = Counts(seconds=seconds), table(folder / "whole")
+    counts, expected = Counts(seconds=seconds), tables(folder / "whole")
 
     def one(number: int) -> None:
         options = [] if number % 4 == 0 else [shared]
@@ -139,7 +140,7 @@ def kill(folder: Path, options: list[str], instant: float, searching: bool, coun
         counts.found[len(kept)] += 1
 
 
-def resume(folder: Path, options: list[str], expected: pd.DataFrame, counts: Counts) -> None:
+def resume(folder: Path, options: list[str], expected: list[str], counts: Counts) -> None:
     """Run the sweep to its end, and check all that there is."""
     kept = trials(folder)
     start = time.perf_counter()
@@ -151,7 +152,7 @@ def resume(folder: Path, options: list[str], expected: pd.DataFrame, counts: Cou
         return
     check_study(folder, kept, counts)
     check_tracking(folder, options, counts)
-    counts.tables += not table(folder).equals(expected)
+    counts.tables += sum(there != wanted for there, wanted in zip(tables(folder), expected, strict=True))
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
@@ -189,6 +190,11 @@ def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
     by_trial = Counter(int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial")
     counts.twice += sum(number - 1 for number in by_trial.values())
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
+    confirmed = pd.read_csv(folder / "reports" / "iris" / "confirm.csv")
+    networks = len(confirmed.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"]))
+    by_network = Counter(run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm")
+    counts.twice += sum(by_network.values()) - len(by_network) + max(0, len(by_network) - networks)
+    counts.missing += max(0, networks - len(by_network))
     rows = pd.read_csv(folder / "reports" / "iris" / "trials.csv").set_index("trial")
     counts.twice += int(rows.index.duplicated().sum())
     counts.missing += len(set(range(TRIALS)) - set(rows.index))
@@ -198,10 +204,15 @@ def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
             counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics["val_data_loss"])
 
 
-def table(folder: Path) -> pd.DataFrame:
-    """What trials.csv says, letter by letter, but for times and run ids."""
-    path = folder / "reports" / "iris" / "trials.csv"
-    return pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=VARIES)
+def tables(folder: Path) -> list[str]:
+    """What the tables say, letter by letter, but for times and run ids; and that the test set was opened once."""
+    reports = folder / "reports" / "iris"
+    trials = pd.read_csv(reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
+    summary = pd.read_csv(reports / "summary.csv", dtype=str, keep_default_na=False)
+    verdict = summary.loc[
+        :, [*(name for name in summary if name.startswith(("recommended", "gain", "test"))), "verdict", "openings"]
+    ]
+    return [trials.to_csv(), (reports / "confirm.csv").read_text(), verdict.to_csv()]
 
 
 def main() -> None:

@@ -1,43 +1,76 @@
 """Makes the pictures of the documentation from real sweeps: `python -m docs.pictures` (needs the browser chromium)."""
 
+import json
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
-from plotly.subplots import make_subplots
 
 import sweeps
 from benchmarks.command import in_child
 from benchmarks.throughput import LANES, WORKERS, measure
 from experiments.records import StudyRecord
-from experiments.reports import figures
+from experiments.reports.block import limit, trials_table
+from experiments.reports.page import own, script_safe
+from experiments.reports.panels import axes
+from experiments.reports.strengths import lambda_panel
+from nnreg import LAMBDA_NAMES
 
 HERE = Path(__file__).parent / "pictures"
 SHOWN = {"digits_noisy": "300 digits, half of the labels wrong", "digits": "1,079 clean digits"}
 LAMBDA = "weight_l2"
+GRID = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False, "linecolor": "rgba(128,128,128,0.5)", "automargin": True}
+LOOK = {
+    "template": "none",
+    "height": 420,
+    "margin": {"l": 60, "r": 15, "t": 70, "b": 45},
+    "font": {"family": "sans-serif", "size": 14, "color": "#1d2330"},
+    "paper_bgcolor": "#fff",
+    "plot_bgcolor": "#fff",
+}
+SIDE_BY_SIDE = """
+const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim(), given = %s;
+for (const study of given.studies) derive(study.table, given.names, study.axes, study.maximize);
+given.studies.forEach((study, at) => {
+  const { data, layout } = resolve(study.panel, { trials: study.table }, colour);
+  data.forEach((trace, n) => { trace.name = given.legend[n]; trace.showlegend = Boolean(given.legend[n]); });
+  Plotly.newPlot("f" + at, data, {
+    ...layout, ...given.look, width: 550, showlegend: true, title: { text: study.title },
+    legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" },
+    xaxis: { ...given.grid, ...layout.xaxis, title: { text: layout.xaxis.title } },
+    yaxis: { ...given.grid, ...layout.yaxis, range: given.range, title: { text: at ? "" : "validation accuracy" } },
+  }, { displayModeBar: false });
+});
+"""
 
 
 def main() -> None:
     """Run both sweeps in a folder of their own, and draw them side by side."""
     with tempfile.TemporaryDirectory() as folder:
         studies = {name: sweeps.run(name, directory=folder).record for name in SHOWN}
-        save(side_by_side(studies), HERE / "digits.png", Path(folder))
-        save(throughput(), HERE / "throughput.png", Path(folder))
+        save(side_by_side(studies), (1100, 420), HERE / "digits.png", Path(folder))
+        save(drawn(throughput()), (760, 420), HERE / "throughput.png", Path(folder))
 
 
-def side_by_side(studies: dict[str, StudyRecord]) -> go.Figure:
-    """Validation accuracy against one lambda, a panel a study."""
-    titles = [f"{name}: {SHOWN[name]}" for name in studies]
-    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, shared_yaxes=True, horizontal_spacing=0.04)
-    for column, study in enumerate(studies.values(), start=1):
-        figures.add_lambda(figure, study, LAMBDA, row=1, col=column)
-    figure.update_xaxes(title_text=LAMBDA)
-    figure.update_yaxes(title_text=figures.OBJECTIVE_TITLES["val_accuracy"], col=1)
-    figures.lay_out(figure, height=420)
-    figure.update_layout(width=1100, font={"family": "sans-serif", "size": 14, "color": "#1d2330"}, paper_bgcolor="#fff")
-    return figure
+def side_by_side(studies: dict[str, StudyRecord]) -> str:
+    """Validation accuracy against one lambda as the page of a study draws it, a panel a study: the body of an HTML page."""
+    values = [study.value(trial) for study in studies.values() for trial in study.complete]
+    edges = [edge for study in studies.values() if (edge := limit(study)) is not None]
+    lowest, highest = min(edges, default=min(values)), max(values)
+    room = (highest - lowest) / 20
+    panels = [
+        {"table": trials_table(study, study.trials), "axes": axes(study), "maximize": study.maximize}
+        | {"panel": asdict(lambda_panel(study, LAMBDA)), "title": f"{name}: {SHOWN[name]}"}
+        for name, study in studies.items()
+    ]
+    given = {"studies": panels, "names": LAMBDA_NAMES, "look": LOOK, "grid": GRID, "range": [lowest - room, highest + room]}
+    given["legend"] = ["trial", "", "baseline (all off)", "best", ""]
+    places = "".join(f"<div id='f{at}' style='float:left'></div>" for at in range(len(panels)))
+    script = own("columns.js") + SIDE_BY_SIDE % script_safe(json.dumps(given))
+    return f"<style>{own('page.css')} body {{ padding: 0; max-width: none }}</style>{places}<script>{script}</script>"
 
 
 def throughput() -> go.Figure:
@@ -47,28 +80,27 @@ def throughput() -> go.Figure:
         rates = in_child(measure, workers, LANES, 512)
         name = f"{workers} worker{'s' * (workers > 1)}"
         figure.add_scatter(x=list(rates), y=list(rates.values()), name=name, mode="lines+markers", line={"width": 3})
-    figure.update_xaxes(title_text="networks trained in lockstep (lanes)", type="log", tickvals=LANES, ticktext=LANES)
-    figure.update_yaxes(title_text="trials a second", rangemode="tozero")
-    figures.lay_out(figure, height=420)
-    figure.update_layout(
-        width=760, showlegend=True, font={"family": "sans-serif", "size": 14, "color": "#1d2330"}, paper_bgcolor="#fff"
-    )
+    figure.update_xaxes(title_text="networks trained in lockstep (lanes)", type="log", tickvals=LANES, ticktext=LANES, **GRID)
+    figure.update_yaxes(title_text="trials a second", rangemode="tozero", **GRID)
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"}
+    figure.update_layout(**LOOK, width=760, showlegend=True, legend=legend)
     return figure
 
 
-def save(figure: go.Figure, path: Path, folder: Path) -> None:
-    """A figure as a PNG file, drawn by a browser without a window."""
-    width, height = figure.layout.width, figure.layout.height
+def drawn(figure: go.Figure) -> str:
+    """A figure as the body of an HTML page."""
+    return f"<div id='f'></div><script>Plotly.newPlot('f', {{...{figure.to_json()}, config: {{displayModeBar: false}}}})</script>"
+
+
+def save(body: str, size: tuple[int, int], path: Path, folder: Path) -> None:
+    """What is drawn in the body of an HTML page, as a PNG file, by a browser without a window."""
     page = folder / "figure.html"
-    page.write_text(
-        f"<body style='margin:0'><div id='f'></div><script>{get_plotlyjs()}</script>"
-        f"<script>Plotly.newPlot('f', {figure.to_json()}.data, {figure.to_json()}.layout, {{displayModeBar: false}})</script>"
-    )
+    page.write_text(f"<!doctype html><body style='margin:0'><script>{get_plotlyjs()}</script>{body}", encoding="utf-8")
     subprocess.run(
         ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000",
          "--force-device-scale-factor=1.5",
-         f"--window-size={width},{height}", f"--screenshot={path}", page.as_uri()],
+         f"--window-size={size[0]},{size[1]}", f"--screenshot={path}", page.as_uri()],
         check=True, capture_output=True,
     )  # fmt: skip
 

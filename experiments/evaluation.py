@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nnreg import Fit, Lambdas, Split, TrainConfig, answers, layer_terms, train
+from nnreg.lambdas import per_layer
 from nnreg.losses import WORST_LOSS
 from nnreg.network import LayerParameters
 
@@ -100,7 +101,7 @@ class TrialResult:
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
     split = load_split(spec.arrays)
-    strengths = [per_layer(job.lambdas, spec) for job in jobs]
+    strengths = [per_layer(job.lambdas, spec.layers, len(spec.config.hidden)) for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
     fits = train(split, spec.config, strengths, seeds=[job.seed for job in jobs])
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
@@ -129,12 +130,6 @@ def _wholes(split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lamb
         Whole(parameters=fit.parameters, layers=layers[lane], losses=losses[lane], hits=hits[lane])
         for lane, fit in enumerate(fits)
     ]
-
-
-def per_layer(lambdas: Lambdas, spec: EvaluationSpec) -> tuple[Lambdas, ...]:
-    """The lambdas of each layer, from first to last."""
-    hidden = (lambdas,) * len(spec.config.hidden)
-    return (*hidden, lambdas if spec.layers == "all" else Lambdas())
 
 
 def _result(fit: Fit, **common: Any) -> TrialResult:

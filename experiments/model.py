@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.datasets import Preparation
 from experiments.reports.files import write_whole
-from nnreg import Dense, ReLU, softmax
+from nnreg import probabilities
 from nnreg.network import LayerParameters
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ class Model:
     def probabilities(self, frame: "pd.DataFrame") -> np.ndarray:
         """(rows, classes) of raw rows as they stand in somebody's table, columns in any order. Raises DataError."""
         values = self.preparation.apply(frame, self.parameters[0][0].dtype.name)
-        *hidden, last = [_dense(*layer) for layer in self.parameters]
-        activation = ReLU()
-        for layer in hidden:
-            layer.forward(values)
-            activation.forward(layer.output)
-            values = activation.output
-        last.forward(values)
-        return softmax(last.output)
+        return probabilities(values, self.parameters)
 
     def predict(self, frame: "pd.DataFrame") -> np.ndarray:
         """(rows,) the label of each raw row. Raises DataError."""
@@ -57,11 +50,6 @@ class Model:
             write_whole(folder / NUMBERS, lambda path: _save(path, arrays)),
             write_whole(folder / WORDS, lambda path: path.write_text(json.dumps(words, indent=1), encoding="utf-8")),
         ]
-
-
-def _dense(weights: np.ndarray, biases: np.ndarray) -> Dense:
-    n_inputs, n_neurons = weights.shape
-    return Dense(n_inputs, n_neurons, parameters=np.concatenate([weights, biases]))
 
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -84,6 +84,18 @@ class StudyRecord:
         """The first of `ranked`."""
         return next(iter(self.ranked), None)
 
+    @functools.cached_property
+    def confirmed(self) -> dict[tuple[Lambdas, int], Replicate]:
+        """The networks of the verdict, by lambdas and seed. Test scores are there only where the verdict itself has them: the
+        test set may have been opened for an earlier one.
+        """
+        if self.verdict is None:
+            return {}
+        kept = {(one.lambdas, one.seed): one for one in self.replicates}
+        keys = [(setting.lambdas, seed) for setting in self.verdict.settings for seed in self.verdict.seeds]
+        opened = self.verdict.opening is not None
+        return {key: kept[key] if opened else dataclasses.replace(kept[key], test=None) for key in keys}
+
     @property
     def tied(self) -> int:
         """How many trials share the best objective, the best itself included."""

@@ -14,6 +14,10 @@ RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"
 """The recommended setting with one lambda switched off, where that is not the winner, whose own are `without_...`."""
 
 BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
+NARROW = 0.9
+"""The level of the interval that lies within the margin where a difference does not matter: two one-sided tests at 5 %
+(Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
+
 KEEP, DROP = "keep", "drop"
 KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: SEALED}
 """What to do with a lambda, by how the recommended setting compares with itself without it."""
@@ -47,6 +51,11 @@ class Replicate:
     started: datetime
     finished: datetime
     test: TestScores | None = None
+
+    @property
+    def identity(self) -> str:
+        """The seed and the four lambdas, as text: for example `42:0.0:0.0003:0.0:0.0`."""
+        return ":".join([str(self.seed), *map(repr, self.lambdas.as_tuple())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +113,8 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How exactly a lambda must be set: the span of the trials that are tied with the winner.
+    """How exactly a lambda must be set: the span of the trials that are tied with the winner, of itself and of the
+    recommended setting.
 
     `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in one. `bound` is the upper end
     to try where the search's own cut the span off, else None.

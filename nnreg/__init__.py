@@ -4,7 +4,8 @@
     fits = train(Split(x_train, y_train, x_val, y_val), TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
     fits[1].val_accuracy[-1]
 
-Imports NumPy and the standard library only, and a module of its own when a name of it is first used.
+Imports NumPy and the standard library only, and a module of its own when a name of it is first used. For scikit-learn there is
+`nnreg.estimator`, which imports it, and is not imported from here.
 """
 
 from importlib import import_module
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from nnreg.losses import CategoricalCrossentropy, Loss, penalty_terms, softmax
     from nnreg.optimizers import SGD, Adam
     from nnreg.split import Split
-    from nnreg.trained import answers, layer_terms
+    from nnreg.trained import answers, layer_terms, probabilities
     from nnreg.training import Fit, train
 
 _HOME = {
@@ -37,6 +38,7 @@ _HOME = {
     "answers": "trained",
     "layer_terms": "trained",
     "penalty_terms": "losses",
+    "probabilities": "trained",
     "softmax": "losses",
     "train": "training",
 }
@@ -57,6 +59,7 @@ __all__ = [
     "answers",
     "layer_terms",
     "penalty_terms",
+    "probabilities",
     "softmax",
     "train",
 ]

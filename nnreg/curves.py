@@ -44,12 +44,7 @@ class Rows:
 
     def __init__(self, table: Table, labels: Ints, network: Network) -> None:
         self._table, self.labels, self._network = table, labels, network
-        widest = max(layer.weights.shape[-1] for layer in network.layers)
-        # Parts of any number of rows give the same bits, as long as they are cut at multiples of ROWS_TOGETHER.
-        size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
-        whole = len(labels) - len(labels) % ROWS_TOGETHER
-        ends = [*range(size, whole, size), *{whole, len(labels)} - {0}]
-        self._parts = [slice(start, end) for start, end in zip([0, *sorted(ends)], sorted(ends), strict=False)]
+        self._parts = row_parts(len(labels), network)
         self._places = [self._true_places(labels[part]) for part in self._parts]
         self._kept = list(self._new_passes()) if table.kept else None
         classes, counts = np.unique(labels, return_counts=True)
@@ -79,6 +74,16 @@ class Rows:
         """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes, batch)."""
         lanes, rows = self._network.lanes, len(labels)
         return labels.astype(np.intp) * (lanes * rows) + np.arange(lanes * rows).reshape(lanes, rows)
+
+
+def row_parts(rows: int, network: Network) -> list[slice]:
+    """Where to cut so many rows, so that what the network computes of a part stays in the cache."""
+    widest = max(layer.weights.shape[-1] for layer in network.layers)
+    # Parts of any number of rows give the same bits, as long as they are cut at multiples of ROWS_TOGETHER.
+    size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
+    whole = rows - rows % ROWS_TOGETHER
+    ends = sorted([*range(size, whole, size), *{whole, rows} - {0}])
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def measure(network: Network, train: Rows, val: Rows) -> Measured:

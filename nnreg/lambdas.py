@@ -3,10 +3,13 @@
 import math
 from dataclasses import dataclass
 
-from nnreg.checks import as_float
+from nnreg.checks import as_float, one_of
 
 LAMBDA_NAMES = ("weight_l1", "weight_l2", "bias_l1", "bias_l2")
 """The four strengths in the order used everywhere: fields, columns, sums."""
+
+LAYERS = ("all", "hidden")
+"""The layers that are penalised: every one, or every one but the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,14 @@ class Lambdas:
     def as_tuple(self) -> tuple[float, float, float, float]:
         """The four strengths in the order of LAMBDA_NAMES."""
         return (self.weight_l1, self.weight_l2, self.bias_l1, self.bias_l2)
+
+
+def per_layer(lambdas: Lambdas, layers: str, hidden: int) -> tuple[Lambdas, ...]:
+    """The lambdas of each layer, from first to last, of a network with so many hidden ones; `layers` is one of LAYERS.
+
+    Raises TypeError or ValueError where it is none.
+    """
+    return (lambdas,) * hidden + (lambdas if one_of("layers", layers, LAYERS) == "all" else Lambdas(),)
 
 
 def _strength(name: str, value: object) -> float:

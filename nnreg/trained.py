@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnreg.arrays import Bools, Float64s, Floats, Ints
-from nnreg.curves import NEAR_ZERO, Rows
+from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
+from nnreg.curves import NEAR_ZERO, Rows, row_parts
+from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.layers import Dense
 from nnreg.losses import penalty_terms
-from nnreg.network import LayerParameters, Network
+from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.tables import Table
 
 
@@ -18,16 +19,35 @@ def answers(x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]) -
 
     The same numbers as those that the curves of `train` are means of. x: (rows, features) finite; y: (rows,) class numbers.
     """
-    first = networks[0]
-    sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
-    network = Network(sizes, np.zeros((len(networks), len(first), len(LAMBDA_NAMES))), first[0][0].dtype)
-    for lane, parameters in enumerate(networks):
-        for layer, (weights, biases) in zip(network.layers, parameters, strict=True):
-            layer.weights[lane], layer.biases[lane] = weights, biases
-    table = Table(np.ascontiguousarray(x, dtype=network.dtype))
+    network, table = _loaded(networks, x, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
         losses, hits = Rows(table, y, network).answers()
     return losses, hits > 0
+
+
+def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
+    """How probable one network finds each class, (rows, classes) float64, each row adding up to 1; x: (rows, features) finite.
+
+    Computed in float64 also where the network is float32: in that, the rows beside a row change its seventh digit.
+    """
+    network, table = _loaded([parameters], x, np.dtype(np.float64))
+    result = np.empty((len(x), parameters[-1][0].shape[1]))
+    with np.errstate(all="ignore"):  # as above
+        for part in row_parts(len(x), network):
+            logits = Pass(network, table.part(part)).forward()
+            result[part] = classes_last(softmax_columns(logits, out=logits))[0]
+    return result
+
+
+def _loaded(networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType) -> tuple[Network, Table]:
+    """Trained networks as the lanes of one, and the rows that it is to read; both in `dtype`."""
+    first = networks[0]
+    sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
+    network = Network(sizes, np.zeros((len(networks), len(first), len(LAMBDA_NAMES))), dtype)
+    for lane, parameters in enumerate(networks):
+        for layer, (weights, biases) in zip(network.layers, parameters, strict=True):
+            layer.weights[lane], layer.biases[lane] = weights, biases
+    return network, Table(np.ascontiguousarray(x, dtype=dtype))
 
 
 def layer_terms(parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]) -> list[tuple[tuple[float, ...], float]]:

@@ -2,18 +2,19 @@
 
 import csv
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from experiments.records import StudyRecord
 from experiments.reports import files, frames
-from experiments.tracking.audit import Audit
+from experiments.tracking.audit import Audit, Children
 from sweeps.findings import FINE, NOTE, WRONG, Finding
+from sweeps.plural import are, many
 from sweeps.status import ask
 from sweeps.study import study_record
 from sweeps.workspace import Workspace
 
-KEYS = {"trials.csv": ("trial",), "history.csv": ("trial", "epoch")}
+KEYS = {"trials.csv": ("trial",), "history.csv": ("trial", "epoch"), "confirm.csv": ("role", "trial", "seed")}
 APART = "mlflow_run_id"  # it follows MLflow, and is empty where MLflow did not answer
 
 Row = Mapping[str, str]
@@ -43,9 +44,11 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
 
 
 def _counts(study: StudyRecord, audit: Audit | None, tables: Mapping[str, Table | None]) -> str:
-    counts = [f"{len(study.trials)} of {study.aim} trials"]
-    counts += [f"{audit.runs} runs on MLflow"] if audit else []
-    counts += [f"{sum(map(len, table.values()))} rows in {file}" for file, table in tables.items() if table is not None]
+    counts = [f"{len(study.trials)} of {many(study.aim, 'trial')}"]
+    counts += [f"{many(audit.trials.runs, 'run')} on MLflow"] if audit else []
+    if audit and (study.verdict or audit.confirmation.runs):
+        counts += [f"{many(audit.confirmation.runs, 'run', 'of the confirmation')} there"]
+    counts += [f"{many(sum(map(len, table.values())), 'row')} in {file}" for file, table in tables.items() if table is not None]
     return ", ".join(counts)
 
 
@@ -56,19 +59,27 @@ def _runs(audit: Audit) -> Iterator[str]:
         yield f"MLflow looks for its artifacts in {audit.location}, where this directory is no longer"
     for phrase in audit.study:
         yield f"the study's run on MLflow: {phrase}"
-    if audit.without_run:
-        yield f"{len(audit.without_run)} trials are not on MLflow: {_ranges(audit.without_run)}"
-    for number, ids in audit.without_trial.items():
-        yield f"trial {number} is not in the study, and has a run: {', '.join(ids)}"
-    for number, ids in audit.several.items():
-        yield f"trial {number} has {len(ids)} runs: {', '.join(ids)}"
-    for number, phrases in audit.differing.items():
-        yield f"the run of trial {number}: {'; '.join(phrases)}"
+    if missing := audit.trials.missing:
+        yield f"{many(len(missing), 'trial')} {are(len(missing))} not on MLflow: {_ranges(missing)}"
+    if unconfirmed := audit.confirmation.missing:
+        number = len(unconfirmed)
+        yield f"{many(number, 'run', 'of the confirmation')} {are(number)} not on MLflow: {', '.join(unconfirmed)}"
+    yield from _children(audit.trials, "trial ", "the study")
+    yield from _children(audit.confirmation, "", "the confirmation")
+
+
+def _children(children: Children[int] | Children[str], kind: str, where: str) -> Iterator[str]:
+    for name, ids in children.strangers.items():
+        yield f"{kind}{name} is not in {where}, and has {'a run' if len(ids) == 1 else 'runs'}: {', '.join(ids)}"
+    for name, ids in children.several.items():
+        yield f"{kind}{name} has {len(ids)} runs: {', '.join(ids)}"
+    for name, phrases in children.differing.items():
+        yield f"the run of {kind}{name}: {'; '.join(phrases)}"
 
 
 def _rows(study: StudyRecord, tables: Mapping[str, Table | None]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
-        for frame, file in ((frames.trials(study), "trials.csv"), (frames.history(study), "history.csv")):
+        for frame, file in zip((frames.trials(study), frames.history(study), frames.confirm(study)), KEYS, strict=True):
             there, wanted = tables[file], _read(files.write_csv(frame, Path(folder) / file)) or {}
             if there is None and wanted:
                 yield f"there is no {file}, or it cannot be read as one"
@@ -80,11 +91,17 @@ def _differences(file: str, there: Table, wanted: Table) -> Iterator[str]:
     missing, extra = wanted.keys() - there.keys(), there.keys() - wanted.keys()
     double = {key for key, rows in there.items() if len(rows) > 1}
     differing = {key for key in wanted.keys() & there.keys() - double if there[key] != wanted[key]}
-    kinds = (("missing", missing), ("of no trial in the study", extra), ("there twice", double), ("differing", differing))
+    kinds = (("missing", missing), ("of nothing in the study", extra), ("there twice", double), ("differing", differing))
     for what, keys in kinds:
         if keys:
-            trials = _ranges({int(key[0]) for key in keys if key[0].isdecimal()})
-            yield f"{file}: {len(keys)} rows {what}{trials and f', trials {trials}'}"
+            yield f"{file}: {many(len(keys), 'row')} {what}{_where(KEYS[file], keys)}"
+
+
+def _where(names: Sequence[str], keys: Iterable[tuple[str, ...]]) -> str:
+    """For example `, trials 0-3` or, where rows are of roles, `, roles baseline, winner`."""
+    first = {key[0] for key in keys}
+    which = ", ".join(sorted(first)) if names[0] == "role" else _ranges({int(one) for one in first if one.isdecimal()})
+    return which and f", {names[0]}{'' if which.isdecimal() or len(first) == 1 else 's'} {which}"
 
 
 def _read(path: Path) -> Table | None:

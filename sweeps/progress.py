@@ -93,7 +93,7 @@ class Progress:
         """Say that the search is over, and how many networks of the confirmation are trained."""
 
     def writing(self, waiting: int) -> None:
-        """Say that the search is over, and how many trials still wait to be written to MLflow."""
+        """Say that nothing is trained any more, and how many runs still wait to be written to MLflow."""
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +127,7 @@ class Lines(Progress):
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
         if waiting:
-            self._print_now_and_then(f"writing to MLflow, {waiting} trials left")
+            self._print_now_and_then(f"writing to MLflow, {waiting} runs left")
 
     def _print_now_and_then(self, what: str) -> None:
         now = time.monotonic()
@@ -155,6 +155,7 @@ class Bar(Progress):
             expand=True,
         )
         self._writing: TaskID | None = None
+        self._most_waiting = 0
         self._confirming: TaskID | None = None
         self._task = self._bar.add_task("starting", total=None, values="", speed="")
 
@@ -182,8 +183,9 @@ class Bar(Progress):
     def writing(self, waiting: int) -> None:
         """Show one more bar, for what MLflow is behind."""
         if self._writing is None:
-            self._writing = self._bar.add_task("writing to MLflow", total=self.finished, values="", speed="")
-        self._bar.update(self._writing, completed=self.finished - waiting)
+            self._writing = self._bar.add_task("writing to MLflow", total=0, values="", speed="")
+        self._most_waiting = max(self._most_waiting, waiting)
+        self._bar.update(self._writing, total=self._most_waiting, completed=self._most_waiting - waiting)
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -1,12 +1,13 @@
 """The projection: MLflow's runs and the files of reports/, made from a study's record, and made again at will."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import files, page
-from experiments.tracking import Outcome, Tracker, TrackerProcess
+from experiments.tracking import Outcome, Tracker, TrackerProcess, runs_of_confirmation
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"
@@ -14,20 +15,26 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Runs:
-    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written."""
+    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written; `unconfirmed` is how many of the
+    confirmation's networks were not written then.
+    """
 
     ids: dict[int, str]
     error: TrackingError | None = None
+    unconfirmed: int = 0
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did: of the study's trials so many runs were written; runs that were too many were deleted; the files that
-    were kept on MLflow.
+    """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were written; runs that were too
+    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow.
     """
 
     trials: int
     written: int
+    networks: int
+    confirmed: int
+    study: bool
     deleted: int
     kept: int
 
@@ -47,23 +54,36 @@ def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
     """Write the CSV files and the page; the paths written. Raises DirectoryError."""
-    return [*write_tables(place, study, runs), page.write_page(study, place.reports_of(study.study) / PAGE)]
+    store = place.store(study.experiment)
+    server = store.shown if store.is_server else None
+    tables = write_tables(place, study, runs)
+    return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
 
 
-def write_all(place: Workspace, study: StudyRecord, tracker: TrackerProcess, outcome: Outcome) -> tuple[Runs, list[Path]]:
-    """The end of a sweep whose trials were written with this outcome: the reports, which MLflow keeps as artifacts too.
+def write_all(
+    place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess, outcome: Outcome, observe: Callable[[int], None]
+) -> tuple[Runs, list[Path]]:
+    """The end of a sweep whose trials were written with this outcome: the reports, the runs of the confirmation, and what else
+    MLflow keeps with the study's run. `observe` is told how many runs wait to be written.
 
     A MLflow that did not answer just now is not asked again.
     """
-    runs = Runs(dict(outcome.runs), outcome.error)
+    planned = runs_of_confirmation(study)
+    runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
     written = write_reports(place, study, runs)
     if runs.error is None:
         try:
-            for path in written:
+            for one in planned:  # one a call: each call has a limit
+                observe(runs.unconfirmed)
+                tracker.put(one)
+                runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
+            for run_id in tracker.outdated({one.key for one in planned}):
+                tracker.delete(run_id)
+            for path in artifacts(place.reports_of(study.study)):
                 tracker.log_file(path)
             tracker.finish(study, tidy=outcome.interrupted)
         except TrackingError as met:
-            runs = Runs(runs.ids, met)
+            runs = replace(runs, error=met)
     return runs, written
 
 
@@ -75,15 +95,23 @@ def sync(place: Workspace, name: str) -> Synced:
     """
     study = place.record(name)
     tracker = place.tracker(study)
-    written = tracker.sync(study)
+    mended = tracker.sync(study)
     reports = place.reports_of(name)
-    if written and reports.exists():
+    if mended.trials and reports.exists():
         write_reports(place, study, Runs(tracker.run_ids()))
     kept = tracker.kept()
-    stale = [path for path in artifacts(reports) if written or kept.get(path.name) != path.stat().st_size]
+    stale = [path for path in artifacts(reports) if any(mended) or kept.get(path.name) != path.stat().st_size]
     for path in stale:
         tracker.log_file(path)
-    return Synced(len(study.trials), written, tracker.deleted, len(stale))
+    return Synced(
+        trials=len(study.trials),
+        written=mended.trials,
+        networks=len(study.confirmed),
+        confirmed=mended.confirmation,
+        study=mended.study,
+        deleted=tracker.deleted,
+        kept=len(stale),
+    )
 
 
 def artifacts(reports: Path) -> list[Path]:

@@ -142,7 +142,7 @@ def confirm(
         last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
         if is_current(record, last, open_test=open_test) and is_there(place.reports_of(name), origin(record, record.verdict)):
-            return Sweep(record, loaded, place, projection.Runs({}), ())
+            return Sweep(record, loaded, place, projection.read_runs(place.tracker(record)), ())
     return _carry_out(
         place, name, definition, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
     )
@@ -214,5 +214,5 @@ def _carry_out(
             raise
         outcome = writer.close(observe=shown.writing)
         record = study_record(opened.optuna, importances(opened.optuna))
-        runs, files = projection.write_all(place, record, trackers[0], outcome)
+        runs, files = projection.write_all(place, record, trackers[0], outcome, shown.writing)
     return Sweep(record, opened.optuna, place, runs, tuple(files))

@@ -47,7 +47,8 @@ def everything(store: Store) -> list[dict[str, Any]]:
             {
                 "name": info.run_name,
                 "status": info.status,
-                "times": (info.start_time, info.end_time),
+                # The run above a confirmation's is a folder: when it was made says nothing.
+                "times": None if tags["kind"] == "confirmation" else (info.start_time, info.end_time),
                 "tags": tags,
                 "params": dict(run.data.params),
                 "history": history,

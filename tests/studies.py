@@ -10,6 +10,24 @@ import numpy as np
 from experiments.evaluation import CURVES, METRICS, Metrics
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 from experiments.spec import Experiment
+from experiments.verdict import (
+    BASELINE,
+    BETTER,
+    CANDIDATE,
+    RECOMMENDED,
+    SEALED,
+    WINNER,
+    Comparison,
+    Curse,
+    Interval,
+    LayerShare,
+    Opening,
+    Replicate,
+    Setting,
+    TestScores,
+    Tolerance,
+    Verdict,
+)
 from nnreg import LAMBDA_NAMES, Lambdas
 
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
@@ -49,4 +67,72 @@ def make_study(trials: int = 3, *, name: str = "digits", epochs: int = 3, **sect
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
         aim=0,
         trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
+    )
+
+
+def confirmed_study(
+    study: StudyRecord | None = None, *, winner: int = 1, seeds: tuple[int, ...] = (4268029250, 11), look: int = 0
+) -> StudyRecord:
+    """A study of three trials with the verdict that one of them won; `look` is which look at the test rows this is, 0 for none.
+
+    The winner is recommended too; the other trial is a candidate. Networks of an earlier verdict stay with the study.
+    """
+    study = study or make_study(3)
+    trials = {trial.lambdas: trial.trial for trial in study.trials}
+    won = study.trials[winner].lambdas
+    listed = [(WINNER, won), *((CANDIDATE, one) for one in trials if one not in (won, Lambdas()))]
+    listed += [(f"without_{name}", dataclasses.replace(won, **{name: 0.0})) for name in won.on[:1]]
+    listed += [(RECOMMENDED, won), (BASELINE, Lambdas())]
+    settings = tuple(
+        Setting(role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01) for role, one in listed
+    )
+    networks = {(one.lambdas, one.seed): one for one in study.replicates}
+    for number, key in enumerate((setting.lambdas, seed) for setting in settings for seed in seeds):
+        networks[key] = dataclasses.replace(networks.get(key) or _replicate(*key, number), test=_scores(*key) if look else None)
+    return dataclasses.replace(study, verdict=_verdict(study, settings, seeds, winner, look), replicates=tuple(networks.values()))
+
+
+def _replicate(lambdas: Lambdas, seed: int, number: int) -> Replicate:
+    made = make_trial(1000 + number)
+    assert made.metrics
+    return Replicate(
+        lambdas=lambdas, seed=seed, metrics=made.metrics, curves=made.curves, layers=(), diverged=False, seconds=made.seconds,
+        started=made.started, finished=made.finished,
+    )  # fmt: skip
+
+
+def _scores(lambdas: Lambdas, seed: int) -> TestScores:
+    accuracy, balanced, loss = np.random.default_rng([seed, len(lambdas.on)]).random(3).tolist()
+    return TestScores(accuracy=accuracy, balanced_accuracy=balanced, data_loss=loss)
+
+
+def _verdict(study: StudyRecord, settings: tuple[Setting, ...], seeds: tuple[int, ...], winner: int, look: int) -> Verdict:
+    gain = Interval(mean=0.02 + 0.001 * look, low=0.006, high=0.04, level=0.975)
+    comparison = Comparison(
+        against=BASELINE, gain=gain, narrow=gain, error=0.01, freedom=9.0, p=0.001, detectable=0.02, word=BETTER
+    )
+    opening = Opening(digest="0" * 64, number=look, alpha=0.05 / 2**look, opened=BORN + timedelta(hours=look))
+    opened: dict[str, Any] = {
+        "word": BETTER,
+        "opening": opening,
+        "comparisons": (comparison,),
+        "accuracy": Interval(mean=0.9 + 0.001 * look, low=0.88, high=0.93, level=0.95),
+        "baseline_accuracy": Interval(mean=0.88, low=0.85, high=0.91, level=0.95),
+        "rarest": 100,
+    }
+    return Verdict(
+        basis={"version": 1, "trials": len(study.trials), "confirm": study.spec["confirm"]},
+        objective=study.objective,
+        seeds=seeds,
+        margin=0.01,
+        settings=settings,
+        width=0.01,
+        tied=(winner,),
+        tolerances=tuple(Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES),
+        layers=(LayerShare(layer=0, penalties=dict.fromkeys(LAMBDA_NAMES, 0.01), near_zero_weights=0.1),),
+        curse=Curse(trial=winner, search=0.95, fresh=0.9, test=0.9 if look else None),
+        rows={"training": 1078, "validation": 359, "test": 360},
+        majority=0.1,
+        diverged=0,
+        **(opened if look else {"word": SEALED}),
     )

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import chaos
 from benchmarks.side_by_side import environment
 
-KILLS = 30
+KILLS = 24
 
 
 @pytest.mark.timeout(900)  # a minute and a half on two quiet cores

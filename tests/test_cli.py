@@ -21,7 +21,7 @@ from experiments import environment
 from tests.servers import answer, plain_mlflow
 
 SWEEPS = str(Path(sys.executable).with_name("sweeps"))
-QUICK = ("--trials", "3", "--set", "training.epochs=2")
+QUICK = ("--trials", "3", "--set", "training.epochs=2", "--no-confirm")
 
 
 def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -58,14 +58,14 @@ def test_status_for_people(folder: Path) -> None:
 
 
 def test_run_for_programs(folder: Path) -> None:
-    done = json.loads(sweeps("run", "flowers.toml", *QUICK, "--json", "--no-confirm", "--keep-sealed", cwd=folder).stdout)
+    done = json.loads(sweeps("run", "flowers.toml", *QUICK, "--json", "--keep-sealed", cwd=folder).stdout)
     assert (done["study"], done["complete"], done["mlflow_missing"]) == ("flowers", 3, 0)
     assert set(done["lambdas"]) == {"weight_l1", "weight_l2", "bias_l1", "bias_l2"}
     assert all(Path(path).exists() for path in done["files"])
 
 
 def test_fewer_trials_than_there_are_is_said(folder: Path) -> None:
-    done = sweeps("run", "flowers.toml", "--trials", "2", "--set", "training.epochs=2", cwd=folder)
+    done = sweeps("run", "flowers.toml", "--trials", "2", "--set", "training.epochs=2", "--no-confirm", cwd=folder)
     assert "flowers holds 3 trials, and 2 were asked for" in done.stderr
 
 

@@ -26,7 +26,7 @@ TRIALS = 20
 ROOMY = 2**26  # bytes
 # As tests.sweeps.test_same_table has it, on the command line.
 EDITS = ("sweep.sampler=tpe", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]")
-RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", *(f"--set={edit}" for edit in EDITS))
+RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", "--no-confirm", *(f"--set={edit}" for edit in EDITS))
 
 
 class Disk:
@@ -129,7 +129,7 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 def go_on(folder: Path, finished: Path) -> None:
     """The same sweep again, now that nothing is in its way: it ends with the table of the one that met nothing."""
-    sweeps.run(experiment("tpe"), trials=TRIALS, workers=1, directory=folder, tracking_uri=tracking(finished))
+    sweeps.run(experiment("tpe"), trials=TRIALS, workers=1, confirm=False, directory=folder, tracking_uri=tracking(finished))
     assert tables(folder) == tables(finished)
 
 

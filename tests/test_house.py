@@ -12,6 +12,7 @@ from experiments import spec
 from experiments.evaluation import CURVES, METRICS
 from nnreg import CURVE_NAMES, TrainConfig
 from nnreg import config as nnreg_config
+from nnreg.lambdas import LAYERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("nnreg", "experiments", "sweeps")
@@ -56,7 +57,8 @@ def test_imports_point_one_way(path: Path) -> None:
     above = PACKAGES[PACKAGES.index(package) + 1 :]
     assert not imported(path) & set(above)
     if package == "nnreg":
-        assert imported(path) <= set(sys.stdlib_module_names) | {"numpy", "nnreg"}
+        more = {"sklearn", "threadpoolctl"} if path.name == "estimator.py" else set()
+        assert imported(path) <= set(sys.stdlib_module_names) | {"numpy", "nnreg"} | more
     for engine, homes in HOMES.items():
         if engine in imported(path):
             assert any(str(path.relative_to(ROOT)).startswith(home) for home in homes), engine
@@ -102,6 +104,7 @@ def test_choices_and_names_agree_between_packages() -> None:
     assert get_args(fields["optimizer"].annotation) == nnreg_config.OPTIMIZERS
     assert get_args(fields["initialization"].annotation) == nnreg_config.INITIALIZATIONS
     assert get_args(fields["dtype"].annotation) == nnreg_config.DTYPES
+    assert get_args(spec.LambdaAxes.model_fields["layers"].annotation) == LAYERS
     assert get_args(fields["sampler"].annotation) == spec.SAMPLERS
     assert get_args(spec.Objective) == spec.OBJECTIVES
     assert set(METRICS) == set(CURVE_NAMES)

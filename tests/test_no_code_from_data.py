@@ -68,7 +68,7 @@ def test_no_study_keeps_a_pickle(tmp_path: Path) -> None:
     from sweeps import sweep
 
     edits = ["sweep.sampler=cmaes", "sweep.generation=4", "training.epochs=1"]
-    sweep.run("iris", trials=9, workers=1, edits=edits, directory=tmp_path, tracking_uri="http://127.0.0.1:9")
+    sweep.run("iris", trials=9, workers=1, confirm=False, edits=edits, directory=tmp_path, tracking_uri="http://127.0.0.1:9")
     (journal,) = (tmp_path / "studies").glob("*.journal")
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
     trials = optuna.load_study(study_name="iris", storage=storage).trials

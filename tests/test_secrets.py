@@ -88,7 +88,7 @@ def test_a_password_stays_where_it_was_given(database: tuple[str, Path], tmp_pat
     with plain_mlflow(tmp_path / "server") as server:
         onto = [*kept, "--tracking-uri", server.url.replace("://", f"://me:{CANARY}@")]  # a plain server takes any password
         over = [*kept, "--tracking-uri", storage.replace("/postgres?", "/mlflow?")]
-        small = ["--trials=5", "--workers=2", "--set=training.epochs=1", "--set=sweep.generation=4"]
+        small = ["--trials=5", "--workers=2", "--set=training.epochs=1", "--set=sweep.generation=4", "--set=confirm.seeds=2"]
         lines = [["run", "iris", *small, *onto], ["status", "--json", *onto], ["doctor", *onto], ["ui", "--no-browser", *onto]]
         lines += [["sync", *kept, "--tracking-uri", storage], ["sync", *over], ["ui", "--no-browser", *over]]
         seen: set[str] = set()

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from experiments.experiment_file import catalog
 from experiments.records import StudyRecord
 from experiments.verdict import (
     BETTER,
+    DROP,
+    NARROW,
     RECOMMENDED,
     SAME,
     SEALED,
@@ -23,6 +26,7 @@ FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a p
 FEW_OF_A_CLASS = 10
 UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
 MANY_TIED = 2  # trials that the seeds cannot tell apart
+NONE = " than no regularization"
 NUMBERS = ("none", "one", "two", "three", "four")
 
 
@@ -68,10 +72,13 @@ class Measure:
         """For example `0.6 to 4.0`."""
         return " to ".join(f"{end * self.scale + 0.0:.{self.digits}f}" for end in (interval.low, interval.high))
 
-    def difference(self, interval: Interval) -> str:
-        """For example `2.3 points more accurate (0.6 to 4.0)`, or `0.4 points less accurate (-0.2 to 1.0)`."""
+    def difference(self, interval: Interval, than: str = "") -> str:
+        """For example `2.3 points more accurate than none (0.6 to 4.0)`, or `0.4 points less accurate (-0.2 to 1.0)`; of the
+        narrow interval the level is said.
+        """
         said = interval if interval.mean >= 0 else interval.turned()
-        return f"{self.size(interval.mean)} {self.more if interval.mean >= 0 else self.less} ({self.bounds(said)})"
+        level = " at 90 %" if interval.level == NARROW else ""
+        return f"{self.size(interval.mean)} {self.more if interval.mean >= 0 else self.less}{than} ({self.bounds(said)}{level})"
 
 
 MEASURES = {
@@ -118,30 +125,35 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
         )
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
         return f"{use} {so_far} than no regularization, but these rows chose it; {end}, so this is a suggestion and no claim."
-    gain = comparison.gain
+    gain = comparison.narrow if verdict.word == SAME else comparison.gain  # the interval that the word is from
     if verdict.word == BETTER:
-        return f"{use} {rows} that is {measure.difference(gain)} than no regularization."
+        return f"{use} {rows} that is {measure.difference(gain, NONE)}.{_droppable(verdict)}"
+    found = f"{rows} the best setting found was {measure.difference(gain, NONE)}"
     if verdict.word == WORSE:
-        return f"Use no regularization. {rows} the best setting found was {measure.difference(gain)} than none."
+        return f"Use no regularization. {found}."
     if verdict.word == SAME:
-        return (
-            f"Regularization makes no difference that matters here. {rows} the best setting found was "
-            f"{measure.difference(gain)} than none; a difference within {measure.size(verdict.margin)} counts as none."
-        )
-    return (
-        f"This data cannot tell whether regularization helps. {rows} the best setting found was {measure.difference(gain)} than "
-        f"none; so many rows show a difference of {measure.size(comparison.detectable)} or more, four times in five."
-    )
+        counts = f"a difference within {measure.size(verdict.margin)} counts as none"
+        return f"Regularization makes no difference that matters here. {found}; {counts}."
+    shown = f"so many rows show a difference of {measure.size(comparison.detectable)} or more, four times in five"
+    return f"This data cannot tell whether regularization helps. {found}; {shown}."
+
+
+def _droppable(verdict: Verdict) -> str:
+    """What the recommended setting has on, and the test rows say it could do without."""
+    names = [name for name in verdict.recommended.on if verdict.keeping(name) == DROP]
+    if not names:
+        return ""
+    return f" It does as well without {_listed(names)}{', one at a time' if len(names) > 1 else ''}."
 
 
 def _nothing_better(verdict: Verdict, measure: Measure) -> str:
     winner, baseline = verdict.setting(WINNER), verdict.setting("baseline")
     if not winner.lambdas.on:
-        return "on fresh seeds it was the best of the settings that did best in the search"
+        return "on fresh seeds none of the settings that did best in the search did better"
     return (
         f"on fresh seeds the best setting found was {measure.size(baseline.behind)} "
-        f"{measure.more if baseline.behind >= 0 else measure.less} on the validation rows, which is within the noise "
-        f"(standard error {measure.size(baseline.error)})"
+        f"{measure.more if baseline.behind >= 0 else measure.less} on the validation rows, which is within one standard "
+        f"error ({measure.size(baseline.error)})"
     )
 
 
@@ -175,8 +187,9 @@ def _line(study: StudyRecord, verdict: Verdict, name: str) -> LambdaLine:
 
 
 def _why(comparison: Comparison, measure: Measure) -> str:
-    without = measure.difference(comparison.gain.turned())
-    return f"without it no difference that matters: {without}" if comparison.word == SAME else f"without it {without}"
+    if comparison.word == SAME:
+        return f"without it no difference that matters: {measure.difference(comparison.narrow.turned())}"
+    return f"without it {measure.difference(comparison.gain.turned())}"
 
 
 def _tolerance(tolerance: Tolerance) -> str:
@@ -184,7 +197,8 @@ def _tolerance(tolerance: Tolerance) -> str:
         return "off in all trials that did as well"
     low, high = strength(tolerance.low), strength(tolerance.high)
     span = f"anywhere from {low} to {high}" if low != high else f"about {low}"
-    return f"{span}{', or off' if tolerance.off else ''}, the others near their best"
+    end = " (where the search ended)" if tolerance.bound else ""
+    return f"{span}{end}{', or off' if tolerance.off else ''}, the others near their best"
 
 
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
@@ -203,14 +217,18 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
 
 
 def _curse(study: StudyRecord, verdict: Verdict, measure: Measure) -> str:
-    curse = verdict.curse
+    """The winner's curse, in its two parts: the luck of the seed, and the luck of the rows."""
+    curse, sign = verdict.curse, 1 if study.maximize else -1
     shown = percent if measure.scale == 100 else "{:.4f}".format
-    text = (
-        f"The search's best, trial {curse.trial}, scored {shown(curse.search)}; on fresh seeds it averages {shown(curse.fresh)}"
-    )
+    text = f"The search's best, trial {curse.trial}, the luckiest of {len(study.complete)}, scored {shown(curse.search)}"
+    text += f"; on fresh seeds it averages {shown(curse.fresh)} ({_luck(sign * (curse.search - curse.fresh), measure)} the seed"
     if curse.test is None:
-        return f"{text}: the first number is the luckiest of {len(study.complete)}."
-    return f"{text}, and {shown(curse.test)} on the test rows: the first number is the luckiest of {len(study.complete)}."
+        return f"{text})."
+    return f"{text}), on the test rows {shown(curse.test)} ({_luck(sign * (curse.fresh - curse.test), measure)} the rows)."
+
+
+def _luck(value: float, measure: Measure) -> str:
+    return f"{measure.size(value)} were {'luck' if value >= 0 else 'bad luck'} with"
 
 
 def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
@@ -220,7 +238,7 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             f"make it again with: sweeps confirm {study.study}"
         )
     if verdict.word == SEALED:
-        yield f"Test set still sealed; open it with: sweeps confirm {study.study} --open-test"
+        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test"
     if not verdict.rows["test"]:
         yield "There are no test rows, so nothing can be claimed; give some with data.split.test or data.test."
     if verdict.opening and verdict.opening.number > 1:
@@ -242,9 +260,10 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
     for tolerance in verdict.tolerances:
-        if tolerance.bound:
+        if tolerance.bound and tolerance.name in verdict.recommended.on:
             end = study.spec["lambdas"][tolerance.name]["high"]
-            command = f"sweeps run {study.experiment} --study {study.study}-wider"
+            file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
+            command = f"sweeps run {file} --study {study.study}-wider"
             yield (
                 f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: "
                 f"{command} --set lambdas.{tolerance.name}.high={tolerance.bound:g}"

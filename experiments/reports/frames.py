@@ -132,12 +132,13 @@ def summary(study: StudyRecord) -> "pd.DataFrame":
         "tied": study.tied, "complete": states.count(COMPLETE), "pruned": states.count(PRUNED), "fail": states.count(FAIL),
         "diverged": sum(trial.diverged for trial in study.trials),
         "seconds": math.fsum(trial.seconds for trial in study.trials),
-        **study.versions, **_verdict(study.verdict),
+        **study.versions, **of_verdict(study.verdict),
     }  # fmt: skip
     return _frame(SUMMARY, [row])
 
 
-def _verdict(verdict: Verdict | None) -> dict[str, Any]:
+def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
+    """What summary.csv says of a verdict, by column; what there is not is left out."""
     if verdict is None:
         return {}
     row: dict[str, Any] = {f"recommended_{name}": getattr(verdict.recommended, name) for name in LAMBDA_NAMES}
@@ -160,11 +161,10 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
     """
     if study.verdict is None:
         return _frame(CONFIRM, [])
-    replicates = {(one.lambdas, one.seed): one for one in study.replicates}
     return _frame(
         CONFIRM,
         [
-            _replicate(study, setting, replicates[setting.lambdas, seed])
+            _replicate(study, setting, study.confirmed[setting.lambdas, seed])
             for setting in study.verdict.settings
             for seed in study.verdict.seeds
         ],
@@ -172,7 +172,7 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
 
 
 def _replicate(study: StudyRecord, setting: Setting, one: Replicate) -> dict[str, Any]:
-    test = one.test if study.verdict and study.verdict.opening else None  # it may have been opened for an earlier verdict
+    test = one.test
     return {
         **{"study": study.study, "role": setting.role, "trial": setting.trial, "seed": one.seed},
         **{name: getattr(one.lambdas, name) for name in LAMBDA_NAMES},

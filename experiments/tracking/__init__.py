@@ -1,8 +1,9 @@
 """The tracking: records to MLflow, once each; a projection that can be deleted and made again."""
 
 from experiments.tracking.process import TrackerProcess
+from experiments.tracking.runs import confirmation as runs_of_confirmation
 from experiments.tracking.store import Store, choose
 from experiments.tracking.tracker import Tracker
 from experiments.tracking.writer import Outcome, Writer
 
-__all__ = ["Outcome", "Store", "Tracker", "TrackerProcess", "Writer", "choose"]
+__all__ = ["Outcome", "Store", "Tracker", "TrackerProcess", "Writer", "choose", "runs_of_confirmation"]

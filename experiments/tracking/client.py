@@ -15,6 +15,7 @@ from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
@@ -52,13 +53,20 @@ def open_client(store: Store) -> "MlflowClient":
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
 
 
+def database(store: Store) -> "SqlAlchemyStore":
+    """What MLflow's client works on where MLflow is a database: MLflow keeps one engine a URI, so this is the one of the
+    client.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(store.uri, str(store.artifacts))  # type: ignore[no-untyped-call]
+
+
 def _wait_briefly(store: Store) -> None:
     """Have MLflow's connections to this file wait for a lock as long as ours do."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy import event
 
-    # MLflow keeps one engine a URI: this is the one that its client will use.
-    engine = SqlAlchemyStore(store.uri, str(store.artifacts)).engine  # type: ignore[no-untyped-call]
+    engine = database(store).engine
     if not event.contains(engine, "before_cursor_execute", _shorten):
         event.listen(engine, "before_cursor_execute", _shorten, retval=True)
 

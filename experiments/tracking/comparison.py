@@ -1,12 +1,12 @@
 """The comparison: what a run on MLflow lacks of what the study says, and what it has that can only be thrown away."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from experiments.evaluation import CURVES, METRICS
-from experiments.records import StudyRecord, TrialRecord
+from experiments.records import StudyRecord
 from experiments.tracking import runs
 from experiments.tracking.page import PARENT, Found
+from experiments.tracking.runs import Planned, Point
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -14,26 +14,30 @@ if TYPE_CHECKING:
 NOTE = "mlflow.note.content"  # the description on MLflow's page, which people edit
 
 
-def of_trial(study: StudyRecord, trial: TrialRecord, run: Found, parent: Found | None) -> list[str]:
-    """How the run of a trial differs, one phrase each: nothing where it is whole. Of the curves only the last points are known.
+def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
+    """How a run below `parent` differs, one phrase each: nothing where it is whole. Of curves only the last points are known.
 
     What others added, such as tags, more metrics or another name, is no difference.
     """
     return [
-        *_differing(runs.trial_params(trial), run.params),
-        *_differing(runs.last_values(study, trial), run.metrics),
-        *(f"{name} is {run.metrics[name]}, and the trial has none" for name in _foreign(trial, run)),
-        *_differing(_tags(runs.trial_tags(study, trial)), run.tags),
-        *(["not below the study's run"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
-        *_ending(runs.STATUS[trial.state], runs.milliseconds(trial.finished), run),
+        *_differing(planned.params, run.params),
+        *_differing(planned.last, run.metrics),
+        *(f"{name} is {run.metrics[name]}, and it has none" for name in _foreign(planned, run)),
+        *_differing(_tags(planned.tags), run.tags),
+        *(["not below the run that it belongs to"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
+        *_ending(planned.status, planned.ended, run),
     ]
 
 
 def of_study(study: StudyRecord, run: Found) -> list[str]:
-    """How the run of a study differs from that of the study when it has ended, one phrase each."""
+    """How the run of a study differs from that of the study when it has ended, one phrase each. A note that somebody edited is
+    no difference.
+    """
     return [
         *_differing(runs.study_params(study), run.params),
-        *_differing(runs.study_tags(study), run.tags),
+        *_differing({**runs.study_tags(study), **runs.verdict_tags(study)}, run.tags),
+        *_differing({point.name: point.value for point in runs.verdict_points(study)}, run.metrics),
+        *(["no note"] if study.verdict and NOTE not in run.tags else []),
         *(_ending("FINISHED", runs.study_ended(study), run) if study.trials else []),
     ]
 
@@ -61,26 +65,30 @@ def contradicts(wanted: Mapping[str, str], run: Found) -> bool:
     return any(run.params.get(name, value) != value for name, value in wanted.items())
 
 
-def _foreign(trial: TrialRecord, run: Found) -> list[str]:
-    """The measurements of a run whose trial failed without any."""
-    return [] if trial.metrics else sorted(run.metrics.keys() & METRICS)
+def _foreign(planned: Planned, run: Found) -> list[str]:
+    """The measurements of a run that there are none of, such as those of a trial that failed."""
+    return sorted(run.metrics.keys() & planned.absent)
 
 
-def strange_points(client: "MlflowClient", run: Found, trial: TrialRecord, planned: Iterable[runs.Point]) -> bool:
-    """Whether a run has a point, of a metric of ours, that is not planned: MLflow has no way to take it back."""
-    points = set(planned)
-    names = {point.name for point in points} & run.metrics.keys()
-    return bool(_foreign(trial, run)) or any(_history(client, run.run_id, name) - points for name in sorted(names))
+def beyond_repair(client: "MlflowClient", planned: Planned, run: Found) -> bool:
+    """Whether a run has something of ours that is not planned, and that MLflow has no way to take back."""
+    if contradicts(planned.params, run) or _foreign(planned, run):
+        return True
+    curves, last = planned.curves.keys() & run.metrics.keys(), planned.last
+    if any(run.metrics[name] != value for name, value in last.items() if name in run.metrics and name not in curves):
+        return True
+    points = set(planned.points())
+    return any(_history(client, run.run_id, name) - points for name in sorted(curves))
 
 
-def curves_differ(client: "MlflowClient", run: Found, planned: Iterable[runs.Point]) -> bool:
+def curves_differ(client: "MlflowClient", planned: Planned, run: Found) -> bool:
     """Whether a point of a curve is missing from a run, or not planned. It takes MLflow a call a curve."""
-    curves: dict[str, set[runs.Point]] = {}
-    for point in planned:
-        if point.name in CURVES:
-            curves.setdefault(point.name, set()).add(point)
-    return any(_history(client, run.run_id, name) != points for name, points in curves.items())
+    curves: dict[str, set[Point]] = {name: set() for name in planned.curves}
+    for point in planned.points() if curves else ():
+        if point.name in curves:
+            curves[point.name].add(point)
+    return any(_history(client, run.run_id, name) != points for name, points in curves.items() if points)
 
 
-def _history(client: "MlflowClient", run_id: str, name: str) -> set[runs.Point]:
-    return {runs.Point(name, one.value, one.timestamp, one.step) for one in client.get_metric_history(run_id, name)}
+def _history(client: "MlflowClient", run_id: str, name: str) -> set[Point]:
+    return {Point(name, one.value, one.timestamp, one.step) for one in client.get_metric_history(run_id, name)}

@@ -1,12 +1,14 @@
 """The page: what MLflow has of one study, read in one search."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+from experiments.tracking.runs import CONFIRM, CONFIRMATION, TRIAL, Key
 
 RUNS_A_CALL = 1_000
 PARENT = "mlflow.parentRunId"
@@ -26,7 +28,8 @@ class Found:
 
 @dataclass
 class Page:
-    """The experiment, and the runs of the study and of its trials by number: None, or nothing, where they are not there.
+    """The experiment, the runs of the study and of its confirmation, and those below these by what they are found by: None, or
+    nothing, where they are not there.
 
     `location` is where the experiment says that its artifacts are; `deleted` is the id of an experiment that was deleted.
     """
@@ -35,16 +38,22 @@ class Page:
     location: str = ""
     deleted: str | None = None
     studies: list[Found] = field(default_factory=list)
-    trials: dict[int, list[Found]] = field(default_factory=dict)
+    confirmations: list[Found] = field(default_factory=list)
+    children: dict[Key, list[Found]] = field(default_factory=dict)
 
     @property
     def study(self) -> Found | None:
         """The study's run. Of several the same one whoever looks."""
         return min(self.studies, key=lambda found: found.run_id, default=None)
 
-    def end_study(self, ended: int) -> None:
-        """Note that the study's run was given its end."""
-        self.studies = [replace(run, status="FINISHED", ended=ended) if run == self.study else run for run in self.studies]
+    @property
+    def confirmation(self) -> Found | None:
+        """The run above those of the confirmation's networks, likewise."""
+        return min(self.confirmations, key=lambda found: found.run_id, default=None)
+
+    def above(self, key: Key) -> Found | None:
+        """The run that one found by this key is to be below."""
+        return self.confirmation if key[0] == CONFIRM else self.study
 
 
 def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
@@ -67,7 +76,12 @@ def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
 def _sort_in(page: Page, run: "Run") -> None:
     tags, info = run.data.tags, run.info
     found = Found(info.run_id, info.status, info.end_time, tags, run.data.params, run.data.metrics)
-    if tags.get("kind") == "study":
+    kind = tags.get("kind", "")
+    if kind == "study":
         page.studies.append(found)
-    elif tags.get("kind") == "trial" and tags.get("trial", "").isdecimal():
-        page.trials.setdefault(int(tags["trial"]), []).append(found)
+    elif kind == CONFIRMATION:
+        page.confirmations.append(found)
+    elif kind == TRIAL and tags.get(TRIAL, "").isdecimal():
+        page.children.setdefault((TRIAL, str(int(tags[TRIAL]))), []).append(found)
+    elif kind == CONFIRM and CONFIRM in tags:
+        page.children.setdefault((CONFIRM, tags[CONFIRM]), []).append(found)

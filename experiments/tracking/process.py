@@ -3,7 +3,7 @@
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 from experiments import worker
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord, TrialRecord
+from experiments.tracking.runs import Key, Planned
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker, Written
 
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
-SLOWEST_CALL = 8.0  # seconds for a trial or a file: MLflow's own limits are shorter, but not everything has one
+SLOWEST_CALL = 8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
 
 
@@ -42,12 +43,26 @@ class TrackerProcess:
         written: Written = self._call("write", trial)
         return written
 
+    def put(self, planned: Planned) -> Written:
+        """As `write`, for any run below the study's."""
+        written: Written = self._call("put", planned)
+        return written
+
+    def outdated(self, confirmation: Collection[Key]) -> list[str]:
+        """The runs of networks that are none of the confirmation's, of which these are all."""
+        outdated: list[str] = self._call("outdated", confirmation)
+        return outdated
+
+    def delete(self, run_id: str) -> None:
+        """Throw away a run below the study's."""
+        self._call("delete", run_id)
+
     def log_file(self, path: Path) -> None:
         """Keep a file as an artifact of the study's run."""
         self._call("log_file", path)
 
     def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
-        """Give the study's run its end; `tidy`: look for runs too many first."""
+        """Give the study's run its end, and what the verdict says; `tidy`: delete runs that are too many."""
         self._call("finish", study, tidy=tidy)
 
     def close(self) -> None:
@@ -98,7 +113,8 @@ def serve(connection: Connection, store: Store, study: StudyRecord) -> None:
     tracker = Tracker(store, study)
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
-    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in (tracker.write, tracker.log_file, tracker.finish)}
+    mine = (tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish)
+    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
     try:
         answer(connection, tracker.open)
         collect_rarely()

@@ -43,3 +43,4 @@ def confirm(
         output.print_json(output.run_json(result))
     else:
         output.print_verdict(result)
+        output.say_unwritten(result)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnreg import LAMBDA_NAMES
+from sweeps.plural import are, many
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
 
+CONFIRMATION = "of the confirmation"
 MARKS = {"fine": "[green]ok[/]", "note": "[yellow]note[/]", "wrong": "[red]WRONG[/]"}
 
 
@@ -75,11 +77,19 @@ def print_run(sweep: "Sweep") -> None:
     for row in _places(sweep):
         places.add_row(*row)
     _print_table(places)
-    missing = len(study.trials) - len(sweep.runs.ids)
+    say_unwritten(sweep, trials=len(study.trials) - len(sweep.runs.ids))
+
+
+def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
+    """Say what of a sweep is not on MLflow, so many trials among it, and why."""
     if sweep.runs.error:
         say(f"sweeps: {sweep.runs.error}")
-    if missing:
-        say(f"sweeps: {missing} trials are not on MLflow; write them with: sweeps sync {study.study}{sweep.workspace.options()}")
+    missing = ((trials, many(trials, "trial")), (sweep.runs.unconfirmed, many(sweep.runs.unconfirmed, "run", CONFIRMATION)))
+    for number, what in missing:
+        if number:
+            them = "it" if number == 1 else "them"
+            sync = f"sweeps sync {sweep.record.study}{sweep.workspace.options()}"
+            say(f"sweeps: {what} {are(number)} not on MLflow; write {them} with: {sync}")
 
 
 def print_verdict(sweep: "Sweep") -> None:
@@ -93,7 +103,7 @@ def print_verdict(sweep: "Sweep") -> None:
     _print_text(made.says)
     table = _table(("lambda", "use", "", "tolerance"), left=4)
     for line in made.lambdas:
-        word = line.word or "off"
+        word = line.word or ""
         table.add_row(line.name, strength(line.strength), f"{word}: {line.why}" if line.why else word, line.tolerance)
     _print_table(table)
     for sentence in made.facts:
@@ -141,7 +151,7 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     study, place = sweep.record, sweep.workspace
     storage = place.shown_storage(study.study)
     yield "study", storage, f"optuna-dashboard {storage}"
-    yield "MLflow", f"{len(sweep.runs.ids)} runs", f"sweeps ui {study.study}{place.options()}"
+    yield "MLflow", many(len(sweep.runs.ids), "run"), f"sweeps ui {study.study}{place.options()}"
     folder = place.reports_of(study.study)
     tables = [path.name for path in sweep.files if path.suffix == ".csv"]
     yield "tables", relative(folder), ", ".join(tables)
@@ -177,14 +187,18 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """What `sync` did."""
-    if not (done.written or done.deleted or done.kept):
+    if not (done.written or done.confirmed or done.study or done.deleted or done.kept):
         print("nothing to do: all runs are there")
-    if done.written:
-        print(f"{done.written} of {done.trials} runs written; the others were there")
+    for written, number, of in ((done.written, done.trials, ""), (done.confirmed, done.networks, CONFIRMATION)):
+        if written:
+            others = "; the others were there" if written < number else ""
+            print(f"{written:,} of {many(number, 'run', of)} written{others}")
+    if done.study and not (done.written or done.confirmed):
+        print("the study's own run put right")
     if done.deleted:
-        print(f"{done.deleted} runs that were wrong or too many deleted; `mlflow runs restore` brings one back")
+        print(f"{many(done.deleted, 'run')} wrong or too many, and deleted; `mlflow runs restore` brings one back")
     if done.kept:
-        print(f"{done.kept} files kept with the study's run")
+        print(f"{many(done.kept, 'file')} kept with the study's run")
 
 
 def print_status(found: Sequence[dict[str, Any]]) -> None:

@@ -28,14 +28,18 @@ class Choice:
         return float(self.weighting.means(scores).mean())
 
     def difference(self, one: Scores, other: Scores) -> Estimate:
-        """How much better one is than another, paired by seed and row."""
+        """How much better one is than another, paired by seed and row, with the imagined rows."""
         return estimate(one - other, self.weighting, counted=self.counted)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """The same where it is claimed: unknown where losses are too few to tell how skewed they are."""
+        """The same for a claim: unknown where losses are too few to tell how skewed they are."""
         found = self.difference(one, other)
         few = not self.counted and self.weighting.count(one) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
+
+    def described(self, one: Scores, other: Scores) -> Estimate:
+        """The same as it was seen, to choose by."""
+        return estimate(one - other, self.weighting, counted=False)
 
     def spread(self, one: Scores, other: Scores) -> float:
         """The standard deviation over the seeds of the paired difference."""
@@ -53,7 +57,7 @@ class Choice:
         return min(near, key=lambda lambdas: (len(lambdas.on), -self.mean(scores[lambdas])))
 
     def _is_near(self, winner: Scores, other: Scores) -> bool:
-        behind = self.difference(winner, other)
+        behind = self.described(winner, other)
         return behind.mean <= behind.error
 
 
@@ -92,7 +96,7 @@ def settings(
     best = scores[listed[0][1]]
     made = []
     for role, lambdas in listed:
-        behind = choice.difference(best, scores[lambdas])
+        behind = choice.described(best, scores[lambdas])
         trial = trials.get(lambdas)
         made.append(
             Setting(

@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE, Comparison
+from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison
 from sweeps.confirmation.crossed import Estimate
 
 ALPHA = 0.05
 """The probability of any false "better" or "worse", over all openings of one test set, where what is compared at one does not
 follow from what another showed."""
-
-NARROW = 0.9
-"""The level of the interval that lies within the margin where a difference does not matter: two one-sided tests at 5 %
-(Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
 
 
 def alpha_of(opening: int) -> float:

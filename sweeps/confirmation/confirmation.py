@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from experiments.datasets import Dataset, Sealed
+from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import EvaluationSpec, row_answers
 from experiments.model import is_there
 from experiments.records import StudyRecord
@@ -30,7 +31,7 @@ from sweeps.confirmation import choice, claims, final, tolerance
 from sweeps.confirmation.choice import Choice, ScoresOf
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.openings import Attributes, open_test_set
-from sweeps.confirmation.replicates import Replicates, fresh_seeds
+from sweeps.confirmation.replicates import Networks, Replicates, fresh_seeds
 from sweeps.interrupts import Interrupts
 from sweeps.kept import VERDICT, verdict_json
 from sweeps.study import Study, study_record
@@ -140,7 +141,7 @@ class _Confirmation:
             settings=settings,
             width=width,
             tied=tuple(trial.trial for trial in tied),
-            tolerances=tolerance.tolerances(record, tied),
+            tolerances=tolerance.tolerances(record, [*(trial.lambdas for trial in tied), winner, recommended]),
             layers=self._layers(recommended),
             curse=Curse(
                 trial=best.trial,
@@ -180,23 +181,11 @@ class _Confirmation:
         opening = open_test_set(self._study, sealed.digest, self._plan(recommended, against), self._means.others)
 
         rows = sealed.open(self._data.preparation, self._experiment.training.dtype)
-        weighting, balanced, plain = self._weighting(rows.y, rows.groups), Weighting(rows.y), Weighting(None, rows.groups)
-        scores: dict[Lambdas, Scores] = {}
-        hits_of: dict[Lambdas, Scores] = {}
-        for lambdas in dict.fromkeys(settings):
-            found = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
-            losses, hits = row_answers(rows.x, rows.y, [(networks[lambdas, one.seed], one.diverged) for one in found])
-            hits_of[lambdas] = hits.astype(np.float64)
-            scores[lambdas] = hits_of[lambdas] if self._counted else -losses
-            balanced_accuracies = balanced.means(hits_of[lambdas])
-            for one, row_losses, row_hits, accuracy in zip(found, losses, hits, balanced_accuracies, strict=True):
-                test = TestScores(
-                    accuracy=float(row_hits.mean()), balanced_accuracy=float(accuracy), data_loss=float(row_losses.mean())
-                )
-                self._replicates.keep(replace(one, test=test))
-
-        best = self._record.ranked[0].lambdas
+        weighting, plain = self._weighting(rows.y, rows.groups), Weighting(None, rows.groups)
+        hits, losses = self._answers(rows, networks)
+        scores = hits if self._counted else {lambdas: -each for lambdas, each in losses.items()}
         comparisons = self._comparisons(scores, recommended, against, weighting, opening)
+        best = self._record.ranked[0].lambdas
         return replace(
             verdict,
             opening=opening,
@@ -204,9 +193,25 @@ class _Confirmation:
             curse=replace(verdict.curse, test=self._sign * float(weighting.means(scores[best]).mean())),
             comparisons=comparisons,
             word=comparisons[0].word if comparisons else SAME,
-            accuracy=estimate(hits_of[recommended], plain, counted=True).interval(LEVEL).within(0, 1),
-            baseline_accuracy=estimate(hits_of[Lambdas()], plain, counted=True).interval(LEVEL).within(0, 1),
+            accuracy=estimate(hits[recommended], plain, counted=True).interval(LEVEL).within(0, 1),
+            baseline_accuracy=estimate(hits[Lambdas()], plain, counted=True).interval(LEVEL).within(0, 1),
         )
+
+    def _answers(self, rows: TestRows, networks: Networks) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
+        """Hits and losses (seeds, rows) of each setting; what they come to is kept with the replicates."""
+        balanced, found = Weighting(rows.y), {}
+        for lambdas in dict.fromkeys(lambdas for lambdas, _ in networks):
+            replicates = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
+            with threadpool_limits(1):  # the same numbers on every machine, as when training
+                losses, hits = row_answers(rows.x, rows.y, [(networks[lambdas, one.seed], one.diverged) for one in replicates])
+            found[lambdas] = hits.astype(np.float64), losses
+            accuracies = zip(hits.mean(axis=1), balanced.means(found[lambdas][0]), losses.mean(axis=1), strict=True)
+            for one, (accuracy, balanced_accuracy, loss) in zip(replicates, accuracies, strict=True):
+                test = TestScores(accuracy=float(accuracy), balanced_accuracy=float(balanced_accuracy), data_loss=float(loss))
+                self._replicates.keep(replace(one, test=test))
+        return {lambdas: hits for lambdas, (hits, _) in found.items()}, {
+            lambdas: losses for lambdas, (_, losses) in found.items()
+        }
 
     def _plan(self, recommended: Lambdas, against: Mapping[str, Lambdas]) -> dict[str, Any]:
         return {

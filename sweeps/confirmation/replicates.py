@@ -23,6 +23,7 @@ from sweeps.study import Study
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
 Key = tuple[Lambdas, int]
+Networks = dict[Key, list[LayerParameters]]
 
 
 def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
@@ -53,7 +54,7 @@ class Replicates:
         self._spec = replace(spec, whole=True)
         self._evaluator = Evaluator(executor, self._spec, lanes)
         self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
-        self._parameters: dict[Key, list[LayerParameters]] = {}
+        self._parameters: Networks = {}
         for name, value in study.optuna.user_attrs.items():
             if name.startswith(PREFIX):
                 one = as_replicate(value)
@@ -71,7 +72,7 @@ class Replicates:
         """One that was trained."""
         return self._kept[lambdas, seed][0]
 
-    def parameters(self, settings: Iterable[Lambdas], seeds: Sequence[int]) -> dict[Key, list[LayerParameters]]:
+    def parameters(self, settings: Iterable[Lambdas], seeds: Sequence[int]) -> Networks:
         """The parameters of the networks, which the study does not keep: those of an earlier run are trained again."""
         keys = [(lambdas, seed) for seed in seeds for lambdas in dict.fromkeys(settings)]
         self._train([key for key in keys if key not in self._parameters])
@@ -82,9 +83,8 @@ class Replicates:
         scores = self._kept[one.lambdas, one.seed][1]
         self._kept[one.lambdas, one.seed] = one, scores
         value = {**as_json(one), "scores": _pack(scores, self._counted)}
-        name = ":".join([PREFIX + str(one.seed), *map(repr, one.lambdas.as_tuple())])
         with self._interrupts.protected():
-            self._study.keep(name, value)
+            self._study.keep(PREFIX + one.identity, value)
 
     def _train(self, keys: Sequence[Key]) -> None:
         self._wanted += len(keys)

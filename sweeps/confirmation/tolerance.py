@@ -8,7 +8,7 @@ import numpy as np
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.frames import is_at_the_edge
 from experiments.verdict import Tolerance
-from nnreg import LAMBDA_NAMES
+from nnreg import LAMBDA_NAMES, Lambdas
 
 DEVIATIONS = 2.0
 FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut the span off
@@ -27,14 +27,14 @@ def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialReco
     return [trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width]
 
 
-def tolerances(study: StudyRecord, trials: Sequence[TrialRecord]) -> tuple[Tolerance, ...]:
-    """The span of these trials in each lambda that is searched, in the order of the lambdas."""
+def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
+    """The span of these settings in each lambda that is searched, in the order of the lambdas."""
     axes = study.spec["lambdas"]
-    return tuple(_tolerance(name, axes[name], trials) for name in LAMBDA_NAMES if isinstance(axes[name], dict))
+    return tuple(_tolerance(name, axes[name], settings) for name in LAMBDA_NAMES if isinstance(axes[name], dict))
 
 
-def _tolerance(name: str, axis: dict[str, float], trials: Sequence[TrialRecord]) -> Tolerance:
-    strengths = [getattr(trial.lambdas, name) for trial in trials]
+def _tolerance(name: str, axis: dict[str, float], settings: Sequence[Lambdas]) -> Tolerance:
+    strengths = [getattr(lambdas, name) for lambdas in settings]
     on = [strength for strength in strengths if strength > 0]
     high = max(on, default=None)
     cut = high is not None and is_at_the_edge(high, axis)

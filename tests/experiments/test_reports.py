@@ -1,7 +1,6 @@
-"""The reports: columns that never change, CSV that reads back to the same numbers, a page that draws offline."""
+"""The reports: columns that never change, and CSV that reads back to the same numbers."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +9,8 @@ import pytest
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import files, frames
-from experiments.reports.page import script_safe, write_page
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.browser import browser
-from tests.studies import make_study, make_trial
+from tests.studies import confirmed_study, make_study, make_trial
 
 COLUMNS = {  # the contract, letter by letter
     "trials": "study trial generation state weight_l1 weight_l2 bias_l1 bias_l2 data_loss regularization_loss total_loss "
@@ -22,7 +19,11 @@ COLUMNS = {  # the contract, letter by letter
     "history": "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy",
     "lambdas": "lambda fixed best low high off_decades top_low top_high top_off_share importance edge",
     "summary": "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial best_value difference "
-    "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas",
+    "tied complete pruned fail diverged seconds python numpy optuna mlflow pandas blas recommended_weight_l1 "
+    "recommended_weight_l2 recommended_bias_l1 recommended_bias_l2 verdict gain gain_low gain_high test_accuracy "
+    "test_accuracy_low test_accuracy_high baseline_test_accuracy openings",
+    "confirm": "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 val_accuracy val_data_loss test_accuracy "
+    "test_data_loss diverged",
 }
 FAILED = make_trial(2, state=FAIL, metrics=None, curves={}, error='killed, "three" times\nby nobody')
 
@@ -31,13 +32,22 @@ def study(trials: int = 12, **sections: object) -> StudyRecord:
     return make_study(trials, **sections)
 
 
-@pytest.mark.parametrize("record", [study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED))])
+@pytest.mark.parametrize(
+    "record",
+    [
+        study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED)),
+        confirmed_study(), confirmed_study(look=1),
+    ],
+)  # fmt: skip
 def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) -> None:
     written = files.export(record, tmp_path / "deep" / "folder")
-    assert [path.stem for path in written] == list(COLUMNS)
+    assert [path.stem for path in written] == [name for name in COLUMNS if name != "confirm" or record.verdict]
     for path in written:
         assert path.read_text(encoding="utf-8").splitlines()[0] == COLUMNS[path.stem].replace(" ", ",")
-    for make, columns in ((frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS)):
+    for make, columns in (
+        (frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS),
+        (frames.summary, frames.SUMMARY), (frames.confirm, frames.CONFIRM),
+    ):  # fmt: skip
         assert {name: str(dtype) for name, dtype in make(record).dtypes.items()} == columns
 
 
@@ -114,36 +124,3 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(DirectoryError, match=r"trials.csv cannot be written \(No space left on device\)"):
         files.write_whole(path, fails)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("trials.csv", "what was there")]
-
-
-@pytest.mark.parametrize(
-    "record", [study(40), study(1), study(0), study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3)), study(9, epochs=1)]
-)
-def test_the_page_draws_every_figure_and_asks_nobody(record: StudyRecord, tmp_path: Path) -> None:
-    path = write_page(record, tmp_path / "report.html")
-    with browser(tmp_path / "profile") as window:
-        window.open(path.as_uri())
-        searched = any(isinstance(record.spec["lambdas"][name], dict) for name in LAMBDA_NAMES)
-        figures = {"figure-lambdas": record.trials and searched, "figure-curves": record.trials, "figure-search": record.trials}
-        expected = [name for name, there in figures.items() if there]
-        window.wait_for(lambda: len(window.texts(".figure .main-svg")) >= len(expected))
-        drawn = [element.get_attribute("id") for element in window.driver.find_elements("css selector", ".figure")]
-        assert drawn == expected
-        assert window.hosts() == set()
-        assert not [entry for entry in window.driver.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-def test_the_page_runs_nothing_that_comes_from_data(tmp_path: Path) -> None:
-    evil = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
-    record = dataclasses.replace(study(5), experiment=evil, study=evil, versions={"python": evil})
-    with browser(tmp_path / "profile") as window:
-        window.open(write_page(record, tmp_path / "report.html").as_uri())
-        window.wait_for(lambda: window.texts(".figure .main-svg"))
-        assert window.driver.title == f"{evil}: sweep report"
-
-
-def test_the_numbers_of_the_page_cannot_end_their_script() -> None:
-    evil = "</script><script>\u2028"
-    safe = script_safe(json.dumps(evil, ensure_ascii=False))
-    assert "<" not in safe
-    assert json.loads(safe) == evil

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import FAIL, PRUNED
 from experiments.tracking import Store, Tracker
-from experiments.tracking.runs import last_values, milliseconds
+from experiments.tracking.runs import milliseconds, of_trial
 from nnreg import LAMBDA_NAMES
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
@@ -20,7 +20,7 @@ from tests.studies import make_study, make_trial
 
 def test_a_study_is_one_run_with_a_finished_child_a_trial(store: Store) -> None:
     study = make_study(3)
-    assert Tracker(store, study).sync(study) == 3
+    assert Tracker(store, study).sync(study).trials == 3
     parent, children = study_run(store, study.study_uid), trial_runs(store, study.study_uid)
     assert parent.info.run_name == "digits"
     assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"}
@@ -55,7 +55,7 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
     Tracker(store, study).sync(study)
     for number, run in trial_runs(store, study.study_uid).items():
         trial, metrics = study.trials[number], run.data.metrics
-        assert metrics == last_values(study, trial)
+        assert metrics == of_trial(study, trial).last
         assert {name: metrics[name] for name in METRICS} == {name: getattr(trial, name) for name in METRICS}
         assert {name: metrics[name] for name in LAMBDA_NAMES} == {name: getattr(trial, name) for name in LAMBDA_NAMES}
         assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {name: metrics[name] for name in LAMBDA_NAMES}
@@ -131,7 +131,7 @@ def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
     runs = trial_runs(store, study.study_uid)
     assert [runs[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "KILLED"]
     assert runs[1].data.tags["mlflow.note.content"] == "its worker was killed three times"
-    assert runs[1].data.metrics == last_values(study, failed)
+    assert runs[1].data.metrics == of_trial(study, failed).last
     assert tracker.missing([failed, pruned]) == Tracker(store, study).missing([failed, pruned]) == []
 
 
@@ -151,7 +151,7 @@ def test_writing_twice_changes_nothing(store: Store) -> None:
     tracker = Tracker(store, study)
     tracker.sync(study)
     before, ids = everything(store), tracker.run_ids()
-    assert tracker.sync(study) == Tracker(store, study).sync(study) == 0
+    assert not any(tracker.sync(study) + Tracker(store, study).sync(study))
     assert everything(store) == before
     assert Tracker(store, study).run_ids() == ids
     assert sorted(ids) == [0, 1, 2]
@@ -167,5 +167,5 @@ def test_a_deleted_store_is_made_again_with_the_same_runs_and_times(store: Store
     for path in tmp_path.glob("mlflow.db*"):
         path.unlink()
     shutil.rmtree(tmp_path / "mlruns", ignore_errors=True)
-    assert Tracker(store, study).sync(study) == 4
+    assert Tracker(store, study).sync(study).trials == 4
     assert everything(store) == before

@@ -65,7 +65,7 @@ def test_a_locked_database_is_not_waited_for_long(store: Store) -> None:
         assert connection.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
     with locked(store):
         assert seconds(Tracker(store, STUDY).read) < LONGEST
-    assert Tracker(store, later).sync(later) == 1
+    assert Tracker(store, later).sync(later).trials == 1
 
 
 def test_what_a_lock_kept_waiting_is_written_after_it(store: Store) -> None:
@@ -104,10 +104,10 @@ def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(s
     there = Tracker(store, study)
     missing = there.missing(study.trials)
     assert 0 < len(missing) < 40
-    assert there.sync(study) == len(missing)
+    assert there.sync(study).trials == len(missing)
     assert sorted(trial_runs(store, study.study_uid)) == list(range(40))
     audit = there.audit(study)
-    assert (audit.study, audit.several, audit.differing) == ([], {}, {})
+    assert (audit.study, audit.trials.several, audit.trials.differing) == ([], {}, {})
 
 
 def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_was_made_after_nobody_waited_for_it_is_deleted_at_the_end(st
         tracker.write(trial)
     late.write(STUDY.trials[3])
     tracker.read()
-    assert list(tracker.audit(STUDY).several) == [3]
+    assert list(tracker.audit(STUDY).trials.several) == [3]
     tracker.finish(STUDY, tidy=True)
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
     assert tracker.audit(STUDY).study == []

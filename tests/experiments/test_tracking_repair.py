@@ -11,7 +11,7 @@ from mlflow.entities import Run
 
 from experiments.errors import TrackingError
 from experiments.tracking import Store, Tracker, choose
-from experiments.tracking.runs import trial_params, trial_tags
+from experiments.tracking.runs import of_trial
 from tests.mlflow_reading import all_runs, everything, study_run, trial_runs
 from tests.studies import make_study
 
@@ -40,7 +40,7 @@ def begun(store: Store, client: MlflowClient) -> Run:
     """The run of the third trial, as a kill after the first call leaves it."""
     parent, trial = study_run(store, STUDY.study_uid), STUDY.trials[2]
     start = int(trial.started.timestamp() * 1000)
-    tags = {**trial_tags(STUDY, trial), "mlflow.parentRunId": parent.info.run_id}
+    tags = {**of_trial(STUDY, trial).tags, "mlflow.parentRunId": parent.info.run_id}
     return client.create_run(parent.info.experiment_id, start, tags, "trial-00002")
 
 
@@ -50,7 +50,7 @@ def test_a_run_that_was_interrupted_after_any_call_is_completed(
 ) -> None:
     run_id = begun(store, client).info.run_id
     if lines > 0:
-        for name, value in trial_params(STUDY.trials[2]).items():
+        for name, value in of_trial(STUDY, STUDY.trials[2]).params.items():
             client.log_param(run_id, name, value)
     if lines > 1:
         client.log_metric(run_id, "data_loss", STUDY.trials[2].curves["data_loss"][0], _time_of_first_epoch(), 1)
@@ -58,7 +58,7 @@ def test_a_run_that_was_interrupted_after_any_call_is_completed(
         client.set_terminated(run_id, "FINISHED")  # an end, and hardly any metric
     tracker = Tracker(store, STUDY)
     assert tracker.missing(STUDY.trials) == [2]
-    assert tracker.sync(STUDY) == 1
+    assert tracker.sync(STUDY).trials == 1
     assert trial_runs(store, STUDY.study_uid)[2].info.run_id == run_id
     assert everything(store) == wanted
     assert tracker.missing(STUDY.trials) == []
@@ -93,7 +93,7 @@ def test_runs_that_somebody_deleted_are_written_again(store: Store, client: Mlfl
     client.delete_run(trial_runs(store, STUDY.study_uid)[0].info.run_id)
     tracker = Tracker(store, STUDY)
     assert tracker.missing(STUDY.trials) == [0, 2]
-    assert tracker.sync(STUDY) == 2
+    assert tracker.sync(STUDY).trials == 2
     assert everything(store) == wanted
 
 
@@ -111,7 +111,7 @@ def test_of_two_runs_of_one_trial_the_whole_one_stays(store: Store, client: Mlfl
     whole = trial_runs(store, STUDY.study_uid)[0]
     second = client.create_run(whole.info.experiment_id, tags=dict(whole.data.tags)).info.run_id
     tracker = Tracker(store, STUDY)
-    assert tracker.audit(STUDY).several == {0: sorted([second, whole.info.run_id])}
+    assert tracker.audit(STUDY).trials.several == {0: sorted([second, whole.info.run_id])}
     assert tracker.run_ids()[0] == whole.info.run_id
     tracker.sync(STUDY)
     assert tracker.deleted == 1
@@ -130,14 +130,14 @@ def test_a_deleted_experiment_is_brought_back_by_sync_alone(store: Store, client
     with pytest.raises(TrackingError, match=r"MLFLOW_EXPERIMENT_NAME") as caught:
         tracker.write(STUDY.trials[0])
     assert "sweeps sync" in str(caught.value)
-    assert tracker.sync(STUDY) == 1
+    assert tracker.sync(STUDY).trials == 1
     assert everything(store) == wanted
 
 
 def test_to_look_makes_nothing(tmp_path: Path) -> None:
     tracker = Tracker(choose(tmp_path, "digits", environ={}), STUDY)
     assert tracker.missing(STUDY.trials) == [0, 1, 2]
-    assert (tracker.run_ids(), tracker.kept(), tracker.audit(STUDY).without_run) == ({}, {}, [0, 1, 2])
+    assert (tracker.run_ids(), tracker.kept(), tracker.audit(STUDY).trials.missing) == ({}, {}, [0, 1, 2])
     tracker.log_file(tmp_path)
     tracker.finish(STUDY)
     with pytest.raises(TrackingError, match="sweeps sync"):

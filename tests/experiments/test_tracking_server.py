@@ -47,7 +47,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
         writers[0].put(mine)
         writers[1].put(yours)
     assert [writer.close().unwritten for writer in writers] == [(), ()]
-    assert Tracker(stores["mine"], MINE).sync(MINE) == Tracker(stores["yours"], YOURS).sync(YOURS) == 0
+    assert [Tracker(stores["mine"], MINE).sync(MINE).trials, Tracker(stores["yours"], YOURS).sync(YOURS).trials] == [0, 0]
     ids = [{run.info.run_id for run in trial_runs(over_http, study.study_uid).values()} for study in (MINE, YOURS)]
     assert [len(of) for of in ids] == [3, 3]
     assert not ids[0] & ids[1]
@@ -65,6 +65,6 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     for trial in late.trials:
         writer.put(trial)
     assert writer.close().unwritten == (0, 1)
-    assert Tracker(store, late).sync(late) == 2
+    assert Tracker(store, late).sync(late).trials == 2
 
     assert capfd.readouterr() == ("", "")  # MLflow's chatter reached no terminal

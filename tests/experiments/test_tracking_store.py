@@ -122,7 +122,7 @@ def test_processes_that_make_one_database_at_once_all_get_it_whole(tmp_path: Pat
     program = (
         "import sys, pathlib; from tests.studies import make_study; from experiments.tracking import Tracker, choose;"
         "study = make_study(2); directory = pathlib.Path(sys.argv[1]);"
-        "print(Tracker(choose(directory, 'digits', environ={}), study).sync(study))"
+        "print(Tracker(choose(directory, 'digits', environ={}), study).sync(study).trials)"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     root = Path(__file__).parents[2]

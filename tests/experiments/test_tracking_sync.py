@@ -16,6 +16,7 @@ from mlflow.entities import Metric, Param
 
 from experiments.records import FAIL, StudyRecord, TrialRecord
 from experiments.tracking import Store, Tracker, TrackerProcess, choose, runs
+from experiments.tracking.audit import Children
 from tests.mlflow_reading import study_run, trial_runs
 from tests.studies import make_study, make_trial
 
@@ -48,9 +49,9 @@ def leave(
     tags = runs.trial_tags(study, trial) | {"mlflow.parentRunId": parent}
     if not part["tags"]:
         tags = {name: tags[name] for name in ("kind", "study_uid", "trial")}  # it could not be found without these
-    run_id = client.create_run(experiment, runs.milliseconds(trial.started), tags, runs.run_name(trial)).info.run_id
-    params = [Param(*param) for param in runs.trial_params(trial).items()]
-    points = [Metric(*point) for point in runs.trial_points(study, trial)]
+    run_id = client.create_run(experiment, runs.milliseconds(trial.started), tags, runs.of_trial(study, trial).name).info.run_id
+    params = [Param(*param) for param in runs.of_trial(study, trial).params.items()]
+    points = [Metric(*point) for point in runs.of_trial(study, trial).points()]
     if part["wrong"] == "param":
         params[0] = Param(params[0].key, "0.125")
     if part["wrong"] == "curve":
@@ -73,8 +74,8 @@ def assert_agrees(store: Store, study: StudyRecord) -> None:
     assert (parent.data.params, parent.data.tags.items() >= runs.study_tags(study).items()) == (runs.study_params(study), True)
     for trial in study.trials:
         run = children[trial.trial]
-        assert run.data.params == runs.trial_params(trial)
-        assert run.data.metrics == runs.last_values(study, trial)
+        assert run.data.params == runs.of_trial(study, trial).params
+        assert run.data.metrics == runs.of_trial(study, trial).last
         tags = {**runs.trial_tags(study, trial), "mlflow.parentRunId": parent.info.run_id}
         assert run.data.tags.items() >= tags.items()
         assert (run.info.status, run.info.end_time) == (runs.STATUS[trial.state], runs.milliseconds(trial.finished))
@@ -83,7 +84,7 @@ def assert_agrees(store: Store, study: StudyRecord) -> None:
             for name in run.data.metrics
             for p in client.get_metric_history(run.info.run_id, name)
         }
-        assert there == set(runs.trial_points(study, trial))
+        assert there == set(runs.of_trial(study, trial).points())
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -118,11 +119,11 @@ def test_whatever_is_left_sync_makes_it_the_study_and_then_nothing(
     assert_agrees(store, study)
     tracker = Tracker(store, study)
     audit = tracker.audit(study)
-    assert (audit.study, audit.without_run, audit.without_trial, audit.several, audit.differing) == ([], [], {}, {}, {})
+    assert (audit.study, audit.trials) == ([], Children(runs=3, missing=[], strangers={}, several={}, differing={}))
     assert store.file
     with closing(sqlite3.connect(store.file)) as watching:
         commits = version(watching)
-        assert (tracker.sync(study), tracker.deleted) == (0, 0)
+        assert (any(tracker.sync(study)), tracker.deleted) == (False, 0)
         assert version(watching) == commits  # nothing was written at all
 
 
@@ -195,7 +196,7 @@ def test_a_run_that_looks_whole_with_another_curve(store: Store, wrong: str) -> 
         assert store.file
         with closing(sqlite3.connect(store.file)) as connection, connection:
             connection.execute("DELETE FROM metrics WHERE key = 'val_accuracy' AND step = 2")
-    assert Tracker(store, study).audit(study).differing == {}  # which reads last points alone
-    assert Tracker(store, study).sync(study) == 1
+    assert Tracker(store, study).audit(study).trials.differing == {}  # which reads last points alone
+    assert Tracker(store, study).sync(study).trials == 1
     assert_agrees(store, study)
     assert (trial_runs(store, study.study_uid)[0].info.run_id == run.info.run_id) == (wrong == "missing")

@@ -145,7 +145,7 @@ def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(sto
     missing = tracker.missing(study.trials)
     assert 0 < len(missing) < 200
     assert len(tracker.run_ids()) == 200 - len(missing)
-    assert tracker.sync(study) == len(missing)
+    assert tracker.sync(study).trials == len(missing)
 
 
 def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_pat
     for tracker in trackers:
         tracker.close()
     assert outcome.runs == Tracker(store, STUDY).run_ids()
-    assert Tracker(store, STUDY).sync(STUDY) == 0
+    assert Tracker(store, STUDY).sync(STUDY).trials == 0
 
 
 def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) -> None:

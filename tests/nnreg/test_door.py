@@ -25,6 +25,7 @@ OFFERED = [
     "answers",
     "layer_terms",
     "penalty_terms",
+    "probabilities",
     "softmax",
     "train",
 ]

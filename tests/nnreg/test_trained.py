@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
-from nnreg import Lambdas, Split, TrainConfig, answers, layer_terms, train
+from nnreg import Lambdas, Split, TrainConfig, answers, layer_terms, probabilities, train
 
 STRENGTHS = [Lambdas(), Lambdas(weight_l1=1e-3, bias_l2=1e-2), Lambdas(weight_l2=1e-2, bias_l1=1e-3)]
 
@@ -42,3 +42,28 @@ def test_the_layers_add_up_to_the_whole(split: Split) -> None:
     assert whole[1] == whole[2] == 0
     weights = [weights.size for weights, _ in fit.parameters]
     assert np.average([near_zero for _, near_zero in measured], weights=weights) == pytest.approx(fit.near_zero_weights[-1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [(7,), (9, 4), ()])
+def test_probabilities_are_those_behind_the_answers(split: Split, dtype: str, hidden: tuple[int, ...]) -> None:
+    parameters = train(split, TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype), STRENGTHS)[1].parameters
+    given = probabilities(split.x_val, parameters)
+    (losses,), (hits,) = answers(split.x_val, split.y_val, [parameters])
+    assert given.dtype == np.float64
+    assert_allclose(given.sum(axis=1), 1, rtol=1e-15)  # three roundings of float64
+    # The answers are computed in the network's dtype: a few roundings of numbers of size 1 to 10.
+    assert_allclose(-np.log(given[np.arange(len(given)), split.y_val]), losses, atol=20 * np.finfo(dtype).eps)
+    assert_array_equal(given.argmax(axis=1) == split.y_val, hits)
+
+
+def test_the_probabilities_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5000, 20)).astype(np.float32)  # cut into parts
+    parameters = [
+        (rng.standard_normal((rows, columns)).astype(np.float32), np.zeros((1, columns), np.float32))
+        for rows, columns in ((20, 64), (64, 3))
+    ]
+    whole = probabilities(x, parameters)
+    for rows in (slice(None, None, -1), slice(0, 1), slice(4000, 4131), slice(0, 0)):
+        assert_allclose(probabilities(x[rows], parameters), whole[rows], rtol=1e-12)  # roundings of logits of size 10 to 100

@@ -60,7 +60,7 @@ def command(place: Workspace, name: str, *, trials: int = 8, epochs: int = FOREV
     storage = ["--storage", place.storage] if place.storage else []
     storage += ["--tracking-uri", place.tracking_uri] if place.tracking_uri else []
     return [
-        SWEEPS, "run", "iris", "--study", name, "--trials", str(trials), "--workers", "1", *storage,
+        SWEEPS, "run", "iris", "--study", name, "--trials", str(trials), "--workers", "1", "--no-confirm", *storage,
         "--directory", str(place.directory), *(f"--set={edit}" for edit in edits(epochs)),
     ]  # fmt: skip
 

@@ -47,7 +47,7 @@ def test_workers_killed_while_they_train(tmp_path: Path) -> None:
     journal = tmp_path / "killed" / "studies" / "digits.journal"
     journal.parents[1].mkdir()
     sweeps_run = [str(Path(sys.executable).with_name("sweeps")), "run", "digits"]
-    command = [*sweeps_run, f"--trials={trials}", "--workers=2", "--set", *edits, f"--tracking-uri={NO_TRACKER}"]
+    command = [*sweeps_run, f"--trials={trials}", "--workers=2", "--no-confirm", "--set", *edits, f"--tracking-uri={NO_TRACKER}"]
     killed: list[psutil.Process] = []
     with subprocess.Popen(command, cwd=journal.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         driver = psutil.Process(process.pid)
@@ -60,7 +60,9 @@ def test_workers_killed_while_they_train(tmp_path: Path) -> None:
         error = process.communicate(timeout=120)[1]
     assert (process.returncode, len(killed)) == (0, KILLS), error
     assert "Traceback" not in error
-    sweeps.run("digits", trials=trials, edits=edits, workers=1, directory=tmp_path / "calm", tracking_uri=NO_TRACKER)
+    sweeps.run(
+        "digits", trials=trials, edits=edits, workers=1, confirm=False, directory=tmp_path / "calm", tracking_uri=NO_TRACKER
+    )
     assert tables(tmp_path / "killed", "digits") == tables(tmp_path / "calm", "digits")
 
 
@@ -78,7 +80,7 @@ def test_failed_trials_are_shown_everywhere(
     danger = Danger(str(tmp_path / "losses"), tuple(proposals[number].lambdas for number in victims))
     make = executors.make
     monkeypatch.setattr(executors, "make", lambda workers: Deadly(make(workers), danger))
-    sweep = sweeps.run(definition, trials=4, directory=tmp_path, workers=2, tracking_uri=tracking_uri)
+    sweep = sweeps.run(definition, trials=4, directory=tmp_path, workers=2, confirm=False, tracking_uri=tracking_uri)
     output.print_run(sweep)
 
     rows = pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv", keep_default_na=False)

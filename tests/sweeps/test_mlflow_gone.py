@@ -72,7 +72,7 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Pat
         )
         sweep = sweeps.run(
             "iris", trials=80, edits=EDITS, workers=1, directory=tmp_path / "mine", tracking_uri=f"http://127.0.0.1:{port}",
-            progress=at,
+            progress=at, confirm=False,
         )  # fmt: skip
         assert sweep.runs.error is None
         store = Store(f"http://127.0.0.1:{port}", "iris", None)
@@ -86,10 +86,20 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Pat
 
 def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(tmp_path: Path) -> None:
     """The file is locked by another process from before the beginning to after the end."""
-    sweeps.run("iris", trials=1, edits=EDITS, workers=1, directory=tmp_path)
+    sweeps.run("iris", trials=1, edits=EDITS, workers=1, confirm=False, directory=tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        command = [SWEEPS, "run", "iris", "--trials", "20", "--workers", "1", *(f"--set={edit}" for edit in EDITS)]
+        command = [
+            SWEEPS,
+            "run",
+            "iris",
+            "--trials",
+            "20",
+            "--workers",
+            "1",
+            "--no-confirm",
+            *(f"--set={edit}" for edit in EDITS),
+        ]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0
     assert "database is locked" in done.stderr
@@ -104,7 +114,20 @@ def test_four_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: P
     places = {"one": "a", "two": "a", "three": "b", "four": "c"}
 
     def run(study: str) -> subprocess.CompletedProcess[str]:
-        command = [SWEEPS, "run", "iris", "--study", study, "--trials", "24", "--workers", "1", "--directory", places[study]]
+        command = [
+            SWEEPS,
+            "run",
+            "iris",
+            "--study",
+            study,
+            "--trials",
+            "24",
+            "--workers",
+            "1",
+            "--no-confirm",
+            "--directory",
+            places[study],
+        ]
         command += [f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 

@@ -28,7 +28,7 @@ def experiment(sampler: str) -> Experiment:
 def run(folder: Path, sampler: str, *, trials: int = TRIALS, workers: int = 1, lanes: int | None = None) -> dict[str, bytes]:
     """The tables of a run in a folder, as bytes; one MLflow database serves all, which saves making it each time."""
     sweeps.run(
-        experiment(sampler), trials=trials, workers=workers, lanes=lanes, directory=folder,
+        experiment(sampler), trials=trials, workers=workers, lanes=lanes, directory=folder, confirm=False,
         tracking_uri=f"sqlite:///{folder.parent}/mlflow.db",
     )  # fmt: skip
     return tables(folder)
@@ -87,7 +87,7 @@ def test_interrupted_and_continued(folder: Path, tmp_path: Path, number: signal.
     """A real command and a real signal, while workers train."""
     edits = ["sweep.generation=8"]
     journal = tmp_path / "studies" / "digits.journal"
-    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", "--trials", "60", "--workers", "2"]
+    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", "--trials", "60", "--workers", "2", "--no-confirm"]
     command += [f"--set={edit}" for edit in edits] + [f"--tracking-uri=sqlite:///{folder}/mlflow.db"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (journal.exists() and recorded(journal)) and process.poll() is None:
@@ -105,6 +105,7 @@ def test_interrupted_and_continued(folder: Path, tmp_path: Path, number: signal.
         trials=60,
         edits=edits,
         workers=1,
+        confirm=False,
         directory=folder / f"whole-{number}",
         tracking_uri=f"sqlite:///{folder}/mlflow.db",
     )

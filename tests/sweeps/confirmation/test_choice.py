@@ -1,27 +1,102 @@
-"""The choice: the simplest setting within one standard error of the winner, and what may be claimed of losses."""
+"""The choice: the winner, the simplest setting that is as good, the roles of each, and what may be claimed of losses."""
+
+import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from experiments.records import StudyRecord, TrialRecord
+from experiments.verdict import BASELINE, CANDIDATE, RECOMMENDED, WINNER
 from nnreg import Lambdas
+from sweeps.confirmation import choice
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import UNKNOWN, Weighting
+from tests.studies import make_study
 
-ONE, TWO = Lambdas(weight_l2=1e-3), Lambdas(weight_l2=1e-3, bias_l1=1e-3)
-HITS = Choice(Weighting(), counted=True)
-
-
-def right(rows: int, of: int = 100) -> np.ndarray:
-    """Hits of 5 seeds that agree."""
-    return np.tile(np.arange(of) < rows, (5, 1)).astype(float)
+OFF, ONE, TWO = Lambdas(), Lambdas(weight_l2=1e-3), Lambdas(weight_l1=1e-4, weight_l2=1e-3)
+CHOICE = Choice(Weighting(), counted=True)
 
 
-def test_the_simplest_of_those_that_are_as_good_is_recommended() -> None:
-    scores = {Lambdas(): right(60), ONE: right(89), TWO: right(90)}
-    assert HITS.winner(list(scores), scores) == TWO
-    assert HITS.recommended(TWO, list(scores), scores) == ONE
-    assert HITS.recommended(TWO, list(scores), scores | {Lambdas(): right(89)}) == Lambdas()
-    assert HITS.recommended(TWO, list(scores), scores | {ONE: right(80)}) == TWO
+def hits(found: int, of: int = 200, seeds: int = 4) -> np.ndarray:
+    """Scores of networks that find the first so many rows, whatever the seed."""
+    return np.tile((np.arange(of) < found).astype(np.float64), (seeds, 1))
+
+
+def scored(study: StudyRecord, values: dict[int, float], **lambdas: Lambdas) -> StudyRecord:
+    """The study with these objectives, and lambdas by `trial_7=...`."""
+
+    def changed(trial: TrialRecord) -> TrialRecord:
+        assert trial.metrics is not None
+        metrics = dataclasses.replace(trial.metrics, val_accuracy=values.get(trial.trial, 0.0))
+        return dataclasses.replace(trial, metrics=metrics, lambdas=lambdas.get(f"trial_{trial.trial}", trial.lambdas))
+
+    return dataclasses.replace(study, trials=tuple(map(changed, study.trials)))
+
+
+def test_the_best_of_the_search_and_the_baseline_are_candidates_each_setting_once() -> None:
+    study = scored(make_study(8), {1: 0.9, 2: 0.8, 3: 0.7, 5: 0.6}, trial_1=TWO, trial_2=TWO, trial_3=OFF, trial_5=ONE)
+    found = choice.candidates(study, top=2)
+    assert {lambdas: trial.trial for lambdas, trial in found.items()} == {OFF: 0, TWO: 1, ONE: 5}
+
+
+def test_without_a_complete_baseline_there_are_none() -> None:
+    study = make_study(3)
+    failed = dataclasses.replace(study.trials[0], state="FAIL", metrics=None)
+    assert choice.candidates(dataclasses.replace(study, trials=(failed, *study.trials[1:])), top=2) == {}
+
+
+def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> None:
+    assert CHOICE.winner([TWO, OFF, ONE], {OFF: hits(100), ONE: hits(150), TWO: hits(150)}) == ONE
+    assert CHOICE.winner([TWO, OFF, ONE], {OFF: hits(100), ONE: hits(150), TWO: hits(151)}) == TWO
+
+
+@pytest.mark.parametrize(
+    ("baseline", "expected"),
+    [
+        (150, OFF),  # as good
+        (149, OFF),  # one row apart: the standard error of one row is one row
+        (148, ONE),  # two rows apart, and their standard error is 1.4 rows
+    ],
+)
+def test_recommended_is_the_simplest_within_one_standard_error(baseline: int, expected: Lambdas) -> None:
+    scores = {OFF: hits(baseline), ONE: hits(150), TWO: hits(150)}
+    assert CHOICE.recommended(TWO, [OFF, ONE, TWO], scores) == expected
+
+
+def test_of_equally_simple_ones_the_better_is_recommended() -> None:
+    other = Lambdas(bias_l1=1e-3)
+    scores = {OFF: hits(100), ONE: hits(149), other: hits(150), TWO: hits(150)}
+    assert CHOICE.recommended(TWO, [OFF, ONE, other, TWO], scores) == other
+
+
+@given(st.lists(st.integers(90, 110), min_size=3, max_size=3), st.permutations([0, 1, 2]))
+def test_what_is_recommended_does_not_depend_on_the_order(found: list[int], order: list[int]) -> None:
+    settings = [OFF, ONE, TWO]
+    scores = {lambdas: hits(number) for lambdas, number in zip(settings, found, strict=True)}
+    shuffled = [settings[index] for index in order]
+    winner = CHOICE.winner(settings, scores)
+    assert CHOICE.winner(shuffled, scores) == winner
+    assert CHOICE.recommended(winner, shuffled, scores) == CHOICE.recommended(winner, settings, scores)
+
+
+def test_every_setting_is_there_in_each_of_its_roles() -> None:
+    study = scored(make_study(4), {1: 0.9, 2: 0.8}, trial_1=TWO, trial_2=ONE)
+    trials = choice.candidates(study, top=2)
+    assert choice.roles(trials, TWO, ONE) == [
+        (WINNER, TWO),
+        (CANDIDATE, ONE),
+        ("without_weight_l1", ONE),
+        ("without_weight_l2", Lambdas(weight_l1=1e-4)),
+        (RECOMMENDED, ONE),
+        ("recommended_without_weight_l2", OFF),
+        (BASELINE, OFF),
+    ]
+    assert [role for role, _ in choice.roles(trials, TWO, TWO)] == [
+        WINNER, CANDIDATE, "without_weight_l1", "without_weight_l2", RECOMMENDED, BASELINE,
+    ]  # fmt: skip
+    assert choice.roles(trials, OFF, OFF)[0] == (WINNER, OFF)
 
 
 @pytest.mark.parametrize("rows", [29, 30])
@@ -32,6 +107,6 @@ def test_of_few_losses_nothing_is_claimed(rows: int) -> None:
     assert by_row.difference(better, worse).p < 1e-6
     assert (by_row.claimed(better, worse).error == UNKNOWN) == (rows < 30)
     assert by_row.claimed(better, worse).mean == by_row.difference(better, worse).mean
-    assert HITS.claimed(better, worse).error < UNKNOWN
+    assert CHOICE.claimed(better, worse).error < UNKNOWN
     in_groups = Choice(Weighting(None, np.arange(rows) // 2), counted=False)
     assert in_groups.claimed(better, worse).error == UNKNOWN

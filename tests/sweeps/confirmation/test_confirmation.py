@@ -149,6 +149,15 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
     assert other_rows.verdict.opening.number == 1
 
 
+def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directory(calm: sweeps.Sweep, tmp_path: Path) -> None:
+    shutil.copytree(calm.workspace.directory, tmp_path / "copy")
+    other = swept(tmp_path / "copy", study="other", storage=f"sqlite:///{tmp_path}/studies.db")
+    pd.testing.assert_frame_equal(other.confirmation.drop(columns="study"), calm.confirmation.drop(columns="study"))
+    assert other.verdict is not None
+    assert other.verdict.opening is not None
+    assert other.verdict.opening.number == 2
+
+
 def test_more_trials_are_confirmed_anew_and_the_same_question_is_no_new_look(calm: sweeps.Sweep, tmp_path: Path) -> None:
     shutil.copytree(calm.workspace.directory, tmp_path / "copy")
     margin = swept(tmp_path / "copy", edits=[*EDITS, "confirm.margin=0.5"])

@@ -1,0 +1,28 @@
+"""The decision card as Markdown, as MLflow shows the note of a run."""
+
+import re
+
+from experiments.reports.card import Card, strength
+
+SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
+
+
+def as_markdown(card: Card) -> str:
+    """The card: what it says, the lambdas as a table, the facts and the cautions as lists."""
+    rows = [
+        (f"`{line.name}`", strength(line.strength), f"{line.word or 'off'}{f': {line.why}' if line.why else ''}", line.tolerance)
+        for line in card.lambdas
+    ]
+    table = ["| lambda | use | | tolerance |", "|---|---|---|---|"]
+    table += [f"| {' | '.join((name, *map(_plain, cells)))} |" for name, *cells in rows]
+    parts = [f"**{_plain(card.says)}**", "\n".join(table), _list(card.facts), _list([f"Caution: {one}" for one in card.cautions])]
+    return "\n\n".join(filter(None, parts))
+
+
+def _list(sentences: "tuple[str, ...] | list[str]") -> str:
+    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing is marked up."""
+    return SPECIAL.sub(r"\\\1", text).replace("<", "&lt;")

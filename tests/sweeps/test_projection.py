@@ -1,0 +1,53 @@
+"""The end of a sweep on MLflow: what a verdict leaves there is what a later one leaves alone. Records made without training."""
+
+from pathlib import Path
+
+from experiments.records import StudyRecord
+from experiments.tracking import Outcome, Tracker, TrackerProcess, runs
+from experiments.tracking.audit import Children
+from sweeps import projection
+from sweeps.workspace import Workspace, workspace
+from tests.mlflow_reading import everything, study_run
+from tests.studies import confirmed_study
+
+
+def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess) -> list[int]:
+    """Write a sweep's end as the sweep does; how many runs of the confirmation waited, again and again."""
+    waiting = list[int]()
+    ids = {trial.trial: tracker.write(trial).run_id for trial in study.trials}
+    (place.reports_of(study.study)).mkdir(parents=True, exist_ok=True)
+    (place.reports_of(study.study) / "model.npz").write_bytes(b"of the confirmation")
+    found, _ = projection.write_all(place, study, tracker, Outcome(ids), waiting.append)
+    assert (found.ids, found.error, found.unconfirmed) == (ids, None, 0)
+    return waiting
+
+
+def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) -> None:
+    first = confirmed_study()
+    later = confirmed_study(first, winner=2, seeds=(11, 12), look=1)
+    place, alone = workspace(tmp_path / "both"), workspace(tmp_path / "alone")
+    networks, store = len(first.confirmed), place.store("digits")
+    assert swept(place, first, Tracker(store, first)) == list(range(networks, 0, -1))
+    run_id = study_run(store, first.study_uid).info.run_id
+    process = TrackerProcess(store, first)
+    swept(place, later, process)
+    process.close()
+    swept(alone, later, Tracker(alone.store("digits"), later))
+    assert everything(store) == everything(alone.store("digits"))
+    assert study_run(store, first.study_uid).info.run_id == run_id
+    tracker = Tracker(store, later)
+    assert tracker.audit(later).confirmation == Children(len(later.confirmed), [], {}, {}, {})
+    assert tracker.audit(later).study == []
+    assert {"model.npz", "confirm.csv", "report.html"} < tracker.kept().keys()
+    assert not any(tracker.sync(later))
+    assert {one.key[1] for one in runs.confirmation(first)} - {one.key[1] for one in runs.confirmation(later)}  # some had to go
+
+
+def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_path: Path) -> None:
+    study, run = confirmed_study(), "f" * 32
+    for uri, server in (("http://me:s3cret@127.0.0.1:1/mlflow", '"http://127.0.0.1:1/mlflow"'), (None, "null")):
+        place = workspace(tmp_path, tracking_uri=uri)
+        text = projection.write_reports(place, study, projection.Runs({1: run}))[-1].read_text(encoding="utf-8")
+        assert f'"server":{server}' in text
+        assert run in text
+        assert "s3cret" not in text

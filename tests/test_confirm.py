@@ -1,0 +1,108 @@
+"""The confirmation from the outside: what `run` says at its end, `confirm`, and a kill while it trains."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+SMALL = (
+    "iris",
+    "--trials",
+    "6",
+    "--workers",
+    "2",
+    "--set",
+    "training.epochs=4",
+    "--set",
+    "confirm.seeds=3",
+    "--set",
+    "confirm.top=2",
+)
+NO_TRACKER = "--tracking-uri=http://127.0.0.1:9"  # nothing here is about MLflow
+
+
+def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([SWEEPS, *arguments, NO_TRACKER], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def summary(folder: Path) -> dict[str, object]:
+    return pd.read_csv(folder / "reports" / "iris" / "summary.csv").iloc[0].to_dict()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("confirmed")
+    sweeps("run", *SMALL, cwd=folder)
+    return folder
+
+
+def confirmed(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "reports" / "iris" / "confirm.csv")
+
+
+def test_sealed_then_opened_then_shown(folder: Path, tmp_path: Path) -> None:
+    sealed = sweeps("run", *SMALL, "--keep-sealed", cwd=tmp_path)
+    assert "test set still sealed; open it with: sweeps confirm iris --open-test" in sealed.stdout
+    assert summary(tmp_path)["verdict"] == "sealed"
+    assert pd.isna(summary(tmp_path)["openings"])
+    assert confirmed(tmp_path).test_accuracy.isna().all()
+    opened = sweeps("confirm", "--open-test", cwd=tmp_path)
+    assert "sealed" not in opened.stdout
+    assert "test rows" in opened.stdout
+    assert summary(tmp_path)["verdict"] in ("better", "worse", "same", "undecided")
+    assert summary(tmp_path)["openings"] == 1
+    pd.testing.assert_frame_equal(confirmed(tmp_path), confirmed(folder))
+    again = sweeps("confirm", "iris", "--open-test", cwd=tmp_path)
+    assert again.stdout == opened.stdout
+    assert "networks" not in again.stderr  # nothing was trained
+    told = json.loads(sweeps("confirm", "--json", cwd=tmp_path).stdout)
+    assert (told["verdict"], told["openings"]) == (summary(tmp_path)["verdict"], 1)
+
+
+def test_run_again_shows_the_verdict_and_trains_nothing(folder: Path) -> None:
+    journal = (folder / "studies" / "iris.journal").read_bytes()
+    first = sweeps("confirm", cwd=folder).stdout
+    assert first.splitlines()[0] in sweeps("run", *SMALL, cwd=folder).stdout
+    assert (folder / "studies" / "iris.journal").read_bytes() == journal
+
+
+def test_killed_while_it_confirms(folder: Path, tmp_path: Path) -> None:
+    """SIGKILL as soon as a network of the confirmation is on the study; the same command again ends as if nothing had been."""
+    journal = tmp_path / "studies" / "iris.journal"
+    with subprocess.Popen(
+        [SWEEPS, "run", *SMALL, NO_TRACKER], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not (journal.exists() and b"replicate:" in journal.read_bytes()):
+            pass
+        process.kill()
+    assert not (tmp_path / "reports").exists()
+    sweeps("run", *SMALL, cwd=tmp_path)
+    pd.testing.assert_frame_equal(confirmed(tmp_path), confirmed(folder))
+    assert summary(tmp_path)["openings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("confirm", "ires"), "iris"),
+        (("confirm", "--workers", "0"), "at least 1"),
+        (("run", *SMALL, "--set", "confirm.seeds=1"), "confirm.seeds"),
+        (("run", *SMALL, "--set", "confirm.top=0"), "confirm.top"),
+        (("run", *SMALL, "--set", "confirm.margin=-1"), "confirm.margin"),
+    ],
+)
+def test_bad_input_is_one_sentence(folder: Path, arguments: tuple[str, ...], says: str) -> None:
+    error = sweeps(*arguments, cwd=folder, status=2).stderr.strip()
+    assert says in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_study_that_was_never_begun(tmp_path: Path) -> None:
+    assert "there is no study yet" in sweeps("confirm", cwd=tmp_path, status=2).stderr
