@@ -27,19 +27,17 @@ class Choice:
         """The mean over seeds and rows."""
         return float(self.weighting.means(scores).mean())
 
-    def difference(self, one: Scores, other: Scores) -> Estimate:
-        """How much better one is than another, paired by seed and row, with the imagined rows."""
-        return estimate(one - other, self.weighting, counted=self.counted)
+    def described(self, one: Scores, other: Scores) -> Estimate:
+        """How much better one is than another, paired by seed and row, as it was seen: to choose by."""
+        return estimate(one - other, self.weighting, counted=False)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """The same for a claim: unknown where losses are too few to tell how skewed they are."""
-        found = self.difference(one, other)
+        """The same for a claim: with imagined rows where hits are counted, and unknown where losses are too few to tell how skewed
+        they are.
+        """
+        found = estimate(one - other, self.weighting, counted=self.counted)
         few = not self.counted and self.weighting.count(one) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
-
-    def described(self, one: Scores, other: Scores) -> Estimate:
-        """The same as it was seen, to choose by."""
-        return estimate(one - other, self.weighting, counted=False)
 
     def spread(self, one: Scores, other: Scores) -> float:
         """The standard deviation over the seeds of the paired difference."""

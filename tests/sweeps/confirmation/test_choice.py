@@ -104,9 +104,9 @@ def test_of_few_losses_nothing_is_claimed(rows: int) -> None:
     generator = np.random.default_rng(0)
     better, worse = generator.random((5, rows)), generator.random((5, rows)) - 5
     by_row = Choice(Weighting(), counted=False)
-    assert by_row.difference(better, worse).p < 1e-6
+    assert by_row.described(better, worse).p < 1e-6
     assert (by_row.claimed(better, worse).error == UNKNOWN) == (rows < 30)
-    assert by_row.claimed(better, worse).mean == by_row.difference(better, worse).mean
+    assert by_row.claimed(better, worse).mean == by_row.described(better, worse).mean
     assert CHOICE.claimed(better, worse).error < UNKNOWN
     in_groups = Choice(Weighting(None, np.arange(rows) // 2), counted=False)
     assert in_groups.claimed(better, worse).error == UNKNOWN
