@@ -32,9 +32,7 @@ class Choice:
         return estimate(one - other, self.weighting, counted=False)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """The same for a claim: with imagined rows where hits are counted, and unknown where losses are too few to tell how skewed
-        they are.
-        """
+        """The same for a claim: with the imagined rows where hits are counted, unknown where losses are too few to be trusted."""
         found = estimate(one - other, self.weighting, counted=self.counted)
         few = not self.counted and self.weighting.count(one) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
