@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from experiments.verdict import Interval
 from nnreg.losses import WORST_LOSS
@@ -98,6 +97,8 @@ class Estimate:
     @property
     def p(self) -> float:
         """The two-sided p-value of "the mean is 0"."""
+        from scipy import stats
+
         if self.error == 0:
             return 1.0 if self.mean == 0 else 0.0
         ratio, skewness = self.mean / self.error, self.skewness
@@ -115,6 +116,8 @@ class Estimate:
         return float(3 / self.skewness * (np.cbrt(1 + self.skewness * (quantile - self.skewness / 6)) - 1))
 
     def _quantile(self, probability: float) -> float:
+        from scipy import stats
+
         return float(stats.t.ppf(probability, self.freedom)) if self.error > 0 else 0.0
 
 
