@@ -32,7 +32,7 @@ class Split:
 
 
 def main() -> None:
-    arguments = begin(__doc__, trials=(1_000, "trials of the tiny net"), long=(96, "trials that train for a second each"))
+    arguments = begin(__doc__, trials=(1_000, "trials of the tiny net"), long=(320, "trials that train for a second each"))
     if arguments.tiny:
         show("digits", 8, ("training.epochs=2",), 8.0)
     else:
