@@ -26,11 +26,16 @@ GOALS: list[tuple[Case, dict[str, float]]] = [
 """Each network with the greatest ratio wanted of nnreg.train to a peer."""
 
 
+TINY = ("sklearn", "numpy")
+"""The peers that are quickly there."""
+
+
 def main() -> None:
     arguments = begin(__doc__, rounds=(7, "turns of each side"))
     said = set()
     for case, goals in GOALS[: 1 if arguments.tiny else None]:
         measured = case.made_tiny() if arguments.tiny else case
+        goals = {name: goals[name] for name in TINY} if arguments.tiny else goals
         timings = alternate(["nnreg", *goals], measured.as_dict(), 1 if arguments.tiny else arguments.rounds)
         said |= {f"{name} is left out: {reason}" for name, reason in timings.absent.items()}
         said |= {version for version in timings.versions.values() if version}

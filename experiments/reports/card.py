@@ -21,6 +21,7 @@ from experiments.verdict import (
     Verdict,
 )
 from nnreg import LAMBDA_NAMES
+from nnreg.losses import WORST_LOSS
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
@@ -56,13 +57,14 @@ class Card:
 
 @dataclass(frozen=True)
 class Measure:
-    """How differences of an objective are said."""
+    """How differences of an objective are said; `most` is the largest that there can be."""
 
     unit: str
     scale: float
     digits: int
     more: str
     less: str
+    most: float
 
     def size(self, value: float) -> str:
         """For example `2.3 points`."""
@@ -82,9 +84,9 @@ class Measure:
 
 
 MEASURES = {
-    "val_accuracy": Measure(" points", 100, 1, "more accurate", "less accurate"),
-    "balanced_val_accuracy": Measure(" points", 100, 1, "better in balanced accuracy", "worse in balanced accuracy"),
-    "val_data_loss": Measure("", 1, 4, "lower in loss", "higher in loss"),
+    "val_accuracy": Measure(" points", 100, 1, "more accurate", "less accurate", 100),
+    "balanced_val_accuracy": Measure(" points", 100, 1, "better in balanced accuracy", "worse in balanced accuracy", 100),
+    "val_data_loss": Measure("", 1, 4, "lower in loss", "higher in loss", WORST_LOSS),
 }
 
 
@@ -135,6 +137,8 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
         counts = f"a difference within {measure.size(verdict.margin)} counts as none"
         return f"Regularization makes no difference that matters here. {found}; {counts}."
     shown = f"so many rows show a difference of {measure.size(comparison.detectable)} or more, four times in five"
+    if comparison.detectable * measure.scale >= measure.most:
+        shown = "so few rows can show none"
     return f"This data cannot tell whether regularization helps. {found}; {shown}."
 
 
@@ -246,6 +250,11 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             f"This is look number {verdict.opening.number} at these test rows, so it is tested at "
             f"{verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is a validation set."
         )
+    gain = verdict.against_baseline
+    if gain and gain.word == BETTER and gain.narrow.high < verdict.margin:
+        margin = MEASURES[verdict.objective].size(verdict.margin)
+        counts = f"{margin}, up to which a difference counts as none that matters (confirm.margin)"
+        yield f"The gain is there, but smaller than {counts}."
     if verdict.word == UNDECIDED and verdict.rows["test"] < FEW_ROWS:
         yield f"There are only {verdict.rows['test']} test rows; more of them would tell more."
     if verdict.rarest is not None and verdict.rarest < FEW_OF_A_CLASS:

@@ -103,6 +103,19 @@ def test_where_the_baseline_is_recommended_nothing_is_gained() -> None:
     assert [line.strength for line in found.lambdas] == [0, 0, 0, 0]
 
 
+def test_a_gain_too_small_to_matter_is_said_to_be() -> None:
+    found = made(study_with(BETTER, compared(BASELINE, BETTER, 0.004, 0.002, 0.008)))
+    assert "0.4 points more accurate" in found.says
+    assert found.cautions == (
+        "The gain is there, but smaller than 1.0 points, up to which a difference counts as none that matters (confirm.margin).",
+    )
+
+
+def test_rows_that_can_show_nothing_are_said_to() -> None:
+    hopeless = dataclasses.replace(compared(BASELINE, UNDECIDED, 0.008, -40, 40), detectable=430.0)
+    assert made(study_with(UNDECIDED, hopeless)).says.endswith("; so few rows can show none.")
+
+
 def test_a_loss_is_not_said_in_points() -> None:
     study = study_with(BETTER, compared(BASELINE, BETTER, 0.0231, 0.006, 0.04), objective="val_data_loss")
     assert "0.0231 lower in loss than no regularization (0.0060 to 0.0400)" in made(study).says
