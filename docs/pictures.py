@@ -50,7 +50,7 @@ given.studies.forEach((study, at) => {
 def main() -> None:
     """Run both sweeps in a folder of their own, and draw them side by side."""
     with tempfile.TemporaryDirectory() as folder:
-        studies = {name: sweeps.run(name, directory=folder).record for name in SHOWN}
+        studies = {name: sweeps.run(name, confirm=False, directory=folder).record for name in SHOWN}
         save(side_by_side(studies), (1100, 420), HERE / "digits.png", Path(folder))
         save(drawn(throughput()), (760, 420), HERE / "throughput.png", Path(folder))
 
