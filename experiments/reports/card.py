@@ -269,7 +269,7 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
     for tolerance in verdict.tolerances:
-        if tolerance.bound and tolerance.name in verdict.recommended.on:
+        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP):
             end = study.spec["lambdas"][tolerance.name]["high"]
             file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
             command = f"sweeps run {file} --study {study.study}-wider"
