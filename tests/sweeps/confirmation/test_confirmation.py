@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 import sweeps
 from experiments import datasets
 from experiments.model import read_model
 from experiments.spec import Data
 from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
-from nnreg import Lambdas, TrainConfig, train
+from nnreg import Lambdas, Split, TrainConfig, train
 from sweeps.confirmation.openings import PREFIX
 from sweeps.confirmation.replicates import fresh_seeds
 from sweeps.progress import Progress
@@ -181,6 +182,12 @@ def test_the_model_takes_raw_rows(calm: sweeps.Sweep) -> None:
     assert set(labels) <= set(model.classes)
     np.testing.assert_allclose(model.probabilities(frame).sum(axis=1), 1)
     assert model.origin["lambdas"] == {name: getattr(calm.verdict.recommended, name) for name in model.origin["lambdas"]}
+    data = datasets.load(Data(source="wine"), "float64").split
+    x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
+    config = TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=fresh_seeds(0, SEEDS)[0])
+    with threadpool_limits(1):
+        fit = train(Split(x, y, data.x_val, data.y_val), config, [calm.verdict.recommended])[0]
+    np.testing.assert_equal(model.parameters, fit.parameters)
     assert model.origin["rows"] == calm.verdict.rows["training"] + calm.verdict.rows["validation"]
 
 
