@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
@@ -20,7 +20,8 @@ def holm(p_values: list[float], alpha: float) -> list[bool]:
     return rejected
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+@given(st.lists(st.floats(0, 0.03) | st.floats(0, 1), min_size=1, max_size=5))
+@example([0.02, 0.02])  # the second is below its own share, and comes after one that was not rejected
 def test_a_level_leaves_0_out_where_holm_rejects(p_values: list[float]) -> None:
     found = levels(p_values, 0.025)
     shares = [1 - level for level in found]

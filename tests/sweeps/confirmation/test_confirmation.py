@@ -152,11 +152,16 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
 
 def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directory(calm: sweeps.Sweep, tmp_path: Path) -> None:
     shutil.copytree(calm.workspace.directory, tmp_path / "copy")
-    other = swept(tmp_path / "copy", study="other", storage=f"sqlite:///{tmp_path}/studies.db")
+    storage = f"sqlite:///{tmp_path}/studies.db"
+    other = swept(tmp_path / "copy", study="other", storage=storage)
     pd.testing.assert_frame_equal(other.confirmation.drop(columns="study"), calm.confirmation.drop(columns="study"))
     assert other.verdict is not None
     assert other.verdict.opening is not None
     assert other.verdict.opening.number == 2
+    third = swept(tmp_path / "copy", study="third", storage=storage, edits=[*EDITS, "training.epochs=1"])
+    assert third.verdict is not None
+    assert third.verdict.opening is not None
+    assert third.verdict.opening.number == 3
 
 
 def test_more_trials_are_confirmed_anew_and_the_same_question_is_no_new_look(calm: sweeps.Sweep, tmp_path: Path) -> None:
