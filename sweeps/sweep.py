@@ -167,7 +167,7 @@ def _carry_out(
 ) -> Sweep:
     """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
     data = datasets.load(definition.data, definition.training.dtype)
-    place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
+    tracking = place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
     workers = workers or min(executors.cores(), definition.sweep.generation)
     config = definition.train_config()
     lanes = lanes or lanes_a_task(data.split, config, generation=definition.sweep.generation, workers=workers)
@@ -180,7 +180,6 @@ def _carry_out(
         before = study_record(opened.optuna)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
-        tracking = place.store(definition.name)
         trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
         for tracker in trackers:
             stack.callback(tracker.close)
