@@ -22,8 +22,8 @@ from nnreg.network import LayerParameters
 class EvaluationSpec:
     """All that a worker must know, picklable and free of heavy imports.
 
-    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`; `whole` is
-    whether the networks themselves are asked for, beside what was measured.
+    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`, or a key
+    given to `hold`; `whole` is whether the networks themselves are asked for, beside what was measured.
     """
 
     config: TrainConfig
@@ -170,8 +170,34 @@ def _save(array: np.ndarray, path: Path) -> None:
         file.write(array.data)
 
 
+_held: dict[str, Split] = {}  # by key, in a worker that sees no folder of the driver's
+MOST_HELD = 4
+
+
+def hold(key: str, split: Split) -> None:
+    """Have `load_split` find a split by a key in this process; of more than MOST_HELD the eldest goes."""
+    _held[key] = split
+    for eldest in list(_held)[:-MOST_HELD]:
+        del _held[eldest]
+
+
+def let_go(key: str) -> None:
+    """The end of `hold`."""
+    _held.pop(key, None)
+
+
+def holds(key: str) -> bool:
+    """Whether `load_split` would find a key."""
+    return key in _held
+
+
+def load_split(arrays: str) -> Split:
+    """The split behind `EvaluationSpec.arrays`."""
+    return _held.get(arrays) or _mapped(arrays)
+
+
 @functools.lru_cache(maxsize=2)
-def load_split(folder: str) -> Split:
+def _mapped(folder: str) -> Split:
     """The split that `stored` wrote, mapped rather than read: workers of one machine share its memory."""
     names = Split.__dataclass_fields__
     arrays = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}

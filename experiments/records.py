@@ -34,7 +34,8 @@ class TrialRecord(TrialResult):
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
     `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
-    of the last confirmation, `replicates` are the networks of all.
+    of the last confirmation, `replicates` are the networks of all; `mixed_hardware` is how workers of a cluster differed from
+    their driver, as `name: here -> there`.
     """
 
     study: str
@@ -48,6 +49,7 @@ class StudyRecord:
     importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
     replicates: tuple[Replicate, ...] = ()
+    mixed_hardware: tuple[str, ...] = ()
 
     @property
     def objective(self) -> str:

@@ -55,21 +55,26 @@ class Evaluator:
         """The result of a task of one job that was lost once, tried until it is there or has failed."""
         for future in in_flight:
             future.exception()  # waits; what it is matters when it is that task's turn
-        losses = [loss]
+        losses, attempts = [loss], _attempts(loss)
         started, clock = datetime.now(UTC), time.perf_counter()
-        while len(losses) < ATTEMPTS:
+        while attempts < ATTEMPTS:
             try:
                 return self._submit(task).result()[0]
             except LOST as error:
                 losses.append(error)
+                attempts += _attempts(error)
         return TrialResult(
             metrics=None,
             epochs=0,
             seconds=time.perf_counter() - clock,
             started=started,
             finished=datetime.now(UTC),
-            error=f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(map(_reason, losses)))}",
+            error=f"{attempts} attempts failed: {'; '.join(dict.fromkeys(map(_reason, losses)))}",
         )
+
+
+def _attempts(loss: Exception) -> int:
+    return loss.attempts if isinstance(loss, WorkerDied) else 1
 
 
 def _reason(loss: Exception) -> str:

@@ -5,16 +5,32 @@ A call whose process died raises WorkerDied, and the executor takes further call
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
 from experiments.errors import WorkersError
+from experiments.evaluation import stored
+from nnreg import Split
 from sweeps.worker_process import WorkerProcess
 
 
-def make(workers: int) -> Executor:
+class Workers(Executor):
+    """An executor whose tasks find the data that it holds; `size` is how many of them run at a time, `mixture` in what
+    ways processes differ from this one, if they do.
+    """
+
+    size: int
+    mixture: Collection[str] = ()
+
+    def holding(self, split: Split) -> AbstractContextManager[str]:
+        """What `EvaluationSpec.arrays` is to be for this split, in the block. Raises DirectoryError, WorkersError."""
+        return stored(split)
+
+
+def make(workers: int) -> Workers:
     """The executor for so many workers: this process alone, or a pool of processes."""
     return InlineExecutor() if workers == 1 else ProcessExecutor(workers)
 
@@ -24,8 +40,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class InlineExecutor(Executor):
+class InlineExecutor(Workers):
     """Evaluates in this process, when a result is asked for."""
+
+    size = 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The call as a future that is made when its result is asked for."""
@@ -57,7 +75,7 @@ class _Call(Future[Any]):
             self.set_exception(error)
 
 
-class ProcessExecutor(ThreadPoolExecutor):
+class ProcessExecutor(ThreadPoolExecutor, Workers):
     """A pool of spawned workers. Left by an exception (Ctrl-C), it ends them at once and waits for nothing.
 
     Each worker has a thread here that waits for it. So a worker that dies takes along the one call that it was making, and not
@@ -66,6 +84,7 @@ class ProcessExecutor(ThreadPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, thread_name_prefix="worker")
+        self.size = workers
         self._workers = [WorkerProcess() for _ in range(workers)]
         self._free = list(self._workers)
 

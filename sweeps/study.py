@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from sweeps.storage import answering, claim_on, hang_up
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
+MIXED = "mixed_hardware"  # in what ways workers of a cluster differed from their driver
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class Study:
         if self.optuna.user_attrs.get(AIM) != trials:
             with answering(self._url):
                 self.optuna.set_user_attr(AIM, trials)
+
+    def note_mixture(self, mixture: Collection[str]) -> None:
+        """Note in what ways workers differ from this process."""
+        noted = self.optuna.user_attrs.get(MIXED, [])
+        if set(mixture) - set(noted):
+            self.keep(MIXED, sorted({*noted, *mixture}))
 
     def propose(self) -> list[Proposal]:
         """The trials that are missing from the generation in progress; the same whoever asks, and whenever."""
@@ -181,6 +188,7 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
         importances=importances or {},
         verdict=verdict(attributes),
         replicates=replicates(attributes),
+        mixed_hardware=tuple(attributes.get(MIXED, ())),
     )
 
 

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
-from experiments.evaluation import EvaluationSpec, stored
+from experiments.evaluation import EvaluationSpec
 from experiments.model import is_there
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from experiments.verdict import Verdict
-from sweeps import executors, projection
+from sweeps import projection
 from sweeps.confirmation import Means, confirmed, is_current, origin
 from sweeps.driver import drive
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
-from sweeps.lanes import lanes_a_task
 from sweeps.progress import Progress
+from sweeps.resources import Resources
 from sweeps.study import study_record
 from sweeps.workspace import Workspace, workspace
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 # Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 % there.
 TRACKERS, TRACKERS_ON_SQLITE = 2, 1
-MOST_WORKERS, MOST_LANES = 1_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,8 @@ def run(
     study: str | None = None,
     workers: int | None = None,
     lanes: int | None = None,
+    cluster: str | None = None,
+    mixed_hardware: bool = False,
     edits: Iterable[str] = (),
     confirm: bool = True,
     keep_sealed: bool = False,
@@ -94,15 +95,17 @@ def run(
     """Run the sweep of an experiment to its end, or go on with it, and confirm what it found.
 
     `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
-    `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `edits` are
-    `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. That MLflow does not answer is no failure: see
-    `Sweep.runs`.
+    `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `cluster` is the
+    address of a Dask scheduler whose workers train in place of this machine, and with `mixed_hardware` they may be of several
+    kinds; `edits` are `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. That MLflow does not answer
+    is no failure: see `Sweep.runs`.
 
     Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError or WorkersError, each with one
     sentence.
     """
-    for name, value, most in (("trials", trials, MOST_TRIALS), ("workers", workers, MOST_WORKERS), ("lanes", lanes, MOST_LANES)):
-        _check(name, value, most)
+    if trials is not None and not 1 <= trials <= MOST_TRIALS:
+        raise InputError(f"trials is {trials}; it must be at least 1 and at most {MOST_TRIALS:,}")
+    resources = Resources(workers=workers, lanes=lanes, cluster=cluster, mixed_hardware=mixed_hardware)
     definition = experiment_file.load(experiment, edits)
     place = workspace(directory, storage, tracking_uri)
     return _carry_out(
@@ -112,8 +115,7 @@ def run(
         trials=trials or definition.sweep.trials,
         confirm=confirm,
         open_test=not keep_sealed,
-        workers=workers,
-        lanes=lanes,
+        resources=resources,
         progress=progress,
     )
 
@@ -123,6 +125,8 @@ def confirm(
     *,
     open_test: bool = False,
     workers: int | None = None,
+    cluster: str | None = None,
+    mixed_hardware: bool = False,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
@@ -132,7 +136,7 @@ def confirm(
 
     What is kept on the study is shown again: nothing is trained and nothing is opened twice. Raises as `run` does.
     """
-    _check("workers", workers, MOST_WORKERS)
+    resources = Resources(workers=workers, cluster=cluster, mixed_hardware=mixed_hardware)
     place = workspace(directory, storage, tracking_uri)
     name = place.choose(study)
     loaded = place.load(name)
@@ -144,13 +148,8 @@ def confirm(
         if is_current(record, last, open_test=open_test) and is_there(place.reports_of(name), origin(record, record.verdict)):
             return Sweep(record, loaded, place, projection.read_runs(place.tracker(record)), ())
     return _carry_out(
-        place, name, definition, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
+        place, name, definition, trials=None, confirm=True, open_test=open_test, resources=resources, progress=progress
     )
-
-
-def _check(name: str, value: int | None, most: int) -> None:
-    if value is not None and not 1 <= value <= most:
-        raise InputError(f"{name} is {value}; it must be at least 1 and at most {most:,}")
 
 
 def _carry_out(
@@ -161,16 +160,12 @@ def _carry_out(
     trials: int | None,
     confirm: bool,
     open_test: bool,
-    workers: int | None,
-    lanes: int | None,
+    resources: Resources,
     progress: Progress | None,
 ) -> Sweep:
     """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
     data = datasets.load(definition.data, definition.training.dtype)
     tracking = place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
-    workers = workers or min(executors.cores(), definition.sweep.generation)
-    config = definition.train_config()
-    lanes = lanes or lanes_a_task(data.split, config, generation=definition.sweep.generation, workers=workers)
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
@@ -191,8 +186,10 @@ def _carry_out(
             shown.add(trial)
 
         try:
-            with stored(data.split) as arrays, executors.make(workers) as executor:
-                spec = EvaluationSpec(config, definition.lambdas.layers, arrays)
+            with resources.open(definition, shown.note) as executor, executor.holding(data.split) as arrays:
+                spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
+                lanes = resources.lanes_of(definition, data.split, executor.size)
+                opened.note_mixture(executor.mixture)
                 shown.begin(before, before.aim if trials is None else trials, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)
@@ -208,6 +205,7 @@ def _carry_out(
                         observe=shown.confirming,
                     )
                     confirmed(opened, definition, data, means, open_test=open_test, folder=place.reports_of(name))
+                opened.note_mixture(executor.mixture)
         except BaseException:
             writer.abandon()
             raise

@@ -16,7 +16,11 @@ STARTS = 3  # in a row, before it is said that a worker cannot be started
 
 
 class WorkerDied(BrokenExecutor):
-    """The process ended in the middle of a call; the text says how. Its executor goes on."""
+    """The process ended in the middle of a call; the text says how. Its executor goes on. `attempts` is how many ended so."""
+
+    def __init__(self, how: str, attempts: int = 1) -> None:
+        super().__init__(how)
+        self.attempts = attempts
 
 
 class WorkerProcess:

@@ -4,13 +4,15 @@ import os
 import signal
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
-from nnreg import Lambdas
+from nnreg import Lambdas, Split
+from sweeps.executors import Workers
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -
     return evaluate(spec, jobs)
 
 
-class Deadly(Executor):
+class Deadly(Workers):
     """An executor whose evaluations are dangerous."""
 
-    def __init__(self, executor: Executor, danger: Danger) -> None:
-        self._executor, self._danger = executor, danger
+    def __init__(self, executor: Workers, danger: Danger) -> None:
+        self._executor, self._danger, self.size = executor, danger, executor.size
+
+    def holding(self, split: Split) -> AbstractContextManager[str]:
+        return self._executor.holding(split)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         assert fn is evaluate

@@ -15,6 +15,8 @@ def confirm(
         bool, typer.Option("--open-test", help="Open the sealed test set; every look at it is counted.")
     ] = False,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that train; as many as cores if not given.")] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers train.")] = None,
+    mixed_hardware: Annotated[bool, typer.Option("--mixed-hardware", help="Take workers that differ; it is recorded.")] = False,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
@@ -33,7 +35,8 @@ def confirm(
             from sweeps import sweep
 
             result = sweep.confirm(
-                study, open_test=open_test, workers=workers, directory=directory, storage=storage, tracking_uri=tracking_uri,
+                study, open_test=open_test, workers=workers, cluster=cluster, mixed_hardware=mixed_hardware,
+                directory=directory, storage=storage, tracking_uri=tracking_uri,
                 progress=progress.for_terminal(),
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):

@@ -22,6 +22,12 @@ def run(
     lanes: Annotated[
         int | None, typer.Option(metavar="N", help="Networks trained in lockstep by a worker, for those who tune.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, such as tcp://host:8786, whose workers train.")
+    ] = None,
+    mixed_hardware: Annotated[
+        bool, typer.Option("--mixed-hardware", help="Take workers that differ from this machine; it is recorded.")
+    ] = False,
     edits: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An edit of the file, such as training.epochs=50.")
     ] = None,
@@ -50,7 +56,8 @@ def run(
             from sweeps import sweep
 
             result = sweep.run(
-                experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
+                experiment, trials=trials, study=study, workers=workers, lanes=lanes,
+                cluster=cluster, mixed_hardware=mixed_hardware, edits=edits or (),
                 confirm=confirm, keep_sealed=keep_sealed,
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip

@@ -1,7 +1,6 @@
 """The confirmation of one study: chooses on validation rows, claims on test rows, and keeps the verdict on the study."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from sweeps.confirmation.choice import Choice, ScoresOf
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.openings import Attributes, open_test_set
 from sweeps.confirmation.replicates import Networks, Replicates, fresh_seeds
+from sweeps.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.kept import VERDICT, verdict_json
 from sweeps.study import Study, study_record
@@ -59,7 +59,7 @@ class Means:
     many networks are trained, and of how many.
     """
 
-    executor: Executor
+    executor: Workers
     spec: EvaluationSpec
     lanes: int
     interrupts: Interrupts

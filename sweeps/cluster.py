@@ -1,0 +1,171 @@
+"""The cluster: an executor whose tasks run on the workers of a Dask scheduler; to queue and to retry is Dask's."""
+
+import functools
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.errors import InputError, WorkersError
+from experiments.signature import DISTRIBUTION, differences, signature
+from nnreg import Split
+from sweeps import cluster_worker
+from sweeps.executors import Workers
+from sweeps.worker_process import WorkerDied
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT = 10.0  # seconds within which a scheduler that is there answers
+LOOK = 1.0  # seconds between two looks for a first worker
+LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
+MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
+ADDRESS = re.compile(r"\w+://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
+
+
+class ClusterExecutor(ThreadPoolExecutor, Workers):
+    """An executor on the workers of a Dask cluster. Left by an exception (Ctrl-C), it cancels what is there of it.
+
+    Every worker is introduced before its first task: it is given the data, which so travels to each one once, and asked what its
+    numbers depend on. One that differs from this process ends the sweep, unless `mixed` hardware was allowed.
+
+    Dask runs a task again whose worker died; one that has ended all workers it met raises WorkerDied. Raises InputError where
+    the address or the installation is wrong, WorkersError where no scheduler answers.
+    """
+
+    def __init__(self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print) -> None:
+        self._address, self._mixed = address, mixed
+        self._client = connect(address)
+        super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
+        self._introducing = threading.Lock()
+        self._splits: dict[str, Split] = {}
+        self.mixture: set[str] = set()
+        self._await_workers(note)
+        self.size = sum(self._client.nthreads().values())
+
+    @contextmanager
+    def holding(self, split: Split) -> Iterator[str]:
+        """Have every worker hold a split, in this block, under the key that is given."""
+        digest = hashlib.sha256()
+        for array in astuple(split):
+            digest.update(np.ascontiguousarray(array).data)
+        key = digest.hexdigest()
+        self._splits[key] = split
+        try:
+            self._introduce(None)
+            yield key
+        finally:
+            del self._splits[key]
+            with suppress(Exception):  # what is left behind is one of few that a worker keeps
+                self._client.run(cluster_worker.forget, [key], wait=True)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As any executor; `fn` must be importable there."""
+        return super().submit(self._call, functools.partial(fn, *args, **kwargs))
+
+    def _call(self, function: Callable[[], Any]) -> Any:
+        from distributed.client import ClosedClientError
+        from distributed.scheduler import KilledWorker
+
+        while True:
+            try:
+                future = self._client.submit(cluster_worker.call, list(self._splits), function, pure=False)
+                result = future.result()
+            except KilledWorker as error:
+                attempts = error.allowed_failures + 1
+                raise WorkerDied(f"it ended {attempts} workers of the cluster, perhaps out of memory", attempts) from None
+            except (CancelledError, ClosedClientError):
+                raise self._gone() from None
+            if not isinstance(result, cluster_worker.Stranger):
+                return result
+            self._introduce(result.address)
+
+    def _introduce(self, address: str | None) -> None:
+        """Introduce a worker, or all that are there. Raises WorkersError where one differs."""
+        with self._introducing:
+            workers = None if address is None else [address]
+            answers = self._client.run(cluster_worker.introduce, self._splits, workers=workers, on_error="return")
+        for worker, answer in answers.items():
+            self._check(worker, answer)
+
+    def _check(self, worker: str, answer: Mapping[str, str] | Exception) -> None:
+        if isinstance(answer, ImportError):
+            raise WorkersError(
+                f"worker {worker} cannot import {answer.name}; install {DISTRIBUTION} where it runs, as it is here"
+            )
+        if isinstance(answer, OSError):  # it has left, or died; Dask gives its tasks to others
+            return
+        if isinstance(answer, Exception):
+            raise answer
+        found = differences(signature(), answer)
+        if found and not self._mixed:
+            raise WorkersError(
+                f"worker {worker} differs from this machine ({found}), so its numbers may differ in their last bits; make them "
+                "alike, or allow it with --mixed-hardware, which is recorded on the study"
+            )
+        if found:
+            self.mixture.add(found)
+
+    def _await_workers(self, note: Callable[[str], None]) -> None:
+        if not self._client.nthreads():
+            note(f"no worker has come to {self._address} yet; waiting for one, Ctrl-C ends")
+            while not self._client.nthreads():
+                with suppress(TimeoutError):
+                    self._client.wait_for_workers(1, timeout=LOOK)
+        # A lambda travels by value: a scheduler need not have our package for it.
+        ttl: float | None = self._client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_ttl)
+        if ttl is None or ttl > LONGEST_TTL:
+            note(
+                f"the scheduler would wait {'for ever' if ttl is None else f'{ttl:g} s'} for a worker whose host was cut off; "
+                "start it with DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
+            )
+
+    def _gone(self) -> WorkersError:
+        return WorkersError(
+            f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on with "
+            "the same command"
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self.shutdown(wait=kind is None, cancel_futures=True)
+        self._client.close(timeout=CONNECT)  # what it asked for is cancelled with it, and the threads that wait are told
+        self.shutdown(wait=True)
+        return None
+
+
+def checked(address: str) -> str:
+    """The address of a scheduler, where it can be one. Raises InputError."""
+    if not ADDRESS.fullmatch(address):
+        raise InputError(f"--cluster {address}: not the address of a Dask scheduler; write for example tcp://host:8786")
+    return address
+
+
+def connect(address: str) -> "Client":
+    """A client of the scheduler at an address; TLS is as Dask's configuration has it. Raises InputError, WorkersError."""
+    checked(address)
+    try:
+        import distributed
+    except ImportError as error:
+        raise InputError(
+            f"--cluster {address}: the package {error.name} is missing; install it with: pip install '{DISTRIBUTION}[cluster]'"
+        ) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would log comes back as errors, and is said once
+    try:
+        return distributed.Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
+    except (OSError, TimeoutError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WorkersError(
+            f"no Dask scheduler answers at {address} ({reason}); start one with: dask scheduler, or correct --cluster"
+        ) from None
+    except (TypeError, ValueError, RuntimeError) as error:  # an unknown protocol; TLS without its files
+        raise InputError(f"--cluster {address}: {error}; write for example tcp://host:8786") from None

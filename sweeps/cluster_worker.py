@@ -1,0 +1,44 @@
+"""The cluster's worker: what a process of a Dask cluster does for a sweep."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from experiments import evaluation
+from experiments.signature import signature
+from nnreg import Split
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """The answer of a worker to which the driver was not introduced: one that has come, or has been started anew, since."""
+
+    address: str
+
+
+def introduce(splits: Mapping[str, Split]) -> Mapping[str, str]:
+    """Hold these splits by their keys; what numbers depend on here is the answer.
+
+    From now on BLAS has one thread in this process, whatever started it: the bits of a product depend on how many it has.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    for key, split in splits.items():
+        evaluation.hold(key, split)
+    return signature()
+
+
+def forget(keys: Collection[str]) -> None:
+    """Hold these splits no more."""
+    for key in keys:
+        evaluation.let_go(key)
+
+
+def call(keys: Collection[str], function: Callable[[], Any]) -> Any:
+    """What a call returns that needs these splits, or a Stranger who does not have them."""
+    if not all(evaluation.holds(key) for key in keys):
+        from distributed import get_worker
+
+        return Stranger(get_worker().address)
+    return function()
