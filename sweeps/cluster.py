@@ -28,7 +28,7 @@ CONNECT = 10.0  # seconds within which a scheduler that is there answers
 LOOK = 1.0  # seconds between two looks for a first worker
 LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
 MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
-ADDRESS = re.compile(r"\w+://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
+ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
 
 
 class ClusterExecutor(ThreadPoolExecutor, Workers):
@@ -146,7 +146,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
 def checked(address: str) -> str:
     """The address of a scheduler, where it can be one. Raises InputError."""
     if not ADDRESS.fullmatch(address):
-        raise InputError(f"--cluster {address}: not the address of a Dask scheduler; write for example tcp://host:8786")
+        raise InputError(f"--cluster {address}: not the address of a Dask scheduler; write tcp://host:8786, or tls://host:8786")
     return address
 
 
@@ -160,12 +160,16 @@ def connect(address: str) -> "Client":
             f"--cluster {address}: the package {error.name} is missing; install it with: pip install '{DISTRIBUTION}[cluster]'"
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would log comes back as errors, and is said once
+    security = distributed.Security()  # as Dask's configuration has it
+    if address.startswith("tls") and security.get_connection_args("client")["ssl_context"] is None:
+        raise InputError(
+            f"--cluster {address}: TLS needs certificates; name them in Dask's configuration "
+            "(distributed.comm.tls.ca-file, and client.cert and client.key)"
+        )
     try:
-        return distributed.Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
+        return distributed.Client(address, timeout=CONNECT, set_as_default=False, name="sweeps", security=security)
     except (OSError, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WorkersError(
             f"no Dask scheduler answers at {address} ({reason}); start one with: dask scheduler, or correct --cluster"
         ) from None
-    except (TypeError, ValueError, RuntimeError) as error:  # an unknown protocol; TLS without its files
-        raise InputError(f"--cluster {address}: {error}; write for example tcp://host:8786") from None
