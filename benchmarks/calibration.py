@@ -8,6 +8,7 @@ without MLflow and reports. Then a comparison is forced: most such studies recom
 their best other setting is tested as if it were recommended. Last come studies of `digits_noisy`, where regularization is better.
 """
 
+import functools
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,7 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
     start = time.perf_counter()
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
     config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
-    lanes = lanes_a_task(data.split, config, generation=experiment.sweep.generation, workers=1)
+    lanes = functools.partial(lanes_a_task, data.split, config, generation=experiment.sweep.generation, workers=1)
     with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
         spec = EvaluationSpec(config, experiment.lambdas.layers, arrays)
         trials = experiment.sweep.trials

@@ -104,7 +104,7 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
 
     start = time.perf_counter()
     with closing(place.open("growth", experiment)) as study:
-        drive(study, Instant(), spec, trials=trials, lanes=16, interrupts=Interrupts(), observe=observe)
+        drive(study, Instant(), spec, trials=trials, lanes=lambda: 16, interrupts=Interrupts(), observe=observe)
     tenth = trials // PARTS
     marks = [start, *times[tenth - 1 :: tenth]]
     searched = peak_memory()

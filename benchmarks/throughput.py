@@ -5,6 +5,7 @@
 The training alone, of the experiment `digits`, through the real executors: no proposals, no storage, no MLflow.
 """
 
+import functools
 import time
 
 from benchmarks.command import begin, head, in_child, row
@@ -38,7 +39,7 @@ def measure(workers: int, lanes: tuple[int, ...], trials: int) -> dict[int, floa
 
         def seconds(each: int, trials: int) -> float:
             start = time.perf_counter()
-            for _ in Evaluator(executor, spec, each).evaluate(jobs[:trials]):
+            for _ in Evaluator(executor, spec, functools.partial(int, each)).evaluate(jobs[:trials]):
                 pass
             return time.perf_counter() - start
 

@@ -4,8 +4,7 @@ import functools
 import hashlib
 import logging
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
 LOOK = 1.0  # seconds between two looks for a first worker
+SLOWEST_FORGET = 2.0  # seconds
 LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
 MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
 ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
@@ -45,27 +45,30 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self._address, self._mixed = address, mixed
         self._client = connect(address)
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
-        self._introducing = threading.Lock()
         self._splits: dict[str, Split] = {}
         self.mixture: set[str] = set()
         self._await_workers(note)
-        self.size = sum(self._client.nthreads().values())
+
+    @property
+    def size(self) -> int:
+        """How many tasks the workers that are there now run at a time."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
 
     @contextmanager
     def holding(self, split: Split) -> Iterator[str]:
-        """Have every worker hold a split, in this block, under the key that is given."""
+        """Have every worker that is given a task hold a split, in this block, under the key that is given."""
         digest = hashlib.sha256()
         for array in astuple(split):
             digest.update(np.ascontiguousarray(array).data)
         key = digest.hexdigest()
         self._splits[key] = split
         try:
-            self._introduce(None)
             yield key
         finally:
             del self._splits[key]
-            with suppress(Exception):  # what is left behind is one of few that a worker keeps
-                self._client.run(cluster_worker.forget, [key], wait=True)
+            with suppress(Exception):  # one that is stopped never answers; what is left behind is one of few that a worker keeps
+                super().submit(self._client.run, cluster_worker.forget, [key]).result(SLOWEST_FORGET)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As any executor; `fn` must be importable there."""
@@ -77,34 +80,34 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
 
         while True:
             try:
-                future = self._client.submit(cluster_worker.call, list(self._splits), function, pure=False)
-                result = future.result()
+                # Not pure: Dask would give back what it remembers of the same call.
+                result = self._client.submit(cluster_worker.call, list(self._splits), function, pure=False).result()
             except KilledWorker as error:
                 attempts = error.allowed_failures + 1
-                raise WorkerDied(f"it ended {attempts} workers of the cluster, perhaps out of memory", attempts) from None
+                raise WorkerDied(f"{attempts} workers of the cluster ended, perhaps out of memory", attempts) from None
             except (CancelledError, ClosedClientError):
-                raise self._gone() from None
+                raise WorkersError(
+                    f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go "
+                    "on with the same command"
+                ) from None
+            except Exception as error:
+                if missing := _missing(error):
+                    raise WorkersError(
+                        f"the cluster at {self._address} cannot import {missing}; install {DISTRIBUTION} where its scheduler and "
+                        "its workers run, as it is here"
+                    ) from None
+                raise
             if not isinstance(result, cluster_worker.Stranger):
                 return result
-            self._introduce(result.address)
+            self._introduce(result.address, result.lacking)
 
-    def _introduce(self, address: str | None) -> None:
-        """Introduce a worker, or all that are there. Raises WorkersError where one differs."""
-        with self._introducing:
-            workers = None if address is None else [address]
-            answers = self._client.run(cluster_worker.introduce, self._splits, workers=workers, on_error="return")
-        for worker, answer in answers.items():
-            self._check(worker, answer)
-
-    def _check(self, worker: str, answer: Mapping[str, str] | Exception) -> None:
-        if isinstance(answer, ImportError):
-            raise WorkersError(
-                f"worker {worker} cannot import {answer.name}; install {DISTRIBUTION} where it runs, as it is here"
-            )
-        if isinstance(answer, OSError):  # it has left, or died; Dask gives its tasks to others
+    def _introduce(self, worker: str, lacking: Collection[str]) -> None:
+        """Give a worker the splits that it lacks. Raises WorkersError where it differs."""
+        splits = {key: split for key, split in self._splits.items() if key in lacking}
+        try:
+            answer = self._client.run(cluster_worker.introduce, splits, workers=[worker])[worker]
+        except (OSError, KeyError):  # it has left, or died; Dask gives its tasks to others
             return
-        if isinstance(answer, Exception):
-            raise answer
         found = differences(signature(), answer)
         if found and not self._mixed:
             raise WorkersError(
@@ -115,24 +118,18 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
             self.mixture.add(found)
 
     def _await_workers(self, note: Callable[[str], None]) -> None:
-        if not self._client.nthreads():
-            note(f"no worker has come to {self._address} yet; waiting for one, Ctrl-C ends")
-            while not self._client.nthreads():
-                with suppress(TimeoutError):
-                    self._client.wait_for_workers(1, timeout=LOOK)
-        # A lambda travels by value: a scheduler need not have our package for it.
+        # A lambda travels by value: the scheduler need not have our package for it.
         ttl: float | None = self._client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.worker_ttl)
         if ttl is None or ttl > LONGEST_TTL:
             note(
-                f"the scheduler would wait {'for ever' if ttl is None else f'{ttl:g} s'} for a worker whose host was cut off; "
-                "start it with DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
+                f"the scheduler waits {'for ever' if ttl is None else f'{ttl:g} s'} for a worker whose host was cut off; "
+                "better start it with DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
             )
-
-    def _gone(self) -> WorkersError:
-        return WorkersError(
-            f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on with "
-            "the same command"
-        )
+        if not self._client.nthreads():
+            note(f"no worker has come to {self._address} yet; waiting for the first one")
+        while not self._client.nthreads():
+            with suppress(TimeoutError):
+                self._client.wait_for_workers(1, timeout=LOOK)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -141,6 +138,13 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self._client.close(timeout=CONNECT)  # what it asked for is cancelled with it, and the threads that wait are told
         self.shutdown(wait=True)
         return None
+
+
+def _missing(error: BaseException) -> str | None:
+    """The module that the scheduler or a worker could not import, where that is what went wrong."""
+    if isinstance(error, ImportError):
+        return error.name or str(error)
+    return _missing(error.__cause__) if error.__cause__ else None
 
 
 def checked(address: str) -> str:

@@ -11,9 +11,10 @@ from nnreg import Split
 
 @dataclass(frozen=True)
 class Stranger:
-    """The answer of a worker to which the driver was not introduced: one that has come, or has been started anew, since."""
+    """The answer of a worker that lacks splits: it has come, or has been started anew, since others were given them."""
 
     address: str
+    lacking: tuple[str, ...]
 
 
 def introduce(splits: Mapping[str, Split]) -> Mapping[str, str]:
@@ -37,8 +38,9 @@ def forget(keys: Collection[str]) -> None:
 
 def call(keys: Collection[str], function: Callable[[], Any]) -> Any:
     """What a call returns that needs these splits, or a Stranger who does not have them."""
-    if not all(evaluation.holds(key) for key in keys):
-        from distributed import get_worker
+    lacking = tuple(key for key in keys if not evaluation.holds(key))
+    if not lacking:
+        return function()
+    from distributed import get_worker
 
-        return Stranger(get_worker().address)
-    return function()
+    return Stranger(get_worker().address, lacking)

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 
 from experiments.evaluation import EvaluationSpec, Job
 from experiments.records import TrialRecord
-from sweeps.evaluator import Evaluator
+from sweeps.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.study import Study
 
@@ -16,13 +16,13 @@ def drive(
     spec: EvaluationSpec,
     *,
     trials: int,
-    lanes: int,
+    lanes: Lanes,
     interrupts: Interrupts,
     observe: Callable[[TrialRecord], None],
 ) -> None:
     """Go on until the study holds `trials` finished trials; `observe` is told of each after it was recorded.
 
-    A generation is divided into tasks of `lanes` trials. What a task measures does not depend on the division, and results
+    A generation is divided into tasks of `lanes()` trials. What a task measures does not depend on the division, and results
     are taken in trial order, so an interruption leaves a prefix of the table that an uninterrupted run would have made.
     What a worker that died has lost is evaluated again: see Evaluator.
     """

@@ -1,7 +1,8 @@
 """The evaluator: has jobs evaluated by an executor, and tries again what a worker that died has lost."""
 
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 
@@ -11,24 +12,26 @@ from sweeps.worker_process import WorkerDied
 ATTEMPTS = 3
 LOST = (WorkerDied, MemoryError)
 
+Lanes = Callable[[], int]  # workers of a cluster come and go, and each is to have its share of a generation
 Task = Sequence[Job]
 Results = Future[list[TrialResult]]
 
 
 class Evaluator:
-    """Evaluates jobs in tasks of at most `lanes`, as many at a time as the executor has workers.
+    """Evaluates jobs in tasks of at most `lanes()`, which is asked anew each time, as many at a time as the executor has workers.
 
     A task is lost where its worker dies or memory runs out. Whose fault it was is not known, so its jobs are tried again, each
     in a task of its own. A job that is lost alone is tried again when nothing else is in flight, so that it has all of the
     memory; lost alone three times, it has failed, and its neighbours have not. Any other exception is a bug, and is raised.
     """
 
-    def __init__(self, executor: Executor, spec: EvaluationSpec, lanes: int) -> None:
-        self._executor, self._spec, self._lanes = executor, spec, lanes
+    def __init__(self, executor: Executor, spec: EvaluationSpec, lanes: Lanes) -> None:
+        self._executor, self._spec, self._lanes, self._most = executor, spec, lanes, sys.maxsize
 
     def evaluate(self, jobs: Sequence[Job]) -> Iterator[TrialResult]:
         """The results in the order of the jobs, each as soon as those before it are there."""
-        tasks = [jobs[start : start + self._lanes] for start in range(0, len(jobs), self._lanes)]
+        lanes = min(self._lanes(), self._most)
+        tasks = [jobs[start : start + lanes] for start in range(0, len(jobs), lanes)]
         futures = [self._submit(task) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             yield from self._results(task, future, futures)
@@ -48,7 +51,7 @@ class Evaluator:
         in_flight = [*in_flight, *futures]
         results = [self._results(*each, in_flight)[0] for each in zip(singles, futures, strict=True)]
         if not any(result.error for result in results):  # nobody's fault: perhaps they were too many for the memory
-            self._lanes = min(self._lanes, len(task) // 2)
+            self._most = min(self._most, len(task) // 2)
         return results
 
     def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:

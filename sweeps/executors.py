@@ -18,12 +18,14 @@ from sweeps.worker_process import WorkerProcess
 
 
 class Workers(Executor):
-    """An executor whose tasks find the data that it holds; `size` is how many of them run at a time, `mixture` in what
-    ways processes differ from this one, if they do.
-    """
+    """An executor whose tasks find the data that it holds; `mixture` is in what ways its processes differ from this one."""
 
-    size: int
     mixture: Collection[str] = ()
+
+    @property
+    def size(self) -> int:
+        """How many tasks run at a time."""
+        return 1
 
     def holding(self, split: Split) -> AbstractContextManager[str]:
         """What `EvaluationSpec.arrays` is to be for this split, in the block. Raises DirectoryError, WorkersError."""
@@ -42,8 +44,6 @@ def cores() -> int:
 
 class InlineExecutor(Workers):
     """Evaluates in this process, when a result is asked for."""
-
-    size = 1
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """The call as a future that is made when its result is asked for."""
@@ -84,9 +84,12 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, thread_name_prefix="worker")
-        self.size = workers
         self._workers = [WorkerProcess() for _ in range(workers)]
         self._free = list(self._workers)
+
+    @property
+    def size(self) -> int:
+        return len(self._workers)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As any executor. Raises WorkersError where the system gives no thread."""

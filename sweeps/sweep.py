@@ -188,7 +188,10 @@ def _carry_out(
         try:
             with resources.open(definition, shown.note) as executor, executor.holding(data.split) as arrays:
                 spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
-                lanes = resources.lanes_of(definition, data.split, executor.size)
+
+                def lanes() -> int:
+                    return resources.lanes_of(definition, data.split, executor.size)
+
                 opened.note_mixture(executor.mixture)
                 shown.begin(before, before.aim if trials is None else trials, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write

@@ -46,7 +46,11 @@ class Deadly(Workers):
     """An executor whose evaluations are dangerous."""
 
     def __init__(self, executor: Workers, danger: Danger) -> None:
-        self._executor, self._danger, self.size = executor, danger, executor.size
+        self._executor, self._danger = executor, danger
+
+    @property
+    def size(self) -> int:
+        return self._executor.size
 
     def holding(self, split: Split) -> AbstractContextManager[str]:
         return self._executor.holding(split)

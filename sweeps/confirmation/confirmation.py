@@ -31,6 +31,7 @@ from sweeps.confirmation.choice import Choice, ScoresOf
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.openings import Attributes, open_test_set
 from sweeps.confirmation.replicates import Networks, Replicates, fresh_seeds
+from sweeps.evaluator import Lanes
 from sweeps.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.kept import VERDICT, verdict_json
@@ -61,7 +62,7 @@ class Means:
 
     executor: Workers
     spec: EvaluationSpec
-    lanes: int
+    lanes: Lanes
     interrupts: Interrupts
     others: Callable[[], Iterable[tuple[str, Attributes]]]
     observe: Callable[[int, int], None]

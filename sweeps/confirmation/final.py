@@ -37,7 +37,7 @@ def train_model(study: StudyRecord, verdict: Verdict, data: Dataset, spec: Evalu
     )
     with workers.holding(whole) as arrays:
         jobs: Sequence[Job] = [Job(verdict.recommended, verdict.seeds[0])]
-        result = next(Evaluator(workers, replace(spec, arrays=arrays, whole=True), lanes=1).evaluate(jobs))
+        result = next(Evaluator(workers, replace(spec, arrays=arrays, whole=True), lanes=lambda: 1).evaluate(jobs))
     if result.whole is None:
         raise WorkersError(f"the model could not be trained ({result.error}); go on with: sweeps confirm {study.study}")
     return Model(

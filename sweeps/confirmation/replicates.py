@@ -15,7 +15,7 @@ from experiments.verdict import Replicate
 from nnreg import Lambdas
 from nnreg.network import LayerParameters
 from sweeps.confirmation.crossed import Scores
-from sweeps.evaluator import Evaluator
+from sweeps.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.kept import PREFIX, as_json, as_replicate
 from sweeps.study import Study
@@ -45,7 +45,7 @@ class Replicates:
         executor: Executor,
         spec: EvaluationSpec,
         *,
-        lanes: int,
+        lanes: Lanes,
         counted: bool,
         interrupts: Interrupts,
         observe: Callable[[int, int], None],

@@ -62,7 +62,7 @@ def grow(path: Path, definition: Experiment, executor: Executor, arrays: str, *,
     """Go on with the study at a path as a new driver would."""
     spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
     with closing(open_study(open_storage(str(path)), str(path), "s", definition)) as study:
-        drive(study, executor, spec, trials=trials, lanes=lanes, interrupts=Interrupts(), observe=lambda record: None)
+        drive(study, executor, spec, trials=trials, lanes=lambda: lanes, interrupts=Interrupts(), observe=lambda record: None)
     return study
 
 
@@ -160,7 +160,7 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(losses: str, 
     config = small("training.epochs=40").train_config()  # the neighbours are still training when the first one has died
     todo = jobs(8)
     executor = Counting(Deadly(pool, Danger(losses, (todo[0].lambdas,))))
-    results = list(Evaluator(executor, EvaluationSpec(config, "all", arrays), 1).evaluate(todo))
+    results = list(Evaluator(executor, EvaluationSpec(config, "all", arrays), lambda: 1).evaluate(todo))
     assert [result.error is None for result in results] == [False] + [True] * 7
     assert executor.busy[-2:] == [0, 0]
 
@@ -168,7 +168,7 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(losses: str, 
 def test_a_bug_is_raised(arrays: str, pool: Executor) -> None:
     spec = EvaluationSpec(small().train_config(), "all", "nowhere")
     with pytest.raises(FileNotFoundError) as raised:
-        list(Evaluator(pool, spec, 4).evaluate(jobs(8)))
+        list(Evaluator(pool, spec, lambda: 4).evaluate(jobs(8)))
     assert "load_split" in raised.value.__notes__[0]
 
 
@@ -185,7 +185,7 @@ def test_real_memory_that_runs_out(megabytes: int, fitting: bool, arrays: str) -
         pool.submit(resource.setrlimit, resource.RLIMIT_AS, (limit, limit)).result()
         with pytest.raises(MemoryError):
             pool.submit(evaluate, spec, todo).result()
-        evaluator = Evaluator(pool, spec, 16)
+        evaluator = Evaluator(pool, spec, lambda: 16)
         results = list(evaluator.evaluate(todo if fitting else todo[:2]))
         assert worker.is_running()
     if fitting:

@@ -1,0 +1,104 @@
+"""A real Dask cluster of the tests' own: a scheduler and workers, each a process of its own on a loopback address."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.servers import SLOWEST_START
+
+ROOT = Path(__file__).parents[1]
+TTL = 3  # seconds after which a worker that is not heard of is gone
+
+
+@dataclass
+class Cluster:
+    """The scheduler's address, and its processes. `folder` has their logs."""
+
+    folder: Path
+    address: str = ""
+    scheduler: "subprocess.Popen[bytes] | None" = None
+    nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    def start(self, *arguments: str, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """A process of Dask's command."""
+        log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s", **environ}
+        command = [str(Path(sys.executable).with_name("dask")), *arguments, "--no-dashboard"]
+        with log:
+            return subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log, start_new_session=True)
+
+    def add(self, *options: str, threads: int = 1, **environ: str) -> None:
+        """One more worker, which a nanny starts anew when it dies; it need not have come yet."""
+        number = len(self.nannies)
+        arguments = ["worker", self.address, f"--nthreads={threads}", f"--local-directory={self.folder / f'worker-{number}'}"]
+        self.nannies.append(self.start(*arguments, *options, environ=environ))
+
+    def worker(self, number: int) -> psutil.Process:
+        """The process of a worker that trains: its nanny's child."""
+        deadline = time.monotonic() + SLOWEST_START
+        while True:
+            for child in psutil.Process(self.nannies[number].pid).children():
+                with contextlib.suppress(psutil.Error):
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        return child
+            assert time.monotonic() < deadline, self.log("worker", number)
+            time.sleep(0.05)
+
+    def log(self, kind: str, number: int = 0) -> str:
+        """What a process has said."""
+        return (self.folder / f"{kind}-{number}.log").read_text()
+
+    def await_workers(self, count: int) -> None:
+        """Wait until so many workers have come."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=SLOWEST_START)
+
+    def begin(self, port: int = 0) -> None:
+        """Start the scheduler, and wait until it tells its address."""
+        told = self.folder / "scheduler.json"
+        told.unlink(missing_ok=True)
+        self.scheduler = self.start("scheduler", "--host=127.0.0.1", f"--port={port}", f"--scheduler-file={told}", environ={})
+        deadline = time.monotonic() + SLOWEST_START
+        while not told.exists() or not told.read_text().strip().endswith("}"):
+            assert time.monotonic() < deadline and self.scheduler.poll() is None, self.log("scheduler")
+            time.sleep(0.05)
+        import json
+
+        self.address = json.loads(told.read_text())["address"]
+
+    def end(self) -> None:
+        """End everything at once."""
+        processes = [process for process in (self.scheduler, *self.nannies) if process]
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        for process in processes:
+            process.wait()
+
+
+@contextlib.contextmanager
+def cluster(workers: int, **options: int) -> Iterator[Cluster]:
+    """A cluster whose workers have come, until the end of the block."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = Cluster(Path(folder))
+        try:
+            made.begin()
+            for _ in range(workers):
+                made.add(**options)
+            made.await_workers(workers)
+            yield made
+        finally:
+            made.end()
