@@ -23,13 +23,15 @@ class EvaluationSpec:
     """All that a worker must know, picklable and free of heavy imports.
 
     `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`, or a key
-    given to `hold`; `whole` is whether the networks themselves are asked for, beside what was measured.
+    given to `hold`; `whole` is whether the networks themselves are asked for, beside what was measured; `all_rows` whether they
+    are trained on the validation rows too.
     """
 
     config: TrainConfig
     layers: str
     arrays: str
     whole: bool = False
+    all_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class TrialResult:
 
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
-    split = load_split(spec.arrays)
+    split = _with_all_rows(load_split(spec.arrays)) if spec.all_rows else load_split(spec.arrays)
     strengths = [per_layer(job.lambdas, spec.layers, len(spec.config.hidden)) for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
     fits = train(split, spec.config, strengths, seeds=[job.seed for job in jobs])
@@ -108,6 +110,12 @@ def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     common = {"seconds": seconds, "started": started, "finished": finished, "epochs": spec.config.epochs}
     wholes = _wholes(split, fits, strengths) if spec.whole else [None] * len(fits)
     return [_result(fit, whole=whole, **common) for fit, whole in zip(fits, wholes, strict=True)]
+
+
+def _with_all_rows(split: Split) -> Split:
+    """The split that trains on all rows it has."""
+    x, y = np.concatenate([split.x_train, split.x_val]), np.concatenate([split.y_train, split.y_val])
+    return Split(x, y, split.x_val, split.y_val)
 
 
 def row_answers(

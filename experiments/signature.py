@@ -13,15 +13,16 @@ import nnreg
 from experiments import environment
 
 DISTRIBUTION = "nnreg-sweeps"
-PROBE_ROWS, PROBE_COLUMNS = 96, 67  # neither a multiple of what kernels work in: their remainders are probed too
+PROBE_ROWS, PROBE_COLUMNS = 37, 1_531  # no multiples of what kernels work in, and sums longer than a block of theirs
 
 
 @functools.cache
 def signature() -> Mapping[str, str]:
-    """Versions of what computes, the BLAS kernel, NumPy's CPU features, and a hash over a fixed probe; takes a millisecond.
+    """Versions of what computes, the BLAS kernel, NumPy's CPU features, and a hash over a fixed probe."""
+    from threadpoolctl import threadpool_limits
 
-    BLAS must have one thread: with more it adds in another order.
-    """
+    with threadpool_limits(1):  # as where networks are trained: with more threads BLAS adds in another order
+        probe = _digest(_probe())
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
         "numpy": np.__version__,
@@ -29,7 +30,7 @@ def signature() -> Mapping[str, str]:
         "nnreg": _digest(path.read_bytes() for path in sorted(Path(nnreg.__file__).parent.glob("*.py"))),
         "blas": environment.blas(),
         "cpu": environment.cpu(),
-        "probe": _digest(_probe()),
+        "probe": probe,
     }
 
 

@@ -3,7 +3,9 @@
 import functools
 import hashlib
 import logging
+import pickle
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -46,6 +48,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self._client = connect(address)
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
         self._splits: dict[str, Split] = {}
+        self._introducing: dict[str, threading.Lock] = {}
         self.mixture: set[str] = set()
         self._await_workers(note)
 
@@ -79,9 +82,9 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         from distributed.scheduler import KilledWorker
 
         while True:
-            try:
-                # Not pure: Dask would give back what it remembers of the same call.
-                result = self._client.submit(cluster_worker.call, list(self._splits), function, pure=False).result()
+            call = pickle.dumps(functools.partial(cluster_worker.call, tuple(self._splits), function))
+            try:  # not pure: Dask would give back what it remembers of the same call
+                lacking, result = self._client.submit(_task(), call, pure=False).result()
             except KilledWorker as error:
                 attempts = error.allowed_failures + 1
                 raise WorkerDied(f"{attempts} workers of the cluster ended, perhaps out of memory", attempts) from None
@@ -90,24 +93,28 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
                     f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go "
                     "on with the same command"
                 ) from None
-            except Exception as error:
-                if missing := _missing(error):
-                    raise WorkersError(
-                        f"the cluster at {self._address} cannot import {missing}; install {DISTRIBUTION} where its scheduler and "
-                        "its workers run, as it is here"
-                    ) from None
-                raise
+            if lacking:
+                raise WorkersError(f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION} there, as it is here")
             if not isinstance(result, cluster_worker.Stranger):
                 return result
+            # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
             self._introduce(result.address, result.lacking)
 
     def _introduce(self, worker: str, lacking: Collection[str]) -> None:
-        """Give a worker the splits that it lacks. Raises WorkersError where it differs."""
-        splits = {key: split for key, split in self._splits.items() if key in lacking}
+        """Give a worker the splits that it lacks, once where several calls of its threads ask. Raises WorkersError where it
+        differs.
+        """
+        lock = self._introducing.setdefault(worker, threading.Lock())
+        if not lock.acquire(blocking=False):
+            with lock:
+                return
         try:
+            splits = {key: split for key, split in self._splits.items() if key in lacking}
             answer = self._client.run(cluster_worker.introduce, splits, workers=[worker])[worker]
         except (OSError, KeyError):  # it has left, or died; Dask gives its tasks to others
             return
+        finally:
+            lock.release()
         found = differences(signature(), answer)
         if found and not self._mixed:
             raise WorkersError(
@@ -140,11 +147,24 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         return None
 
 
-def _missing(error: BaseException) -> str | None:
-    """The module that the scheduler or a worker could not import, where that is what went wrong."""
-    if isinstance(error, ImportError):
-        return error.name or str(error)
-    return _missing(error.__cause__) if error.__cause__ else None
+def _task() -> Callable[[bytes], tuple[str, Any]]:
+    """What Dask is given. Made in here it travels by value, and the call as bytes: a worker that is sent what it cannot import
+    ends, and so would the next one, one after the other.
+    """
+
+    def sweeps_task(call: bytes) -> tuple[str, Any]:
+        """What is lacking to make a call, and by whom; or nothing, and what it returns."""
+        import pickle
+
+        from distributed import get_worker
+
+        try:
+            made = pickle.loads(call)
+        except (ImportError, AttributeError) as error:
+            return str(error), get_worker().address
+        return "", made()
+
+    return sweeps_task
 
 
 def checked(address: str) -> str:

@@ -1,6 +1,7 @@
 """A real Dask cluster of the tests' own: a scheduler and workers, each a process of its own on a loopback address."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,12 @@ from tests.servers import SLOWEST_START
 
 ROOT = Path(__file__).parents[1]
 TTL = 3  # seconds after which a worker that is not heard of is gone
+ATTEMPTS = 3  # workers that a task may end
+SETTINGS = {
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s",
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(ATTEMPTS - 1),
+    "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",  # no word of a busy machine
+}
 
 
 @dataclass
@@ -30,7 +37,7 @@ class Cluster:
     def start(self, *arguments: str, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """A process of Dask's command."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
-        variables = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s", **environ}
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
         command = [str(Path(sys.executable).with_name("dask")), *arguments, "--no-dashboard"]
         with log:
             return subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log, start_new_session=True)
@@ -70,10 +77,9 @@ class Cluster:
         self.scheduler = self.start("scheduler", "--host=127.0.0.1", f"--port={port}", f"--scheduler-file={told}", environ={})
         deadline = time.monotonic() + SLOWEST_START
         while not told.exists() or not told.read_text().strip().endswith("}"):
-            assert time.monotonic() < deadline and self.scheduler.poll() is None, self.log("scheduler")
+            assert self.scheduler.poll() is None, self.log("scheduler")
+            assert time.monotonic() < deadline, self.log("scheduler")
             time.sleep(0.05)
-        import json
-
         self.address = json.loads(told.read_text())["address"]
 
     def end(self) -> None:
@@ -98,7 +104,8 @@ def cluster(workers: int, **options: int) -> Iterator[Cluster]:
             made.begin()
             for _ in range(workers):
                 made.add(**options)
-            made.await_workers(workers)
+            if workers:
+                made.await_workers(workers)
             yield made
         finally:
             made.end()

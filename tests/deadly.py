@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -36,10 +37,20 @@ def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -
         (Path(danger.losses) / uuid.uuid4().hex).touch()
         if danger.way == "MemoryError":
             raise MemoryError("Unable to allocate 8.00 TiB")
+        if danger.way == "hog":
+            return hog()
         if danger.way == "exit":
             os._exit(3)
         os.kill(os.getpid(), getattr(signal, danger.way))
     return evaluate(spec, jobs)
+
+
+def hog() -> list[TrialResult]:
+    """Take memory, page by page, until somebody ends the process."""
+    taken = []
+    while True:
+        taken.append(bytearray(os.urandom(2**20)) * 8)
+        time.sleep(0.01)  # the nanny looks ten times a second
 
 
 class Deadly(Workers):

@@ -22,6 +22,7 @@ from tests.test_house import FILES, ROOT
 
 RUN_CODE = {"eval", "exec", "compile", "__import__"}
 UNPICKLE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "yaml", "_pickle"}
+CARRIES = {"sweeps/cluster.py"}  # its workers are sent calls, as every Dask worker is, by who may run anything there
 EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''=1"]  # noqa: RUF001  # the full-width one is meant
 FINE = ["", "digits", "a=b", "'quoted'", "1-2", " -"]
 
@@ -31,7 +32,7 @@ def test_nothing_that_runs_code_from_data_is_called(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
-            assert not {name.split(".")[0] for name in names} & UNPICKLE
+            assert str(path.relative_to(ROOT)) in CARRIES or not {name.split(".")[0] for name in names} & UNPICKLE
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Name):

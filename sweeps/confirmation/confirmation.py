@@ -1,6 +1,7 @@
 """The confirmation of one study: chooses on validation rows, claims on test rows, and keeps the verdict on the study."""
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,6 @@ from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.openings import Attributes, open_test_set
 from sweeps.confirmation.replicates import Networks, Replicates, fresh_seeds
 from sweeps.evaluator import Lanes
-from sweeps.executors import Workers
 from sweeps.interrupts import Interrupts
 from sweeps.kept import VERDICT, verdict_json
 from sweeps.study import Study, study_record
@@ -60,7 +60,7 @@ class Means:
     many networks are trained, and of how many.
     """
 
-    executor: Workers
+    executor: Executor
     spec: EvaluationSpec
     lanes: Lanes
     interrupts: Interrupts

@@ -1,10 +1,9 @@
 """The final network: the recommended lambdas, trained again on training and validation rows."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from typing import Any
-
-import numpy as np
 
 from experiments.datasets import Dataset
 from experiments.errors import WorkersError
@@ -12,9 +11,7 @@ from experiments.evaluation import EvaluationSpec, Job
 from experiments.model import Model
 from experiments.records import StudyRecord
 from experiments.verdict import Verdict
-from nnreg import Split
 from sweeps.evaluator import Evaluator
-from sweeps.executors import Workers
 
 
 def origin(study: StudyRecord, verdict: Verdict) -> dict[str, Any]:
@@ -29,15 +26,10 @@ def origin(study: StudyRecord, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def train_model(study: StudyRecord, verdict: Verdict, data: Dataset, spec: EvaluationSpec, workers: Workers) -> Model:
-    """Train the network. Raises WorkersError, DirectoryError."""
-    split = data.split
-    whole = Split(
-        np.concatenate([split.x_train, split.x_val]), np.concatenate([split.y_train, split.y_val]), split.x_val, split.y_val
-    )
-    with workers.holding(whole) as arrays:
-        jobs: Sequence[Job] = [Job(verdict.recommended, verdict.seeds[0])]
-        result = next(Evaluator(workers, replace(spec, arrays=arrays, whole=True), lanes=lambda: 1).evaluate(jobs))
+def train_model(study: StudyRecord, verdict: Verdict, data: Dataset, spec: EvaluationSpec, executor: Executor) -> Model:
+    """Train the network. Raises WorkersError."""
+    jobs: Sequence[Job] = [Job(verdict.recommended, verdict.seeds[0])]
+    result = next(Evaluator(executor, replace(spec, whole=True, all_rows=True), lanes=lambda: 1).evaluate(jobs))
     if result.whole is None:
         raise WorkersError(f"the model could not be trained ({result.error}); go on with: sweeps confirm {study.study}")
     return Model(

@@ -1,0 +1,138 @@
+"""The cluster: the same sweep on the workers of a real Dask scheduler."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from optuna.storages import InMemoryStorage
+
+import sweeps
+from experiments import experiment_file
+from experiments.errors import SweepsError, WorkersError
+from experiments.spec import Experiment
+from sweeps.cluster import ClusterExecutor
+from sweeps.resources import Resources
+from sweeps.study import open_study
+from tests.cluster import ATTEMPTS, Cluster, cluster
+from tests.deadly import Danger, Deadly
+from tests.sweeps.test_same_table import tables
+
+TRIALS = 12
+MEMORY = "600MB"  # of a worker, before its nanny ends it
+OTHER_KERNEL = "Nehalem"  # any x86 processor can run it
+
+
+def small() -> Experiment:
+    edits = ["training.epochs=3", "model.hidden=[7]", "sweep.generation=6", "confirm.seeds=2", "confirm.top=1"]
+    return experiment_file.load("iris", edits)
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Cluster]:
+    """Three workers, one of which runs two tasks at a time."""
+    with cluster(0) as made:
+        for threads in (1, 1, 2):
+            made.add(f"--memory-limit={MEMORY}", threads=threads)
+        made.await_workers(3)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+
+
+def test_the_same_tables_as_on_one_machine(dask: Cluster, tmp_path: Path, tracking_uri: str) -> None:
+    """Confirmation and model included; and the data goes to each worker once."""
+    for name, resources in (("cluster", {"cluster": dask.address}), ("here", {"workers": 1})):
+        sweep = sweeps.run(small(), trials=TRIALS, directory=tmp_path / name, tracking_uri=tracking_uri, **resources)
+        assert sweep.record.mixed_hardware == ()
+    assert tables(tmp_path / "cluster") == tables(tmp_path / "here")
+    reports = [tmp_path / name / "reports" / "iris" for name in ("cluster", "here")]
+    assert len({(folder / "confirm.csv").read_bytes() for folder in reports}) == 1
+    assert len({(folder / "model.npz").read_bytes() for folder in reports}) == 1
+    assert [dask.log("worker", number).count("Run out-of-band function 'introduce'") for number in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("way", ["SIGKILL", "hog"])
+def test_a_job_that_ends_every_worker_fails_alone(
+    way: str, dask: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking_uri: str
+) -> None:
+    """One dies of a signal, one of its memory, which the nanny guards."""
+    proposals = open_study(InMemoryStorage(), "", "s", small()).propose()
+    (tmp_path / "losses").mkdir()
+    danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
+    make = Resources.open
+    monkeypatch.setattr(Resources, "open", lambda *arguments: Deadly(make(*arguments), danger))
+    sweep = sweeps.run(
+        small(), trials=6, lanes=1, cluster=dask.address, confirm=False, directory=tmp_path, tracking_uri=tracking_uri
+    )
+    assert [trial.state for trial in sweep.record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
+    assert (
+        sweep.record.trials[2].error
+        == f"{ATTEMPTS} attempts failed: {ATTEMPTS} workers of the cluster ended, perhaps out of memory"
+    )
+    assert danger.lost == ATTEMPTS
+
+
+def test_a_worker_that_differs_is_named_or_recorded(tmp_path: Path, tracking_uri: str) -> None:
+    where = {"directory": tmp_path, "tracking_uri": tracking_uri, "confirm": False}
+    with cluster(0) as made:
+        made.add(OPENBLAS_CORETYPE=OTHER_KERNEL)
+        made.await_workers(1)
+        with pytest.raises(
+            WorkersError, match=rf"worker tcp://127.0.0.1:\d+ differs .*blas: .* -> .*{OTHER_KERNEL}.*--mixed-hardware"
+        ):
+            sweeps.run(small(), trials=6, cluster=made.address, **where)
+        sweep = sweeps.run(small(), trials=6, cluster=made.address, mixed_hardware=True, **where)
+    (difference,) = sweep.record.mixed_hardware
+    assert OTHER_KERNEL in difference
+    assert "mixed" in (tmp_path / "reports" / "iris" / "report.html").read_text()
+
+
+def test_a_worker_without_the_package_is_told_what_to_install() -> None:
+    with cluster(0) as made:
+        preload = made.folder / "blocked.py"
+        preload.write_text("import sys\nsys.modules['sweeps'] = None\n")  # as where it is not installed
+        made.add(f"--preload={preload}")
+        made.await_workers(1)
+        with (
+            pytest.raises(WorkersError, match=r"^worker tcp://\S+ cannot make a call \(.*sweeps.*\); install nnreg-sweeps there"),
+            ClusterExecutor(made.address) as executor,
+        ):
+            executor.submit(len, ()).result()
+
+
+def test_workers_may_come_later(tmp_path: Path) -> None:
+    notes = []
+    with cluster(0) as made:
+
+        def come(note: str) -> None:
+            notes.append(note)
+            made.add()
+
+        with ClusterExecutor(made.address, note=come) as executor:
+            assert executor.submit(len, "abc").result() == 3
+    assert notes == [f"no worker has come to {made.address} yet; waiting for the first one"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"cluster": "host"}, "--cluster host: not the address of a Dask scheduler; write tcp://host:8786"),
+        ({"cluster": "http://host:8786"}, "not the address"),
+        ({"cluster": "tcp://host"}, "not the address"),
+        ({"cluster": "tls://127.0.0.1:1"}, "TLS needs certificates"),
+        ({"cluster": "tcp://127.0.0.1:1", "workers": 2}, "workers is 2, but a cluster has workers of its own"),
+        ({"mixed_hardware": True}, "mixed_hardware is for a cluster"),
+        ({"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler answers at tcp://127.0.0.1:1"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    resources: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.cluster.CONNECT", 0.5)
+    with pytest.raises(SweepsError) as raised, contextlib.chdir(tmp_path):
+        sweeps.run("iris", trials=1, **resources)
+    assert words in str(raised.value)
