@@ -55,7 +55,8 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
     @property
     def size(self) -> int:
         """How many tasks the workers that are there now run at a time."""
-        threads: dict[str, int] = self._client.nthreads()
+        with self._answering():
+            threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
     @contextmanager
@@ -78,27 +79,37 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         return super().submit(self._call, functools.partial(fn, *args, **kwargs))
 
     def _call(self, function: Callable[[], Any]) -> Any:
-        from distributed.client import ClosedClientError
         from distributed.scheduler import KilledWorker
 
         while True:
             call = pickle.dumps(functools.partial(cluster_worker.call, tuple(self._splits), function))
-            try:  # not pure: Dask would give back what it remembers of the same call
-                lacking, result = self._client.submit(_task(), call, pure=False).result()
+            try:
+                with self._answering():  # not pure: Dask would give back what it remembers of the same call
+                    lacking, result = self._client.submit(_task(), call, pure=False).result()
             except KilledWorker as error:
                 attempts = error.allowed_failures + 1
                 raise WorkerDied(f"{attempts} workers of the cluster ended, perhaps out of memory", attempts) from None
-            except (CancelledError, ClosedClientError):
-                raise WorkersError(
-                    f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go "
-                    "on with the same command"
-                ) from None
             if lacking:
                 raise WorkersError(f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION} there, as it is here")
             if not isinstance(result, cluster_worker.Stranger):
                 return result
             # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
             self._introduce(result.address, result.lacking)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turns what comes of a scheduler that is gone into one sentence."""
+        from distributed.client import ClosedClientError
+
+        try:
+            yield
+        except (CancelledError, ClosedClientError, OSError) as error:
+            if isinstance(error, OSError) and self._client.status == "running":
+                raise  # a task's own
+            raise WorkersError(
+                f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on "
+                "with the same command"
+            ) from None
 
     def _introduce(self, worker: str, lacking: Collection[str]) -> None:
         """Give a worker the splits that it lacks, once where several calls of its threads ask. Raises WorkersError where it

@@ -1,0 +1,119 @@
+"""The cluster's faults: real commands, while workers, the scheduler or the driver are killed, stopped or cut off."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from distributed import Client
+
+import sweeps
+from tests.cluster import TTL, Cluster, cluster
+from tests.sweeps.test_same_table import recorded, tables
+
+TRIALS = 40
+EDITS = ["sweep.generation=8", "training.epochs=40"]
+NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
+SOON = 60  # seconds, on a machine that runs other tests too
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("calm")
+    sweeps.run("digits", trials=TRIALS, edits=EDITS, workers=1, confirm=False, directory=folder, tracking_uri=NO_TRACKER)
+    return tables(folder, "digits")
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Cluster]:
+    with cluster(3) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def running(folder: Path, address: str) -> "Iterator[subprocess.Popen[str]]":
+    """`sweeps run` on a cluster, from when trials are recorded."""
+    folder.mkdir(exist_ok=True)
+    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", f"--trials={TRIALS}", f"--cluster={address}"]
+    command += ["--no-confirm", f"--tracking-uri={NO_TRACKER}", *(f"--set={edit}" for edit in EDITS)]
+    journal = folder / "studies" / "digits.journal"
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or (journal.exists() and recorded(journal) > 0))
+            assert process.poll() is None, process.communicate()
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SOON
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def tasks(address: str) -> int:
+    """How many tasks the scheduler knows."""
+    with Client(address, set_as_default=False) as client:
+        return int(client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
+
+
+def test_a_worker_killed_and_one_stopped(dask: Cluster, tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """The one that is stopped is waited for as long as the scheduler's worker-ttl, then its tasks are another's."""
+    with running(tmp_path, dask.address) as process:
+        dask.worker(0).kill()
+        stopped = dask.worker(1)
+        stopped.suspend()
+        start = time.monotonic()
+        try:
+            _, error = process.communicate(timeout=300)
+        finally:
+            with contextlib.suppress(Exception):  # the nanny may have ended it by now
+                stopped.resume()
+        assert process.returncode == 0, error
+    assert time.monotonic() - start > TTL  # it did have a task
+    assert "Traceback" not in error
+    assert tables(tmp_path, "digits") == expected
+    rows = pd.read_csv(tmp_path / "reports" / "digits" / "trials.csv")
+    assert list(rows["trial"]) == list(range(TRIALS))
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_a_driver_leaves_on_the_cluster_when_it_ends(number: int, status: int, dask: Cluster, tmp_path: Path) -> None:
+    with running(tmp_path, dask.address) as process:
+        process.send_signal(number)
+        _, error = process.communicate(timeout=SOON)
+        assert process.returncode == status, error
+    assert "Traceback" not in error
+    wait_until(lambda: tasks(dask.address) == 0)
+
+
+def test_a_scheduler_that_ends(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """A clear error, and all that was recorded is kept; with another one the same command goes on."""
+    with cluster(1) as made:
+        with running(tmp_path, made.address) as process:
+            assert made.scheduler
+            os.killpg(made.scheduler.pid, signal.SIGKILL)
+            made.scheduler.wait()
+            start = time.monotonic()
+            _, error = process.communicate(timeout=SOON)
+            assert time.monotonic() - start < 30
+        assert process.returncode == 1
+        kept = recorded(tmp_path / "studies" / "digits.journal")
+        assert 0 < kept < TRIALS
+        assert error.strip().splitlines()[-1] == (
+            f"sweeps: the scheduler at {made.address} does not answer any more; what was recorded is kept. When it is back, "
+            "go on with the same command"
+        )
+        made.begin(port=int(made.address.rpartition(":")[2]))
+        made.add()
+        with running(tmp_path, made.address) as process:
+            assert process.wait(300) == 0
+    assert tables(tmp_path, "digits") == expected
