@@ -103,9 +103,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
 
         try:
             yield
-        except (CancelledError, ClosedClientError, OSError) as error:
-            if isinstance(error, OSError) and self._client.status == "running":
-                raise  # a task's own
+        except (CancelledError, ClosedClientError, OSError):  # no task raises the last: its data is in memory
             raise WorkersError(
                 f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on "
                 "with the same command"

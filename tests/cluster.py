@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ ATTEMPTS = 3  # workers that a task may end
 SETTINGS = {
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s",
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(ATTEMPTS - 1),
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",  # no word of a busy machine
 }
 
@@ -34,19 +35,19 @@ class Cluster:
     scheduler: "subprocess.Popen[bytes] | None" = None
     nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
-    def start(self, *arguments: str, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        """A process of Dask's command."""
+    def start(self, *arguments: str, environ: Mapping[str, str], host: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+        """A process of Dask's command; `host` is the command that runs it elsewhere."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
-        command = [str(Path(sys.executable).with_name("dask")), *arguments, "--no-dashboard"]
+        command = [*host, str(Path(sys.executable).with_name("dask")), *arguments, "--no-dashboard"]
         with log:
             return subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log, start_new_session=True)
 
-    def add(self, *options: str, threads: int = 1, **environ: str) -> None:
+    def add(self, *options: str, threads: int = 1, host: Sequence[str] = (), **environ: str) -> None:
         """One more worker, which a nanny starts anew when it dies; it need not have come yet."""
         number = len(self.nannies)
         arguments = ["worker", self.address, f"--nthreads={threads}", f"--local-directory={self.folder / f'worker-{number}'}"]
-        self.nannies.append(self.start(*arguments, *options, environ=environ))
+        self.nannies.append(self.start(*arguments, *options, environ=environ, host=host))
 
     def worker(self, number: int) -> psutil.Process:
         """The process of a worker that trains: its nanny's child."""
@@ -70,11 +71,11 @@ class Cluster:
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=SLOWEST_START)
 
-    def begin(self, port: int = 0) -> None:
-        """Start the scheduler, and wait until it tells its address."""
+    def begin(self, port: int = 0, interface: str = "127.0.0.1") -> None:
+        """Start the scheduler on an address of this machine, and wait until it tells the whole of it."""
         told = self.folder / "scheduler.json"
         told.unlink(missing_ok=True)
-        self.scheduler = self.start("scheduler", "--host=127.0.0.1", f"--port={port}", f"--scheduler-file={told}", environ={})
+        self.scheduler = self.start("scheduler", f"--host={interface}", f"--port={port}", f"--scheduler-file={told}", environ={})
         deadline = time.monotonic() + SLOWEST_START
         while not told.exists() or not told.read_text().strip().endswith("}"):
             assert self.scheduler.poll() is None, self.log("scheduler")
@@ -96,12 +97,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(workers: int, **options: int) -> Iterator[Cluster]:
+def cluster(workers: int, interface: str = "127.0.0.1", **options: int) -> Iterator[Cluster]:
     """A cluster whose workers have come, until the end of the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = Cluster(Path(folder))
         try:
-            made.begin()
+            made.begin(interface=interface)
             for _ in range(workers):
                 made.add(**options)
             if workers:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,11 +15,13 @@ from distributed import Client
 
 import sweeps
 from tests.cluster import TTL, Cluster, cluster
+from tests.namespaces import host
 from tests.sweeps.test_same_table import recorded, tables
 
 TRIALS = 40
 EDITS = ["sweep.generation=8", "training.epochs=40"]
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
+PATIENCE = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}  # with a connection that says nothing; 30 s if not set
 SOON = 60  # seconds, on a machine that runs other tests too
 
 
@@ -37,13 +39,22 @@ def dask() -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, address: str) -> "Iterator[subprocess.Popen[str]]":
+def running(folder: Path, address: str, host: Sequence[str] = ()) -> "Iterator[subprocess.Popen[str]]":
     """`sweeps run` on a cluster, from when trials are recorded."""
     folder.mkdir(exist_ok=True)
-    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", f"--trials={TRIALS}", f"--cluster={address}"]
+    command = [
+        *host,
+        str(Path(sys.executable).with_name("sweeps")),
+        "run",
+        "digits",
+        f"--trials={TRIALS}",
+        f"--cluster={address}",
+    ]
     command += ["--no-confirm", f"--tracking-uri={NO_TRACKER}", *(f"--set={edit}" for edit in EDITS)]
     journal = folder / "studies" / "digits.journal"
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             wait_until(lambda: process.poll() is not None or (journal.exists() and recorded(journal) > 0))
             assert process.poll() is None, process.communicate()
@@ -93,6 +104,31 @@ def test_what_a_driver_leaves_on_the_cluster_when_it_ends(number: int, status: i
         assert process.returncode == status, error
     assert "Traceback" not in error
     wait_until(lambda: tasks(dask.address) == 0)
+
+
+def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """Its tasks are another's when it has not been heard of for worker-ttl; nobody waits for it, not at the end either."""
+    with host() as far, cluster(1, interface=far.here) as made:
+        far.slow("5mbit")
+        made.add(host=far.command)
+        made.await_workers(2)
+        with running(tmp_path, made.address) as process:
+            far.link("down")
+            _, error = process.communicate(timeout=300)
+            assert process.returncode == 0, error
+        assert made.log("worker", 1).count("Run out-of-band function 'introduce'") == 1  # it did work
+    assert tables(tmp_path, "digits") == expected
+
+
+def test_a_driver_that_is_cut_off(tmp_path: Path) -> None:
+    """It says so, and the cluster forgets it."""
+    with host() as far, cluster(1, interface=far.here) as made:
+        with running(tmp_path, made.address, far.command) as process:
+            far.link("down")
+            _, error = process.communicate(timeout=SOON)
+            assert process.returncode == 1
+            assert "does not answer any more; what was recorded is kept" in error
+        wait_until(lambda: tasks(made.address) == 0)
 
 
 def test_a_scheduler_that_ends(tmp_path: Path, expected: dict[str, bytes]) -> None:
