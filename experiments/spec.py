@@ -165,8 +165,8 @@ class Training(Section):
 class Range(Section):
     """The axis of one lambda: log-uniform from low to high, with off below low."""
 
-    low: float
-    high: float
+    low: float = 1e-6
+    high: float = 1e-1
 
     @model_validator(mode="after")
     def _is_a_log_axis(self) -> Self:
@@ -188,7 +188,7 @@ def _number_or_range(value: object) -> object:
 
 
 Axis = Annotated[Range | float, BeforeValidator(_number_or_range)]
-WIDE = Range(low=1e-6, high=1e-1)
+WIDE = Range()
 
 
 class LambdaAxes(Section):
@@ -260,7 +260,7 @@ class Experiment(Section):
         parts = self.model_dump(mode="json", include={"data", "model", "training", "lambdas", "sweep"})
         parts["data"] |= {key: f"sha256:{_digest(path)}" for key, path in self.data.files.items()}
         del parts["sweep"]["trials"]
-        return dict(sorted(_flatten(parts)))
+        return dict(sorted(flatten(parts)))
 
     @property
     def fingerprint(self) -> str:
@@ -280,10 +280,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Tables in tables as rows of dotted keys and their values, such as `("training.epochs", 30)`."""
     rows: list[tuple[str, Any]] = []
     for key, value in table.items():
-        rows += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        rows += flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
     return rows
 
 

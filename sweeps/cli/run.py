@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeps.cli import app
+from sweeps.cli import app, completion
 from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri
 
 if TYPE_CHECKING:
@@ -13,17 +13,34 @@ if TYPE_CHECKING:
 
 @app.command()
 def run(
-    experiment: Annotated[str | None, typer.Argument(help="A catalog name, or a TOML file.", show_default=False)] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="A catalog name, or a TOML file; left out, both are listed.",
+            show_default=False,
+            autocompletion=completion.experiments,
+        ),
+    ] = None,
     trials: Annotated[
         int | None, typer.Option(metavar="N", help="How many trials in all, those that are there included.")
     ] = None,
-    study: Annotated[str | None, typer.Option(metavar="NAME", help="The study's name, if not the experiment's.")] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The study's name, if not the experiment's.", autocompletion=completion.studies),
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that train; as many as cores if not given.")] = None,
     lanes: Annotated[
         int | None, typer.Option(metavar="N", help="Networks trained in lockstep by a worker, for those who tune.")
     ] = None,
     edits: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An edit of the file, such as training.epochs=50.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the experiment, such as training.epochs=50; may be given again for another key.",
+            autocompletion=completion.edits,
+        ),
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Confirm the answer on fresh seeds at the end.")] = True,
     keep_sealed: Annotated[bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")] = False,

@@ -11,7 +11,7 @@ from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, Tr
 
 @app.command()
 def new(
-    data: Annotated[Path, typer.Argument(help="A file of rows: .csv, .parquet or .npz.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False)],
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False)] = None,
     file: Annotated[
         Path | None, typer.Option("--output", metavar="FILE.toml", help="The file to write, if not DATA.toml here.")
