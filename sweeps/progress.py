@@ -1,5 +1,6 @@
 """The progress: what a person sees of a sweep while it runs."""
 
+import os
 import sys
 import time
 import warnings
@@ -196,5 +197,5 @@ class Bar(Progress):
 
 
 def for_terminal() -> Progress:
-    """A bar where standard error is a terminal, lines elsewhere."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """A bar where standard error is a terminal that can move its cursor, lines elsewhere."""
+    return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()

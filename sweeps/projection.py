@@ -77,6 +77,8 @@ def write_all(
                 observe(runs.unconfirmed)
                 tracker.put(one)
                 runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
+            if planned:
+                observe(0)
             for run_id in tracker.outdated({one.key for one in planned}):
                 tracker.delete(run_id)
             for path in artifacts(place.reports_of(study.study)):

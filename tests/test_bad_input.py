@@ -246,7 +246,7 @@ def test_a_study_that_is_not_there(sweeps: Command, command: str) -> None:
         (("there.csv", "--target", "y", "--output", "taken.toml"), ("taken.toml", "never overwritten")),
         (("there.csv", "--target", "y", "--output", "nowhere/new.toml"), ("nowhere/new.toml",)),
         (("there.xlsx", "--target", "y"), ("there.xlsx", ".csv")),
-        ((), ("data",)),
+        ((), ("DATA",)),
     ],
 )
 def test_a_new_experiment(sweeps: Command, arguments: tuple[str, ...], says: tuple[str, ...]) -> None:

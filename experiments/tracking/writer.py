@@ -106,6 +106,7 @@ class Writer:
                 observe(len(self._waiting) + len(self._in_hand))
                 if not self._changed.wait(patience):
                     break
+            observe(len(self._waiting) + len(self._in_hand))
             if self._bug:
                 raise self._bug
             error = self._error

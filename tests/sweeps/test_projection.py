@@ -27,7 +27,7 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) ->
     later = confirmed_study(first, winner=2, seeds=(11, 12), look=1)
     place, alone = workspace(tmp_path / "both"), workspace(tmp_path / "alone")
     networks, store = len(first.confirmed), place.store("digits")
-    assert swept(place, first, Tracker(store, first)) == list(range(networks, 0, -1))
+    assert swept(place, first, Tracker(store, first)) == list(range(networks, -1, -1))
     run_id = study_run(store, first.study_uid).info.run_id
     process = TrackerProcess(store, first)
     swept(place, later, process)
