@@ -1,12 +1,12 @@
 """The projection: MLflow's runs and the files of reports/, made from a study's record, and made again at will."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
-from experiments.reports import files, page
+from experiments.reports import Format, files, page
 from experiments.tracking import Outcome, Tracker, TrackerProcess, runs_of_confirmation
 from sweeps.workspace import Workspace
 
@@ -47,16 +47,25 @@ def read_runs(tracker: Tracker) -> Runs:
         return Runs({}, error)
 
 
-def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path | None = None) -> list[Path]:
-    """Write the CSV files, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
-    return files.export(study, folder or place.reports_of(study.study), runs.ids)
+def write_tables(
+    place: Workspace,
+    study: StudyRecord,
+    runs: Runs,
+    folder: Path | None = None,
+    formats: Collection[Format] = (Format.csv,),
+) -> list[Path]:
+    """Write the tables, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
+    return files.export(study, folder or place.reports_of(study.study), runs.ids, formats)
 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
-    """Write the CSV files and the page; the paths written. Raises DirectoryError."""
+    """Write the CSV files and the page, and the tables again in any format that is there already: none may fall behind; the
+    paths written. Raises DirectoryError.
+    """
     store = place.store(study.experiment)
     server = store.shown if store.is_server else None
-    tables = write_tables(place, study, runs)
+    formats = {Format.csv, *files.there(place.reports_of(study.study))}
+    tables = write_tables(place, study, runs, formats=formats)
     return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
 
 

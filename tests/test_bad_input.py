@@ -231,6 +231,10 @@ def test_a_study_that_belongs_to_another_experiment(sweeps: Command) -> None:
     refused(sweeps, "run", "iris", "--trials", "1", says=("iris", "training.epochs: 1 -> 100", "--study NAME"))
 
 
+def test_a_format_that_is_none(sweeps: Command) -> None:
+    refused(sweeps, "export", "--format", "xlsx", says=("--format", "'xlsx'", "'csv', 'parquet'"))
+
+
 @pytest.mark.parametrize("command", ["status", "report", "export", "sync", "doctor"])
 def test_a_study_that_is_not_there(sweeps: Command, command: str) -> None:
     refused(sweeps, command, "mine", says=("no study yet", "sweeps run"))

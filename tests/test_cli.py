@@ -72,8 +72,9 @@ def test_fewer_trials_than_there_are_is_said(folder: Path) -> None:
 def test_export_and_report_write_the_same_again(folder: Path, tmp_path: Path) -> None:
     reports = folder / "reports" / "flowers"
     before = {path.name: path.read_bytes() for path in reports.glob("*.csv")}
-    sweeps("export", "--to", str(tmp_path / "out"), cwd=folder)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    sweeps("export", "--to", str(tmp_path / "out"), "--format", "csv", "--format", "parquet", cwd=folder)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")} == before
+    assert len(pd.read_parquet(tmp_path / "out" / "trials.parquet")) == 3
     for path in reports.iterdir():
         path.unlink()
     listed = sweeps("report", "flowers", cwd=folder).stdout.splitlines()

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.reports import Format
 from sweeps.cli import app
 from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
 
@@ -56,13 +57,19 @@ def export(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Where to, if not into reports/ of the directory.")
     ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="csv|parquet", help="How they are written, csv if not given; may be given again for both."
+        ),
+    ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Write the CSV files alone.
+    """Write the tables alone, as CSV or Parquet.
 
-    Example: sweeps export digits --to tables
+    Example: sweeps export digits --to tables --format parquet
     """
     from sweeps import projection
     from sweeps.cli import output
@@ -71,7 +78,7 @@ def export(
     place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = projection.read_runs(place.tracker(record))
-    output.print_files(projection.write_tables(place, record, runs, to), runs)
+    output.print_files(projection.write_tables(place, record, runs, to, formats or (Format.csv,)), runs)
 
 
 @app.command()

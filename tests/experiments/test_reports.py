@@ -4,11 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
-from experiments.reports import files, frames
+from experiments.reports import Format, files, frames
 from nnreg import LAMBDA_NAMES, Lambdas
 from tests.studies import confirmed_study, make_study, make_trial
 
@@ -49,6 +50,26 @@ def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) ->
         (frames.summary, frames.SUMMARY), (frames.confirm, frames.CONFIRM),
     ):  # fmt: skip
         assert {name: str(dtype) for name, dtype in make(record).dtypes.items()} == columns
+
+
+def test_parquet_reads_back_the_same(tmp_path: Path) -> None:
+    """With dtypes of its own, nulls and times included, for readers that know no pandas too."""
+    record = confirmed_study(make_study(3))
+    record = dataclasses.replace(record, trials=(*record.trials, dataclasses.replace(FAILED, trial=3)))
+    written = files.export(record, tmp_path, {0: "f" * 32}, formats=[Format.parquet])
+    assert [path.name for path in written] == [f"{name}.parquet" for name in COLUMNS]
+    wanted = {
+        "trials": frames.trials(record, {0: "f" * 32}), "history": frames.history(record), "lambdas": frames.lambdas(record),
+        "summary": frames.summary(record), "confirm": frames.confirm(record),
+    }  # fmt: skip
+    for path in written:
+        pd.testing.assert_frame_equal(pd.read_parquet(path), wanted[path.stem])
+    table = pq.read_table(tmp_path / "trials.parquet")
+    types = {name: str(table.schema.field(name).type) for name in ("started", "diverged", "trial", "weight_l2")}
+    assert types == {"started": "timestamp[us, tz=UTC]", "diverged": "bool", "trial": "int64", "weight_l2": "double"}
+    assert table["val_accuracy"].null_count == 1  # null, and not NaN
+    assert pq.read_table(tmp_path / "confirm.parquet")["trial"].type == "int64"  # though some are of no trial
+    assert pq.read_table(tmp_path / "confirm.parquet")["trial"].null_count > 0
 
 
 def test_every_number_reads_back_the_same(tmp_path: Path) -> None:
