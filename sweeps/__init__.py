@@ -1,5 +1,6 @@
 """Sweeps over the four lambdas of a regularized network: `sweeps.run("digits", trials=50)`."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _HOMES = {
     "run": "sweeps.sweep",
 }
 __all__ = list(_HOMES)
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants to hear of it says so
 
 
 def __getattr__(name: str) -> Any:

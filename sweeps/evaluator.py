@@ -1,5 +1,6 @@
 """The evaluator: has jobs evaluated by an executor, and tries again what a worker that died has lost."""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -10,6 +11,8 @@ from sweeps.worker_process import WorkerDied
 
 ATTEMPTS = 3
 LOST = (WorkerDied, MemoryError)
+
+logger = logging.getLogger(__name__)
 
 Task = Sequence[Job]
 Results = Future[list[TrialResult]]
@@ -41,6 +44,7 @@ class Evaluator:
             return future.result()
         except LOST as error:
             loss = error
+        logger.warning("a task of %d networks was lost: %s; each is tried again alone", len(task), _reason(loss))
         if len(task) == 1:
             return [self._alone(task, loss, in_flight)]
         singles = [[job] for job in task]
@@ -49,6 +53,7 @@ class Evaluator:
         results = [self._results(*each, in_flight)[0] for each in zip(singles, futures, strict=True)]
         if not any(result.error for result in results):  # nobody's fault: perhaps they were too many for the memory
             self._lanes = min(self._lanes, len(task) // 2)
+            logger.info("from now on %d networks a task", self._lanes)
         return results
 
     def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:
@@ -62,6 +67,7 @@ class Evaluator:
                 return self._submit(task).result()[0]
             except LOST as error:
                 losses.append(error)
+                logger.warning("attempt %d of %d at a network was lost: %s", len(losses), ATTEMPTS, _reason(error))
         return TrialResult(
             metrics=None,
             epochs=0,

@@ -5,6 +5,7 @@ import warnings
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
+from sweeps.storage import create_study
 from sweeps.study import BIRTH, is_ours
 
 
@@ -14,7 +15,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
     if len({trial.value for trial in trials}) < 2 or study.user_attrs.get(BIRTH) is None:
         return {}
     # Trials of others in the same study may lack a lambda: the evaluator sees ours alone.
-    ours = optuna.create_study(direction=study.direction)
+    ours = create_study(direction=study.direction)
     ours.add_trials(trials)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where all of the top trials share a value: then the share is 0

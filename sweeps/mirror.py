@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Container, Sequence
 
-import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
@@ -11,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweeps.samplers import SamplerKind
 from sweeps.space import Space
+from sweeps.storage import create_study
 
 SEEN = 4
 """Generations (of 8 trials or more) that a sampler sees which remembers: the one in progress, the last one, where CMA-ES finds
@@ -80,7 +80,7 @@ class Mirror:
         self._shown = (
             Shown(SEEN * max(size, 8), 0, maximize=maximize) if kind.remembers else Shown(LATEST, BEST, maximize=maximize)
         )
-        self._study = optuna.create_study(
+        self._study = create_study(
             storage=self._shown, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
         )
 

@@ -1,6 +1,7 @@
 """The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from experiments import environment
 from experiments.errors import StudyError
 from experiments.evaluation import CURVES, Metrics, TrialResult
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
+from experiments.secrets import shown
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.claim import Claim
@@ -23,7 +25,9 @@ from sweeps.kept import pack, replicates, unpack, verdict
 from sweeps.mirror import Mirror
 from sweeps.samplers import KINDS
 from sweeps.space import Space
-from sweeps.storage import answering, claim_on, hang_up
+from sweeps.storage import answering, claim_on, create_study, hang_up
+
+logger = logging.getLogger(__name__)
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
@@ -195,6 +199,7 @@ def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment
             _made(storage, name, experiment)
         claim = claim_on(storage, url, name)
         claim.acquire()
+        logger.debug("study %s claimed", name)
         stack.callback(claim.release)
         study = _made(storage, name, experiment)
         birth = study.user_attrs.get(BIRTH)
@@ -203,6 +208,7 @@ def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment
                 raise StudyError(f"study {name}: it holds trials that sweeps did not make; choose another name with --study NAME")
             birth = _birth(experiment)
             study.set_user_attr(BIRTH, birth)
+            logger.info("study %s born in %s", name, shown(url))
         if birth["fingerprint"] != experiment.fingerprint:
             raise StudyError(
                 f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
@@ -218,7 +224,7 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
     try:  # load first: asking to create a study that is there writes into a journal
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        return optuna.create_study(
+        return create_study(
             study_name=name,
             storage=storage,
             direction="maximize" if experiment.maximize else "minimize",

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+
+logger = logging.getLogger(__name__)
 
 # Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 % there.
 TRACKERS, TRACKERS_ON_SQLITE = 2, 1
@@ -167,6 +170,8 @@ def _carry_out(
 ) -> Sweep:
     """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
     data = datasets.load(definition.data, definition.training.dtype)
+    for note in data.notes:
+        logger.info("data: %s", note)
     tracking = place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
     workers = workers or min(executors.cores(), definition.sweep.generation)
     config = definition.train_config()
@@ -178,6 +183,8 @@ def _carry_out(
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)
+        logger.info("study %s: %d trials are there; %d workers, %d lanes", name, len(before.trials), workers, lanes)
+        logger.info("MLflow at %s, experiment %s", tracking.shown, tracking.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
         trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]

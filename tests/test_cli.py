@@ -161,14 +161,22 @@ def test_the_api_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent("""
+        import logging, optuna
+        def settings():
+            loggers = [logging.getLogger(), *(logging.getLogger(name) for name in ("optuna", "mlflow.store.db.utils"))]
+            return [(logger.level, *logger.handlers, *logger.filters) for logger in loggers]
+        before = settings()
         import sweeps
         sweep = sweeps.run("iris", trials=4, edits=["training.epochs=2"], workers=2)
         print(len(sweep.trials), len(sweep.history), sweep.best.trial, sweep.study.study_name, sweep.best.val_accuracy)
+        assert settings() == before  # of logging; and what Optuna tells somebody else it still tells
+        optuna.create_study(study_name="mine")
     """)
     )
     done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
     trials, rows, best, name, accuracy = done.stdout.split()
-    assert (trials, rows, name, done.stderr) == ("4", "8", "iris", "")
+    assert (trials, rows, name) == ("4", "8", "iris")
+    assert re.fullmatch(r"\[I .*] A new study created in memory with name: mine\n", done.stderr)
     assert pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv").val_accuracy[int(best)] == float(accuracy)
 
 
@@ -179,8 +187,12 @@ def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) ->
 
 
 def test_mlflow_that_is_not_there_does_not_stop_the_search(tmp_path: Path) -> None:
-    done = sweeps("run", "iris", "--tracking-uri", "http://127.0.0.1:1", *QUICK, cwd=tmp_path)
+    done = sweeps("run", "iris", "-v", "--tracking-uri", "http://127.0.0.1:1", *QUICK, cwd=tmp_path)
     assert "sweeps sync" in done.stderr
+    assert "sweeps.driver: generation 0: 3 trials to evaluate, 0 recorded" in done.stderr
+    assert re.search(
+        r"experiments.tracking.writer: trial \d is not written: .* does not answer.* trying again in 0.5 s", done.stderr
+    )
     assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 3
 
 

@@ -1,6 +1,7 @@
 """Colours and movement: only for a terminal that has them, and for nobody who asked for none."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -44,3 +45,19 @@ def test_a_bar_only_where_the_cursor_moves(term: str, kind: str, tmp_path: Path)
     program = "from sweeps.progress import for_terminal; print(type(for_terminal()).__name__)"
     with terminal([sys.executable, "-c", program], cwd=tmp_path, environ=PLAIN | {"TERM": term}) as python:
         assert python.end().strip() == kind
+
+
+def test_what_is_told_stands_above_the_bar(tmp_path: Path) -> None:
+    program = """
+from logging import getLogger
+from sweeps.cli.log import listen
+from sweeps.progress import Bar
+listen(1)
+with Bar():
+    getLogger("sweeps.somewhere").info("[bold]trial 3[/] of %d", 9)
+    getLogger("sweeps.somewhere").debug("too much")
+"""
+    with terminal([sys.executable, "-c", program], cwd=tmp_path, environ=PLAIN | {"TERM": "xterm"}) as python:
+        lines = [line.rpartition("\x1b[2K")[2] for line in python.end().split("\r\n")]
+    assert any(re.fullmatch(r"\d\d:\d\d:\d\d INFO    sweeps.somewhere: \[bold]trial 3\[/] of 9", line) for line in lines), lines
+    assert "too much" not in python.shown

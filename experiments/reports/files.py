@@ -1,5 +1,6 @@
 """The files: each table of a study as CSV or Parquet in its folder, moved into place whole."""
 
+import logging
 import os
 import re
 import tempfile
@@ -13,6 +14,8 @@ from experiments.reports import Format, frames
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # as OWASP lists them, with the full-width ones  # noqa: RUF001
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -93,6 +96,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
             raise
     except OSError as error:
         raise unwritable(path, error, f"check the permissions of {path.parent}") from None
+    logger.debug("%s written", path)
     return path
 
 

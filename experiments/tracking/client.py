@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import TrackingError
+from experiments.muted import muted
 from experiments.secrets import without_secrets
 from experiments.tracking.store import Store
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+NARRATOR = "mlflow.store.db.utils"  # tells of the making of tables, and with a traceback of what it raises as well
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
 # For this process, unless the user set them. By default a call to a server that is gone takes four minutes. Here it may take
@@ -30,6 +32,8 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial, and a call for them
 }
 
+logger = logging.getLogger(__name__)
+
 
 def load() -> None:
     """Import MLflow, which takes over a second, under our settings."""
@@ -42,8 +46,6 @@ def open_client(store: Store) -> "MlflowClient":
     """A client for the store; a SQLite file that is not there yet is made. To be called within `answering`."""
     from mlflow import MlflowClient
 
-    quiet = logging.getLogger("mlflow.store.db.utils")
-    quiet.setLevel(logging.CRITICAL)  # it narrates the making of tables, and logs with a traceback what it raises as well
     if store.file and not store.file.exists():
         make_database(store.file, store.artifacts)
     elif store.is_database:
@@ -80,6 +82,7 @@ def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, cont
 
 def make_database(path: Path, artifacts: Path | None) -> None:
     """Make MLflow's SQLite database, whole or not at all, whoever else makes it at the same time."""
+    logger.info("making the MLflow database %s", path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
@@ -126,7 +129,8 @@ def answering(store: Store) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with muted(NARRATOR, below=logging.CRITICAL):
+            yield
     # A CommandError: the database is another program's, such as Optuna's own.
     except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, ImportError, OSError) as error:
         raise TrackingError(

@@ -1,5 +1,6 @@
 """The ledger: what MLflow has of one study, and how it is changed; nothing is made that was not looked for."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,8 @@ from experiments.tracking.whole_runs import RUN_NAME, WholeRun, WholeRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
 
 ENTITIES_A_CALL = 1_000  # MLflow's limit for metrics, params and tags together
 
@@ -123,6 +126,7 @@ class Ledger:
     def delete(self, run: Found, among: list[Found]) -> None:
         """Throw a run away."""
         self.client().delete_run(run.run_id)
+        logger.info("run %s thrown away", run.run_id)
         among.remove(run)
         self.deleted += 1
 

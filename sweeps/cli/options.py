@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli import completion
+from sweeps.cli import completion, log
 
 StudyArgument = Annotated[
     str | None,
@@ -30,5 +30,12 @@ TrackingUri = Annotated[
     typer.Option(metavar="URI", help="The MLflow to write to in place of mlflow.db in the directory, such as http://HOST:5000."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, metavar="", show_default=False, callback=log.listen,
+        help="Tell what is being done, on standard error; -vv tells all of it.",
+    ),
+]  # fmt: skip
 
 HERE = Path()

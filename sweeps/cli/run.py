@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweeps.cli import app, completion
-from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri, Verbose
 
 if TYPE_CHECKING:
     from sweeps.workspace import Workspace
@@ -48,6 +48,7 @@ def run(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Run the sweep of an experiment, or go on with it.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri, Verbose
 
 
 @app.command()
@@ -16,6 +16,7 @@ def new(
     file: Annotated[
         Path | None, typer.Option("--output", metavar="FILE.toml", help="The file to write, if not DATA.toml here.")
     ] = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Write an experiment file for your data, with every key explained. It never overwrites.
 
@@ -37,6 +38,7 @@ def doctor(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """What is installed, what would be slow or wrong, and what to do. Exit status 1 where something is wrong.
 

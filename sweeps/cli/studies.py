@@ -7,7 +7,7 @@ import typer
 
 from experiments.reports import Format
 from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri, Verbose
 
 
 @app.command()
@@ -17,6 +17,7 @@ def status(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """What there is, and how far it is.
 
@@ -35,7 +36,11 @@ def status(
 
 @app.command()
 def report(
-    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Write the CSV files and the page again.
 
@@ -66,6 +71,7 @@ def export(
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Write the tables alone, as CSV or Parquet.
 
@@ -83,7 +89,11 @@ def export(
 
 @app.command()
 def sync(
-    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Make MLflow again from the study: what is right stays, what is missing is written, what is too many goes.
 
@@ -110,6 +120,7 @@ def ui(
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Start the MLflow page on this machine, and open it on the study's trials, best first. Ctrl-C stops it.
 
