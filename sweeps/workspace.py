@@ -43,6 +43,8 @@ class Workspace:
         )
         if self.storage:
             options += f" --storage {shlex.quote(shown(self.storage))}"
+        if self.tracking_uri:
+            options += f" --tracking-uri {shlex.quote(shown(self.tracking_uri))}"
         return options
 
     def shown_storage(self, study: str) -> str:

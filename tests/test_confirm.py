@@ -49,7 +49,11 @@ def confirmed(folder: Path) -> pd.DataFrame:
 
 def test_sealed_then_opened_then_shown(folder: Path, tmp_path: Path) -> None:
     sealed = sweeps("run", *SMALL, "--keep-sealed", cwd=tmp_path)
-    assert "test set still sealed; open it with: sweeps confirm iris --open-test" in sealed.stdout
+    command = "sweeps confirm iris --open-test"
+    assert f"test set still sealed; open it with: {command} --tracking-uri http://127.0.0.1:9\n" in sealed.stdout
+    page = (tmp_path / "reports" / "iris" / "report.html").read_text(encoding="utf-8")
+    assert command in page
+    assert f"{command} --" not in page  # which travels
     assert summary(tmp_path)["verdict"] == "sealed"
     assert pd.isna(summary(tmp_path)["openings"])
     assert confirmed(tmp_path).test_accuracy.isna().all()

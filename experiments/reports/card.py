@@ -90,8 +90,10 @@ MEASURES = {
 }
 
 
-def card(study: StudyRecord) -> Card | None:
-    """The card of a study; None before a confirmation."""
+def card(study: StudyRecord, options: str = "") -> Card | None:
+    """The card of a study; None before a confirmation. `options` is put behind commands, so that they find the study from where
+    they are read; a card that travels has none.
+    """
     verdict = study.verdict
     if verdict is None:
         return None
@@ -100,7 +102,7 @@ def card(study: StudyRecord) -> Card | None:
         says=_says(study, verdict),
         lambdas=tuple(_line(study, verdict, name) for name in LAMBDA_NAMES),
         facts=tuple(_facts(study, verdict)),
-        cautions=tuple(_cautions(study, verdict)),
+        cautions=tuple(_cautions(study, verdict, options)),
     )
 
 
@@ -235,14 +237,14 @@ def _luck(value: float, measure: Measure) -> str:
     return f"{measure.size(value)} were {'luck' if value >= 0 else 'bad luck'} with"
 
 
-def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
+def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
     if verdict.basis.get("trials") != len(study.trials):
         yield (
             f"This verdict is on the first {verdict.basis.get('trials')} trials, and there are {len(study.trials)} now; "
-            f"make it again with: sweeps confirm {study.study}"
+            f"make it again with: sweeps confirm {study.study}{options}"
         )
     if verdict.word == SEALED:
-        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test"
+        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test{options}"
     if not verdict.rows["test"]:
         yield "There are no test rows, so nothing can be claimed; give some with data.split.test or data.test."
     if verdict.opening and verdict.opening.number > 1:
@@ -272,8 +274,7 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP):
             end = study.spec["lambdas"][tolerance.name]["high"]
             file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
-            command = f"sweeps run {file} --study {study.study}-wider"
+            command = f"sweeps run {file} --study {study.study}-wider --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
             yield (
-                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: "
-                f"{command} --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
+                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: {command}{options}"
             )

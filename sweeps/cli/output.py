@@ -96,7 +96,7 @@ def print_verdict(sweep: "Sweep") -> None:
     """The decision card."""
     from experiments.reports.card import card, strength
 
-    made = card(sweep.record)
+    made = card(sweep.record, sweep.workspace.options())
     if made is None:
         print("No trial without regularization is complete, so there is nothing to compare with.")
         return

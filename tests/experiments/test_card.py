@@ -32,6 +32,15 @@ def study_with(word: str, *comparisons: Comparison, recommended: Lambdas = WEIGH
     return dataclasses.replace(confirmed, verdict=verdict)
 
 
+def test_commands_reach_the_study_from_where_they_are_read() -> None:
+    sealed = confirmed_study()
+    grown = dataclasses.replace(sealed, trials=(*sealed.trials, make_trial(3)))
+    said = card(grown, " --directory elsewhere")
+    assert said is not None
+    for command in ("sweeps confirm digits", "sweeps confirm digits --open-test"):
+        assert any(caution.endswith(f"with: {command} --directory elsewhere") for caution in said.cautions)
+
+
 def made(study: StudyRecord) -> Card:
     found = card(study)
     assert found is not None
