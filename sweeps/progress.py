@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
+from sweeps.plural import many
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -128,7 +129,7 @@ class Lines(Progress):
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
         if waiting:
-            self._print_now_and_then(f"writing to MLflow, {waiting} runs left")
+            self._print_now_and_then(f"writing to MLflow, {many(waiting, 'run')} left")
 
     def _print_now_and_then(self, what: str) -> None:
         now = time.monotonic()

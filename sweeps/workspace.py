@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from experiments.errors import InputError, unwritable
+from experiments.errors import InputError, StrangerError, unwritable
 from experiments.records import StudyRecord
 from experiments.secrets import shown
 from experiments.spec import Experiment, check_name, nearest
@@ -88,7 +88,7 @@ class Workspace:
         return study
 
     def load(self, study: str) -> "optuna.Study":
-        """The Optuna study of this name, which must be there."""
+        """The Optuna study of this name, which must be there. Raises StrangerError where it is none of ours."""
         checked(study)  # others may write to the storage too, and the name becomes that of a folder
         url = self.storage_of(study)
         with answering(url):
@@ -97,7 +97,7 @@ class Workspace:
             except KeyError:  # a run that was killed before it made the study
                 loaded = None
             if loaded is None or BIRTH not in loaded.user_attrs:
-                raise InputError(
+                raise StrangerError(
                     f"study {study}: it was never begun, or sweeps did not make it; make one with: sweeps run digits"
                 )
             return loaded

@@ -57,6 +57,7 @@ def run(
     from sweeps import progress
     from sweeps.cli import output
     from sweeps.interrupts import Interrupts, Terminated
+    from sweeps.plural import are, many
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
@@ -73,7 +74,7 @@ def run(
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):
-        kept = f"{shown.finished} trials are kept" if shown.began else "the search had not begun"
+        kept = f"{many(shown.finished, 'trial')} {are(shown.finished)} kept" if shown.began else "the search had not begun"
         output.say(f"stopped; {kept}. Go on with the same command.")
         raise
     if trials is not None and trials < len(result.record.trials):

@@ -27,11 +27,14 @@ def status(
     from sweeps.status import statuses
     from sweeps.workspace import workspace
 
-    found = statuses(workspace(directory, storage, tracking_uri), study)
+    strangers: list[str] = []
+    found = statuses(workspace(directory, storage, tracking_uri), study, strangers)
     if as_json:
         output.print_json(found)
     else:
         output.print_status(found)
+    if strangers:
+        output.say(f"left out, because sweeps did not make them, or was stopped before it began: {', '.join(strangers)}")
 
 
 @app.command()
