@@ -1,7 +1,7 @@
 """The ledger: what MLflow has of one study, and how it is changed; nothing is made that was not looked for."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -75,8 +75,8 @@ class Ledger:
     def make(self, there: Page, planned: Planned) -> str:
         """Write or complete a run; its id."""
         tags = {**planned.tags, PARENT: self.above(there, planned)}
-        client, found = self.client(), self.run(there, planned)
-        while found and comparison.beyond_repair(client, planned, found):
+        found = self.run(there, planned)
+        while found and comparison.beyond_repair(self.histories, planned, found):
             self.delete(found, there.children[planned.key])
             found = self.run(there, planned)
         if found and found.tags.get(ROLES) != planned.tags.get(ROLES):
@@ -122,6 +122,16 @@ class Ledger:
             client.log_batch(run_id, metrics[start : start + ENTITIES_A_CALL], synchronous=True)
         client.set_terminated(run_id, run.status, run.ended)
         return str(run_id)
+
+    def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
+        """The points of metrics of a run: one query where MLflow is a file of ours, else a call a metric."""
+        client = self.client()
+        if self._whole_runs:
+            return self._whole_runs.histories(run_id, names)
+        return {
+            name: {Point(name, one.value, one.timestamp, one.step) for one in client.get_metric_history(run_id, name)}
+            for name in names
+        }
 
     def delete(self, run: Found, among: list[Found]) -> None:
         """Throw a run away."""

@@ -85,7 +85,7 @@ class Tracker:
         with self._ledger.reading() as there:
             run = self._ledger.run(there, planned)
             whole = run and self._ledger.is_whole(there, planned, run)
-            if run and whole and not (thoroughly and comparison.curves_differ(self._ledger.client(), planned, run)):
+            if run and whole and not (thoroughly and comparison.curves_differ(self._ledger.histories, planned, run)):
                 return Written(run.run_id, new=False)
             return Written(self._ledger.make(there, planned), new=True)
 
