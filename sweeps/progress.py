@@ -112,7 +112,7 @@ class Lines(Progress):
 
     def note(self, sentence: str) -> None:
         """Print it."""
-        print(sentence, file=sys.stderr, flush=True)
+        _print(sentence)
 
     def show(self) -> None:
         """Print a line, at most one in two seconds."""
@@ -120,7 +120,7 @@ class Lines(Progress):
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
             self._shown_at, self._shown = now, self.finished
             parts = [f"{self.study.study}: {self.finished}/{self.trials} trials", self.values, self.pace]
-            print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
+            _print("; ".join(filter(None, parts)))
 
     def confirming(self, trained: int, networks: int) -> None:
         """Print a line, at most one in two seconds."""
@@ -135,7 +135,13 @@ class Lines(Progress):
         now = time.monotonic()
         if now - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._shown_at = now
-            print(f"{self.study.study}: {what}", file=sys.stderr, flush=True)
+            _print(f"{self.study.study}: {what}")
+
+
+def _print(line: str) -> None:
+    """Write a line with its end at once: between the two calls that `print` makes, Ctrl-C would glue the next line to it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class Bar(Progress):

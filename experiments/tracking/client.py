@@ -2,12 +2,14 @@
 
 import logging
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from experiments.errors import TrackingError
 from experiments.muted import muted
@@ -84,18 +86,24 @@ def make_database(path: Path, artifacts: Path | None) -> None:
     """Make MLflow's SQLite database, whole or not at all, whoever else makes it at the same time."""
     logger.info("making the MLflow database %s", path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        _open_and_close(temporary, artifacts)
-        with closing(sqlite3.connect(temporary)) as connection:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    # Not made beside the path: that takes a second, and who is killed in it would leave it there.
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+        made = Path(folder) / path.name
+        _open_and_close(made, artifacts)
+        with closing(sqlite3.connect(made)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")  # stays in the file; writing is 2.5 times cheaper
         try:
-            os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
-        except FileExistsError:
-            return
-        except OSError:  # a file system without links
-            if not path.exists():
-                temporary.rename(path)
+            shutil.copyfile(made, temporary)
+            try:
+                os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
+            except FileExistsError:
+                return
+            except OSError:  # a file system without links
+                if not path.exists():
+                    temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     # Where this process had a database there before, MLflow holds connections to what was deleted.
     _open_and_close(path, artifacts)
 

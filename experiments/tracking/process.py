@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -27,15 +28,23 @@ class TrackerProcess:
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
         self._process: BaseProcess | None = None
+        self._starting = threading.Lock()
+        self._closed = False
 
     def open(self) -> None:
         """Start the process and wait until it has imported MLflow, which takes over a second."""
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self.store, self._study), name="mlflow", daemon=True)
-        with worker.spawning():
-            self._process.start()
-        theirs.close()
+        with self._starting:
+            if self._closed:
+                raise TrackingError(
+                    f"nothing more is written to MLflow at {self.store.shown}; write what is missing with: sweeps sync"
+                )
+            connection, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs, self.store), name="mlflow", daemon=True)
+            with theirs, worker.spawning():
+                process.start()
+            self._connection, self._process = connection, process
+        self._send(self._study)  # not an argument: to start a process that dies before it has read 64 kB of them never returns
         self._receive(SLOWEST_START)
 
     def write(self, trial: TrialRecord) -> Written:
@@ -66,7 +75,15 @@ class TrackerProcess:
         self._call("finish", study, tidy=tidy)
 
     def close(self) -> None:
-        """End the process; one that is in the middle of a call that takes long is ended all the same."""
+        """End the process, and start no other; one that is in the middle of a call that takes long is ended all the same.
+
+        From any thread: a start in another is waited for, as a child that is left halfway says so with a traceback.
+        """
+        with self._starting:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         if self._process is None:
             return
         self._connection.close()
@@ -79,11 +96,14 @@ class TrackerProcess:
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         if self._process is None:
             self.open()
+        self._send((name, arguments, options))
+        return self._receive(SLOWEST_CALL)
+
+    def _send(self, message: Any) -> None:
         try:
-            self._connection.send((name, arguments, options))
+            self._connection.send(message)
         except OSError:
             raise self._died("ended") from None
-        return self._receive(SLOWEST_CALL)
 
     def _receive(self, limit: float) -> Any:
         try:
@@ -98,24 +118,24 @@ class TrackerProcess:
 
     def _died(self, how: str) -> TrackingError:
         """The process is gone, or will be: the next call starts another."""
-        self.close()
+        self._end()
         return TrackingError(
             f"the process that writes to MLflow at {self.store.shown} {how}; write what is missing with: sweeps sync"
         )
 
 
-def serve(connection: Connection, store: Store, study: StudyRecord) -> None:
-    """The process: answers calls until nobody is there to ask."""
+def serve(connection: Connection, store: Store) -> None:
+    """The process: is told the study, then answers calls until nobody is there to ask."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
     worker.start()
-    tracker = Tracker(store, study)
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
-    mine = (tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish)
-    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
     try:
+        tracker = Tracker(store, connection.recv())
+        mine = (tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish)
+        calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
         answer(connection, tracker.open)
         collect_rarely()
         while True:
