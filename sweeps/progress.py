@@ -119,7 +119,7 @@ class Lines(Progress):
         now = time.monotonic()
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
             self._shown_at, self._shown = now, self.finished
-            parts = [f"{self.study.study}: {self.finished}/{self.trials} trials", self.values, self.pace]
+            parts = [f"{self.study.study}: {self.finished}/{max(self.trials, self.finished)} trials", self.values, self.pace]
             _print("; ".join(filter(None, parts)))
 
     def confirming(self, trained: int, networks: int) -> None:

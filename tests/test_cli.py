@@ -66,6 +66,7 @@ def test_run_for_programs(folder: Path) -> None:
 
 def test_fewer_trials_than_there_are_is_said(folder: Path) -> None:
     done = sweeps("run", "flowers.toml", "--trials", "2", "--set", "training.epochs=2", "--no-confirm", cwd=folder)
+    assert "flowers: 3/3 trials" in done.stderr
     assert "flowers holds 3 trials, and 2 were asked for" in done.stderr
 
 

@@ -28,13 +28,13 @@ class TrackerProcess:
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
         self._process: BaseProcess | None = None
-        self._starting = threading.Lock()
+        self._changing = threading.Lock()  # one thread at a time starts or ends the process
         self._closed = False
 
     def open(self) -> None:
         """Start the process and wait until it has imported MLflow, which takes over a second."""
         context = multiprocessing.get_context("spawn")
-        with self._starting:
+        with self._changing:
             if self._closed:
                 raise TrackingError(
                     f"nothing more is written to MLflow at {self.store.shown}; write what is missing with: sweeps sync"
@@ -79,19 +79,20 @@ class TrackerProcess:
 
         From any thread: a start in another is waited for, as a child that is left halfway says so with a traceback.
         """
-        with self._starting:
+        with self._changing:
             self._closed = True
         self._end()
 
     def _end(self) -> None:
-        if self._process is None:
-            return
-        self._connection.close()
-        self._process.join(SLOWEST_END)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process = None
+        with self._changing:
+            if self._process is None:
+                return
+            self._connection.close()
+            self._process.join(SLOWEST_END)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self._process = None
 
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         if self._process is None:
