@@ -35,7 +35,7 @@ def main() -> None:
     if unreadable is not None:
         sys.exit(_say(f"{unreadable!r}: not UTF-8, which files and databases here are named in; rename it", 2))
     from experiments.errors import FULL, SweepsError, unwritable
-    from sweeps.cli import confirm, run, setup, studies  # noqa: F401  # each adds its commands to the app
+    from sweeps.cli import confirm, predict, run, setup, studies  # noqa: F401  # each adds its commands to the app
     from sweeps.interrupts import Terminated
 
     try:

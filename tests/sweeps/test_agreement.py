@@ -46,7 +46,7 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
         f"5 of 5 trials, 5 runs on MLflow, {there}, 5 rows in trials.csv, 10 rows in history.csv, {confirmed} rows in confirm.csv"
     )
     assert doctor(folder, 0) == [counts]
-    nothing = projection.Synced(trials=5, written=0, networks=networks, confirmed=0, study=False, deleted=0, kept=0)
+    nothing = projection.Synced(trials=5, written=0, networks=networks, confirmed=0, study=False, deleted=0, kept=0, model=False)
     assert projection.sync(workspace(folder), "iris") == nothing  # the sweep itself had everything kept
 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
@@ -88,7 +88,7 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
         "confirm.csv: 1 row differing, role baseline",
     ]
     assert len(command("doctor", "iris", cwd=folder, status=1).stdout.split("-> ")) > 8
-    done = projection.Synced(trials=5, written=3, networks=networks, confirmed=2, study=True, deleted=3, kept=8)
+    done = projection.Synced(trials=5, written=3, networks=networks, confirmed=2, study=True, deleted=3, kept=8, model=False)
     assert projection.sync(workspace(folder), "iris") == done
     assert doctor(folder, 0) == [counts]  # sync writes the tables again too: two run ids are new
     assert client.get_run(ids[4]).data.tags["my own"] == "stays"
