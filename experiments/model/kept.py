@@ -114,7 +114,7 @@ def _words(folder: Path) -> dict[str, Any]:
 
 
 def _model(words: Mapping[str, Any], folder: Path) -> Model:
-    with np.load(folder / NUMBERS, allow_pickle=False) as arrays:
+    with (folder / NUMBERS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # NumPy leaves a broken one open
         parameters = [(arrays[f"w_{layer}"], arrays[f"b_{layer}"]) for layer in range(len(arrays.files) // 2)]
     return Model(
         parameters=parameters,

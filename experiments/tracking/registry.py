@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from experiments.model import Model, confirmed_at, digest, origin
 from experiments.records import StudyRecord
+from experiments.reports.card import card
 from experiments.reports.files import TIME_FORMAT
 from experiments.tracking.store import Store
 
@@ -29,12 +30,15 @@ READY: Literal["READY"] = "READY"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What the registry is to have of a study. `name` is the registered model's; `confirmed` is when its verdict was found."""
+    """What the registry is to have of a study. `name` is the registered model's; the tags are those of the version and of the
+    logged model; `says` is the answer of the decision card.
+    """
 
     name: str
     study: str
     tags: dict[str, str]
     lambdas: dict[str, str]
+    says: str
 
     @property
     def digest(self) -> str:
@@ -44,7 +48,8 @@ class Entry:
 
 def entry(study: StudyRecord) -> Entry | None:
     """What the registry is to have of a study; None before a verdict."""
-    if study.verdict is None:
+    answer = card(study)
+    if study.verdict is None or answer is None:
         return None
     made_of = origin(study, study.verdict)
     return Entry(
@@ -58,6 +63,7 @@ def entry(study: StudyRecord) -> Entry | None:
             "verdict": study.verdict.word,
         },
         lambdas={name: repr(value) for name, value in made_of["lambdas"].items()},
+        says=answer.says,
     )
 
 
@@ -85,6 +91,7 @@ class Registry:
         elif anew:
             for key, value in wanted.tags.items():
                 self._client.set_model_version_tag(wanted.name, version.version, key, value)
+            self._client.update_model_version(wanted.name, version.version, wanted.says)
         return self._name_best(anew) or anew
 
     def _versions(self) -> list["ModelVersion"]:
@@ -145,7 +152,7 @@ class Registry:
         # A database resolves models:/ with the client of whichever MLflow this process was last told of; a server with its own.
         source = f"models:/{logged.model_id}" if self._store.is_server else logged.artifact_location
         version = client.create_model_version(
-            wanted.name, source, run_id, tags=wanted.tags, model_id=logged.model_id, await_creation_for=0
+            wanted.name, source, run_id, tags=wanted.tags, description=wanted.says, model_id=logged.model_id, await_creation_for=0
         )
         links = [{"name": wanted.name, "version": version.version}]
         if not client.get_logged_model(logged.model_id).tags.get(VERSIONS):  # a server has done it already
