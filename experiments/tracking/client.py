@@ -16,6 +16,7 @@ from experiments.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.engine import Engine
 
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
@@ -67,9 +68,16 @@ def _wait_briefly(store: Store) -> None:
     """Have MLflow's connections to this file wait for a lock as long as ours do."""
     from sqlalchemy import event
 
-    engine = database(store).engine
-    if not event.contains(engine, "before_cursor_execute", _shorten):
-        event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+    for engine in (database(store).engine, _registry_engine(store.uri)):
+        if not event.contains(engine, "before_cursor_execute", _shorten):
+            event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+
+
+def _registry_engine(uri: str) -> "Engine":
+    """What MLflow's client works on for registered models: an engine of its own to the same database, one a URI as well."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(uri).engine  # type: ignore[no-untyped-call]
 
 
 def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> tuple[str, Any]:
@@ -105,6 +113,7 @@ def _open_and_close(path: Path, artifacts: Path | None) -> None:
     # The artifact root is that of MLflow's own experiment "Default": without it, it would follow the working directory.
     store = SqlAlchemyStore(f"sqlite:///{path}", str(artifacts or path.parent))  # type: ignore[no-untyped-call]
     store.engine.dispose()
+    _registry_engine(store.db_uri).dispose()
 
 
 def _probe(uri: str) -> None:

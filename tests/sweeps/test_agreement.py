@@ -144,8 +144,18 @@ def test_sync_makes_all_of_a_deleted_mlflow_again_and_then_nothing(
         "5 of 5 runs written",
         f"{networks} of {networks} runs of the confirmation written",
         f"{len(artifacts)} files kept with the study's run",
+        "the model registered",
     ]
     assert everything(store) == before
+    (version,) = MlflowClient(store.uri).search_model_versions("name = 'iris'")
+    assert version.aliases == ["best"]
+
+    (folder / "reports" / "iris" / "model.npz").unlink()
+    (_, finding) = agreement.examine(workspace(folder), "iris", set())
+    assert finding.what == "study iris: the model of its verdict is not in its reports"
+    assert finding.remedy.startswith("make it again with: sweeps confirm iris")
+    assert sweeps.confirm(directory=folder, workers=1).model
+    assert doctor(folder, 0)[1:] == []
 
 
 def test_mlflow_that_does_not_answer_is_said_and_asked_once(
