@@ -51,7 +51,7 @@ def open_client(store: Store) -> "MlflowClient":
     elif store.is_database:
         _probe(store.uri)
     if store.file:
-        _wait_briefly(store)
+        _wait_briefly(database(store).engine)
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
 
 
@@ -64,17 +64,22 @@ def database(store: Store) -> "SqlAlchemyStore":
     return SqlAlchemyStore(store.uri, str(store.artifacts))  # type: ignore[no-untyped-call]
 
 
-def _wait_briefly(store: Store) -> None:
-    """Have MLflow's connections to this file wait for a lock as long as ours do."""
+def open_registry(store: Store) -> None:
+    """Have the client that was opened for the store use registered models. To be called within `answering`."""
+    if store.file:
+        _wait_briefly(_registry_engine(store.uri))
+
+
+def _wait_briefly(engine: "Engine") -> None:
+    """Have MLflow's connections to a SQLite file wait for a lock as long as ours do."""
     from sqlalchemy import event
 
-    for engine in (database(store).engine, _registry_engine(store.uri)):
-        if not event.contains(engine, "before_cursor_execute", _shorten):
-            event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+    if not event.contains(engine, "before_cursor_execute", _shorten):
+        event.listen(engine, "before_cursor_execute", _shorten, retval=True)
 
 
 def _registry_engine(uri: str) -> "Engine":
-    """What MLflow's client works on for registered models: an engine of its own to the same database, one a URI as well."""
+    """What MLflow works on for registered models: to the same database connections of its own, one engine a URI as well."""
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
     return SqlAlchemyStore(uri).engine  # type: ignore[no-untyped-call]

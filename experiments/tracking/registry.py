@@ -15,6 +15,7 @@ from experiments.model import Model, confirmed_at, digest, origin
 from experiments.records import StudyRecord
 from experiments.reports.card import card
 from experiments.reports.files import TIME_FORMAT
+from experiments.tracking.client import open_registry
 from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Registry:
 
     def __init__(self, client: "MlflowClient", store: Store, wanted: Entry) -> None:
         self._client, self._store, self._wanted = client, store, wanted
+        open_registry(store)
 
     def lacking(self) -> list[str]:
         """What is not as it is to be, one phrase each."""
