@@ -171,7 +171,7 @@ class Registry:
             if holder and not anew:
                 return moved
             newest = max(versions, key=_age)
-            if holder and _age(newest) <= _age(holder):
+            if newest is holder:
                 return moved
             self._client.set_registered_model_alias(self._wanted.name, BEST, newest.version)
             moved = True

@@ -195,7 +195,9 @@ def test_one_version_a_verdict_and_the_newest_confirmed_is_best(
 
     assert registered(store, later(mine, 2), tmp_path)  # confirmed again, to the same model
     assert versions(store) == {first: [], second: ["best"]}
-    other = later(confirmed_study(mine, winner=2, look=1), 3)
+    assert registered(store, later(yours, 3), tmp_path)
+    assert versions(store) == {first: ["best"], second: []}
+    other = later(confirmed_study(mine, winner=2, look=1), 5)
     assert registered(store, other, tmp_path)
     third = f"3 {mine.study_uid}"
     assert versions(store) == {first: [], second: [], third: ["best"]}
