@@ -139,7 +139,8 @@ def test_arguments_that_cannot_be_meant(folder: Path, tmp_path: Path, capfd: pyt
     assert "nowhere.csv: there is no such file" in command(capfd, "nowhere.csv", status=2)
     assert "which rows? Give a file of them: sweeps predict shop rows.csv" in command(capfd, "shop", status=2)
     assert "study shp: there is none of this name" in command(capfd, "shp", "shop.csv", status=2)
-    assert "Missing argument" in command(capfd, status=2)
+    assert "Missing argument '[STUDY] ROWS'" in command(capfd, status=2)
+    assert "one study and one file of rows at a time" in command(capfd, "shop", "shop.csv", "more.csv", status=2)
     before = (folder / "shop.csv").read_bytes()
     assert "shop.csv: it is there already" in command(capfd, "shop.csv", "--output", "shop.csv", status=2)
     assert (folder / "shop.csv").read_bytes() == before

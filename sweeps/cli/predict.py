@@ -11,12 +11,14 @@ from sweeps.cli.options import HERE, Directory, Storage
 
 @app.command()
 def predict(
-    first: Annotated[
-        str, typer.Argument(metavar="[STUDY]", help="The study; may be left out where there is one.", show_default=False)
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[STUDY] ROWS",
+            help="The study, which may be left out where there is one; and a file of rows: .csv, .parquet or .npz.",
+            show_default=False,
+        ),
     ],
-    second: Annotated[
-        str | None, typer.Argument(metavar="ROWS", help="A file of rows: .csv, .parquet or .npz.", show_default=False)
-    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="One column more a class: how probable the model finds it.")
     ] = False,
@@ -40,7 +42,10 @@ def predict(
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage)
-    study, rows = (None, first) if second is None else (first, second)
+    *before, rows = given  # a study that may be left out stands before what may not, which typer has no way to say
+    if len(before) > 1:
+        raise InputError(f"one study and one file of rows at a time, and {len(given)} arguments were given")
+    study = before[0] if before else None
     if study is None and rows in place.studies():
         raise InputError(f"which rows? Give a file of them: sweeps predict {rows}{place.options()} rows.csv")
     if file is not None and file.exists():
