@@ -119,6 +119,11 @@ class Data(Section):
         return Path(self.source).suffix.lower() in FILE_SUFFIXES
 
     @property
+    def is_csv(self) -> bool:
+        """Whether the source is a text file, in which nothing has a type."""
+        return Path(self.source).suffix.lower() == ".csv"
+
+    @property
     def files(self) -> dict[str, Path]:
         """The files that this data is read from, by the key that names them."""
         if not self.is_file:

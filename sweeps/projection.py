@@ -27,7 +27,8 @@ class Runs:
 @dataclass(frozen=True)
 class Synced:
     """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were written; runs that were too
-    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow.
+    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow; whether its model was
+    registered.
     """
 
     trials: int
@@ -37,6 +38,7 @@ class Synced:
     study: bool
     deleted: int
     kept: int
+    model: bool
 
 
 def read_runs(tracker: Tracker) -> Runs:
@@ -93,6 +95,7 @@ def write_all(
             for path in artifacts(place.reports_of(study.study)):
                 tracker.log_file(path)
             tracker.finish(study, tidy=outcome.interrupted)
+            tracker.keep_model(study, place.reports_of(study.study))
         except TrackingError as met:
             runs = replace(runs, error=met)
     return runs, written
@@ -122,6 +125,7 @@ def sync(place: Workspace, name: str) -> Synced:
         study=mended.study,
         deleted=tracker.deleted,
         kept=len(stale),
+        model=tracker.keep_model(study, reports),
     )
 
 

@@ -5,21 +5,21 @@ import json
 import logging
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec, stored
-from experiments.model import is_there
+from experiments.model import Model, find_model, origin
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from experiments.verdict import Verdict
 from sweeps import executors, projection
-from sweeps.confirmation import Means, confirmed, is_current, origin
+from sweeps.confirmation import Means, confirmed, is_current
 from sweeps.driver import drive
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
@@ -77,6 +77,14 @@ class Sweep:
     def verdict(self) -> Verdict | None:
         """What the confirmation found; None where there was none yet."""
         return self.record.verdict
+
+    @functools.cached_property
+    def model(self) -> Model | None:
+        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows. None where there is no verdict,
+        or where the model is not in reports/.
+        """
+        verdict = self.record.verdict
+        return find_model(self.workspace.reports_of(self.record.study), origin(self.record, verdict)) if verdict else None
 
 
 def run(
@@ -144,8 +152,9 @@ def confirm(
     if record.verdict:
         last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
-        if is_current(record, last, open_test=open_test) and is_there(place.reports_of(name), origin(record, record.verdict)):
-            return Sweep(record, loaded, place, projection.read_runs(place.tracker(record)), ())
+        shown = Sweep(record, loaded, place, projection.Runs({}), ())
+        if is_current(record, last, open_test=open_test) and shown.model:
+            return replace(shown, runs=projection.read_runs(place.tracker(record)))
     return _carry_out(
         place, name, definition, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
     )

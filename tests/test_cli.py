@@ -181,7 +181,7 @@ def test_the_api_in_a_script_without_a_main_guard(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv").val_accuracy[int(best)] == float(accuracy)
 
 
-@pytest.mark.parametrize("command", ["run", "confirm", "status", "report", "export", "sync", "ui", "new", "doctor"])
+@pytest.mark.parametrize("command", ["run", "confirm", "status", "report", "export", "sync", "ui", "new", "doctor", "predict"])
 def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) -> None:
     shown = sweeps(command, "--help", cwd=tmp_path).stdout
     assert f"Example: sweeps {command}" in " ".join(shown.split())

@@ -28,7 +28,7 @@ HOMES = {
         "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },
-    "mlflow": {"experiments/tracking"},
+    "mlflow": {"experiments/tracking", "experiments/model"},
 }
 
 
@@ -77,6 +77,7 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     [
         ("nnreg", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),
+        ("experiments.model", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments.datasets", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments.evaluation", ["pandas", "sklearn", "scipy", "optuna", "mlflow", "pydantic"]),
         ("sweeps", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),

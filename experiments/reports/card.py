@@ -33,7 +33,7 @@ NUMBERS = ("none", "one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda on the card: its recommended strength (0 is off), keep, drop, undecided, sealed or None where it is off, why,
+    """One lambda on the card: the strength to use (0 is off), keep, drop, undecided, sealed or None where it is off, why,
     and how exactly it must be set.
     """
 
@@ -146,7 +146,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
 
 def _droppable(verdict: Verdict) -> str:
     """What the recommended setting has on, and the test rows say it could do without."""
-    names = [name for name in verdict.recommended.on if verdict.keeping(name) == DROP]
+    names = [name for name in verdict.use.on if verdict.keeping(name) == DROP]
     if not names:
         return ""
     return f" It does as well without {_listed(names)}{', one at a time' if len(names) > 1 else ''}."
@@ -185,9 +185,9 @@ def _line(study: StudyRecord, verdict: Verdict, name: str) -> LambdaLine:
     tolerance = next((one for one in verdict.tolerances if one.name == name), None)
     return LambdaLine(
         name=name,
-        strength=getattr(verdict.recommended, name),
+        strength=getattr(verdict.use, name),
         word=verdict.keeping(name),
-        why=_why(comparison, measure) if comparison else "",
+        why=_why(comparison, measure) if comparison and name in verdict.use.on else "",
         tolerance=_tolerance(tolerance) if tolerance else "not searched",
     )
 
@@ -210,10 +210,11 @@ def _tolerance(tolerance: Tolerance) -> str:
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     measure = MEASURES[verdict.objective]
     if verdict.accuracy and verdict.baseline_accuracy:
-        against = f"; no regularization {percent(verdict.baseline_accuracy.mean)}" if verdict.recommended.on else ""
-        interval = f"{percent(verdict.accuracy.low)} to {percent(verdict.accuracy.high)}"
+        against = f"; no regularization {percent(verdict.baseline_accuracy.mean)}" if verdict.use.on else ""
+        accuracy = verdict.accuracy if verdict.use.on else verdict.baseline_accuracy
+        interval = f"{percent(accuracy.low)} to {percent(accuracy.high)}"
         yield (
-            f"Test accuracy {percent(verdict.accuracy.mean)} ({interval}){against}: the mean of {len(verdict.seeds)} networks "
+            f"Test accuracy {percent(accuracy.mean)} ({interval}){against}: the mean of {len(verdict.seeds)} networks "
             f"trained on the {verdict.rows['training']:,} training rows alone."
         )
     yield _curse(study, verdict, measure)

@@ -51,6 +51,17 @@ def there(folder: Path) -> set[Format]:
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
     """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for what is not there."""
+    cells = _cells(frame)
+    return write_whole(path, lambda temporary: cells.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """What `write_csv` writes."""
+    text: str = _cells(frame).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":
     frame = frame.copy()
     for name in frame.columns:
         if frame[name].dtype == bool:
@@ -59,7 +70,7 @@ def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
             frame[name] = frame[name].dt.strftime(TIME_FORMAT)
         elif frame[name].dtype == "str":
             frame[name] = frame[name].map(defused, na_action="ignore")
-    return write_whole(path, lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+    return frame
 
 
 def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:

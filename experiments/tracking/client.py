@@ -19,6 +19,7 @@ from experiments.tracking.store import Store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.engine import Engine
 
 NARRATOR = "mlflow.store.db.utils"  # tells of the making of tables, and with a traceback of what it raises as well
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
@@ -31,6 +32,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "PGCONNECT_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing of a sweep leaves the machine by itself
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a model would take the uv.lock of whatever directory one stands in with it
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial, and a call for them
 }
 
@@ -53,7 +55,7 @@ def open_client(store: Store) -> "MlflowClient":
     elif store.is_database:
         _probe(store.uri)
     if store.file:
-        _wait_briefly(store)
+        _wait_briefly(database(store).engine)
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
 
 
@@ -66,13 +68,25 @@ def database(store: Store) -> "SqlAlchemyStore":
     return SqlAlchemyStore(store.uri, str(store.artifacts))  # type: ignore[no-untyped-call]
 
 
-def _wait_briefly(store: Store) -> None:
-    """Have MLflow's connections to this file wait for a lock as long as ours do."""
+def open_registry(store: Store) -> None:
+    """Have the client that was opened for the store use registered models. To be called within `answering`."""
+    if store.file:
+        _wait_briefly(_registry_engine(store.uri))
+
+
+def _wait_briefly(engine: "Engine") -> None:
+    """Have MLflow's connections to a SQLite file wait for a lock as long as ours do."""
     from sqlalchemy import event
 
-    engine = database(store).engine
     if not event.contains(engine, "before_cursor_execute", _shorten):
         event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+
+
+def _registry_engine(uri: str) -> "Engine":
+    """What MLflow works on for registered models: to the same database connections of its own, one engine a URI as well."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(uri).engine  # type: ignore[no-untyped-call]
 
 
 def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> tuple[str, Any]:
@@ -115,6 +129,7 @@ def _open_and_close(path: Path, artifacts: Path | None) -> None:
     # The artifact root is that of MLflow's own experiment "Default": without it, it would follow the working directory.
     store = SqlAlchemyStore(f"sqlite:///{path}", str(artifacts or path.parent))  # type: ignore[no-untyped-call]
     store.engine.dispose()
+    _registry_engine(store.db_uri).dispose()
 
 
 def _probe(uri: str) -> None:

@@ -70,6 +70,11 @@ class TrackerProcess:
         """Keep a file as an artifact of the study's run."""
         self._call("log_file", path)
 
+    def keep_model(self, study: StudyRecord, folder: Path) -> bool:
+        """Have the model of the study's verdict, where it is in the folder, registered and shown with the study's run."""
+        written: bool = self._call("keep_model", study, folder)
+        return written
+
     def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
         """Give the study's run its end, and what the verdict says; `tidy`: delete runs that are too many."""
         self._call("finish", study, tidy=tidy)
@@ -135,7 +140,9 @@ def serve(connection: Connection, store: Store) -> None:
         event.listen(Engine, "connect", write_back_lazily)
     try:
         tracker = Tracker(store, connection.recv())
-        mine = (tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish)
+        mine = (
+            tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish, tracker.keep_model,
+        )  # fmt: skip
         calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
         answer(connection, tracker.open)
         collect_rarely()

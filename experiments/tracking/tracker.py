@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.errors import TrackingError
+from experiments.model import find_model, origin
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import comparison, location, runs, view
 from experiments.tracking.audit import Audit, audit
 from experiments.tracking.client import answering, load
 from experiments.tracking.ledger import Ledger
 from experiments.tracking.page import Found
+from experiments.tracking.registry import Registry, entry
 from experiments.tracking.runs import CONFIRM, Key, Planned
 from experiments.tracking.store import Store
 
@@ -140,6 +143,18 @@ class Tracker:
                 self._ledger.follow(there)
                 self._ledger.client().log_artifact(there.study.run_id, str(path))
 
+    def keep_model(self, study: StudyRecord, folder: Path) -> bool:
+        """Have the model of the study's verdict, where it is in the folder, registered and shown with the study's run; whether
+        anything was written.
+        """
+        model = find_model(folder, origin(study, study.verdict)) if study.verdict else None
+        wanted = entry(study)
+        with self._ledger.reading() as there:
+            if model is None or wanted is None or there.study is None:
+                return False
+            experiment_id = self._ledger.experiment(there)
+            return Registry(self._ledger.client(), self.store, wanted).keep(model, folder, experiment_id, there.study.run_id)
+
     def kept(self) -> dict[str, int | None]:
         """The files that are artifacts of the study's run, and their sizes in bytes."""
         with self._ledger.reading() as there:
@@ -166,7 +181,9 @@ class Tracker:
     def audit(self, study: StudyRecord) -> Audit:
         """Compare what MLflow has with the study; of curves the last points, so it takes a call for a thousand runs."""
         with self._ledger.reading() as there:
-            return audit(study, there, there.location if location.moved(self.store, there.location) else "")
+            found = audit(study, there, there.location if location.moved(self.store, there.location) else "")
+            wanted = entry(study) if there.study else None
+            return replace(found, model=Registry(self._ledger.client(), self.store, wanted).lacking()) if wanted else found
 
     def _tidy(self, study: StudyRecord) -> None:
         """Delete the runs beyond one a trial or network, and those of none, as two writers at once or a request that a server

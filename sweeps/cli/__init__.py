@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _add_commands() -> None:
-    from sweeps.cli import run, confirm, studies, setup  # noqa: F401, I001  # each adds its own, in the order that help lists
+    from sweeps.cli import run, confirm, predict, studies, setup  # noqa: F401, I001  # each adds its own, in the order that help lists
 
 
 def _complete() -> int:

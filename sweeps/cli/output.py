@@ -148,6 +148,8 @@ def _cells(trial: "TrialRecord", value: float) -> list[str]:
 
 
 def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
+    from experiments.model import WORDS
+
     study, place = sweep.record, sweep.workspace
     storage = place.shown_storage(study.study)
     yield "study", storage, f"optuna-dashboard {storage}"
@@ -155,6 +157,8 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     folder = place.reports_of(study.study)
     tables = [path.name for path in sweep.files if path.suffix == ".csv"]
     yield "tables", relative(folder), ", ".join(tables)
+    if sweep.model:
+        yield "model", relative(folder / WORDS), f"sweeps predict {study.study}{place.options()} rows.csv"
     yield from (("page", relative(path), "open it in a browser") for path in sweep.files if path.suffix == ".html")
 
 
@@ -187,7 +191,7 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """What `sync` did."""
-    if not (done.written or done.confirmed or done.study or done.deleted or done.kept):
+    if not (done.written or done.confirmed or done.study or done.deleted or done.kept or done.model):
         print("nothing to do: all runs are there")
     for written, number, of in ((done.written, done.trials, ""), (done.confirmed, done.networks, CONFIRMATION)):
         if written:
@@ -199,6 +203,8 @@ def print_synced(done: "Synced") -> None:
         print(f"{many(done.deleted, 'run')} wrong or too many, and deleted; `mlflow runs restore` brings one back")
     if done.kept:
         print(f"{many(done.kept, 'file')} kept with the study's run")
+    if done.model:
+        print("the model registered")
 
 
 def print_status(found: Sequence[dict[str, Any]]) -> None:

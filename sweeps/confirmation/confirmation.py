@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import EvaluationSpec, row_answers
-from experiments.model import is_there
+from experiments.model import find_model, origin
 from experiments.records import StudyRecord
 from experiments.spec import Confirm, Experiment
 from experiments.verdict import (
@@ -82,7 +82,7 @@ def confirmed(
         if not choice.candidates(record, experiment.confirm.top):
             return None
         verdict = _Confirmation(study, record, experiment, data, means).run(open_test=open_test)
-    if not is_there(folder, final.origin(record, verdict)):
+    if find_model(folder, origin(record, verdict)) is None:
         final.train_model(record, verdict, data, means.spec, means.executor).write(folder)
     return verdict
 
