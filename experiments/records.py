@@ -33,7 +33,8 @@ class TrialRecord(TrialResult):
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
-    `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
+    `provenance` is the command, commit and user of its birth, `data` the digest of its data, their `features` and the `rows` of
+    each part; `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
     of the last confirmation, `replicates` are the networks of all.
     """
 
@@ -48,6 +49,8 @@ class StudyRecord:
     importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
     replicates: tuple[Replicate, ...] = ()
+    provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def objective(self) -> str:

@@ -16,7 +16,7 @@ from typing import IO, Self
 
 from experiments.errors import InputError, TrackingError
 from experiments.secrets import without_secrets
-from experiments.tracking import Store, Tracker
+from experiments.tracking import Store
 
 HOST = "127.0.0.1"
 PORTS = range(5000, 5100)
@@ -122,14 +122,6 @@ class Server:
     def _answers(self, log: IO[bytes]) -> bool:
         """Whether it is well, and it is ours: on the same port there may be the server of another directory."""
         return f"running on {self.url}" in text_of(log) and is_well(self.port)
-
-
-def view_link(url: str, tracker: Tracker) -> str:
-    """The link that opens the study's trials, best first, on the MLflow server at `url`.
-
-    What the page shows is kept in a tag of the MLflow experiment; setting it again changes nothing. Raises TrackingError.
-    """
-    return f"{url.rstrip('/')}/{tracker.show()}"
 
 
 def is_free(port: int) -> bool:

@@ -1,5 +1,6 @@
 """The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
 
+import hashlib
 import json
 import logging
 import uuid
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -23,11 +24,15 @@ from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.claim import Claim
 from sweeps.kept import pack, replicates, unpack, verdict
 from sweeps.mirror import Mirror
+from sweeps.provenance import provenance
 from sweeps.samplers import KINDS
 from sweeps.space import Space
 from sweeps.storage import answering, claim_on, create_study, hang_up
 
 logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
@@ -185,11 +190,13 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
         importances=importances or {},
         verdict=verdict(attributes),
         replicates=replicates(attributes),
+        provenance=birth.get("provenance", {}),
+        data=birth.get("data", {}),
     )
 
 
-def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
-    """The study of this name, born now if it is not there yet, and claimed.
+def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment, data: "Dataset | None" = None) -> Study:
+    """The study of this name, born now if it is not there yet, and claimed. `data` are the rows that it is born with.
 
     Raises ClaimError where another process drives it, StudyError where it belongs to another experiment, with `key: old -> new`.
     """
@@ -206,7 +213,7 @@ def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment
         if birth is None:
             if study.get_trials(deepcopy=False):
                 raise StudyError(f"study {name}: it holds trials that sweeps did not make; choose another name with --study NAME")
-            birth = _birth(experiment)
+            birth = _birth(experiment, data)
             study.set_user_attr(BIRTH, birth)
             logger.info("study %s born in %s", name, shown(url))
         if birth["fingerprint"] != experiment.fingerprint:
@@ -232,15 +239,25 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
         )
 
 
-def _birth(experiment: Experiment) -> dict[str, Any]:
+def _birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
+    identity = experiment.identity
     return {
         "study_uid": uuid.uuid4().hex,
         "born": datetime.now(UTC).isoformat(),
         "fingerprint": experiment.fingerprint,
-        "identity": experiment.identity,
+        "identity": identity,
         "spec": experiment.model_dump(mode="json"),
-        "versions": environment.versions(),
+        "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
+        "provenance": provenance(),
+        "data": {"digest": _digest(identity), "features": len(data.features), "rows": data.rows} if data else {},
     }
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    """What tells the data of one experiment from those of another, whatever is trained on them."""
+    return hashlib.sha256(
+        json.dumps({key: identity[key] for key in sorted(identity) if key.startswith("data.")}).encode()
+    ).hexdigest()
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -188,7 +188,7 @@ def _carry_out(
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(name, definition)))
+        opened = stack.enter_context(closing(place.open(name, definition, data)))
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
@@ -19,6 +19,9 @@ from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
 from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
 from sweeps.study import BIRTH, Study, open_study, study_record
+
+if TYPE_CHECKING:
+    from experiments.datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,9 @@ class Workspace:
         with answering(self.storage_of(study)):
             return study_record(loaded, importances(loaded))
 
-    def open(self, name: str, experiment: Experiment) -> Study:
-        """The study of this name for this experiment, made now if it is not there; it is ours to write until it is closed.
+    def open(self, name: str, experiment: Experiment, data: "Dataset | None" = None) -> Study:
+        """The study of this name for this experiment, made now if it is not there, with these data; it is ours to write until it
+        is closed.
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
@@ -119,7 +123,7 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url, writing=True), url, name, experiment)
+        return open_study(open_storage(url, writing=True), url, name, experiment, data)
 
     def driver(self, study: str) -> Owner | None:
         """Who drives a study that is there at this moment."""

@@ -35,6 +35,12 @@ SETTINGS = {
     "MLFLOW_UV_AUTO_DETECT": "false",  # a model would take the uv.lock of whatever directory one stands in with it
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial, and a call for them
 }
+REFUSED = {
+    "UNAUTHENTICATED": "does not accept these credentials; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "MLFLOW_TRACKING_TOKEN",
+    "PERMISSION_DENIED": "does not allow this to these credentials; have its administrator give you the permission to edit, or "
+    "write to another experiment with MLFLOW_EXPERIMENT_NAME",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +176,8 @@ def _reason(error: Exception, uri: str) -> str:
         return "does not answer"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be used ({error.strerror})"
+    if refused := REFUSED.get(getattr(error, "error_code", "")):
+        return refused
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
     return f"cannot be used ({without_secrets(lines[0], uri)[:300]})"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from experiments.records import StudyRecord
-from experiments.tracking import runs
+from experiments.tracking import inputs, runs
 from experiments.tracking.page import PARENT, Found
 from experiments.tracking.runs import Planned, Point
 
@@ -22,6 +22,7 @@ def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
         *_differing(planned.last, run.metrics),
         *(f"{name} is {run.metrics[name]}, and it has none" for name in _foreign(planned, run)),
         *_differing(_tags(planned.tags), run.tags),
+        *(["no note"] if NOTE in planned.tags and NOTE not in run.tags else []),
         *(["not below the run that it belongs to"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
         *_ending(planned.status, planned.ended, run),
     ]
@@ -35,6 +36,7 @@ def of_study(study: StudyRecord, run: Found) -> list[str]:
         *_differing(runs.study_params(study), run.params),
         *_differing({**runs.study_tags(study), **runs.verdict_tags(study)}, run.tags),
         *_differing({point.name: point.value for point in runs.verdict_points(study)}, run.metrics),
+        *(f"no {one.context} data" for one in inputs.inputs(study) if one.key not in run.inputs),
         *(["no note"] if study.verdict and NOTE not in run.tags else []),
         *(_ending("FINISHED", runs.study_ended(study), run) if study.trials else []),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
-from experiments.tracking import comparison, location, page, runs
+from experiments.tracking import comparison, inputs, location, page, runs, view
 from experiments.tracking.client import answering, database, open_client
 from experiments.tracking.page import PARENT, Found, Page
 from experiments.tracking.runs import CONFIRM, CONFIRMATION, ROLES, Planned, Point
@@ -185,10 +185,19 @@ class Ledger:
             run = client.create_run(experiment_id, first, tags, self.study.study)
             found = Found(run.info.run_id, run.info.status)
             there.studies.append(found)
-        whole = replace(found, status="SCHEDULED", tags={**found.tags, **tags}, params={**found.params, **params})
+        data = [one for one in inputs.inputs(self.study) if one.key not in found.inputs]
+        whole = replace(
+            found,
+            status="SCHEDULED",
+            tags={**found.tags, **tags},
+            params={**found.params, **params},
+            inputs=found.inputs | {one.key for one in data},
+        )
         if found != whole:
             entities, labels = [Param(*one) for one in params.items()], [RunTag(*one) for one in tags.items()]
             client.log_batch(found.run_id, (), entities, labels, synchronous=True)
+            if data:
+                client.log_inputs(found.run_id, [one.entity() for one in data])
             client.update_run(found.run_id, "SCHEDULED")
             there.studies[there.studies.index(found)] = whole
         return found.run_id
@@ -206,6 +215,16 @@ class Ledger:
             there.confirmations.append(found)
             self.end_confirmation(there)
         return found.run_id
+
+    def keep_views(self, there: Page) -> None:
+        """Have MLflow's page offer the study's views, as they are now. To be called where the experiment is there."""
+        client, experiment_id = self.client(), self.experiment(there)
+        compared = [self.run(there, runs.of_trial(self.study, trial)) for trial in view.compared(self.study)]
+        views = view.views(self.study, [run.run_id for run in compared if run])
+        kept, wanted = client.get_experiment(experiment_id).tags, dict(one.tag for one in views)
+        for key, value in {**{kind: name for kind, name in view.KIND.items() if kind not in kept}, **wanted}.items():
+            if kept.get(key) != value:
+                client.set_experiment_tag(experiment_id, key, value)
 
     def end_confirmation(self, there: Page) -> bool:
         """Give the run above those of the networks its end; whether it had none."""

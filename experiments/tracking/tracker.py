@@ -1,6 +1,5 @@
 """The tracker: writes the runs of one study to MLflow, once each."""
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from experiments.tracking.page import Found
 from experiments.tracking.registry import Registry, entry
 from experiments.tracking.runs import CONFIRM, Key, Planned
 from experiments.tracking.store import Store
+from experiments.tracking.view import Links
 
 
 class Written(NamedTuple):
@@ -132,6 +132,8 @@ class Tracker:
                     self._ledger.end(there)
                     differed = True
                 differed |= self._ledger.end_confirmation(there)
+                if there.study:
+                    self._ledger.keep_views(there)
             if tidy:
                 self._tidy(study)
         return differed
@@ -163,8 +165,8 @@ class Tracker:
             self._ledger.follow(there)
             return {file.path: file.file_size for file in self._ledger.client().list_artifacts(there.study.run_id)}
 
-    def show(self) -> str:
-        """The part of a link, after the server's address, that opens the study's trials, best first."""
+    def show(self) -> Links:
+        """The parts of links, after the server's address, that open the study's trials, best first, and more of it."""
         study = self._ledger.study
         with self._ledger.reading() as there:
             if there.experiment_id is None:
@@ -172,11 +174,8 @@ class Tracker:
                 raise TrackingError(
                     f"MLflow at {self.store.shown} has no experiment {name}; write the study there with: sweeps sync"
                 )
-            client, key = self._ledger.client(), view.TAG + study.study_uid
-            state = json.dumps(view.state(study))
-            if client.get_experiment(there.experiment_id).tags.get(key) != state:
-                client.set_experiment_tag(there.experiment_id, key, state)
-            return view.fragment(there.experiment_id, study.study_uid)
+            self._ledger.keep_views(there)
+            return view.links(study, there.experiment_id, there.study.run_id if there.study else None)
 
     def audit(self, study: StudyRecord) -> Audit:
         """Compare what MLflow has with the study; of curves the last points, so it takes a call for a thousand runs."""

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.records import TrialRecord
+    from experiments.tracking import Links
     from sweeps.findings import Finding
     from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
@@ -57,6 +59,13 @@ def _table(columns: Sequence[str], *, left: int = 1) -> "Table":
     for position, name in enumerate(columns):
         table.add_column(name, justify="left" if position < left else "right", no_wrap=position >= left, overflow="fold")
     return table
+
+
+def print_links(links: "Links") -> None:
+    """Where a study is on MLflow's page."""
+    for name, link in asdict(links).items():
+        if link:
+            print(f"{name:<8}{link}", flush=True)
 
 
 def print_run(sweep: "Sweep") -> None:

@@ -132,22 +132,23 @@ def ui(
     import webbrowser
 
     from sweeps.cli import output
-    from sweeps.server import Server, view_link
+    from sweeps.server import Server
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
     tracker = place.tracker(place.record(place.choose(study)))
-    if tracker.store.is_server:
-        link = view_link(tracker.store.shown, tracker)
-        print(link)
+    links = tracker.show()  # a study that is not on MLflow is said before a server is started
+
+    def show(url: str) -> None:
+        output.print_links(links.at(url))
         if browser:
-            webbrowser.open(link)
+            webbrowser.open(links.at(url).trials)
+
+    if tracker.store.is_server:
+        show(tracker.store.shown)
         return
-    link = tracker.show()  # a study that is not on MLflow is said before a server is started
     output.say("starting the MLflow server ...")
     with Server(tracker.store, port=port) as server:
-        print(f"{server.url}/{link}", flush=True)
+        show(server.url)
         output.say("Ctrl-C stops it.")
-        if browser:
-            webbrowser.open(f"{server.url}/{link}")
         server.wait()

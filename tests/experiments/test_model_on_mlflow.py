@@ -151,7 +151,7 @@ def test_it_is_served(home: Path, kept: Model) -> None:
         connection.close()
         return answer.status, read
 
-    with running(command, cwd=home, url=f"http://127.0.0.1:{port}", path="/ping", environ=environ):
+    with running(command, cwd=home, url=f"http://127.0.0.1:{port}", path="/ping", environment=environ):
         assert ask(FRAME) == (200, {"predictions": kept.predict(FRAME).tolist()})
         status, answer = ask(FRAME, params={"probabilities": True})
         assert (status, answer["predictions"]) == (200, kept.table(FRAME).to_dict("records"))

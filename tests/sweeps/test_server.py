@@ -1,4 +1,4 @@
-"""MLflow's page as a user sees it: a real server, a real browser."""
+"""The server of MLflow's page: its ports, its processes and its end."""
 
 import os
 import signal
@@ -12,64 +12,8 @@ import psutil
 import pytest
 
 from experiments.errors import InputError, TrackingError
-from experiments.tracking import Tracker, Writer, choose
-from sweeps.server import HOST, Server, free_port, is_free, view_link
-from tests.browser import Browser, browser
-from tests.studies import make_study
-
-COLUMNS = ["val_accuracy", "data_loss", "regularization_loss", "weight_l1", "weight_l2", "bias_l1", "bias_l2"]
-
-
-def shown(page: Browser, objective: str) -> list[tuple[str, str]]:
-    """The table as it is on the screen, from top to bottom: run name and objective."""
-    script = """
-        const rows = {};
-        for (const cell of document.querySelectorAll('.ag-row [col-id]')) {
-            const index = cell.closest('.ag-row').getAttribute('row-index');
-            (rows[index] = rows[index] || {})[cell.getAttribute('col-id')] = cell.innerText.trim();
-        }
-        return Object.keys(rows).map(Number).sort((a, b) => a - b).map(index => rows[index]);
-    """
-    rows = page.driver.execute_script(script)
-    # Above the name is the color of its dot, for those who cannot see it.
-    return [(row["attributes.`Run Name`"].split()[-1], row[f"metrics.`{objective}`"]) for row in rows]
-
-
-def columns(page: Browser) -> list[str]:
-    """The metric columns, from left to right."""
-    script = """
-        const cells = [...document.querySelectorAll('.ag-header-cell[col-id^="metrics."]')];
-        cells.sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left);
-        return cells.map(cell => cell.getAttribute('col-id').replace(/^metrics\\.`|`$/g, ''));
-    """
-    return list(page.driver.execute_script(script))
-
-
-def test_the_link_opens_the_trials_of_the_study_best_first(tmp_path: Path) -> None:
-    store = choose(tmp_path, "digits", environ={})
-    small, large = (
-        make_study(100, epochs=2),
-        make_study(1_000, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"}),
-    )
-    Tracker(store, small).sync(small)
-    writer = Writer(Tracker(store, large))  # while the server and the browser start
-    for trial in large.trials:
-        writer.put(trial)
-    with Server(store) as server, browser(tmp_path / "profile") as page:
-        assert writer.close().unwritten == ()
-        for study in (small, large):
-            tracker = Tracker(store, study)
-            link = view_link(server.url, tracker)
-            assert view_link(server.url, tracker) == link
-            page.open(link)
-            wanted = [(f"trial-{trial.trial:05d}", str(study.value(trial))) for trial in study.ranked[:10]]
-            page.wait_for(lambda study=study, wanted=wanted: shown(page, study.objective)[:10] == wanted)
-            page.screenshot(tmp_path / f"{len(study.trials)}.png")
-            assert columns(page) == list(dict.fromkeys([study.objective, *COLUMNS]))
-            assert {name.partition("-")[0] for name, _ in shown(page, study.objective)} == {"trial"}
-            assert "100 matching runs" in " ".join(page.texts("body")[0].split())  # the first hundred; there is "load more"
-        assert page.hosts() == {HOST}  # no request left the machine
-
+from experiments.tracking import choose
+from sweeps.server import HOST, Server, free_port, is_free
 
 SERVE = (
     "import sys, pathlib; from experiments.tracking import choose; from sweeps.server import Server\n"
