@@ -25,6 +25,7 @@ from tests.servers import answer
 NO_TRACKER = "http://127.0.0.1:1"
 QUICK = ("--trials", "3", "--set", "training.epochs=2", "--no-confirm")
 OURS = ("experiments", "sweeps", "nnreg")
+pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 @pytest.fixture(scope="module")
