@@ -12,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+import psutil
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -112,8 +113,11 @@ def test_the_page_opens_and_closes(folder: Path) -> None:
         link = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs\?.*viewStateShareKey=.*", link)
         assert answer(link.split("#")[0].rstrip("/"), "/health") == "OK"
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert len(family) == 2  # MLflow's command and one worker
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+        assert psutil.wait_procs(family, timeout=0)[1] == []
     with pytest.raises(OSError, match="refused"):
         answer(link.split("#")[0].rstrip("/"), "/health")
 
