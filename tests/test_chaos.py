@@ -10,7 +10,7 @@ from benchmarks import chaos
 KILLS = 5  # of two studies: one with an MLflow database of its own, one beside others; one of six may come too late
 
 
-@pytest.mark.timeout(900)  # a minute on two quiet cores
+@pytest.mark.timeout(900)  # half a minute on two quiet cores
 def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) -> None:
     seed = int(os.environ.get("CHAOS_SEED", "0"))
     counts = chaos.chaos(KILLS, seed, tmp_path)
