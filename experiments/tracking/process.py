@@ -19,7 +19,7 @@ from experiments.tracking.tracker import Tracker, Written
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
 SLOWEST_CALL = 8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
-RARELY = 50_000  # objects between two looks for garbage: MLflow makes thousands a trial; saves 2 of 22 ms, and of its import a fifth
+RARELY = 50_000  # objects between two looks for garbage: MLflow makes thousands a trial; it saves a tenth, of its import a fifth
 
 
 class TrackerProcess:
