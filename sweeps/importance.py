@@ -3,7 +3,6 @@
 import warnings
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from sweeps.storage import create_study
 from sweeps.study import BIRTH, is_ours
@@ -14,6 +13,8 @@ def importances(study: optuna.Study) -> dict[str, float]:
     trials = [trial for trial in study.get_trials(deepcopy=False) if is_ours(trial) and trial.value is not None]
     if len({trial.value for trial in trials}) < 2 or study.user_attrs.get(BIRTH) is None:
         return {}
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # with scikit-learn, nearly a second
+
     # Trials of others in the same study may lack a lambda: the evaluator sees ours alone.
     ours = create_study(direction=study.direction)
     ours.add_trials(trials)

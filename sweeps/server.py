@@ -95,6 +95,7 @@ class Server:
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         command = [
             sys.executable,
+            "-P",  # packages of the user in the working directory that are named as ours do not matter
             "-m",
             "sweeps.server_process",
             "server",

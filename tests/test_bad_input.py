@@ -226,8 +226,9 @@ def test_a_directory_without_permission(sweeps: Command) -> None:
     refused(sweeps, "run", "iris", "--directory", str(closed), status=1, says=(str(closed), "cannot be written"))
 
 
+@pytest.mark.usefixtures("tracker_here")
 def test_a_study_that_belongs_to_another_experiment(sweeps: Command) -> None:
-    assert sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1")[0] == 0
+    assert sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1", "--no-confirm")[0] == 0
     refused(sweeps, "run", "iris", "--trials", "1", says=("iris", "training.epochs: 1 -> 100", "--study NAME"))
 
 

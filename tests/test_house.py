@@ -83,6 +83,7 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
         ("sweeps", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),
         ("sweeps.cli", ["numpy", "pandas", "sklearn", "optuna", "mlflow", "plotly"]),
         ("sweeps.driver", ["pandas", "sklearn", "mlflow"]),
+        ("sweeps.sweep", ["pandas", "sklearn", "scipy", "mlflow", "plotly"]),
     ],
 )
 def test_doors_are_lazy(door: str, closed: list[str]) -> None:

@@ -16,9 +16,9 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.evaluation import CURVES, METRICS
 from nnreg import LAMBDA_NAMES
+from tests.commands import SWEEPS, sweeps
 from tests.servers import answer, free_port, plain_mlflow, running
 
-SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 TRIALS, EPOCHS = 100, 30
 
 
@@ -131,7 +131,7 @@ def test_there_is_one_summary(folder: Path, study: optuna.Study) -> None:
 
 
 def test_status_says_so(folder: Path, study: optuna.Study) -> None:
-    done = subprocess.run([SWEEPS, "status", "--json", "--directory", str(folder)], check=True, capture_output=True, text=True)
+    done = sweeps("status", "--json", cwd=folder)
     (row,) = json.loads(done.stdout)
     assert row == {
         "study": "digits", "study_uid": study.user_attrs["sweep"]["study_uid"], "experiment": "digits",
@@ -142,7 +142,7 @@ def test_status_says_so(folder: Path, study: optuna.Study) -> None:
 
 
 def test_the_doctor_finds_nothing_wrong(folder: Path) -> None:
-    done = subprocess.run([SWEEPS, "doctor", "--json", "--directory", str(folder)], check=True, capture_output=True, text=True)
+    done = sweeps("doctor", "--json", cwd=folder)
     findings = json.loads(done.stdout)
     assert not [finding for finding in findings if finding["level"] == "wrong"]
     assert any("BLAS" in finding["what"] for finding in findings)

@@ -20,6 +20,7 @@ from experiments.tracking.tracker import Tracker, Written
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
 SLOWEST_CALL = 8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
+RARELY = 50_000  # objects between two looks for garbage: MLflow makes thousands a trial; it saves a tenth, of its import a fifth
 
 
 class TrackerProcess:
@@ -136,6 +137,7 @@ def serve(connection: Connection, store: Store) -> None:
     from sqlalchemy.engine import Engine
 
     worker.start()
+    gc.set_threshold(RARELY)
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
     try:
@@ -145,7 +147,7 @@ def serve(connection: Connection, store: Store) -> None:
         )  # fmt: skip
         calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
         answer(connection, tracker.open)
-        collect_rarely()
+        gc.freeze()  # MLflow itself is no garbage
         while True:
             name, arguments, options = connection.recv()
             answer(connection, calls[name], *arguments, **options)
@@ -160,13 +162,6 @@ def write_back_lazily(connection: Any, record: object) -> None:
     """
     if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
         connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def collect_rarely() -> None:
-    """Have Python look for garbage less often: MLflow makes thousands of objects a trial. It saves 2 of 22 ms a trial."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
 
 
 def answer(connection: Connection, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:

@@ -1,6 +1,7 @@
 """The command line: `sweeps COMMAND`. Results go to standard output, progress and messages to standard error."""
 
 import contextlib
+import gc
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ def _sweeps() -> None:
 
 def main() -> None:
     """The console command `sweeps`. Exit status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM."""
+    gc.set_threshold(50_000)  # to look for garbage among all that is imported would be a tenth of every command
     strangers = installation.strangers()
     if strangers:  # nothing that is imported from here on would be what it seems
         sys.exit(_say(f"{'; '.join(strangers)}; {installation.REMEDY}", 1))

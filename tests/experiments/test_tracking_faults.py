@@ -72,8 +72,8 @@ def test_a_locked_database_is_not_waited_for_long(store: Store) -> None:
 
 
 def test_what_a_lock_kept_waiting_is_written_after_it(store: Store) -> None:
-    writer = Writer(TrackerProcess(store, STUDY))
-    with locked(store):
+    with locked(store):  # first: the writer's thread changes the environment while it starts its process
+        writer = Writer(TrackerProcess(store, STUDY))
         for trial in STUDY.trials:
             writer.put(trial)
         while writer.error is None:

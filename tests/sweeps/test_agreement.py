@@ -16,16 +16,19 @@ from sweeps.agreement import _ranges
 from sweeps.cli import output
 from sweeps.findings import WRONG
 from sweeps.workspace import workspace
+from tests.commands import sweeps as command
 from tests.mlflow_reading import everything
 from tests.servers import free_port
-from tests.test_cli import sweeps as command
 
+pytestmark = pytest.mark.usefixtures("tracker_here")
 EDITS = ["training.epochs=2", "confirm.seeds=2", "confirm.top=2"]
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> sweeps.Sweep:
-    return sweeps.run("iris", trials=5, edits=EDITS, workers=1, directory=tmp_path_factory.mktemp("swept"))
+def swept(tmp_path_factory: pytest.TempPathFactory, made: Path) -> sweeps.Sweep:
+    folder = tmp_path_factory.mktemp("swept")
+    shutil.copy(made, folder)
+    return sweeps.run("iris", trials=5, edits=EDITS, workers=1, directory=folder)
 
 
 def doctor(folder: Path, status: int) -> list[str]:

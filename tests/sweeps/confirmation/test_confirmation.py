@@ -25,6 +25,7 @@ EDITS = (
     f"confirm.top={TOP}",
 )  # fmt: skip
 NO_TRACKER = "http://127.0.0.1:9"
+pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 def swept(folder: Path, **options: Any) -> sweeps.Sweep:
