@@ -34,7 +34,7 @@ class TrialRecord(TrialResult):
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
     `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
-    of the last confirmation, `replicates` are the networks of all.
+    of the last confirmation, `replicates` are the networks of all; `warm_start` names the study that taught this one.
     """
 
     study: str
@@ -48,6 +48,7 @@ class StudyRecord:
     importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
     verdict: Verdict | None = None
     replicates: tuple[Replicate, ...] = ()
+    warm_start: str | None = None
 
     @property
     def objective(self) -> str:

@@ -1,14 +1,17 @@
-"""What is kept on a study beside its trials: curves in short, the replicates, the verdict; as JSON and read back."""
+"""What is kept on a trial and on a study: numbers and curves, the replicates, the verdict; as JSON and read back."""
 
 import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from experiments.evaluation import CURVES, TrialResult
 from experiments.verdict import Replicate, Verdict
+from nnreg import Lambdas
 
 PREFIX = "replicate:"  # of the attribute of the study that keeps one
 VERDICT = "verdict"
@@ -17,13 +20,27 @@ _REPLICATE, _VERDICT = TypeAdapter(Replicate), TypeAdapter(Verdict)
 
 
 def pack(curves: Mapping[str, Sequence[float]]) -> str:
-    """Curves as one attribute: JSON, compressed, as ASCII."""
-    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
+    """Curves as one attribute: JSON, compressed, as ASCII in lines, which Optuna's dashboard has room for."""
+    return base64.encodebytes(zlib.compress(json.dumps(curves).encode())).decode()
 
 
 def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
     """The curves that `pack` packed."""
     return {name: tuple(curve) for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()}
+
+
+def trial_attributes(lambdas: Lambdas, result: TrialResult, objective: str) -> dict[str, Any]:
+    """What a trial of ours holds beside its value: every number, and the curves but for that of the objective, which are its
+    intermediate values.
+    """
+    attributes: dict[str, Any] = asdict(lambdas) | (asdict(result.metrics) if result.metrics else {})
+    attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
+    attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
+    if result.error is not None:
+        attributes["error"] = result.error
+    if result.curves:
+        attributes["curves"] = pack({name: result.curves[name] for name in CURVES if name != objective})
+    return attributes
 
 
 def as_json(one: Replicate) -> dict[str, Any]:

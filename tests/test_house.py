@@ -21,6 +21,7 @@ HOMES = {
     "optuna": {
         "sweeps/study.py",
         "sweeps/samplers.py",
+        "sweeps/factory.py",
         "sweeps/importance.py",
         "sweeps/journal.py",
         "sweeps/mirror.py",
