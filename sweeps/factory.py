@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -13,14 +14,19 @@ from sweeps.samplers import SamplerKind, generation_seed
 from sweeps.search import Search
 from sweeps.space import Space
 
-Factory = Callable[[int], BaseSampler]
-"""Makes a sampler from a seed (of 32 bits): a new one for each generation, the same one for the same seed."""
-
 EXAMPLE = "write for example sampler=lambda seed: optuna.samplers.GPSampler(seed=seed)"
 TRIED = 4  # trials a generation, where it is tried whether a sampler takes its seed
 
 
-def name_of(factory: Factory) -> str:
+class Factory(Protocol):
+    """Makes a sampler from a seed (of 32 bits), which is given by name: a new one for each generation, and equal ones for equal
+    seeds. The class of a sampler is one.
+    """
+
+    def __call__(self, *, seed: int) -> BaseSampler: ...
+
+
+def name_of(factory: Callable[..., object]) -> str:
     """`module:qualname`, as in an entry point: what a factory is known by on a study."""
     function = factory
     while isinstance(function, functools.partial):
@@ -60,7 +66,7 @@ def _kind_of(factory: Factory) -> SamplerKind:
     name = name_of(factory)
 
     def make(seed: int, generation: int, size: int, taught: Sequence[FrozenTrial]) -> BaseSampler:
-        sampler = factory(generation_seed(seed, generation))
+        sampler = factory(seed=generation_seed(seed, generation))
         if not isinstance(sampler, BaseSampler):
             raise TypeError(f"it returned {sampler!r}, which is no optuna.samplers.BaseSampler")
         return sampler

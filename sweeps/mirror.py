@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
@@ -24,8 +25,16 @@ LATEST, BEST = 1_000, 25
 it weighs the less the older they are. See docs/decisions/0007-tpe-sees-the-latest-and-the-best.md."""
 
 
-Taught = tuple[Mapping[str, float], float]
-"""The draws of a trial of an older study, and its value."""
+@dataclass(frozen=True)
+class Taught:
+    """The draws and values of the trials of an older study, and what its baseline measured (None: it has none).
+
+    Where both studies have a baseline, a sampler is told what was gained over it, so that an older study of other data, on which
+    more is right or less, teaches where to look and not how much to expect.
+    """
+
+    trials: Sequence[tuple[Mapping[str, float], float]] = ()
+    baseline: float | None = None
 
 
 class Shown(InMemoryStorage):
@@ -72,13 +81,13 @@ class Shown(InMemoryStorage):
 class Mirror:
     """A pure function of the sampler, the seed, the trials of a warm start and the finished trials of earlier whole generations.
 
-    `taught` are draws and values of an older study; they stand before the first generation, and are no part of any.
+    The trials of `taught` stand before the first generation, and are no part of any.
     `ask()` proposes the next generation, always a whole one; `tell(trials)` closes it with its finished trials. A mirror that
     grew so and one made by `replay` are equal.
     """
 
     def __init__(
-        self, kind: SamplerKind, space: Space, *, seed: int, size: int, maximize: bool, taught: Sequence[Taught] = ()
+        self, kind: SamplerKind, space: Space, *, seed: int, size: int, maximize: bool, taught: Taught | None = None
     ) -> None:
         self._kind, self._seed, self._size, self._bottom = kind, seed, size, space.bottom
         self.distributions: dict[str, BaseDistribution] = {
@@ -92,8 +101,11 @@ class Mirror:
         self._study = optuna.create_study(
             storage=self._shown, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
         )
+        older = taught or Taught()
+        self._older, self._zero = older.baseline, older.baseline or 0.0
         self._taught = [
-            create_trial(params=dict(draws), distributions=self.distributions, value=value) for draws, value in taught
+            create_trial(params=dict(draws), distributions=self.distributions, value=value - self._zero)
+            for draws, value in older.trials
         ]
         self._study.add_trials(self._taught)
         self._shown.close()
@@ -120,21 +132,37 @@ class Mirror:
 
     def tell(self, trials: Sequence[FrozenTrial]) -> None:
         """Close the generation that was asked for."""
+        if self.generation == 0:
+            self._find_zero(trials[0])
         for number, trial in zip(self._asked, trials, strict=True):
-            self._study.tell(number, trial.values, state=trial.state)
+            self._study.tell(number, self._gain(trial).values, state=trial.state)
         self._asked = []
         self._close()
 
     def replay(self, trials: Sequence[FrozenTrial]) -> None:
         """Take in the whole generations of an earlier run, in order."""
+        if self.generation == 0 and trials:
+            self._find_zero(trials[0])
         for start in range(0, len(trials), self._size):
             generation = trials[start : start + self._size]
             if self._kind.remembers:
                 self.ask()
                 self.tell(generation)
             else:
-                self._study.add_trials(generation)
+                self._study.add_trials([self._gain(trial) for trial in generation])
                 self._close()
+
+    def _find_zero(self, baseline: FrozenTrial) -> None:
+        if self._older is not None and baseline.values:
+            self._zero = baseline.values[0]
+
+    def _gain(self, trial: FrozenTrial) -> FrozenTrial:
+        """A finished trial with what it gained over the baseline, where that is what the sampler is told."""
+        if self._older is None or not trial.values:
+            return trial
+        gained = copy.copy(trial)
+        gained.values = [trial.values[0] - self._zero]
+        return gained
 
     def _close(self) -> None:
         self._shown.close()

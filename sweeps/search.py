@@ -49,7 +49,8 @@ class Search:
         changed = ", ".join(f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}" for key in keys)
         remedy = "undo the change"
         if "sweep.sampler" in keys and is_function(old["sweep.sampler"]):
-            remedy = f"go on from Python with the function it was begun with: sweeps.run(..., sampler={old['sweep.sampler']})"
+            function = old["sweep.sampler"].partition(":")[2]
+            remedy = f"go on from Python with the function it was begun with, sweeps.run(..., sampler={function})"
         elif keys == [KEY]:
             taught = old.get(KEY, "").rpartition(" (")[0]
             remedy = f"give --warm-start {taught} as at its birth" if taught else "leave --warm-start out"

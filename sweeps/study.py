@@ -65,7 +65,7 @@ class Study:
             seed=sweep.seed,
             size=self._size,
             maximize=self.experiment.maximize,
-            taught=search.warm_start.draws(self.space) if search.warm_start else (),
+            taught=search.warm_start.taught(self.space) if search.warm_start else None,
         )
         mirror.replay(self._finished[: self.finished // self._size * self._size])
         return mirror

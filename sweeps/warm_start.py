@@ -24,20 +24,21 @@ DECIDE = ("data.", "model.", "training.")  # keys of an experiment that decide w
 class WarmStart:
     """The trials that teach: effective lambdas, and what they measured of the objective of the new study.
 
-    They are of the older `study`, which had so many `complete` trials then; `differing` are the keys of its experiment that
-    decide what a trial measures, and are not as in the new one.
+    They are of the older `study`, whose `baseline` measured this much, and which had so many `complete` trials then; `differing`
+    are the keys of its experiment that decide what a trial measures, and are not as in the new one.
     """
 
     study: str
     study_uid: str
     complete: int
+    baseline: float | None
     differing: tuple[str, ...]
     trials: tuple[tuple[Lambdas, float], ...]
 
     @property
     def identity(self) -> str:
         """What of it is part of the fingerprint, such as `digits (93 trials, 1b4f0e9851971998)`."""
-        text = json.dumps([self.study_uid, self._columns()], sort_keys=True)
+        text = json.dumps([self.study_uid, self.baseline, self._columns()], sort_keys=True)
         return f"{self.study} ({many(len(self.trials), 'trial')}, {hashlib.sha256(text.encode()).hexdigest()[:16]})"
 
     @property
@@ -47,10 +48,10 @@ class WarmStart:
         there = f"; other than there: {', '.join(self.differing)}" if self.differing else ""
         return f"warm start: {taught} of study {self.study} teach the sampler{there}"
 
-    def draws(self, space: Space) -> list[Taught]:
+    def taught(self, space: Space) -> Taught:
         """The trials as draws of a space."""
         placed = ((space.draws(lambdas), value) for lambdas, value in self.trials)
-        return [(draws, value) for draws, value in placed if draws is not None]
+        return Taught([(draws, value) for draws, value in placed if draws is not None], self.baseline)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, as JSON."""
@@ -58,6 +59,7 @@ class WarmStart:
             "study": self.study,
             "study_uid": self.study_uid,
             "complete": self.complete,
+            "baseline": self.baseline,
             "differing": list(self.differing),
             "trials": pack(self._columns()),
         }
@@ -93,14 +95,15 @@ def learned(older: StudyRecord, identity: Mapping[str, Any], experiment: Experim
     trials = [(lambdas, value) for lambdas, value in measured if space.draws(lambdas) is not None]
     if len(trials) < kind.least:
         raise InputError(
-            f"warm start from study {name}: {len(trials)} of its {many(len(older.complete), 'finished trial')} are on the axes of "
-            f"this experiment, and sampler {sampler} needs {kind.least} or more; widen [lambdas], or leave the warm start out"
+            f"warm start from study {name}: {len(trials)} of its {len(older.complete)} finished trials lie on the axes of this "
+            f"experiment, and sampler {sampler} needs {kind.least} or more; widen [lambdas], or leave the warm start out"
         )
     differing = [key for key in sorted({*identity, *experiment.identity}) if identity.get(key) != experiment.identity.get(key)]
     return WarmStart(
         study=name,
         study_uid=older.study_uid,
         complete=len(older.complete),
+        baseline=float(getattr(older.baseline, objective)) if older.baseline else None,
         differing=tuple(key for key in differing if key.startswith(DECIDE)),
         trials=_latest_and_best(trials, maximize=experiment.maximize),
     )
