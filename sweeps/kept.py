@@ -15,13 +15,14 @@ from nnreg import Lambdas
 
 PREFIX = "replicate:"  # of the attribute of the study that keeps one
 VERDICT = "verdict"
+CURVES_KEY = "sweeps:curves"
 
 _REPLICATE, _VERDICT = TypeAdapter(Replicate), TypeAdapter(Verdict)
 
 
 def pack(curves: Mapping[str, Sequence[float]]) -> str:
-    """Curves as one attribute: JSON, compressed, as ASCII in lines, which Optuna's dashboard has room for."""
-    return base64.encodebytes(zlib.compress(json.dumps(curves).encode())).decode()
+    """Curves as one attribute: JSON, compressed, as ASCII."""
+    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
 
 
 def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
@@ -29,18 +30,25 @@ def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
     return {name: tuple(curve) for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()}
 
 
-def trial_attributes(lambdas: Lambdas, result: TrialResult, objective: str) -> dict[str, Any]:
-    """What a trial of ours holds beside its value: every number, and the curves but for that of the objective, which are its
-    intermediate values.
-    """
+def trial_attributes(lambdas: Lambdas, result: TrialResult) -> dict[str, Any]:
+    """The user attributes of a trial of ours: every number beside its value."""
     attributes: dict[str, Any] = asdict(lambdas) | (asdict(result.metrics) if result.metrics else {})
     attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
     attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
-    if result.error is not None:
-        attributes["error"] = result.error
-    if result.curves:
-        attributes["curves"] = pack({name: result.curves[name] for name in CURVES if name != objective})
-    return attributes
+    return attributes if result.error is None else attributes | {"error": result.error}
+
+
+def packed_curves(result: TrialResult, objective: str) -> dict[str, str]:
+    """The system attribute of a trial of ours: its curves, but for that of the objective, which are its intermediate values.
+
+    Optuna's dashboard shows user attributes on lines that never break: this one would make the page a hundred times as wide.
+    """
+    return {CURVES_KEY: pack({name: result.curves[name] for name in CURVES if name != objective})} if result.curves else {}
+
+
+def curves_of(attributes: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The curves that `packed_curves` packed, from the system attributes of a trial."""
+    return unpack(attributes[CURVES_KEY]) if CURVES_KEY in attributes else {}
 
 
 def as_json(one: Replicate) -> dict[str, Any]:

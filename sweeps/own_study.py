@@ -54,7 +54,7 @@ class Objective:
         layers, objective = self.experiment.lambdas.layers, self.experiment.sweep.objective
         with one_thread():
             (result,) = evaluate_on(self._split, self._config, layers, [Job(lambdas, self._config.seed)])
-        for name, value in trial_attributes(lambdas, result, objective).items():
+        for name, value in trial_attributes(lambdas, result).items():
             trial.set_user_attr(name, value)
         for epoch, value in enumerate(result.curves[objective], start=1):
             trial.report(value, epoch)

@@ -20,7 +20,7 @@ from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps import warm_start
 from sweeps.claim import Claim
-from sweeps.kept import replicates, trial_attributes, unpack, verdict
+from sweeps.kept import curves_of, packed_curves, replicates, trial_attributes, verdict
 from sweeps.mirror import Mirror
 from sweeps.search import Search
 from sweeps.space import Space
@@ -134,13 +134,14 @@ class Study:
 
     def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
-        attributes = {"generation": proposal.generation, **trial_attributes(proposal.lambdas, result, objective)}
+        attributes = {"generation": proposal.generation, **trial_attributes(proposal.lambdas, result)}
         frozen = create_trial(
             state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
             params=dict(proposal.draws),
             distributions=self._mirror.distributions,
             value=attributes.get(objective),
             user_attrs=attributes,
+            system_attrs=packed_curves(result, objective),
             intermediate_values=dict(enumerate(result.curves.get(objective, ()), start=1)),
         )
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
@@ -163,7 +164,7 @@ def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
     """An Optuna trial of ours as plain data."""
     attributes = trial.user_attrs
     complete = trial.state == TrialState.COMPLETE
-    curves = unpack(attributes["curves"]) if "curves" in attributes else {}
+    curves = curves_of(trial.system_attrs)
     if trial.intermediate_values:
         curves[objective] = tuple(value for _, value in sorted(trial.intermediate_values.items()))
     return TrialRecord(
