@@ -14,7 +14,7 @@ from sweeps.samplers import SamplerKind, generation_seed
 from sweeps.search import Search
 from sweeps.space import Space
 
-EXAMPLE = "write for example sampler=lambda seed: optuna.samplers.GPSampler(seed=seed)"
+EXAMPLE = "write for example sampler=lambda seed: optuna.samplers.NSGAIISampler(seed=seed)"
 TRIED = 4  # trials a generation, where it is tried whether a sampler takes its seed
 
 

@@ -45,7 +45,7 @@ class WarmStart:
     def note(self) -> str:
         """What it does, as a clause."""
         taught = f"{len(self.trials)} of {many(self.complete, 'trial')}"
-        there = f"; other than there: {', '.join(self.differing)}" if self.differing else ""
+        there = f"; what was good there may not be here, another {', '.join(self.differing)}" if self.differing else ""
         return f"warm start: {taught} of study {self.study} teach the sampler{there}"
 
     def taught(self, space: Space) -> Taught:

@@ -109,7 +109,7 @@ def test_it_is_kept_as_it_was(tmp_path: Path) -> None:
     other = experiment("training.epochs=7", "data.source=iris", "sweep.seed=3")
     copy = taught_by(make_study(5), identity=other)
     assert copy.differing == ("data.source", "training.epochs")
-    assert copy.note.endswith("; other than there: data.source, training.epochs")
+    assert copy.note.endswith("; what was good there may not be here, another data.source, training.epochs")
     study = opened(tmp_path / "s.journal", Search(experiment(), warm_start=copy))
     assert warm_start.kept(study.optuna.user_attrs["sweep"]) == copy
     assert study_record(study.optuna).warm_start == copy.identity
