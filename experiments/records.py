@@ -34,8 +34,8 @@ class TrialRecord(TrialResult):
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
     `provenance` is the command, commit and user of its birth, `data` the digest of its data, their `features` and the `rows` of
-    each part; `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
-    of the last confirmation, `replicates` are the networks of all.
+    each part; `warm_start` names the study that taught it; `aim` is how many trials were asked for; `importances` are shares of
+    the searched lambdas; `verdict` is that of the last confirmation, `replicates` are the networks of all.
     """
 
     study: str
@@ -51,6 +51,7 @@ class StudyRecord:
     replicates: tuple[Replicate, ...] = ()
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    warm_start: str | None = None
 
     @property
     def objective(self) -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from experiments.sampler_name import SamplerName
 from nnreg import LAMBDA_NAMES, TrainConfig
 
 OBJECTIVES = ("val_accuracy", "balanced_val_accuracy", "val_data_loss")
@@ -216,7 +217,7 @@ class Sweep(Section):
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 100
     generation: Annotated[int, Field(ge=1, le=10_000)] = 16
-    sampler: Literal["tpe", "random", "qmc", "cmaes"] = "tpe"
+    sampler: SamplerName = "tpe"
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
     seed: Seed = 0
@@ -269,8 +270,8 @@ class Experiment(Section):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the identity as canonical JSON: sorted keys, no spaces."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        """The digest of the identity."""
+        return digest(self.identity)
 
     def train_config(self) -> TrainConfig:
         """The same settings as `nnreg.train` takes them."""
@@ -278,6 +279,11 @@ class Experiment(Section):
         if training["batch_size"] == "full":
             training["batch_size"] = None
         return TrainConfig(hidden=self.model.hidden, initialization=self.model.initialization, **training)
+
+
+def digest(identity: Mapping[str, Any]) -> str:
+    """SHA-256 of an identity as canonical JSON: sorted keys, no spaces."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

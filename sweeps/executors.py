@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
+from experiments.blas import one_thread
 from experiments.errors import WorkersError
 from sweeps.worker_process import WorkerProcess
 
@@ -46,12 +47,10 @@ class _Call(Future[Any]):
         return super().exception(timeout)
 
     def _make(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         if self.done():
             return
         try:
-            with threadpool_limits(1):  # the same numbers as in a worker: they differ between one and four BLAS threads
+            with one_thread():  # the same numbers as in a worker: they differ between one and four BLAS threads
                 self.set_result(self._call())
         except Exception as error:  # kept, as any future keeps it
             self.set_exception(error)

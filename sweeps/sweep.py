@@ -18,15 +18,17 @@ from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from experiments.verdict import Verdict
-from sweeps import executors, projection
+from sweeps import executors, factory, projection
 from sweeps.confirmation import Means, confirmed, is_current
 from sweeps.driver import drive
+from sweeps.factory import Factory
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
 from sweeps.lanes import lanes_a_task
 from sweeps.progress import Progress
+from sweeps.search import Search
 from sweeps.study import study_record
-from sweeps.workspace import Workspace, workspace
+from sweeps.workspace import Workspace, checked, workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -97,6 +99,8 @@ def run(
     edits: Iterable[str] = (),
     confirm: bool = True,
     keep_sealed: bool = False,
+    sampler: "str | Factory | None" = None,
+    warm_start: str | None = None,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
@@ -106,20 +110,25 @@ def run(
 
     `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
     `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `edits` are
-    `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. That MLflow does not answer is no failure: see
-    `Sweep.runs`.
+    `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. `sampler` is the name of one, as in the file,
+    or a function that makes an Optuna sampler from a seed: it is called for every generation, and known on the study by its
+    module and name. `warm_start` is an older study of the directory whose finished trials teach this one. That MLflow does not
+    answer is no failure: see `Sweep.runs`.
 
     Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError or WorkersError, each with one
     sentence.
     """
     for name, value, most in (("trials", trials, MOST_TRIALS), ("workers", workers, MOST_WORKERS), ("lanes", lanes, MOST_LANES)):
         _check(name, value, most)
-    definition = experiment_file.load(experiment, edits)
-    place = workspace(directory, storage, tracking_uri)
+    search = _search(experiment, edits, sampler)
+    definition, place = search.experiment, workspace(directory, storage, tracking_uri)
+    name = definition.name if study is None else study
+    if warm_start is not None:
+        search = replace(search, warm_start=place.teacher(checked(name), warm_start, search))
     return _carry_out(
         place,
-        definition.name if study is None else study,
-        definition,
+        name,
+        search,
         trials=trials or definition.sweep.trials,
         confirm=confirm,
         open_test=not keep_sealed,
@@ -155,9 +164,19 @@ def confirm(
         shown = Sweep(record, loaded, place, projection.Runs({}), ())
         if is_current(record, last, open_test=open_test) and shown.model:
             return replace(shown, runs=projection.read_runs(place.tracker(record)))
+    search = Search(definition, warm_start=place.taught(name))
     return _carry_out(
-        place, name, definition, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
+        place, name, search, trials=None, confirm=True, open_test=open_test, workers=workers, lanes=None, progress=progress
     )
+
+
+def _search(experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None") -> Search:
+    """What is searched, by whom. Raises InputError."""
+    if sampler is None or isinstance(sampler, str):
+        search = Search(experiment_file.load(experiment, [*edits, *([] if sampler is None else [f"sweep.sampler={sampler}"])]))
+        search.kind  # noqa: B018  # raises before anything is made
+        return search
+    return factory.searched(experiment_file.load(experiment, edits), sampler)
 
 
 def _check(name: str, value: int | None, most: int) -> None:
@@ -168,7 +187,7 @@ def _check(name: str, value: int | None, most: int) -> None:
 def _carry_out(
     place: Workspace,
     name: str,
-    definition: Experiment,
+    search: Search,
     *,
     trials: int | None,
     confirm: bool,
@@ -178,6 +197,7 @@ def _carry_out(
     progress: Progress | None,
 ) -> Sweep:
     """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
+    definition = search.experiment
     data = datasets.load(definition.data, definition.training.dtype)
     for note in data.notes:
         logger.info("data: %s", note)
@@ -188,7 +208,7 @@ def _carry_out(
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(name, definition, data)))
+        opened = stack.enter_context(closing(place.open(name, search, data)))
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)
@@ -196,6 +216,8 @@ def _carry_out(
         logger.info("MLflow at %s, experiment %s", tracking.shown, tracking.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
+        if search.warm_start and trials is not None:
+            shown.remark(search.warm_start.note)
         trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
         for tracker in trackers:
             stack.callback(tracker.close)

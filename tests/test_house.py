@@ -21,6 +21,7 @@ HOMES = {
     "optuna": {
         "sweeps/study.py",
         "sweeps/samplers.py",
+        "sweeps/factory.py",
         "sweeps/importance.py",
         "sweeps/journal.py",
         "sweeps/mirror.py",
@@ -95,7 +96,7 @@ def test_doors_are_lazy(door: str, closed: list[str]) -> None:
 def test_what_the_door_of_sweeps_shows() -> None:
     import sweeps
 
-    assert sorted(sweeps.__all__) == ["Experiment", "Sweep", "SweepsError", "confirm", "run"]
+    assert sorted(sweeps.__all__) == ["Experiment", "Sweep", "SweepsError", "confirm", "objective", "run"]
     assert all(getattr(sweeps, name) for name in sweeps.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sweeps.nothing  # noqa: B018  # to look is the test

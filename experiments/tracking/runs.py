@@ -119,6 +119,8 @@ def study_params(study: StudyRecord) -> dict[str, str]:
     chosen: dict[str, Any] = {"fingerprint": study.fingerprint, "data.source": spec["data"]["source"]}
     for section in ("model", "training", "lambdas", "sweep"):
         chosen |= {f"{section}.{key}": value for key, value in spec[section].items() if (section, key) != ("sweep", "trials")}
+    if study.warm_start:
+        chosen["warm_start"] = study.warm_start
     return {key: str(value) for key, value in chosen.items()}
 
 

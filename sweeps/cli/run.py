@@ -44,6 +44,9 @@ def run(
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Confirm the answer on fresh seeds at the end.")] = True,
     keep_sealed: Annotated[bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")] = False,
+    warm_start: Annotated[
+        str | None, typer.Option("--warm-start", metavar="STUDY", help="An older study whose finished trials teach this one.")
+    ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
@@ -70,7 +73,7 @@ def run(
 
             result = sweep.run(
                 experiment, trials=trials, study=study, workers=workers, lanes=lanes, edits=edits or (),
-                confirm=confirm, keep_sealed=keep_sealed,
+                confirm=confirm, keep_sealed=keep_sealed, warm_start=warm_start,
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):

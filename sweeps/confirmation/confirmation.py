@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from experiments.blas import one_thread
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import EvaluationSpec, row_answers
 from experiments.model import find_model, origin
@@ -202,7 +202,7 @@ class _Confirmation:
         balanced, found = Weighting(rows.y), {}
         for lambdas in dict.fromkeys(lambdas for lambdas, _ in networks):
             replicates = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
-            with threadpool_limits(1):  # the same numbers on every machine, as when training
+            with one_thread():  # the same numbers on every machine, as when training
                 losses, hits = row_answers(rows.x, rows.y, [(networks[lambdas, one.seed], one.diverged) for one in replicates])
             found[lambdas] = hits.astype(np.float64), losses
             accuracies = zip(hits.mean(axis=1), balanced.means(found[lambdas][0]), losses.mean(axis=1), strict=True)
