@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,10 +59,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, cwd: Path, url: str, path: str) -> Iterator[Running]:
+def running(
+    command: Sequence[str], *, cwd: Path, url: str, path: str, environment: Mapping[str, str] = QUIET
+) -> Iterator[Running]:
     """A server, from when it answers at `path` until the end of the block."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=cwd, env=QUIET, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         server = Running(url, process)
         try:
             deadline = time.monotonic() + SLOWEST_START
