@@ -70,6 +70,11 @@ def _names(node: ast.AST) -> list[str]:
     return [getattr(node, "name", "")]
 
 
+def script(file: str) -> str:
+    """A whole file."""
+    return f"```python\n{(ROOT / file).read_text(encoding='utf-8')}```"
+
+
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table in Markdown."""
     cells = [head, tuple("---" for _ in head), *rows]
@@ -185,5 +190,5 @@ def helped(command: str) -> str:
 
 
 WRITERS: dict[str, Callable[..., str]] = {
-    "source": source, "keys": keys, "columns": columns, "mlflow": mlflow, "options": helped
+    "source": source, "script": script, "keys": keys, "columns": columns, "mlflow": mlflow, "options": helped
 }  # fmt: skip
