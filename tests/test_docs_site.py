@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from experiments.tracking import runs
 from tests.browser import browser
 from tests.needs import needs_module
 from tests.snippets import PAGES, ROOT, RUN, snippets
+from tests.studies import confirmed_study
 
 OUTSIDE = re.compile(r"<(?:script|link|img|source|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
@@ -93,3 +96,12 @@ def test_every_page_has_its_test() -> None:
     from tests import test_docs, test_docs_tutorial
 
     assert with_snippets <= {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, ROOT / "docs" / "tutorial.md"}
+
+
+def test_every_tag_has_its_meaning_and_no_other() -> None:
+    study = confirmed_study()
+    told = [runs.study_tags(study), runs.verdict_tags(study), runs.trial_tags(study, study.trials[0])]
+    told += [run.tags for run in runs.confirmation(study)]
+    meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text())["tags"]
+    there = {name for tags in told for name in tags} - set(study.versions) | {"mlflow.note.content"}
+    assert there == set(meanings)

@@ -1,4 +1,4 @@
-"""The tutorial, followed word for word in an empty folder, and the guides of the commands, which go on in that folder."""
+"""The tutorial, followed word for word in an empty folder, and the pages that go on in that folder."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
-GUIDES = sorted((ROOT / "docs" / "commands").glob("*.md"))
+GUIDES = [*sorted((ROOT / "docs" / "commands").glob("*.md")), ROOT / "docs" / "tables.md"]
 
 
 @dataclass(frozen=True)
