@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.spec import LambdaAxes, Range
+from experiments.axes import Range
+from experiments.spec import LambdaAxes
 from nnreg import LAMBDA_NAMES, Lambdas
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from experiments.errors import InputError, StrangerError, SweepsError, unwritable
+from experiments.names import check_name
 from experiments.records import StudyRecord
 from experiments.secrets import shown
-from experiments.spec import Experiment, check_name, nearest
+from experiments.spec import Experiment, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.claim import Claim, Owner
 from sweeps.importance import importances

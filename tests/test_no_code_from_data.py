@@ -12,9 +12,10 @@ import pytest
 
 from experiments import datasets
 from experiments.errors import DataError, InputError
+from experiments.names import check_name
 from experiments.records import FAIL
 from experiments.reports import files
-from experiments.spec import Data, check_name
+from experiments.spec import Data
 from sweeps import workspace
 from sweeps.study import BIRTH
 from tests.studies import make_study, make_trial

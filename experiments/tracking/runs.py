@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from experiments.axes import WIDE
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.card import card
 from experiments.reports.markdown import as_markdown, plain
-from experiments.spec import WIDE
 from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 
