@@ -104,9 +104,13 @@ def rows(window: Shown) -> list[dict[str, str]]:
     return list(window.page.driver.execute_script(script))
 
 
+def name_in(row: dict[str, str]) -> str:
+    """The name of a run; KeyError or empty where its row is still being drawn."""
+    return row[NAME].rpartition("\n")[2]  # above it is the color of its dot, for those who cannot see it
+
+
 def names(window: Shown) -> list[str]:
-    # Above the name is the color of its dot, for those who cannot see it.
-    return [row[NAME].split()[-1] for row in rows(window) if row.get(NAME)]
+    return [name_in(row) for row in rows(window) if row.get(NAME)]
 
 
 def best_first(study: StudyRecord) -> list[tuple[str, str]]:
@@ -132,9 +136,7 @@ CUT_LAMBDAS = """
 def test_the_link_opens_the_trials_of_the_study_best_first(window: Shown, study: StudyRecord) -> None:
     window.open(window.links[study.study].trials)
     value = f"metrics.`{study.objective}`"
-    window.page.wait_for(
-        lambda: list(zip(names(window), (row[value] for row in rows(window)), strict=True))[:10] == best_first(study)
-    )
+    window.page.wait_for(lambda: [(name_in(row), row[value]) for row in rows(window)[:10]] == best_first(study))
     window.picture(f"trials-{len(study.trials)}")
     script = """
         const cells = [...document.querySelectorAll('.ag-header-cell[col-id^="metrics."]')];
