@@ -19,6 +19,7 @@ from experiments.secrets import without_secrets
 from experiments.tracking import Store
 
 HOST = "127.0.0.1"
+APP = "nnreg-sweeps"  # MLflow's page as experiments.tracking.page_app opens it: an entry point in pyproject.toml
 PORTS = range(5000, 5100)
 SLOWEST_START = 120.0  # seconds; 5 to 7 on a quiet machine
 GRACE = 5.0  # seconds for the server to end by itself
@@ -105,6 +106,8 @@ class Server:
             str(self.port),
             "--workers",
             "1",
+            "--app-name",
+            APP,
         ]
         # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
         environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": self._store.uri}

@@ -68,7 +68,7 @@ class Shown:
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
-    """One server and one browser for all; MLflow's assistant, which opens beside the first page, closed."""
+    """One server and one browser for all."""
     folder = tmp_path_factory.mktemp("page")
     pictures = Path(os.environ.get("SCREENSHOTS", folder))
     pictures.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,6 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     trackers[SMALL.study].log_file(write_page(SMALL, folder / "report.html"))
     with Server(store) as server, browser(folder / "profile") as page:
         shown = Shown(page, {name: tracker.show().at(server.url) for name, tracker in trackers.items()}, pictures)
-        shown.open(server.url)
-        shown.run("return document.querySelector('[data-component-id=\"mlflow.assistant.chat_panel.close\"]')").click()
         yield shown
 
 
@@ -102,6 +100,9 @@ def rows(window: Shown) -> list[dict[str, str]]:
         return Object.keys(rows).map(Number).sort((a, b) => a - b).map(index => rows[index]);
     """
     return list(window.page.driver.execute_script(script))
+
+
+CHAT = "[data-component-id='mlflow.assistant.chat_panel.close']"  # is there where MLflow's chat is open
 
 
 def name_in(row: dict[str, str]) -> str:
@@ -238,4 +239,6 @@ def test_what_went_wrong_with_a_trial_is_its_description(window: Shown, number: 
     window.run(f"return [...document.querySelectorAll('a')].find(one => one.innerText.trim() === 'trial-{number:05d}')").click()
     window.page.wait_for(lambda: note in window.page.texts("body")[0] and status in window.page.texts("body")[0])
     window.picture(f"trial-{status.lower()}")
+    assert "Evaluation runs" not in window.page.texts("body")[0]  # MLflow's page for language models, which it begins with
+    assert window.page.driver.find_elements("css selector", CHAT) == []
     assert window.page.driver.find_elements("css selector", "img[onerror], a[href^='javascript']") == []
