@@ -19,11 +19,12 @@ from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.claim import Claim
+from sweeps.database import OURS, Database
 from sweeps.kept import pack, replicates, unpack, verdict
 from sweeps.mirror import Mirror
 from sweeps.samplers import KINDS
 from sweeps.space import Space
-from sweeps.storage import answering, claim_on, hang_up
+from sweeps.storage import add_trial, answering, claim_on, hang_up
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
@@ -45,7 +46,7 @@ class Study:
     """
 
     def __init__(self, optuna_study: optuna.Study, storage: BaseStorage, experiment: Experiment, url: str, claim: Claim) -> None:
-        self.optuna, self.experiment, self._storage, self._url, self._claim = optuna_study, experiment, storage, url, claim
+        self.optuna, self.experiment, self.storage, self._url, self._claim = optuna_study, experiment, storage, url, claim
         self._study_id = storage.get_study_id_from_name(optuna_study.study_name)
         self.closing = ExitStack()
         sweep = experiment.sweep
@@ -97,11 +98,9 @@ class Study:
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
         """Write the finished trial that follows the last one. Raises ClaimError where another driver has taken the study over."""
         frozen = self._frozen(proposal, result)
-        with answering(self._url):
-            with self._claim.fenced():
-                # As study.add_trial, which does not say which number it gave; to look for it takes a walk through all trials.
-                trial_id = self._storage.create_new_trial(self._study_id, template_trial=frozen)
-            frozen.number = self._storage.get_trial_number_from_id(trial_id)
+        last = self._finished[-1]._trial_id if self._finished else None
+        with answering(self._url), self._claim.fenced():
+            frozen._trial_id, frozen.number = add_trial(self.storage, self._study_id, frozen, last)
         self._finished.append(frozen)
         if self.finished % self._size == 0:
             self._mirror.tell(self._finished[-self._size :])
@@ -115,7 +114,7 @@ class Study:
 
     def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
-        attributes: dict[str, Any] = {"generation": proposal.generation, **asdict(proposal.lambdas)}
+        attributes: dict[str, Any] = {OURS: proposal.generation, **asdict(proposal.lambdas)}
         attributes |= asdict(result.metrics) if result.metrics else {}
         attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
         attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
@@ -139,7 +138,7 @@ class Study:
 
 def is_ours(trial: FrozenTrial) -> bool:
     """Whether a trial was written by `Study.record`, rather than left in the study by something else."""
-    return "generation" in trial.user_attrs
+    return OURS in trial.user_attrs
 
 
 def foreign(study: optuna.Study) -> int:
@@ -156,7 +155,7 @@ def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
         curves[objective] = tuple(value for _, value in sorted(trial.intermediate_values.items()))
     return TrialRecord(
         trial=trial.number,
-        generation=attributes["generation"],
+        generation=attributes[OURS],
         state=COMPLETE if complete else FAIL,
         lambdas=Lambdas(**{name: attributes[name] for name in LAMBDA_NAMES}),
         metrics=Metrics(**{name: attributes[name] for name in Metrics.__dataclass_fields__}) if complete else None,
@@ -199,7 +198,7 @@ def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment
     """
     with answering(url), ExitStack() as stack:
         stack.callback(hang_up, storage)
-        if isinstance(storage, optuna.storages.RDBStorage):  # there the claim is a row of the study
+        if isinstance(storage, Database):  # there the claim is a row of the study
             _made(storage, name, experiment)
         claim = claim_on(storage, url, name)
         claim.acquire()

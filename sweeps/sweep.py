@@ -22,6 +22,7 @@ from sweeps.confirmation import Means, confirmed, is_current, origin
 from sweeps.driver import drive
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
+from sweeps.patience import LONGEST, Patience
 from sweeps.progress import Progress
 from sweeps.resources import Resources
 from sweeps.study import study_record
@@ -169,7 +170,8 @@ def _carry_out(
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(name, definition)))
+        patience = Patience(LONGEST, shown.note, interrupts.pause)
+        opened = stack.enter_context(closing(place.open(name, definition, patience)))
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)
@@ -201,7 +203,7 @@ def _carry_out(
                         spec=spec,
                         lanes=lanes,
                         interrupts=interrupts,
-                        others=place.attributes,
+                        others=functools.partial(place.attributes, opened),
                         observe=shown.confirming,
                     )
                     confirmed(opened, definition, data, means, open_test=open_test, folder=place.reports_of(name))

@@ -17,6 +17,7 @@ from experiments.spec import Experiment, check_name, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
+from sweeps.patience import Patience
 from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
 from sweeps.study import BIRTH, Study, open_study, study_record
 
@@ -63,12 +64,13 @@ class Workspace:
         with answering(self.storage):
             return sorted(optuna.get_all_study_names(open_storage(self.storage)))
 
-    def attributes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The name and the attributes of every study of the directory and of the storage, whoever made it."""
+    def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The name and the attributes of every study of the directory and of the storage, whoever made it; a study is open."""
         urls = [str(path) for path in sorted((self.directory / "studies").glob(f"*{SUFFIX}"))]
         for url in [*urls, *([self.storage] if self.storage else [])]:
             with answering(url):
-                for study in open_storage(url).get_all_studies():
+                storage = opened.storage if url == self.storage else open_storage(url)
+                for study in storage.get_all_studies():
                     yield study.study_name, study.user_attrs
 
     def choose(self, study: str | None) -> str:
@@ -106,8 +108,9 @@ class Workspace:
         with answering(self.storage_of(study)):
             return study_record(loaded, importances(loaded))
 
-    def open(self, name: str, experiment: Experiment) -> Study:
-        """The study of this name for this experiment, made now if it is not there; it is ours to write until it is closed.
+    def open(self, name: str, experiment: Experiment, patience: Patience | None = None) -> Study:
+        """The study of this name for this experiment, made now if it is not there; it is ours to write until it is closed. A
+        database that is gone meanwhile is waited for with `patience`, or not at all.
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
@@ -117,7 +120,7 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url, writing=True), url, name, experiment)
+        return open_study(open_storage(url, writing=True, patience=patience), url, name, experiment)
 
     def driver(self, study: str) -> Owner | None:
         """Who drives a study that is there at this moment."""

@@ -25,6 +25,7 @@ HOMES = {
         "sweeps/journal.py",
         "sweeps/mirror.py",
         "sweeps/storage.py",
+        "sweeps/database.py",
         "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },
