@@ -110,9 +110,9 @@ class RowClaim:
                     return False
                 return True
             other, now = json.loads(text), _now(connection)
-            sign = _sign(other, now)
             if other["token"] == self._token:  # the answer to an earlier attempt was lost
                 return True
+            sign = _sign(other, now)
             if sign == Sign.ALIVE:
                 raise Owner.of(other).refusal(self._study)
             waiting = sign == Sign.SILENT and text != self._silent

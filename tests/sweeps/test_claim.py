@@ -186,6 +186,7 @@ def test_an_owner_that_was_taken_over_writes_nothing_more(
                 "iris", study=name, directory=tmp_path, storage=place.storage, edits=edits(epochs), tracking_uri=NO_TRACKER
             )
         monkeypatch.setattr(row_claim, "SILENCE", -1)  # more than 60 s are over
+        monkeypatch.setattr(row_claim, "BEAT", 0.5)  # and one more look finds it as silent
         assert place.driver(name) is None
         opened = place.open(name, experiment_file.load("iris", edits(epochs)))
         os.kill(process.pid, signal.SIGCONT)
@@ -215,7 +216,9 @@ RACER = textwrap.dedent("""
     import os, sys
     from experiments import experiment_file
     from experiments.errors import ClaimError
+    from sweeps import row_claim
     from sweeps.workspace import workspace
+    row_claim.BEAT = 0.2  # of which who is dead gives none
     place, definition = workspace(sys.argv[1], sys.argv[2] or None), experiment_file.load("iris")
     place.studies()  # all is imported
     print("ready", flush=True)
