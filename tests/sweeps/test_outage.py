@@ -243,8 +243,12 @@ import sys
 from experiments import experiment_file
 from sweeps import row_claim
 from sweeps.workspace import workspace
-row_claim.SILENCE, row_claim.BEAT = 1.0, 4.0
-workspace(sys.argv[1], sys.argv[2]).open(sys.argv[3], experiment_file.load("iris", sys.argv[4:])).close()
+row_claim.SILENCE, row_claim.BEAT = 1.0, 5.0
+place, definition = workspace(sys.argv[1], sys.argv[2]), experiment_file.load("iris", sys.argv[4:])
+place.studies()  # all is imported
+print("ready", flush=True)
+sys.stdin.readline()
+place.open(sys.argv[3], definition).close()
 """
 
 
@@ -253,16 +257,20 @@ def test_an_owner_is_not_followed_because_the_database_was_gone(
 ) -> None:
     """Its last sign of life is older than an owner's may be, and so it is for whoever comes first from another machine."""
     monkeypatch.setattr(row_claim, "BEAT", 1.0)
-    monkeypatch.setattr(row_claim, "SOON", 2.0)  # so that the challenger comes first
+    monkeypatch.setattr(row_claim, "SOON", 3.0)  # so that the challenger comes first
     study = opened(postgres.url, name, Patience(20))
     grow(study, 1)
-    postgres.stop("fast")
-    time.sleep(1.5)  # there is nothing to wait for: this is the outage
-    postgres.start()
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-c", CHALLENGER, str(tmp_path), postgres.url, name, *EDITS],
-        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert f"ClaimError: study {name} is in use by process {os.getpid()} on " in done.stderr
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as challenger:  # fmt: skip
+        assert challenger.stdout
+        assert challenger.stdout.readline() == "ready\n"
+        postgres.stop("fast")
+        time.sleep(1.5)  # there is nothing to wait for: this is the outage
+        postgres.start()
+        _, error = challenger.communicate("go\n", timeout=120)
+    assert f"ClaimError: study {name} is in use by process {os.getpid()} on " in error
     grow(study, 2)
     study.close()
