@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import sweeps
 from experiments import experiment_file
 from experiments.spec import SAMPLERS, Experiment
 from sweeps.storage import open_storage
+from tests.postgres import Postgres, running_postgres
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
 TRIALS = 24
@@ -25,11 +27,13 @@ def experiment(sampler: str) -> Experiment:
     )
 
 
-def run(folder: Path, sampler: str, *, trials: int = TRIALS, workers: int = 1, lanes: int | None = None) -> dict[str, bytes]:
+def run(
+    folder: Path, sampler: str, *, trials: int = TRIALS, workers: int = 1, lanes: int | None = None, storage: str | None = None
+) -> dict[str, bytes]:
     """The tables of a run in a folder, as bytes; one MLflow database serves all, which saves making it each time."""
     sweeps.run(
         experiment(sampler), trials=trials, workers=workers, lanes=lanes, directory=folder, confirm=False,
-        tracking_uri=f"sqlite:///{folder.parent}/mlflow.db",
+        storage=storage, tracking_uri=f"sqlite:///{folder.parent}/mlflow.db",
     )  # fmt: skip
     return tables(folder)
 
@@ -63,6 +67,12 @@ def reference(folder: Path, sampler: str) -> dict[str, bytes]:
     return run(folder / f"{sampler}-reference", sampler, workers=1, lanes=16)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
 @pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (2, None), (4, 3)])
 def test_workers_and_lanes_do_not_matter(
     folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int | None
@@ -73,6 +83,14 @@ def test_workers_and_lanes_do_not_matter(
 def test_a_part_and_then_the_rest_is_the_whole(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
     for trials in (7, TRIALS):
         pieces = run(folder / f"{sampler}-pieces", sampler, trials=trials, workers=2)
+    assert pieces == reference
+
+
+@pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
+def test_so_it_is_on_postgresql(folder: Path, sampler: str, reference: dict[str, bytes], server: Postgres) -> None:
+    url = server.database(sampler)
+    for trials in (7, TRIALS):
+        pieces = run(folder / f"{sampler}-postgresql", sampler, trials=trials, storage=url)
     assert pieces == reference
 
 
