@@ -249,7 +249,7 @@ def check_tracking(place: Place, counts: Counts) -> None:
     for run in runs:
         if run.data.tags["kind"] == "trial":
             row = rows.loc[int(run.data.tags["trial"])]
-            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics["val_data_loss"])
+            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics.get("val_data_loss"))
 
 
 def tables(place: Place) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from experiments.errors import StorageError
@@ -36,14 +36,16 @@ class Patience:
     note: Callable[[str], None] = _silent
     sleep: Callable[[float], None] = time.sleep
 
+    _since: float = field(default=0.0, init=False)  # when the first attempt failed
+
     def __call__(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer. Raises Outage where there was none in this time."""
-        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+        from tenacity import Retrying, retry_if_exception_type, wait_exponential
 
         trying = Retrying(
             retry=retry_if_exception_type(Outage),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_PAUSE),
-            stop=stop_after_delay(self.seconds),
+            stop=self._is_over,
             before_sleep=self._say,
             sleep=self.sleep,
             reraise=True,
@@ -52,6 +54,12 @@ class Patience:
         if trying.statistics["attempt_number"] > 1:
             self.note("the database answers again")
         return answer
+
+    def _is_over(self, state: "RetryCallState") -> bool:
+        """Whether it was long enough, from the first failure on: in the middle of an attempt a process may have been stopped."""
+        now = time.monotonic()
+        self._since = now if state.attempt_number == 1 else self._since
+        return now - self._since >= self.seconds
 
     def _say(self, state: "RetryCallState") -> None:
         if state.attempt_number == 1 and state.outcome:

@@ -120,10 +120,8 @@ def answering(url: str) -> Iterator[None]:
         ) from None
     except ImportError as error:
         package = error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]  # some come without a name
-        remedy = "pip install 'nnreg-sweeps[postgres]'" if package.endswith("psycopg") else "pip"
-        raise InputError(
-            f"storage {shown(url)}: the package for this database is missing ({package}); install it with {remedy}"
-        ) from None
+        remedy = "write: pip install 'nnreg-sweeps[postgres]'" if package.endswith("psycopg") else "install it with pip"
+        raise InputError(f"storage {shown(url)}: the package for this database is missing ({package}); {remedy}") from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
         reason = without_secrets(reason, url)

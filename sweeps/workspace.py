@@ -42,8 +42,8 @@ class Workspace:
             if directory == "."
             else f" --directory {shlex.quote(str(self.directory) if directory.startswith('..') else directory)}"
         )
-        if self.storage:
-            options += f" --storage {shlex.quote(shown(self.storage))}"
+        for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
+            options += f" {name} {shlex.quote(shown(url))}" if url else ""
         return options
 
     def shown_storage(self, study: str) -> str:

@@ -181,6 +181,20 @@ def test_patience_ends(postgres: Postgres, name: str) -> None:
     study.close()
 
 
+def test_patience_begins_with_the_outage() -> None:
+    """A driver that was stopped in the middle of a transaction wakes up after longer than that."""
+    attempts: list[str] = []
+
+    def ask() -> int:
+        attempts.append("asked")
+        if len(attempts) == 1:
+            time.sleep(0.3)  # what is tested is time
+            raise Outage("gone")
+        return len(attempts)
+
+    assert Patience(0.2)(ask) == 2
+
+
 def test_a_pause_ends_with_ctrl_c(postgres: Postgres, name: str, tmp_path: Path) -> None:
     command = [
         str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--study", name, "--trials=100000", "--workers=1",
