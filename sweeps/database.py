@@ -78,6 +78,10 @@ class Database(RDBStorage):
             event.listen(self.engine, "connect", _limit)
             self.engine.dispose()  # those that are open have no limit yet
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process gets is Optuna's own: patience is this process's."""
+        return RDBStorage, (self.url,)
+
     def _look(self, context: "ExceptionContext") -> None:
         """Tells outages from all else that goes wrong."""
         if context.is_pre_ping or not (context.is_disconnect or context.connection is None):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import select
 import signal
 import socket
@@ -178,6 +179,15 @@ def test_patience_ends(postgres: Postgres, name: str) -> None:
         postgres.start()
     grow(study, 3)
     assert len(study.optuna.trials) == 3
+    study.close()
+
+
+def test_another_process_gets_the_study(postgres: Postgres, name: str) -> None:
+    study = opened(postgres.url, name, Patience(0.3))
+    grow(study, 2)
+    sent = pickle.loads(pickle.dumps(study.optuna))
+    assert table(study) == [(trial.params, trial.value, trial.user_attrs) for trial in sent.trials]
+    sent._storage._backend.engine.dispose()
     study.close()
 
 
