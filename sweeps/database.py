@@ -87,7 +87,7 @@ class Database(RDBStorage):
         if context.is_pre_ping or not (context.is_disconnect or context.connection is None):
             return
         reason = without_secrets(str(context.original_exception).strip().splitlines()[0], self.url)
-        raise Outage(f"storage {shown(self.url)} does not answer ({reason}); what was recorded is kept")
+        raise Outage(f"storage {shown(self.url)} does not answer ({reason})")
 
     def _guard(self, session: "Session") -> None:
         for check in self._guards:

@@ -20,6 +20,10 @@ LONGEST_PAUSE = 5.0  # seconds between two attempts, at most; the pauses double 
 class Outage(StorageError):
     """A database that had answered is not reached, or broke off: what it was asked to do may be done, or not."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; start it, then give the same command again: what was recorded is kept")
+        self.what = what
+
 
 def _silent(sentence: str) -> None:
     pass
@@ -62,5 +66,6 @@ class Patience:
         return now - self._since >= self.seconds
 
     def _say(self, state: "RetryCallState") -> None:
-        if state.attempt_number == 1 and state.outcome:
-            self.note(f"{state.outcome.exception()}; trying again for {self.seconds / 60:g} minutes")
+        outage = state.outcome.exception() if state.outcome else None
+        if state.attempt_number == 1 and isinstance(outage, Outage):
+            self.note(f"{outage.what}; trying again for {self.seconds / 60:g} minutes")
