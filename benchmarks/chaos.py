@@ -1,6 +1,6 @@
 """The chaos: sweeps that are killed at random instants, and what is then lost, or there twice.
 
-    python -m benchmarks.chaos [--tiny] [--kills N] [--seed N]
+    python -m benchmarks.chaos [--tiny] [--kills N] [--seed N] [--servers]
 
 A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run again; a few kills later to
 its end. What there is then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody
@@ -8,6 +8,7 @@ killed.
 """
 
 import argparse
+import functools
 import math
 import random
 import subprocess
@@ -15,8 +16,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +26,11 @@ import optuna
 import pandas as pd
 import psutil
 from mlflow import MlflowClient
-from optuna.storages import JournalStorage
+from optuna.exceptions import StorageInternalError
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sqlalchemy.pool import NullPool
 
 from benchmarks.side_by_side import environment, machine
 
@@ -48,6 +52,59 @@ AT_ONCE = 2
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
 SLOWEST_END = 10.0
 """Seconds that what a killed driver started may take to notice."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a sweep runs: its folder, and the servers that stand in for the files in it."""
+
+    folder: Path
+    storage: str | None = None
+    tracking: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        given = {"--storage": self.storage, "--tracking-uri": self.tracking}
+        return [f"{name}={value}" for name, value in given.items() if value]
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports" / "iris"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.tracking or f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def study(self) -> optuna.Study:
+        """As Optuna reads it. Raises KeyError where it is not made yet, StorageInternalError where its tables are not."""
+        if self.storage is None:
+            journal = self.folder / "studies" / "iris.journal"
+            return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal))))
+        return optuna.load_study(study_name="iris", storage=self._database)
+
+    @functools.cached_property
+    def _database(self) -> RDBStorage:
+        """A storage that makes no tables, and keeps no connection."""
+        return RDBStorage(self.storage or "", {"poolclass": NullPool}, skip_compatibility_check=True, skip_table_creation=True)
+
+    @property
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """None where the sweep was killed before it made the study."""
+        if self.storage is None and not (self.folder / "studies" / "iris.journal").exists():
+            return []
+        try:
+            return self.study.trials
+        except (KeyError, StorageInternalError):
+            return []
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What serves instead of files: an MLflow server, and what makes a database and gives its URL."""
+
+    tracking: str
+    database: Callable[[str], str]
 
 
 @dataclass
@@ -72,25 +129,36 @@ class Counts:
         return self.lost + self.twice + self.missing + self.running + self.orphans + self.tables + len(self.failures)
 
 
-def chaos(kills: int, seed: int, folder: Path) -> Counts:
-    """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database, the others share one."""
-    shared = f"--tracking-uri=sqlite:///{folder}/mlflow.db"
-    counts = Counts()
+def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, every: int = 1) -> Counts:
+    """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database, the others share one. Where
+    there are servers, every so many-th is on those, in a database of its own.
+    """
+    shared = f"sqlite:///{folder}/mlflow.db"
+
+    def made(name: str, number: int = 1) -> Place:
+        place = Place(folder / name, None, None if number % 4 == 0 else shared)
+        if servers and number % every == every - 1:
+            place = Place(folder / name, servers.database(name.replace("-", "_")), servers.tracking)
+        place.folder.mkdir()
+        return place
+
+    counts, undisturbed = Counts(), [Place(folder / name, None, shared) for name in ("whole", "other")]
+    for place in undisturbed:
+        place.folder.mkdir()
     with ThreadPoolExecutor(AT_ONCE) as pool:  # as busy as later
-        list(pool.map(lambda name: watched(made(folder / name), shared, counts), ("whole", "other")))
-    seconds, expected = counts.seconds, tables(folder / "whole")
-    counts.tables += tables(folder / "other") != expected
+        list(pool.map(lambda place: watched(place, counts), undisturbed))
+    seconds, (expected, other) = counts.seconds, map(tables, undisturbed)
+    counts.tables += other != expected
 
     def one(number: int) -> None:
-        options = [] if number % 4 == 0 else [shared]
-        place = made(folder / f"study-{number}")
+        place = made(f"study-{number}", number)
         rng = random.Random(f"{seed} {number}")
         for turn in range(IN_A_ROW):
-            whole = len(trials(place)) == TRIALS  # a run that has nothing to search for is quick
+            whole = len(place.trials) == TRIALS  # a run that has nothing to search for is quick
             searching = not whole and (number + turn) % 2 == 1  # from a trial on: before it is a second of imports
             length = SEARCH if searching else seconds / 2 if whole else seconds
-            kill(place, options, rng.uniform(0, length), searching, counts)
-        resume(place, options, expected, counts)
+            kill(place, rng.uniform(0, length), searching, counts)
+        resume(place, expected, counts)
 
     begun = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -101,40 +169,35 @@ def chaos(kills: int, seed: int, folder: Path) -> Counts:
     return counts
 
 
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
+def run(place: Place) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *place.options], cwd=place.folder, env=environment(), capture_output=True, text=True)
 
 
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *options], cwd=folder, env=environment(), capture_output=True, text=True)
-
-
-def watched(folder: Path, options: str, counts: Counts) -> None:
+def watched(place: Place, counts: Counts) -> None:
     """Run the sweep, and look at its study all the while: it never holds a trial that is RUNNING."""
     start, seen = time.perf_counter(), set[int]()
     with subprocess.Popen(
-        [*COMMAND, options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, *place.options], cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while process.poll() is None:
-            kept = trials(folder)
+            kept = place.trials
             seen.add(len(kept))
             counts.running += sum(not trial.state.is_finished() for trial in kept)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
     if process.returncode:
-        raise RuntimeError(f"{folder.name} ended with status {process.returncode}")
+        raise RuntimeError(f"{place.folder.name} ended with status {process.returncode}")
     counts.seconds = min(counts.seconds or math.inf, time.perf_counter() - start)
     counts.seen |= seen - {0, TRIALS}
 
 
-def kill(folder: Path, options: list[str], instant: float, searching: bool, counts: Counts) -> None:
+def kill(place: Place, instant: float, searching: bool, counts: Counts) -> None:
     """Run the sweep, kill it, and look at what it leaves; what an earlier kill left must be there still."""
-    before = trials(folder)
+    before = place.trials
     process = subprocess.Popen(
-        [*COMMAND, *options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, *place.options], cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while searching and len(trials(folder)) <= len(before) and process.poll() is None:
+    while searching and len(place.trials) <= len(before) and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
     with suppress(subprocess.TimeoutExpired):
@@ -147,7 +210,7 @@ def kill(folder: Path, options: list[str], instant: float, searching: bool, coun
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=SLOWEST_END)
     counts.orphans += sum(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive)
-    kept = trials(folder)
+    kept = place.trials
     counts.lost += sum(trial not in kept[: len(before)] for trial in before)
     counts.running += sum(not trial.state.is_finished() for trial in kept)
     if not ended:
@@ -155,34 +218,23 @@ def kill(folder: Path, options: list[str], instant: float, searching: bool, coun
         counts.found[len(kept)] += 1
 
 
-def resume(folder: Path, options: list[str], expected: list[str], counts: Counts) -> None:
+def resume(place: Place, expected: list[str], counts: Counts) -> None:
     """Run the sweep to its end, and check all that there is."""
-    kept = trials(folder)
+    kept = place.trials
     start = time.perf_counter()
-    done = run(folder, *options)
+    done = run(place)
     counts.slowest = max(counts.slowest, time.perf_counter() - start)
     if done.returncode or "sweeps: " in done.stderr:  # that line says that something could not be done
-        counts.failures.append(f"{folder.name}: status {done.returncode}: {done.stderr}")
+        counts.failures.append(f"{place.folder.name}: status {done.returncode}: {done.stderr}")
     if done.returncode:
         return
-    check_study(folder, kept, counts)
-    check_tracking(folder, options, counts)
-    counts.tables += sum(there != wanted for there, wanted in zip(tables(folder), expected, strict=True))
+    check_study(place, kept, counts)
+    check_tracking(place, counts)
+    counts.tables += sum(there != wanted for there, wanted in zip(tables(place), expected, strict=True))
 
 
-def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    """The study's trials as Optuna reads them; none where the sweep was killed before it made the study."""
-    journal = folder / "studies" / "iris.journal"
-    if not journal.exists():
-        return []
-    try:
-        return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))).trials
-    except KeyError:
-        return []
-
-
-def check_study(folder: Path, kept: list[optuna.trial.FrozenTrial], counts: Counts) -> None:
-    there = trials(folder)
+def check_study(place: Place, kept: list[optuna.trial.FrozenTrial], counts: Counts) -> None:
+    there = place.trials
     counts.lost += sum(trial not in there[: len(kept)] for trial in kept)
     counts.running += sum(not trial.state.is_finished() for trial in there)
     counts.missing += max(0, TRIALS - len(there))
@@ -190,13 +242,9 @@ def check_study(folder: Path, kept: list[optuna.trial.FrozenTrial], counts: Coun
     assert all(trial.state == TrialState.COMPLETE for trial in there)
 
 
-def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
-    study = optuna.load_study(
-        study_name="iris", storage=JournalStorage(JournalFileBackend(str(folder / "studies" / "iris.journal")))
-    )
-    uid = study.user_attrs["sweep"]["study_uid"]
-    uri = options[0].partition("=")[2] if options else f"sqlite:///{folder}/mlflow.db"
-    client = MlflowClient(uri)
+def check_tracking(place: Place, counts: Counts) -> None:
+    uid = place.study.user_attrs["sweep"]["study_uid"]
+    client = MlflowClient(place.tracking_uri)
     experiment = client.get_experiment_by_name("iris")
     assert experiment
     runs = client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000)
@@ -205,29 +253,38 @@ def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
     by_trial = Counter(int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial")
     counts.twice += sum(number - 1 for number in by_trial.values())
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
-    confirmed = pd.read_csv(folder / "reports" / "iris" / "confirm.csv")
+    confirmed = pd.read_csv(place.reports / "confirm.csv")
     networks = len(confirmed.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"]))
     by_network = Counter(run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm")
     counts.twice += sum(by_network.values()) - len(by_network) + max(0, len(by_network) - networks)
     counts.missing += max(0, networks - len(by_network))
-    rows = pd.read_csv(folder / "reports" / "iris" / "trials.csv").set_index("trial")
+    rows = pd.read_csv(place.reports / "trials.csv").set_index("trial")
     counts.twice += int(rows.index.duplicated().sum())
     counts.missing += len(set(range(TRIALS)) - set(rows.index))
     for run in runs:
         if run.data.tags["kind"] == "trial":
             row = rows.loc[int(run.data.tags["trial"])]
-            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics["val_data_loss"])
+            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics.get("val_data_loss"))
 
 
-def tables(folder: Path) -> list[str]:
+def tables(place: Place) -> list[str]:
     """What the tables say, letter by letter, but for times and run ids; and that the test set was opened once."""
-    reports = folder / "reports" / "iris"
-    trials = pd.read_csv(reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
-    summary = pd.read_csv(reports / "summary.csv", dtype=str, keep_default_na=False)
+    trials = pd.read_csv(place.reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
+    summary = pd.read_csv(place.reports / "summary.csv", dtype=str, keep_default_na=False)
     verdict = summary.loc[
         :, [*(name for name in summary if name.startswith(("recommended", "gain", "test"))), "verdict", "openings"]
     ]
-    return [trials.to_csv(), (reports / "confirm.csv").read_text(), verdict.to_csv()]
+    return [trials.to_csv(), (place.reports / "confirm.csv").read_text(), verdict.to_csv()]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Servers]:
+    """Those that the tests start: a PostgreSQL for the studies and for MLflow, and a plain MLflow server on it."""
+    from tests.postgres import running_postgres
+    from tests.servers import plain_mlflow
+
+    with running_postgres() as postgres, plain_mlflow(folder, postgres.database("mlflow")) as mlflow:
+        yield Servers(mlflow.url, postgres.database)
 
 
 def main() -> None:
@@ -235,10 +292,11 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="two kills, to see that it runs")
     parser.add_argument("--kills", type=int, default=300, help="how many sweeps are killed")
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
+    parser.add_argument("--servers", action="store_true", help="a PostgreSQL and an MLflow server, in place of files")
     arguments = parser.parse_args()
     print(machine())
-    with tempfile.TemporaryDirectory() as folder:
-        counts = chaos(2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder))
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) if arguments.servers else nullcontext() as servers:
+        counts = chaos(2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder), servers)
     print(f"\n{counts.kills} kills, {IN_A_ROW} a study, in the {counts.seconds:.1f} s that a run takes; seed {arguments.seed}")
     print("trials held at the kill:", ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())))
     for name in ("lost", "twice", "missing", "running", "orphans", "tables"):

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -29,6 +30,16 @@ class Interrupts:
             self._protected = False
         if self._pending is not None:
             raise self._pending
+
+    def pause(self, seconds: float) -> None:
+        """Sleep. A signal ends it at once, in a protected block too: nothing is written meanwhile."""
+        protected, self._protected = self._protected, False
+        try:
+            if self._pending is not None:
+                raise self._pending
+            time.sleep(seconds)
+        finally:
+            self._protected = protected
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:

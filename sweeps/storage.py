@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.trial import FrozenTrial
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
 from experiments.muted import muted
 from experiments.secrets import shown, without_secrets
-from sweeps.claim import Claim, FileClaim, RowClaim
+from sweeps.claim import Claim, FileClaim
+from sweeps.database import Database
 from sweeps.journal import Journal
+from sweeps.patience import Patience
+from sweeps.row_claim import RowClaim
 
 SUFFIX = ".journal"
 # What SQLite says of a full disk, of a file that may not grow, and PostgreSQL of its own disk.
@@ -34,10 +38,11 @@ def journal_path(directory: Path, study: str) -> Path:
     return directory / "studies" / f"{study}{SUFFIX}"
 
 
-def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
+def open_storage(url: str, *, writing: bool = False, patience: Patience | None = None) -> BaseStorage:
     """The storage at a URL, or the journal at a path that ends in .journal (its folder must be there).
 
-    For `writing`, a record that was torn is taken out of the journal first; who only reads leaves it as it is.
+    For `writing`, a record that was torn is taken out of the journal first; who only reads leaves it as it is. A database that
+    answers now and is gone later is waited for with `patience`, or not at all.
 
     Raises InputError where it is neither, StorageError where nothing answers.
     """
@@ -59,34 +64,44 @@ def open_storage(url: str, *, writing: bool = False) -> BaseStorage:
         )
     with answering(url):
         check_url(url)
-        return _database(url)
+        return _database(url, patience or Patience())
 
 
-def _database(url: str) -> RDBStorage:
+def _database(url: str, patience: Patience) -> Database:
     """Optuna makes a new database's tables without looking whether another process is at it: who was too late tries again."""
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
     for _ in range(ATTEMPTS):
         with suppress(IntegrityError):
             try:
-                return RDBStorage(url)
+                return Database(url, patience)
             except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
                 if isinstance(error, IntegrityError) or "already exists" not in f"{error} {error.__cause__}":
                     raise
-    return RDBStorage(url)
+    return Database(url, patience)
 
 
 def hang_up(storage: BaseStorage) -> None:
     """Close the connections to a database. The storage may be used again."""
-    if isinstance(storage, RDBStorage):
+    if isinstance(storage, Database):
         storage.engine.dispose()
 
 
 def claim_on(storage: BaseStorage, url: str, study: str) -> Claim:
     """The claim on a study, not taken yet; in a database the study must be there (KeyError)."""
-    if isinstance(storage, RDBStorage):
-        return RowClaim(storage.engine, storage.scoped_session, storage.get_study_id_from_name(study), study)
+    if isinstance(storage, Database):
+        return RowClaim(storage, storage.get_study_id_from_name(study), study)
     return FileClaim(url, study)
+
+
+def add_trial(storage: BaseStorage, study_id: int, trial: FrozenTrial, last: int | None) -> tuple[int, int]:
+    """Write a trial behind the last one of ours, whose id is given; its own id, and its number. As study.add_trial, which does
+    not say which number it gave: to look for it takes a walk through all trials.
+    """
+    if isinstance(storage, Database):
+        return storage.add(study_id, trial, last)
+    trial_id = storage.create_new_trial(study_id, template_trial=trial)
+    return trial_id, storage.get_trial_number_from_id(trial_id)
 
 
 def check_url(url: str) -> None:
@@ -112,10 +127,9 @@ def answering(url: str) -> Iterator[None]:
             f"storage {shown(url)}: not a database URL; write for example postgresql+psycopg://user@host/name"
         ) from None
     except ImportError as error:
-        package = error.name or url.partition("://")[0]  # MySQL's default driver comes without a name
-        raise InputError(
-            f"storage {shown(url)}: the package for this database is missing ({package}); install it with pip"
-        ) from None
+        package = error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]  # some come without a name
+        remedy = "write: pip install 'nnreg-sweeps[postgres]'" if package.endswith("psycopg") else "install it with pip"
+        raise InputError(f"storage {shown(url)}: the package for this database is missing ({package}); {remedy}") from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error).strip().splitlines()[0]
         reason = without_secrets(reason, url)

@@ -24,12 +24,13 @@ from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps import warm_start
 from sweeps.claim import Claim
+from sweeps.database import OURS, Database
 from sweeps.kept import curves_of, packed_curves, replicates, trial_attributes, verdict
 from sweeps.mirror import Mirror
 from sweeps.provenance import provenance
 from sweeps.search import Search
 from sweeps.space import Space
-from sweeps.storage import answering, claim_on, create_study, hang_up
+from sweeps.storage import add_trial, answering, claim_on, create_study, hang_up
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Study:
     """
 
     def __init__(self, optuna_study: optuna.Study, storage: BaseStorage, search: Search, url: str, claim: Claim) -> None:
-        self.optuna, self._storage, self._search, self._url, self._claim = optuna_study, storage, search, url, claim
+        self.optuna, self.storage, self._search, self._url, self._claim = optuna_study, storage, search, url, claim
         self.experiment = experiment = search.experiment
         self._study_id = storage.get_study_id_from_name(optuna_study.study_name)
         self._noted: set[str] = set()
@@ -134,11 +135,9 @@ class Study:
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
         """Write the finished trial that follows the last one. Raises ClaimError where another driver has taken the study over."""
         frozen = self._frozen(proposal, result)
-        with answering(self._url):
-            with self._claim.fenced():
-                # As study.add_trial, which does not say which number it gave; to look for it takes a walk through all trials.
-                trial_id = self._storage.create_new_trial(self._study_id, template_trial=frozen)
-            frozen.number = self._storage.get_trial_number_from_id(trial_id)
+        last = self._finished[-1]._trial_id if self._finished else None
+        with answering(self._url), self._claim.fenced():
+            frozen._trial_id, frozen.number = add_trial(self.storage, self._study_id, frozen, last)
         self._finished.append(frozen)
         if self.finished % self._size == 0:
             self._mirror.tell(self._finished[-self._size :])
@@ -152,7 +151,7 @@ class Study:
 
     def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
-        attributes = {"generation": proposal.generation, **trial_attributes(proposal.lambdas, result)}
+        attributes = {OURS: proposal.generation, **trial_attributes(proposal.lambdas, result)}
         frozen = create_trial(
             state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
             params=dict(proposal.draws),
@@ -170,7 +169,7 @@ class Study:
 
 def is_ours(trial: FrozenTrial) -> bool:
     """Whether a trial was written by `Study.record`, rather than left in the study by something else."""
-    return "generation" in trial.user_attrs
+    return OURS in trial.user_attrs
 
 
 def foreign(study: optuna.Study) -> int:
@@ -187,7 +186,7 @@ def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
         curves[objective] = tuple(value for _, value in sorted(trial.intermediate_values.items()))
     return TrialRecord(
         trial=trial.number,
-        generation=attributes["generation"],
+        generation=attributes[OURS],
         state=COMPLETE if complete else FAIL,
         lambdas=Lambdas(**{name: attributes[name] for name in LAMBDA_NAMES}),
         metrics=Metrics(**{name: attributes[name] for name in Metrics.__dataclass_fields__}) if complete else None,
@@ -234,7 +233,7 @@ def open_study(storage: BaseStorage, url: str, name: str, search: Search | Exper
     search = Search(search) if isinstance(search, Experiment) else search
     with answering(url), ExitStack() as stack:
         stack.callback(hang_up, storage)
-        if isinstance(storage, optuna.storages.RDBStorage):  # there the claim is a row of the study
+        if isinstance(storage, Database):  # there the claim is a row of the study
             _made(storage, name, search.experiment)
         claim = claim_on(storage, url, name)
         claim.acquire()

@@ -24,6 +24,7 @@ from sweeps.driver import drive
 from sweeps.factory import Factory
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
+from sweeps.patience import LONGEST, Patience
 from sweeps.progress import Progress
 from sweeps.resources import Resources
 from sweeps.search import Search
@@ -201,7 +202,8 @@ def _carry_out(
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(name, search, data)))
+        patience = Patience(LONGEST, shown.note, interrupts.pause)
+        opened = stack.enter_context(closing(place.open(name, search, data, patience)))
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)
@@ -240,7 +242,7 @@ def _carry_out(
                         spec=spec,
                         lanes=lanes,
                         interrupts=interrupts,
-                        others=place.attributes,
+                        others=functools.partial(place.attributes, opened),
                         observe=shown.confirming,
                     )
                     confirmed(opened, definition, data, means, open_test=open_test, folder=place.reports_of(name))

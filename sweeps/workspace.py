@@ -18,6 +18,7 @@ from experiments.spec import Experiment, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
+from sweeps.patience import Patience
 from sweeps.search import Search
 from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
 from sweeps.study import BIRTH, Study, open_study, study_record
@@ -47,10 +48,8 @@ class Workspace:
             if directory == "."
             else f" --directory {shlex.quote(str(self.directory) if directory.startswith('..') else directory)}"
         )
-        if self.storage:
-            options += f" --storage {shlex.quote(shown(self.storage))}"
-        if self.tracking_uri:
-            options += f" --tracking-uri {shlex.quote(shown(self.tracking_uri))}"
+        for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
+            options += f" {name} {shlex.quote(shown(url))}" if url else ""
         return options
 
     def shown_storage(self, study: str) -> str:
@@ -71,12 +70,13 @@ class Workspace:
         with answering(self.storage):
             return sorted(optuna.get_all_study_names(open_storage(self.storage)))
 
-    def attributes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The name and the attributes of every study of the directory and of the storage, whoever made it."""
+    def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The name and the attributes of every study of the directory and of the storage, whoever made it; a study is open."""
         urls = [str(path) for path in sorted((self.directory / "studies").glob(f"*{SUFFIX}"))]
         for url in [*urls, *([self.storage] if self.storage else [])]:
             with answering(url):
-                for study in open_storage(url).get_all_studies():
+                storage = opened.storage if url == self.storage else open_storage(url)
+                for study in storage.get_all_studies():
                     yield study.study_name, study.user_attrs
 
     def choose(self, study: str | None) -> str:
@@ -147,9 +147,11 @@ class Workspace:
         except SweepsError:
             return None
 
-    def open(self, name: str, search: Search | Experiment, data: "Dataset | None" = None) -> Study:
+    def open(
+        self, name: str, search: Search | Experiment, data: "Dataset | None" = None, patience: Patience | None = None
+    ) -> Study:
         """The study of this name for this search, made now if it is not there, with these data; it is ours to write until it is
-        closed.
+        closed. A database that is gone meanwhile is waited for with `patience`, or not at all.
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
@@ -159,7 +161,7 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url, writing=True), url, name, search, data)
+        return open_study(open_storage(url, writing=True, patience=patience), url, name, search, data)
 
     def driver(self, study: str) -> Owner | None:
         """Who drives a study that is there at this moment."""

@@ -94,7 +94,9 @@ def answers(url: str, path: str) -> bool:
 def plain_mlflow(
     folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> contextlib.AbstractContextManager[Running]:
-    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there."""
+    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there, but for those
+    that are given.
+    """
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port), *options]
     return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health", environment=environment)

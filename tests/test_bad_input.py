@@ -216,6 +216,13 @@ def test_a_storage_that_does_not_answer(sweeps: Command) -> None:
     assert "secret" not in error
 
 
+def test_a_storage_whose_package_is_missing(sweeps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for url in ("postgresql+psycopg://someone:secret@127.0.0.1:1/studies", "postgresql://someone:secret@127.0.0.1:1/studies"):
+        error = refused(sweeps, "run", "iris", "--storage", url, says=("psycopg", "pip install 'nnreg-sweeps[postgres]'"))
+        assert "secret" not in error
+
+
 def test_a_directory_that_cannot_be_written(sweeps: Command) -> None:
     Path("file").write_text("in the way")
     refused(sweeps, "run", "iris", "--directory", "file/below", status=1, says=("file/below", "cannot be written"))

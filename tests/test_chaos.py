@@ -12,8 +12,10 @@ KILLS = 5  # of two studies: one with an MLflow database of its own, one beside 
 
 @pytest.mark.timeout(900)  # half a minute on two quiet cores
 def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) -> None:
+    """Every fourth study is on PostgreSQL and an MLflow server."""
     seed = int(os.environ.get("CHAOS_SEED", "0"))
-    counts = chaos.chaos(KILLS, seed, tmp_path)
+    with chaos.served(tmp_path) as servers:
+        counts = chaos.chaos(KILLS, seed, tmp_path, servers, every=4)
     assert counts.failures == []
     assert counts.faults == 0, counts
     assert counts.kills >= KILLS

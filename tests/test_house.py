@@ -26,6 +26,7 @@ HOMES = {
         "sweeps/journal.py",
         "sweeps/mirror.py",
         "sweeps/storage.py",
+        "sweeps/database.py",
         "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },

@@ -19,7 +19,7 @@ import sqlalchemy
 import sweeps
 from experiments import experiment_file
 from experiments.errors import ClaimError, StudyError
-from sweeps import claim
+from sweeps import row_claim
 from sweeps.cli import output
 from sweeps.doctor import examine
 from sweeps.status import statuses
@@ -185,7 +185,8 @@ def test_an_owner_that_was_taken_over_writes_nothing_more(
             sweeps.run(
                 "iris", study=name, directory=tmp_path, storage=place.storage, edits=edits(epochs), tracking_uri=NO_TRACKER
             )
-        monkeypatch.setattr(claim, "SILENCE", -1)  # more than 60 s are over
+        monkeypatch.setattr(row_claim, "SILENCE", -1)  # more than 60 s are over
+        monkeypatch.setattr(row_claim, "BEAT", 0.5)  # and one more look finds it as silent
         assert place.driver(name) is None
         opened = place.open(name, experiment_file.load("iris", edits(epochs)))
         os.kill(process.pid, signal.SIGCONT)
@@ -200,7 +201,7 @@ def test_an_owner_that_was_taken_over_writes_nothing_more(
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claim, "BEAT", 0.05)
+    monkeypatch.setattr(row_claim, "BEAT", 0.05)
     opened = place.open(name, experiment_file.load("iris"))
     first = loaded(place, name).user_attrs["driver"]
     deadline = time.monotonic() + SLOWEST
@@ -215,8 +216,10 @@ RACER = textwrap.dedent("""
     import sys
     from experiments import experiment_file
     from experiments.errors import ClaimError
+    from sweeps import row_claim
     from sweeps.workspace import workspace
     definition = experiment_file.load("iris")
+    row_claim.BEAT = 0.2  # of which who is dead gives none
     for line in sys.stdin:
         place = workspace(line.rstrip("\\n"), sys.stdin.readline().rstrip("\\n") or None)
         place.studies()  # all is imported

@@ -45,6 +45,22 @@ def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseExc
         wait()
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_pause_in_a_protected_block_is_broken(before: bool) -> None:
+    def record() -> None:
+        with Interrupts().installed() as interrupts, interrupts.protected():
+            if before:
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            interrupts.pause(30)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        record()
+    assert time.monotonic() - start < SLOWEST_END
+
+
 def test_the_handlers_of_others_come_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Interrupts().installed():

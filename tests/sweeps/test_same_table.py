@@ -24,6 +24,7 @@ from sweeps.study import study_record
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command_again
+from tests.postgres import running_postgres
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
 TRIALS = 24
@@ -37,9 +38,17 @@ def experiment(sampler: str) -> Experiment:
     )
 
 
-def search(folder: Path, definition: Experiment, *, trials: int = TRIALS, workers: int = 1, lanes: int = 16) -> dict[str, bytes]:
+def search(
+    folder: Path,
+    definition: Experiment,
+    *,
+    trials: int = TRIALS,
+    workers: int = 1,
+    lanes: int = 16,
+    storage: str | None = None,
+) -> dict[str, bytes]:
     """The tables of a search as `sweeps.run` has it, without MLflow: to import that would take most of the time."""
-    place, data = workspace(folder), datasets.load(definition.data, definition.training.dtype)
+    place, data = workspace(folder, storage), datasets.load(definition.data, definition.training.dtype)
     with closing(place.open(definition.name, definition)) as opened, stored(data.split) as arrays:
         spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
         with executors.make(workers) as executor, Interrupts().installed() as interrupts:
@@ -93,6 +102,15 @@ def test_workers_and_lanes_do_not_matter(
 def test_a_part_and_then_the_rest_is_the_whole(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
     for trials in (7, TRIALS):
         pieces = search(folder / f"{sampler}-pieces", experiment(sampler), trials=trials, workers=2)
+    assert pieces == reference
+
+
+@pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
+def test_so_it_is_on_postgresql(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
+    with running_postgres() as server:
+        url = server.database(sampler)
+        for trials in (7, TRIALS):
+            pieces = search(folder / f"{sampler}-postgresql", experiment(sampler), trials=trials, storage=url)
     assert pieces == reference
 
 
