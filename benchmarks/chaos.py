@@ -10,13 +10,15 @@ killed.
 import argparse
 import math
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,8 +38,8 @@ COMMAND = [
     "--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
     "--set=confirm.seeds=2", "--set=confirm.top=1",
 ]  # fmt: skip
-SEARCH = 0.5
-"""Seconds after a trial within which a search is killed: less than it takes."""
+SEARCH = 0.25
+"""Seconds after a trial or a run within which a sweep is killed: less than it takes."""
 
 IN_A_ROW = 3
 """Kills of one study, each followed by another run of it, before it is run to its end."""
@@ -87,9 +89,10 @@ def chaos(kills: int, seed: int, folder: Path) -> Counts:
         rng = random.Random(f"{seed} {number}")
         for turn in range(IN_A_ROW):
             whole = len(trials(place)) == TRIALS  # a run that has nothing to search for is quick
-            searching = not whole and (number + turn) % 2 == 1  # from a trial on: before it is a second of imports
-            length = SEARCH if searching else seconds / 2 if whole else seconds
-            kill(place, options, rng.uniform(0, length), searching, counts)
+            # From a trial on (before it is a second of imports), from a run on MLflow on, or at any instant.
+            grows = (lambda: len(trials(place)), lambda: written(place, options), None)[(number + turn) % 3 if not whole else 2]
+            length = SEARCH if grows else seconds / 2 if whole else seconds
+            kill(place, options, rng.uniform(0, length), grows, counts)
         resume(place, options, expected, counts)
 
     begun = 0
@@ -128,13 +131,15 @@ def watched(folder: Path, options: str, counts: Counts) -> None:
     counts.seen |= seen - {0, TRIALS}
 
 
-def kill(folder: Path, options: list[str], instant: float, searching: bool, counts: Counts) -> None:
-    """Run the sweep, kill it, and look at what it leaves; what an earlier kill left must be there still."""
-    before = trials(folder)
+def kill(folder: Path, options: list[str], instant: float, grows: Callable[[], int] | None, counts: Counts) -> None:
+    """Run the sweep, kill it at an instant, from when what `grows` has grown on, and look at what it leaves; what an earlier kill
+    left must be there still.
+    """
+    before, count = trials(folder), grows() if grows else 0
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while searching and len(trials(folder)) <= len(before) and process.poll() is None:
+    while grows and grows() <= count and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
     with suppress(subprocess.TimeoutExpired):
@@ -172,13 +177,35 @@ def resume(folder: Path, options: list[str], expected: list[str], counts: Counts
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
     """The study's trials as Optuna reads them; none where the sweep was killed before it made the study."""
+    try:
+        return study(folder).trials
+    except LookupError:
+        return []
+
+
+def study(folder: Path) -> optuna.Study:
+    """The study. Raises LookupError where there is none."""
     journal = folder / "studies" / "iris.journal"
     if not journal.exists():
-        return []
+        raise LookupError(journal)
+    return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal))))
+
+
+def tracking_uri(folder: Path, options: list[str]) -> str:
+    """Where the sweep of a folder writes its runs."""
+    return options[0].partition("=")[2] if options else f"sqlite:///{folder}/mlflow.db"
+
+
+def written(folder: Path, options: list[str]) -> int:
+    """How many runs of the study are on MLflow, which a look through its client would be too late to tell."""
     try:
-        return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))).trials
-    except KeyError:
-        return []
+        uid = study(folder).user_attrs["sweep"]["study_uid"]
+        path = tracking_uri(folder, options).removeprefix("sqlite:///")
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as runs:
+            (count,) = runs.execute("SELECT count(*) FROM tags WHERE key = 'study_uid' AND value = ?", (uid,)).fetchone()
+            return int(count)
+    except (LookupError, sqlite3.Error):  # neither is there yet
+        return 0
 
 
 def check_study(folder: Path, kept: list[optuna.trial.FrozenTrial], counts: Counts) -> None:
@@ -191,12 +218,8 @@ def check_study(folder: Path, kept: list[optuna.trial.FrozenTrial], counts: Coun
 
 
 def check_tracking(folder: Path, options: list[str], counts: Counts) -> None:
-    study = optuna.load_study(
-        study_name="iris", storage=JournalStorage(JournalFileBackend(str(folder / "studies" / "iris.journal")))
-    )
-    uid = study.user_attrs["sweep"]["study_uid"]
-    uri = options[0].partition("=")[2] if options else f"sqlite:///{folder}/mlflow.db"
-    client = MlflowClient(uri)
+    uid = study(folder).user_attrs["sweep"]["study_uid"]
+    client = MlflowClient(tracking_uri(folder, options))
     experiment = client.get_experiment_by_name("iris")
     assert experiment
     runs = client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000)
