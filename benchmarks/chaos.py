@@ -11,6 +11,7 @@ import argparse
 import functools
 import math
 import random
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,8 +41,8 @@ COMMAND = [
     "--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]",
     "--set=confirm.seeds=2", "--set=confirm.top=1",
 ]  # fmt: skip
-SEARCH = 0.5
-"""Seconds after a trial within which a search is killed: less than it takes."""
+SEARCH = 0.25
+"""Seconds after a trial or a run within which a sweep is killed: less than it takes."""
 
 IN_A_ROW = 3
 """Kills of one study, each followed by another run of it, before it is run to its end."""
@@ -97,6 +98,23 @@ class Place:
             return self.study.trials
         except (KeyError, StorageInternalError):
             return []
+
+    @property
+    def written(self) -> int:
+        """How many runs of the study are on MLflow; in a file looked at past its client, which would be too late to tell."""
+        try:
+            uid = self.study.user_attrs["sweep"]["study_uid"]
+        except (KeyError, StorageInternalError, OSError):  # it is not there yet
+            return 0
+        if not self.tracking_uri.startswith("sqlite"):
+            client = MlflowClient(self.tracking_uri)
+            experiment = client.get_experiment_by_name("iris")
+            return len(client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'")) if experiment else 0
+        path = self.tracking_uri.removeprefix("sqlite:///")
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as runs:
+            (count,) = runs.execute("SELECT count(*) FROM tags WHERE key = 'study_uid' AND value = ?", (uid,)).fetchone()
+            return int(count)
+        return 0
 
 
 @dataclass(frozen=True)
@@ -155,9 +173,10 @@ def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, e
         rng = random.Random(f"{seed} {number}")
         for turn in range(IN_A_ROW):
             whole = len(place.trials) == TRIALS  # a run that has nothing to search for is quick
-            searching = not whole and (number + turn) % 2 == 1  # from a trial on: before it is a second of imports
-            length = SEARCH if searching else seconds / 2 if whole else seconds
-            kill(place, rng.uniform(0, length), searching, counts)
+            # From a trial on (before it is a second of imports), from a run on MLflow on, or at any instant.
+            grows = (lambda: len(place.trials), lambda: place.written, None)[(number + turn) % 3 if not whole else 2]
+            length = SEARCH if grows else seconds / 2 if whole else seconds
+            kill(place, rng.uniform(0, length), grows, counts)
         resume(place, expected, counts)
 
     begun = 0
@@ -191,13 +210,15 @@ def watched(place: Place, counts: Counts) -> None:
     counts.seen |= seen - {0, TRIALS}
 
 
-def kill(place: Place, instant: float, searching: bool, counts: Counts) -> None:
-    """Run the sweep, kill it, and look at what it leaves; what an earlier kill left must be there still."""
-    before = place.trials
+def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: Counts) -> None:
+    """Run the sweep, kill it at an instant, from when what `grows` has grown on, and look at what it leaves; what an earlier kill
+    left must be there still.
+    """
+    before, count = place.trials, grows() if grows else 0
     process = subprocess.Popen(
         [*COMMAND, *place.options], cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while searching and len(place.trials) <= len(before) and process.poll() is None:
+    while grows and grows() <= count and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
     with suppress(subprocess.TimeoutExpired):

@@ -19,5 +19,5 @@ def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) ->
     assert counts.failures == []
     assert counts.faults == 0, counts
     assert counts.kills >= KILLS
-    assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 2, counts.found
+    assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 1, counts.found
     assert len(counts.seen) >= 2, counts.seen  # looked at in the middle of the search: no trial is RUNNING there
