@@ -175,7 +175,7 @@ def helped(command: str) -> str:
     """A command's arguments and options, as its `--help` has them."""
     import typer.main
 
-    from sweeps.cli import app, confirm, run, setup, studies  # noqa: F401  # each adds its commands to the app
+    from sweeps.cli import app, confirm, predict, run, setup, studies  # noqa: F401  # each adds its commands to the app
 
     group: Any = typer.main.get_command(app)
     rows = []

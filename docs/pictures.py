@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,12 +22,15 @@ from experiments.reports.strengths import lambda_panel
 from nnreg import LAMBDA_NAMES
 from sweeps.server import Server
 from sweeps.workspace import workspace
+from tests.browser import browser
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
 HERE = Path(__file__).parent / "pictures"
 SHOWN = {"digits_noisy": "300 digits, half of the labels wrong", "digits": "1,079 clean digits"}
 LAMBDA = "weight_l2"
+ASSISTANT = '[data-component-id="mlflow.assistant.chat_panel.close"]'  # opens beside MLflow's first page
+SETTLED = 3  # seconds until what moves on MLflow's page has come to rest
 GRID = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False, "linecolor": "rgba(128,128,128,0.5)", "automargin": True}
 LOOK = {
     "template": "none",
@@ -103,9 +107,19 @@ def tutorial(folder: Path) -> None:
     shoot(report.as_uri(), (1100, 1130), HERE / "report.png", folder, scale=0.8)
     here = workspace(place, None, None)
     tracker = here.tracker(here.record("cancer"))
-    link = tracker.show()
-    with Server(tracker.store) as server:
-        shoot(f"{server.url}/{link}", (1900, 700), HERE / "mlflow.png", folder, scale=0.75)
+    with Server(tracker.store) as server, browser(folder / "selenium") as window:
+        links = tracker.show().at(server.url)
+        window.open(server.url)
+        window.wait_for(lambda: window.driver.find_elements("css selector", ASSISTANT))[0].click()
+        for link, drawn_first, height, name in (
+            (links.trials, ".ag-row", 640, "mlflow"), (links.charts, ".js-plotly-plot .main-svg", 1000, "charts")
+        ):  # fmt: skip
+            size = {"width": 1500, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            window.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            window.open(link)
+            window.wait_for(lambda selector=drawn_first: window.texts(selector))
+            time.sleep(SETTLED)
+            window.screenshot(HERE / f"{name}.png")
 
 
 def drawn(figure: go.Figure) -> str:

@@ -43,15 +43,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tracker_here() -> Generator[None]:
-    """Sweeps in this process write to MLflow from here too: a process of its own imports MLflow, for two seconds of a core.
-
-    That it writes the same is tested in tests/experiments/test_tracking_writer.py.
-    """
-    from experiments.tracking import Tracker
+    """Sweeps in this process write to MLflow from here too."""
     from sweeps import sweep
-
-    class Here(Tracker):
-        def close(self) -> None: ...
+    from tests.here import Here
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sweep, "TrackerProcess", Here)

@@ -5,15 +5,17 @@ What stands before a block as an HTML comment says what is special about it:
     <!-- not run: why -->        it is not run
     <!-- file: rows.toml -->     it is that file
     <!-- status: 2 -->           it ends with that exit status, not with 0
+    <!-- short: --trials 8 -->   its `sweeps run` gets these words too: the same, sooner
     <!-- varies: why -->         of what it prints the first words of the tables' rows are compared: the rest varies by machine
 """
 
 import contextlib
 import doctest
+import itertools
 import os
 import re
 import shlex
-import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?
 COMMENT = re.compile(r"<!-- (\w[\w ]*?)(?:: (.*?))? -->\s*\Z")
 ROW = re.compile(r"^[a-z]\w*(?=  )", re.MULTILINE)
 LINK = re.compile(r"http://127\.0\.0\.1:\d+")
+LINKS = 4  # that `sweeps ui` prints
 SLOWEST = 120  # seconds for a command, on a machine that runs other tests too
 
 
@@ -83,11 +86,16 @@ class Reader:
         self.environment = {**os.environ, "PATH": path, "BROWSER": "true"}
 
     def follow(self, page: Path) -> None:
-        """Run the page's blocks."""
-        with contextlib.chdir(self.folder):
-            for snippet in snippets(page):
-                if snippet.language in RUN and "not run" not in snippet.marks:
-                    self.run(snippet)
+        """Run the page's blocks. The variables that they set, as MLflow does too, are gone at the end."""
+        before = dict(os.environ)
+        try:
+            with contextlib.chdir(self.folder):
+                for snippet in snippets(page):
+                    if snippet.language in RUN and "not run" not in snippet.marks:
+                        self.run(snippet)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def run(self, snippet: Snippet) -> None:
         """Run one block; AssertionError, with its place, where it fails or prints something else than it says."""
@@ -110,35 +118,49 @@ class Reader:
             raise AssertionError(f"{snippet.place}: nothing is known of what to do with this {snippet.language}")
 
     def command(self, snippet: Snippet, command: str) -> str:
-        """What a line of shell prints; it must end well. A server is asked for its page; a model's stays."""
+        """What a line of shell prints; it must end well. A server whose links are shown is looked at, a model's stays."""
+        if command.startswith("sweeps run"):
+            command = " ".join([command.partition("#")[0], snippet.marks.get("short", "")])
         words = shlex.split(command, comments=True)
         if words[:1] == ["export"]:
             self.environment |= [word.split("=", 1) for word in words[1:]]
             return ""
         if words[:2] == ["sweeps", "ui"]:
-            return self.look_at_page(snippet, words)
+            return self.look_at_page(snippet, words) if snippet.language == "console" else self.almost_start(snippet, command)
         if words[:3] == ["mlflow", "models", "serve"]:
             return self.serve(words)
+        return self.shell(snippet, command, int(snippet.marks.get("status", 0)))
+
+    def shell(self, snippet: Snippet, command: str, status: int) -> str:
+        """What a command prints, which must end with this status."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SLOWEST,
         )  # fmt: skip
-        assert done.returncode == int(snippet.marks.get("status", 0)), f"{snippet.place}: {command}\n{done.stdout}"
+        assert done.returncode == status, f"{snippet.place}: {command}\n{done.stdout}"
         return done.stdout
 
+    def almost_start(self, snippet: Snippet, command: str) -> str:
+        """Have `sweeps ui` do all but start a server, which is eight seconds of a core: the port that it is given is taken."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            said = self.shell(snippet, f"{command.partition('#')[0]} --port {port}", status=2)
+        assert f"port {port}" in said, f"{snippet.place}: {said}"
+        return said
+
     def look_at_page(self, snippet: Snippet, words: list[str]) -> str:
-        """Start it, ask for what it opens in the browser, and end it as Ctrl-C does."""
+        """Start it, ask for what it opens in the browser, and end it: by SIGTERM, for in a background job Ctrl-C is ignored."""
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         command = [str(INSTALLED / words[0]), *words[1:]]
         with subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe) as process:
             try:
-                link = process.stdout.readline()  # it is printed once the server answers
-                assert LINK.match(link), f"{snippet.place}: {words}"
-                assert "MLflow" in answer(LINK.match(link)[0], "/")
+                links = list(itertools.takewhile(str.strip, (process.stdout.readline() for _ in range(LINKS))))
+                found = LINK.search(links[0]) if links else None  # they are printed once the server answers
+                assert found, f"{snippet.place}: {words}"
+                assert "MLflow" in answer(found[0], "/")
             finally:
-                process.send_signal(signal.SIGINT)
-            process.wait(SLOWEST)
-        return link
+                process.terminate()
+        return "".join(links)
 
     def serve(self, words: list[str]) -> str:
         """Start a model's server on a free port in place of that shown, and wait for it."""

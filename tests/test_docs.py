@@ -1,8 +1,7 @@
-"""The README and the pages of the documentation, followed word for word: each in an empty folder of its own."""
+"""The README and the pages of the documentation, followed word for word, one after the other in a folder that was empty."""
 
 import ast
-import subprocess
-import sys
+import runpy
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -17,8 +16,9 @@ from tests.warm import warm
 
 FOLLOWED = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("index", "experiment-file", "python", "migration")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("index", "experiment-file", "python", "scikit-learn", "migration")),
 ]
+pytestmark = pytest.mark.usefixtures("tracker_here")
 MIGRATION = ROOT / "docs" / "migration"
 
 
@@ -28,17 +28,23 @@ def programs() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With somebody's table in it. A page finds the studies of those before it, and needs none: it is only sooner done."""
+    folder = tmp_path_factory.mktemp("pages")
+    load_iris(as_frame=True).frame.rename(columns={"target": "class"}).to_csv(folder / "rows.csv", index=False)
+    return folder
+
+
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
-def test_a_page(page: Path, programs: Path, tmp_path: Path) -> None:
-    load_iris(as_frame=True).frame.rename(columns={"target": "class"}).to_csv(tmp_path / "rows.csv", index=False)
+def test_a_page(page: Path, programs: Path, folder: Path) -> None:
     with ExitStack() as stack:
-        Reader(tmp_path, stack, programs).follow(page)
+        Reader(folder, stack, programs).follow(page)
 
 
-def test_the_script_of_scikit_learn_runs(tmp_path: Path) -> None:
-    script = MIGRATION / "scikit_learn.py"
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "mlpclassifier__alpha" in done.stdout
+def test_the_script_of_scikit_learn_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(MIGRATION / "scikit_learn.py"), run_name="__main__")
+    assert "mlpclassifier__alpha" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("script", sorted(MIGRATION.glob("*.py")), ids=lambda script: script.stem)

@@ -1,6 +1,7 @@
 """The tutorial, followed word for word in an empty folder, and the pages that go on in that folder."""
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +12,14 @@ import pytest
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
-GUIDES = [*sorted((ROOT / "docs" / "commands").glob("*.md")), ROOT / "docs" / "tables.md"]
+with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code when this is imported first
+    import mlflow.pyfunc  # noqa: F401  # which the tutorial uses
+
+GUIDES = [
+    *sorted((ROOT / "docs" / "commands").glob("*.md")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("tables", "optuna", "mlflow")),
+]
+pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The command `sweeps`, warm: each call is a process of its own, forked from one that has imported everything, 2 s sooner.
 
-The console script as it is installed, cold, is what tests/test_cli.py calls.
+The console script as it is installed, cold and with the processes that it starts, is what tests/test_cli.py calls.
 """
 
 import contextlib
@@ -46,8 +46,11 @@ def serve(address: str) -> None:
     """Import what the commands import, and answer calls, one after the other."""
 
     from experiments.tracking import client
+    from sweeps import sweep
+    from tests.here import Here
 
     client.load()
+    sweep.TrackerProcess = Here  # type: ignore[assignment, misc]
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as listener:
