@@ -304,7 +304,7 @@ def served(folder: Path) -> Iterator[Servers]:
     from tests.postgres import running_postgres
     from tests.servers import plain_mlflow
 
-    with running_postgres() as postgres, plain_mlflow(folder, postgres.database("mlflow")) as mlflow:
+    with running_postgres() as postgres, plain_mlflow(folder, "--backend-store-uri", postgres.database("mlflow")) as mlflow:
         yield Servers(mlflow.url, postgres.database)
 
 

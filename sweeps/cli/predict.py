@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import app, completion
-from sweeps.cli.options import HERE, Directory, Storage, Verbose
+from sweeps.cli.options import HERE, Directory, Storage, TrackingUri, Verbose
 
 
 @app.command()
@@ -28,6 +28,7 @@ def predict(
     ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
+    tracking_uri: TrackingUri = None,
     verbose: Verbose = 0,
 ) -> None:
     """Have the confirmed model label the rows of a file; the result is CSV. It never overwrites.
@@ -43,7 +44,7 @@ def predict(
     from sweeps.plural import many
     from sweeps.workspace import workspace
 
-    place = workspace(directory, storage)
+    place = workspace(directory, storage, tracking_uri)
     *before, rows = given  # a study that may be left out stands before what may not, which typer has no way to say
     if len(before) > 1:
         raise InputError(f"one study and one file of rows at a time, and {len(given)} arguments were given")
