@@ -158,7 +158,7 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
             spec=spec,
             lanes=lanes,
             interrupts=interrupts,
-            others=place.attributes,
+            others=functools.partial(place.attributes, study),
             observe=lambda trained, networks: None,
         )
         verdict = confirmed(study, experiment, data, means, open_test=True, folder=place.reports_of(experiment.name))

@@ -6,6 +6,7 @@ import logging
 import pickle
 import re
 import threading
+import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from experiments.errors import InputError, WorkersError
 from experiments.signature import DISTRIBUTION, differences, signature
 from nnreg import Split
 from sweeps import cluster_worker
+from sweeps.evaluator import ATTEMPTS
 from sweeps.executors import Workers
 from sweeps.worker_process import WorkerDied
 
@@ -49,6 +51,9 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
         self._splits: dict[str, Split] = {}
         self._introducing: dict[str, threading.Lock] = {}
+        self._started: dict[str, tuple[Any, int]] = {}  # by a call's name its future, and how many workers have begun it
+        self._topic = f"sweeps-{uuid.uuid4().hex}"
+        self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
         self._await_workers(note)
 
@@ -83,12 +88,18 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
 
         while True:
             call = pickle.dumps(functools.partial(cluster_worker.call, tuple(self._splits), function))
+            name = uuid.uuid4().hex
+            # Not pure: Dask would give back what it remembers of the same call.
+            future = self._client.submit(_task(), name, self._topic, call, pure=False)
+            self._started[name] = future, 0
             try:
-                with self._answering():  # not pure: Dask would give back what it remembers of the same call
-                    lacking, result = self._client.submit(_task(), call, pure=False).result()
+                with self._answering(name):
+                    lacking, result = future.result()
             except KilledWorker as error:
                 attempts = error.allowed_failures + 1
                 raise WorkerDied(f"{attempts} workers of the cluster ended, perhaps out of memory", attempts) from None
+            finally:
+                del self._started[name]
             if lacking:
                 raise WorkersError(f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION} there, as it is here")
             if not isinstance(result, cluster_worker.Stranger):
@@ -96,14 +107,27 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
             # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
             self._introduce(result.address, result.lacking)
 
+    def _count(self, event: tuple[float, str]) -> None:
+        """A worker has begun a call. Dask counts the workers that a task has ended only where they ended without a word, and one
+        that its nanny ends for its memory says goodbye: such a task would be tried for ever.
+        """
+        _, name = event
+        if name in self._started:
+            future, starts = self._started[name]
+            self._started[name] = future, starts + 1
+            if starts == ATTEMPTS:
+                future.cancel()
+
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Turns what comes of a scheduler that is gone into one sentence."""
+    def _answering(self, name: str = "") -> Iterator[None]:
+        """Turns what comes of a scheduler that is gone into one sentence, and what comes of a call that was given up."""
         from distributed.client import ClosedClientError
 
         try:
             yield
         except (CancelledError, ClosedClientError, OSError):  # no task raises the last: its data is in memory
+            if name and self._started[name][1] > ATTEMPTS:
+                raise WorkerDied(f"{ATTEMPTS} workers of the cluster ended, perhaps out of memory", ATTEMPTS) from None
             raise WorkersError(
                 f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on "
                 "with the same command"
@@ -156,21 +180,23 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         return None
 
 
-def _task() -> Callable[[bytes], tuple[str, Any]]:
+def _task() -> Callable[[str, str, bytes], tuple[str, Any]]:
     """What Dask is given. Made in here it travels by value, and the call as bytes: a worker that is sent what it cannot import
     ends, and so would the next one, one after the other.
     """
 
-    def sweeps_task(call: bytes) -> tuple[str, Any]:
+    def sweeps_task(name: str, topic: str, call: bytes) -> tuple[str, Any]:
         """What is lacking to make a call, and by whom; or nothing, and what it returns."""
         import pickle
 
         from distributed import get_worker
 
+        worker = get_worker()
+        worker.log_event(topic, name)
         try:
             made = pickle.loads(call)
         except (ImportError, AttributeError) as error:
-            return str(error), get_worker().address
+            return str(error), worker.address
         return "", made()
 
     return sweeps_task

@@ -113,10 +113,10 @@ def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[st
         made.add(host=far.command)
         made.await_workers(2)
         with running(tmp_path, made.address) as process:
+            wait_until(lambda: "Run out-of-band function 'introduce'" in made.log("worker", 1))  # it has been given work
             far.link("down")
             _, error = process.communicate(timeout=300)
             assert process.returncode == 0, error
-        assert made.log("worker", 1).count("Run out-of-band function 'introduce'") == 1  # it did work
     assert tables(tmp_path, "digits") == expected
 
 

@@ -73,7 +73,7 @@ def test_a_job_that_ends_every_worker_fails_alone(
         sweep.record.trials[2].error
         == f"{ATTEMPTS} attempts failed: {ATTEMPTS} workers of the cluster ended, perhaps out of memory"
     )
-    assert danger.lost == ATTEMPTS
+    assert danger.lost in (ATTEMPTS, ATTEMPTS + 1)  # that one too many has begun is how it is known where Dask does not tell
 
 
 def test_a_worker_that_differs_is_named_or_recorded(tmp_path: Path, tracking_uri: str) -> None:

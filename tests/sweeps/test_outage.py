@@ -235,7 +235,7 @@ def test_a_database_that_was_put_back_is_told(postgres: Postgres, name: str) -> 
     assert isinstance(study.storage, database.Database)
     with study.storage.engine.begin() as connection:
         last = study.optuna.trials[-1]._trial_id
-        for child in ("values", "params", "user_attributes", "intermediate_values"):
+        for child in ("values", "params", "user_attributes", "system_attributes", "intermediate_values"):
             connection.execute(sqlalchemy.text(f"DELETE FROM trial_{child} WHERE trial_id = {last}"))
         connection.execute(sqlalchemy.text(f"DELETE FROM trials WHERE trial_id = {last}"))
     with pytest.raises(StorageError, match="was put back to an earlier state"):
