@@ -107,7 +107,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
             # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
             self._introduce(result.address, result.lacking)
 
-    def _count(self, event: tuple[float, str]) -> None:
+    async def _count(self, event: tuple[float, str]) -> None:
         """A worker has begun a call. Dask counts the workers that a task has ended only where they ended without a word, and one
         that its nanny ends for its memory says goodbye: such a task would be tried for ever.
         """
@@ -116,7 +116,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
             future, starts = self._started[name]
             self._started[name] = future, starts + 1
             if starts == ATTEMPTS:
-                future.cancel()
+                await future.cancel()  # in the client's loop it is no more than a promise
 
     @contextmanager
     def _answering(self, name: str = "") -> Iterator[None]:
