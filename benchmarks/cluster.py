@@ -40,11 +40,11 @@ class Plan:
     behind: int = 1_000
     generations: Sequence[int] = (16, 64, 256, 1_024)
     simulated: Sequence[tuple[int, float, int]] = (
-        *((workers, 0.1, 20) for workers in (1, 4, 16, 64, 128)),
+        *((workers, 0.1, 10) for workers in (1, 4, 16, 64, 128)),
         *((workers, 1.0, 4) for workers in (1, 4, 16, 64, 128)),
         *((workers, 10.0, 1) for workers in (16, 64, 128)),
     )
-    shares: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0)
+    shares: Sequence[float] = (0.25, 1.0, 4.0)
     written: int = 200
 
 
