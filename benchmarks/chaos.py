@@ -8,6 +8,7 @@ killed.
 """
 
 import argparse
+import math
 import random
 import subprocess
 import sys
@@ -51,7 +52,7 @@ SLOWEST_END = 10.0
 
 @dataclass
 class Counts:
-    """What was found after so many kills; all but `kills`, `found`, `slowest` and `seconds` ought to be empty or 0."""
+    """What was found after so many kills; all but `kills`, `found`, `slowest`, `seconds` and `seen` ought to be empty or 0."""
 
     kills: int = 0
     lost: int = 0  # trials that were in the study at a kill and are not, or not the same, later
@@ -64,6 +65,7 @@ class Counts:
     found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
     slowest: float = 0.0  # seconds of the longest last run
     seconds: float = 0.0  # of the run that nobody killed
+    seen: set[int] = field(default_factory=set)  # how many trials the study was seen to hold in the middle of that
 
     @property
     def faults(self) -> int:
@@ -73,10 +75,11 @@ class Counts:
 def chaos(kills: int, seed: int, folder: Path) -> Counts:
     """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database, the others share one."""
     shared = f"--tracking-uri=sqlite:///{folder}/mlflow.db"
-    run(made(folder / "first"), shared).check_returncode()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        seconds = min(pool.map(lambda name: undisturbed(made(folder / name), shared), ("whole", "other")))  # as busy as later
-    counts, expected = Counts(seconds=seconds), tables(folder / "whole")
+    counts = Counts()
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # as busy as later
+        list(pool.map(lambda name: watched(made(folder / name), shared, counts), ("whole", "other")))
+    seconds, expected = counts.seconds, tables(folder / "whole")
+    counts.tables += tables(folder / "other") != expected
 
     def one(number: int) -> None:
         options = [] if number % 4 == 0 else [shared]
@@ -107,10 +110,22 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *options], cwd=folder, env=environment(), capture_output=True, text=True)
 
 
-def undisturbed(folder: Path, *options: str) -> float:
-    start = time.perf_counter()
-    run(folder, *options).check_returncode()
-    return time.perf_counter() - start
+def watched(folder: Path, options: str, counts: Counts) -> None:
+    """Run the sweep, and look at its study all the while: it never holds a trial that is RUNNING."""
+    start, seen = time.perf_counter(), set[int]()
+    with subprocess.Popen(
+        [*COMMAND, options], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            kept = trials(folder)
+            seen.add(len(kept))
+            counts.running += sum(not trial.state.is_finished() for trial in kept)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+    if process.returncode:
+        raise RuntimeError(f"{folder.name} ended with status {process.returncode}")
+    counts.seconds = min(counts.seconds or math.inf, time.perf_counter() - start)
+    counts.seen |= seen - {0, TRIALS}
 
 
 def kill(folder: Path, options: list[str], instant: float, searching: bool, counts: Counts) -> None:

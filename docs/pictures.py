@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from experiments.reports.page import own, script_safe
 from experiments.reports.panels import axes
 from experiments.reports.strengths import lambda_panel
 from nnreg import LAMBDA_NAMES
+from sweeps.server import Server
+from sweeps.workspace import workspace
+from tests.snippets import ROOT, Reader
+from tests.warm import warm
 
 HERE = Path(__file__).parent / "pictures"
 SHOWN = {"digits_noisy": "300 digits, half of the labels wrong", "digits": "1,079 clean digits"}
@@ -53,6 +58,7 @@ def main() -> None:
         studies = {name: sweeps.run(name, confirm=False, directory=folder).record for name in SHOWN}
         save(side_by_side(studies), (1100, 420), HERE / "digits.png", Path(folder))
         save(drawn(throughput()), (760, 420), HERE / "throughput.png", Path(folder))
+        tutorial(Path(folder))
 
 
 def side_by_side(studies: dict[str, StudyRecord]) -> str:
@@ -87,6 +93,21 @@ def throughput() -> go.Figure:
     return figure
 
 
+def tutorial(folder: Path) -> None:
+    """What a reader of the tutorial sees: the page of the study, and MLflow's."""
+    place = folder / "tutorial"
+    place.mkdir()
+    with warm() as programs, ExitStack() as stack:
+        Reader(place, stack, programs).follow(ROOT / "docs" / "tutorial.md")
+    report = place / "reports" / "cancer" / "report.html"
+    shoot(report.as_uri(), (1100, 1130), HERE / "report.png", folder, scale=0.8)
+    here = workspace(place, None, None)
+    tracker = here.tracker(here.record("cancer"))
+    link = tracker.show()
+    with Server(tracker.store) as server:
+        shoot(f"{server.url}/{link}", (1900, 700), HERE / "mlflow.png", folder, scale=0.75)
+
+
 def drawn(figure: go.Figure) -> str:
     """A figure as the body of an HTML page."""
     return f"<div id='f'></div><script>Plotly.newPlot('f', {{...{figure.to_json()}, config: {{displayModeBar: false}}}})</script>"
@@ -96,11 +117,16 @@ def save(body: str, size: tuple[int, int], path: Path, folder: Path) -> None:
     """What is drawn in the body of an HTML page, as a PNG file, by a browser without a window."""
     page = folder / "figure.html"
     page.write_text(f"<!doctype html><body style='margin:0'><script>{get_plotlyjs()}</script>{body}", encoding="utf-8")
+    shoot(page.as_uri(), size, path, folder, scale=1.5)
+
+
+def shoot(link: str, size: tuple[int, int], path: Path, folder: Path, *, scale: float) -> None:
+    """A page as a PNG file."""
     subprocess.run(
         ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-         "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000",
-         "--force-device-scale-factor=1.5",
-         f"--window-size={size[0]},{size[1]}", f"--screenshot={path}", page.as_uri()],
+         "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=20000",
+         f"--force-device-scale-factor={scale}",
+         f"--window-size={size[0]},{size[1]}", f"--screenshot={path}", link],
         check=True, capture_output=True,
     )  # fmt: skip
 

@@ -35,6 +35,10 @@ class StudyError(InputError):
     """The study is not the one that was asked for."""
 
 
+class StrangerError(StudyError):
+    """The study is there, but sweeps did not make it, or had not begun it when it was stopped."""
+
+
 class StorageError(SweepsError):
     """The storage of the studies does not answer or cannot be used."""
 

@@ -103,12 +103,17 @@ class TrialResult:
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
     split = _with_all_rows(load_split(spec.arrays)) if spec.all_rows else load_split(spec.arrays)
-    strengths = [per_layer(job.lambdas, spec.layers, len(spec.config.hidden)) for job in jobs]
+    return evaluate_on(split, spec.config, spec.layers, jobs, whole=spec.whole)
+
+
+def evaluate_on(split: Split, config: TrainConfig, layers: str, jobs: Sequence[Job], *, whole: bool = False) -> list[TrialResult]:
+    """As `evaluate`, of a split that is here."""
+    strengths = [per_layer(job.lambdas, layers, len(config.hidden)) for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
-    fits = train(split, spec.config, strengths, seeds=[job.seed for job in jobs])
+    fits = train(split, config, strengths, seeds=[job.seed for job in jobs])
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
-    common = {"seconds": seconds, "started": started, "finished": finished, "epochs": spec.config.epochs}
-    wholes = _wholes(split, fits, strengths) if spec.whole else [None] * len(fits)
+    common = {"seconds": seconds, "started": started, "finished": finished, "epochs": config.epochs}
+    wholes = _wholes(split, fits, strengths) if whole else [None] * len(fits)
     return [_result(fit, whole=whole, **common) for fit, whole in zip(fits, wholes, strict=True)]
 
 

@@ -7,16 +7,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from experiments.catalog import catalog as catalog
 from experiments.errors import ExperimentError
 from experiments.spec import FILE_SUFFIXES, Data, Experiment, nearest
 
 LONGEST_VALUE = 60  # characters of a value in a sentence
-CATALOG = Path(__file__).parent / "catalog"
-
-
-def catalog() -> dict[str, Path]:
-    """The ready-made experiments, by name."""
-    return {path.stem: path for path in sorted(CATALOG.glob("*.toml"))}
 
 
 def load(source: "str | Path | Experiment", edits: Iterable[str] = ()) -> Experiment:

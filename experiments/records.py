@@ -33,9 +33,10 @@ class TrialRecord(TrialResult):
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
     """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
-    `aim` is how many trials were asked for; `importances` are shares of the searched lambdas; `verdict` is that
-    of the last confirmation, `replicates` are the networks of all; `mixed_hardware` is how workers of a cluster differed from
-    their driver, as `name: here -> there`.
+    `provenance` is the command, commit and user of its birth, `data` the digest of its data, their `features` and the `rows` of
+    each part; `warm_start` names the study that taught it; `mixed_hardware` is how workers of a cluster differed from their
+    driver, as `name: here -> there`; `aim` is how many trials were asked for; `importances` are shares of the searched lambdas;
+    `verdict` is that of the last confirmation, `replicates` are the networks of all.
     """
 
     study: str
@@ -50,6 +51,9 @@ class StudyRecord:
     verdict: Verdict | None = None
     replicates: tuple[Replicate, ...] = ()
     mixed_hardware: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    warm_start: str | None = None
 
     @property
     def objective(self) -> str:

@@ -5,24 +5,22 @@ import functools
 import hashlib
 import itertools
 import json
-import math
-import re
 import sys
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from experiments.axes import WIDE, Axis, Range, Section
+from experiments.names import check_name
+from experiments.sampler_name import SamplerName
 from nnreg import LAMBDA_NAMES, TrainConfig
 
 OBJECTIVES = ("val_accuracy", "balanced_val_accuracy", "val_data_loss")
 SAMPLERS = ("tpe", "random", "qmc", "cmaes")
 FILE_SUFFIXES = (".csv", ".parquet", ".npz")
 MOST_TRIALS = 10_000_000
-LONGEST_NAME, MOST_BYTES = 100, 200  # a file's name may have 255 bytes, and ours get endings such as .journal.lock
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # no file can have such a name on Windows
 MOST_WEIGHTS = 1_000_000_000  # between hidden layers: 4 GB for one network
 
 Objective = Literal["val_accuracy", "balanced_val_accuracy", "val_data_loss"]
@@ -30,29 +28,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
-
-
-def check_name(name: str) -> str:
-    """A name that is safe as the name of a file, of a folder and of a study. Raises ValueError."""
-    if not name:
-        raise ValueError("a name may not be empty; write a few letters")
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"a name may have at most {LONGEST_NAME} characters, and this one has {len(name)}; shorten it")
-    if not re.fullmatch(r"\w[\w .+-]*", name) or name.endswith((" ", ".")):
-        raise ValueError(
-            "a name starts with a letter, a digit or _, and goes on with those, spaces and . + - "
-            "(no slash, it is also the name of a file); rename it"
-        )
-    if unicodedata.normalize("NFKC", name) != name:
-        raise ValueError(
-            f"a name has one spelling on every disk, and this one is also written {unicodedata.normalize('NFKC', name)}; use that"
-        )
-    size = len(name.encode())
-    if size > MOST_BYTES:
-        raise ValueError(f"a name may have at most {MOST_BYTES} bytes in UTF-8, and this one has {size}; shorten it")
-    if DEVICES.match(name):
-        raise ValueError("Windows keeps this name for a device, and studies move between machines; rename it")
-    return name
 
 
 def _check_objective(value: object) -> object:
@@ -64,19 +39,17 @@ def _check_objective(value: object) -> object:
     return value
 
 
-class Section(BaseModel):
-    """A table of the experiment file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
 class Shares(Section):
     """How the rows are divided where no files are given for validation and test."""
 
     val: Share = 0.2
+    """The share of the rows to choose the lambdas by."""
     test: Share = 0.2
+    """The share of the rows that stays sealed until the confirmation."""
     seed: Seed = 0
-    group: str | None = None
+    """Another seed divides the rows in another way."""
+    group: Annotated[str | None, Field(examples=["patient"])] = None
+    """The column of groups that may not be torn apart, such as the patient that several rows belong to."""
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -93,30 +66,48 @@ class Spiral(Section):
     """The options of the bundled data `spiral`."""
 
     points: Annotated[int, Field(ge=10, le=1_000_000)] = 100
+    """The points of each class."""
     classes: Annotated[int, Field(ge=2, le=100)] = 3
+    """How many arms it has."""
     noise: Annotated[float, Field(ge=0, le=100)] = 0.2  # radians; beyond a few the arms are gone, and far beyond they overflow
+    """How far points stray from their arm, in radians."""
     seed: Seed = 0
+    """Another seed draws other points."""
 
 
 class Data(Section):
     """[data]: where the rows come from, and what happens to their columns."""
 
     source: Annotated[str, Field(min_length=1)]
-    target: str | None = None
+    """The rows: a .csv, .parquet or .npz file, relative to this file; or a bundled name such as "digits"."""
+    target: Annotated[str | None, Field(examples=["y"])] = None
+    """The column that holds the labels (in an .npz: the array)."""
     drop: Names = ()
+    """Columns to leave out, such as ids, names and free text."""
     categorical: Names = ()
+    """Columns of numbers that are codes and no quantities, such as a zip code."""
     missing: Names = ("", "NA", "NaN", "?")
+    """The texts that mean: no value. Numbers then take the median, and categories have "missing" as a value of its own."""
     separator: Annotated[str, Field(min_length=1)] = "auto"
+    """What stands between the fields of a .csv: one character, or "auto" to find out."""
     encoding: str = "utf-8-sig"
+    """How a .csv is encoded, such as "utf-8-sig" (UTF-8, with or without a mark at its beginning), "latin-1" or "utf-16"."""
     split: Shares = Shares()
-    validation: str | None = None
-    test: str | None = None
+    validation: Annotated[str | None, Field(examples=["val.csv"])] = None
+    """A file of rows to choose the lambdas by, in place of the share split.val."""
+    test: Annotated[str | None, Field(examples=["test.csv"])] = None
+    """A file of rows for the last word, in place of the share split.test."""
     spiral: Spiral = Spiral()
 
     @property
     def is_file(self) -> bool:
         """Whether the source is a file rather than the name of bundled data."""
         return Path(self.source).suffix.lower() in FILE_SUFFIXES
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether the source is a text file, in which nothing has a type."""
+        return Path(self.source).suffix.lower() == ".csv"
 
     @property
     def files(self) -> dict[str, Path]:
@@ -133,7 +124,9 @@ class Model(Section):
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False, max_length=100)] = (
         TrainConfig.hidden
     )
+    """The neurons of each hidden layer: [64] is one layer, [64, 32] are two, [] is none."""
     initialization: Literal["he", "normal_0.01"] = TrainConfig.initialization  # type: ignore[assignment]  # str there
+    """How the weights begin: "he" (suits ReLU) or "normal_0.01" (the book's)."""
 
     @field_validator("hidden")
     @classmethod
@@ -150,55 +143,42 @@ class Training(Section):
     """[training]: how the network is trained."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = TrainConfig.epochs
+    """How often the network sees every row."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = TrainConfig.batch_size or "full"
+    """The rows in one step of the optimizer, or "full" for all of them."""
     learning_rate: Positive = TrainConfig.learning_rate
+    """The size of the optimizer's steps."""
     decay: Annotated[float, Field(ge=0)] = TrainConfig.decay
+    """How fast the steps become smaller: learning_rate / (1 + decay * steps done)."""
     optimizer: Literal["adam", "sgd"] = TrainConfig.optimizer  # type: ignore[assignment]  # str there
+    """How gradients move the parameters: "adam" or "sgd"."""
     beta_1: Share = TrainConfig.beta_1
+    """Adam's memory of gradients."""
     beta_2: Share = TrainConfig.beta_2
+    """Adam's memory of squared gradients."""
     epsilon: Positive = TrainConfig.epsilon
+    """Adam's guard against a division by zero."""
     momentum: Share = TrainConfig.momentum
+    """The memory of sgd; 0 is none."""
     dtype: Literal["float32", "float64"] = TrainConfig.dtype  # type: ignore[assignment]  # str there
+    """The precision: "float32", or "float64" at half the speed."""
     seed: Seed = TrainConfig.seed
-
-
-class Range(Section):
-    """The axis of one lambda: log-uniform from low to high, with off below low."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _is_a_log_axis(self) -> Self:
-        if self.low <= 0:
-            raise ValueError(f"low is {self.low:g}; a log axis needs low > 0. To switch it off, write 0 in place of the range")
-        if self.low >= self.high:
-            raise ValueError(f"low = {self.low:g} is not below high = {self.high:g}; write low < high, or one number to fix it")
-        return self
-
-
-def _number_or_range(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | Mapping | Range):
-        raise ValueError("write a range such as { low = 1e-6, high = 1e-1 }, or a number to fix it (0 switches it off)")
-    if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
-            raise ValueError("a lambda is a finite number, 0 or more; write 0 to switch it off")
-        return float(value)
-    return value if isinstance(value, Range) else Range.model_validate(value)
-
-
-Axis = Annotated[Range | float, BeforeValidator(_number_or_range)]
-WIDE = Range(low=1e-6, high=1e-1)
+    """Decides the initial weights and the order of the rows."""
 
 
 class LambdaAxes(Section):
     """[lambdas]: what is searched."""
 
     weight_l1: Axis = WIDE
+    """The penalty on the sum of |weights|: drives weights to zero."""
     weight_l2: Axis = WIDE
+    """The penalty on the sum of weights^2: keeps weights small."""
     bias_l1: Axis = WIDE
+    """The penalty on the sum of |biases|."""
     bias_l2: Axis = WIDE
+    """The penalty on the sum of biases^2."""
     layers: Literal["all", "hidden"] = "all"
+    """The layers that pay: "all", or "hidden" (all but the last)."""
 
     @property
     def axes(self) -> dict[str, Range | float]:
@@ -210,25 +190,35 @@ class Sweep(Section):
     """[sweep]: how it is searched."""
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 100
+    """How many trials in all, also after an interruption."""
     generation: Annotated[int, Field(ge=1, le=10_000)] = 16
-    sampler: Literal["tpe", "random", "qmc", "cmaes"] = "tpe"
+    """How many trials are proposed together: more use more cores, fewer let the sampler learn sooner."""
+    sampler: SamplerName = "tpe"
+    """How trials are proposed: "tpe", "random", "qmc", "cmaes"."""
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
+    """What makes a trial better: "val_accuracy", "balanced_val_accuracy", "val_data_loss"."""
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How much of each axis is off: this many decades below its low."""
     seed: Seed = 0
+    """Another seed proposes other trials."""
 
 
 class Confirm(Section):
     """[confirm]: how the answer is confirmed."""
 
     top: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """How many of the best trials are trained again."""
     seeds: Annotated[int, Field(ge=2, le=10_000)] = 10
+    """How many fresh seeds each of them is trained with."""
     margin: Positive = 0.01
+    """The gain in accuracy that counts as one."""
 
 
 class Experiment(Section):
     """One experiment: the whole TOML file. Paths in it are absolute."""
 
     name: Annotated[str, AfterValidator(check_name)]
+    """Names the study, the folder of its reports, and the experiment on MLflow."""
     data: Data
     model: Model = Model()
     training: Training = Training()
@@ -260,12 +250,12 @@ class Experiment(Section):
         parts = self.model_dump(mode="json", include={"data", "model", "training", "lambdas", "sweep"})
         parts["data"] |= {key: f"sha256:{_digest(path)}" for key, path in self.data.files.items()}
         del parts["sweep"]["trials"]
-        return dict(sorted(_flatten(parts)))
+        return dict(sorted(flatten(parts)))
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the identity as canonical JSON: sorted keys, no spaces."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        """The digest of the identity."""
+        return digest(self.identity)
 
     def train_config(self) -> TrainConfig:
         """The same settings as `nnreg.train` takes them."""
@@ -275,15 +265,21 @@ class Experiment(Section):
         return TrainConfig(hidden=self.model.hidden, initialization=self.model.initialization, **training)
 
 
+def digest(identity: Mapping[str, Any]) -> str:
+    """SHA-256 of an identity as canonical JSON: sorted keys, no spaces."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Tables in tables as rows of dotted keys and their values, such as `("training.epochs", 30)`."""
     rows: list[tuple[str, Any]] = []
     for key, value in table.items():
-        rows += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        rows += flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
     return rows
 
 

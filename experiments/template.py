@@ -5,13 +5,18 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments import datasets, experiment_file
+from experiments.axes import Range, Section
 from experiments.datasets import columns, csv_text, files, labels, values
 from experiments.datasets.wording import listed, shown, toml_list, toml_string
 from experiments.errors import DataError, InputError, unwritable
-from experiments.spec import DEVICES, LONGEST_NAME, MOST_BYTES, OBJECTIVES, SAMPLERS, Data, Experiment, Range, Training
+from experiments.names import DEVICES, LONGEST_NAME, MOST_BYTES
+from experiments.spec import Data, Experiment, Training
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 ENCODINGS = ("utf-16", "cp1252", "latin-1")  # tried in this order where the default does not fit; the last always fits
 STEPS_AN_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
@@ -155,18 +160,21 @@ def _render(experiment: Experiment, codes: list[str], file: str) -> str:
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["toml"] = toml
     text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
-        experiment=experiment, codes=codes, file=file, line=_line, samplers=_choice(SAMPLERS), objectives=_choice(OBJECTIVES)
-    )
+    hints = {}
+    if codes:
+        hints["categorical"] = f"Here these hold few different whole numbers; those that are codes belong below: {toml(codes)}"
+    return environment.from_string(text).render(experiment=experiment, hints=hints, file=file, line=_line, plain_keys=plain_keys)
 
 
-def _line(key: str, value: str | None, example: str) -> str:
-    """`key = value`; where there is none, the example behind `#:`."""
-    return f"#: {key} = {toml(example)}" if value is None else f"{key} = {toml(value)}"
+def plain_keys(section: Section) -> list[tuple[str, "FieldInfo"]]:
+    """The keys of a table of the experiment file but those that are tables themselves."""
+    given = [(name, field, getattr(section, name)) for name, field in type(section).model_fields.items()]
+    return [(name, field) for name, field, value in given if isinstance(value, Range) or not isinstance(value, Section)]
 
 
-def _choice(names: tuple[str, ...]) -> str:
-    return ", ".join(toml_string(name) for name in names)
+def _line(key: str, value: Any, field: "FieldInfo") -> str:
+    """`key = value`; where there is none, an example behind `#:`."""
+    return f"{key} = {toml(value)}" if value is not None else f"#: {key} = {toml((field.examples or [])[0])}"
 
 
 def toml(value: Any) -> str:

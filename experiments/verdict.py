@@ -200,8 +200,13 @@ class Verdict:
 
     @property
     def recommended(self) -> Lambdas:
-        """The lambdas to use."""
+        """The setting that the confirmation chose; whether to use it is another question: see `use`."""
         return self.setting(RECOMMENDED).lambdas
+
+    @property
+    def use(self) -> Lambdas:
+        """The lambdas to use: those of the recommended setting, or none where the test rows say that it is worse than none."""
+        return Lambdas() if self.word == WORSE else self.recommended
 
     @property
     def against_baseline(self) -> Comparison | None:
@@ -218,8 +223,8 @@ class Verdict:
         return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
 
     def keeping(self, name: str) -> str | None:
-        """What to do with a lambda that the recommended setting has on: keep, drop, undecided or sealed; None where it is off."""
-        if name not in self.recommended.on:
+        """What to do with a lambda of those to use: keep, drop, undecided or sealed; None where it is off."""
+        if name not in self.use.on:
             return None
         words = {comparison.against: comparison.word for comparison in self.comparisons}
         return KEEPING[words.get(name, self.word)]

@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import parent_process
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any
@@ -20,8 +20,7 @@ _one_at_a_time = threading.Lock()
 
 def start() -> None:
     """Make this process a worker: the first thing that it does."""
-    # Ctrl-C in a terminal reaches the whole process group; who ends the workers is the driver.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `spawning` has it where it can; who ends the workers is the driver
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -53,10 +52,11 @@ def _answer(call: Callable[[], Any]) -> tuple[Exception | None, Any]:
 
 @contextmanager
 def spawning() -> Iterator[None]:
-    """What is spawned in this block has one BLAS thread, and no main module. One thread at a time is in it: multiprocessing's
-    resource tracker, which every start needs, is not safe to use from two (seen once in CI: EBADF while one restarted it).
+    """What is spawned in this block has one BLAS thread, no main module, and no ear for Ctrl-C. One thread at a time is in it:
+    multiprocessing's resource tracker, which every start needs, is not safe to use from two (seen once in CI: EBADF while one
+    restarted it).
     """
-    with _one_at_a_time, _one_blas_thread(), _no_main_module():
+    with _one_at_a_time, _one_blas_thread(), _no_main_module(), _deaf_to_interrupts():
         yield
 
 
@@ -73,6 +73,22 @@ def _one_blas_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C in a terminal reaches the whole process group, and a child that still imports would answer with a traceback. What
+    this thread blocks is blocked in its children from their first instruction.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # here, because to start it lifts the block again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Sweeps over the four lambdas of a regularized network: `sweeps.run("digits", trials=50)`."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.errors import SweepsError as SweepsError
     from experiments.spec import Experiment as Experiment
+    from sweeps.own_study import objective as objective
     from sweeps.sweep import Sweep as Sweep
     from sweeps.sweep import confirm as confirm
     from sweeps.sweep import run as run
@@ -14,9 +16,12 @@ _HOMES = {
     "Sweep": "sweeps.sweep",
     "SweepsError": "experiments.errors",
     "confirm": "sweeps.sweep",
+    "objective": "sweeps.own_study",
     "run": "sweeps.sweep",
 }
 __all__ = list(_HOMES)
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants to hear of it says so
 
 
 def __getattr__(name: str) -> Any:

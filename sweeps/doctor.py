@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments import environment
+from experiments.errors import StrangerError
 from sweeps import agreement, installation
 from sweeps.executors import cores
 from sweeps.findings import FINE, NOTE, WRONG, Finding
+from sweeps.plural import many
 from sweeps.study import study_record
 from sweeps.workspace import Workspace
 
@@ -33,8 +35,8 @@ def _machine() -> Iterator[Finding]:
     info = environment.blas_info()
     yield Finding(
         FINE,
-        f"{cores()} cores with {environment.cpu() or 'no features that NumPy uses'}; "
-        f"BLAS {environment.blas()}, {info.get('num_threads', '?')} threads here, 1 in each worker",
+        f"{many(cores(), 'core')} with {environment.cpu() or 'no features that NumPy uses'}; "
+        f"BLAS {environment.blas()}, {many(info.get('num_threads', 0), 'thread')} here, 1 in each worker",
     )
     for name in HOLDS_BACK:
         if name in os.environ:
@@ -53,8 +55,15 @@ def _directory(place: Workspace, study: str | None) -> Iterator[Finding]:
         yield Finding(FINE, f"no study in {place.directory} yet", "make one with: sweeps run digits")
     silent: set[str] = set()
     for name in names:
+        try:
+            begun = place.load(name)
+        except StrangerError:
+            if study:
+                raise
+            yield Finding(FINE, f"study {name}: sweeps did not make it, or was stopped before it began; it is left alone")
+            continue
         yield from agreement.examine(place, name, silent)
-        if changed := environment.differences(study_record(place.load(name)).versions):
+        if changed := environment.differences(study_record(begun).versions):
             yield Finding(NOTE, f"study {name} {changed}")
 
 

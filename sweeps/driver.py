@@ -1,5 +1,6 @@
 """The driver: the loop that proposes a generation, has it evaluated, and records it in trial order."""
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -8,6 +9,8 @@ from experiments.records import TrialRecord
 from sweeps.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.study import Study
+
+logger = logging.getLogger(__name__)
 
 
 def drive(
@@ -29,8 +32,10 @@ def drive(
     evaluator = Evaluator(executor, spec, lanes)
     while study.finished < trials:
         proposals = study.propose()[: trials - study.finished]
+        logger.info("generation %d: %d trials to evaluate, %d recorded", proposals[0].generation, len(proposals), study.finished)
         results = evaluator.evaluate([Job(proposal.lambdas, spec.config.seed) for proposal in proposals])
         for proposal, result in zip(proposals, results, strict=True):
             with interrupts.protected():
                 record = study.record(proposal, result)
+            logger.debug("trial %d recorded: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)

@@ -1,5 +1,6 @@
 """The evaluator: has jobs evaluated by an executor, and tries again what a worker that died has lost."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,8 @@ from sweeps.worker_process import WorkerDied
 
 ATTEMPTS = 3
 LOST = (WorkerDied, MemoryError)
+
+logger = logging.getLogger(__name__)
 
 Lanes = Callable[[], int]  # workers of a cluster come and go, and each is to have its share of a generation
 Task = Sequence[Job]
@@ -44,6 +47,7 @@ class Evaluator:
             return future.result()
         except LOST as error:
             loss = error
+        logger.warning("a task of %d networks was lost: %s; each is tried again alone", len(task), _reason(loss))
         if len(task) == 1:
             return [self._alone(task, loss, in_flight)]
         singles = [[job] for job in task]
@@ -52,6 +56,7 @@ class Evaluator:
         results = [self._results(*each, in_flight)[0] for each in zip(singles, futures, strict=True)]
         if not any(result.error for result in results):  # nobody's fault: perhaps they were too many for the memory
             self._most = min(self._most, len(task) // 2)
+            logger.info("from now on %d networks a task", self._most)
         return results
 
     def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:
@@ -66,6 +71,7 @@ class Evaluator:
             except LOST as error:
                 losses.append(error)
                 attempts += _attempts(error)
+                logger.warning("attempt %d of %d at a network was lost: %s", attempts, ATTEMPTS, _reason(error))
         return TrialResult(
             metrics=None,
             epochs=0,

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
+from experiments.blas import one_thread
 from experiments.errors import WorkersError
 from experiments.evaluation import stored
 from nnreg import Split
@@ -64,12 +65,10 @@ class _Call(Future[Any]):
         return super().exception(timeout)
 
     def _make(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         if self.done():
             return
         try:
-            with threadpool_limits(1):  # the same numbers as in a worker: they differ between one and four BLAS threads
+            with one_thread():  # the same numbers as in a worker: they differ between one and four BLAS threads
                 self.set_result(self._call())
         except Exception as error:  # kept, as any future keeps it
             self.set_exception(error)

@@ -3,8 +3,8 @@
 import warnings
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
+from sweeps.storage import create_study
 from sweeps.study import BIRTH, is_ours
 
 
@@ -13,8 +13,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
     trials = [trial for trial in study.get_trials(deepcopy=False) if is_ours(trial) and trial.value is not None]
     if len({trial.value for trial in trials}) < 2 or study.user_attrs.get(BIRTH) is None:
         return {}
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # with scikit-learn, nearly a second
+
     # Trials of others in the same study may lack a lambda: the evaluator sees ours alone.
-    ours = optuna.create_study(direction=study.direction)
+    ours = create_study(direction=study.direction)
     ours.add_trials(trials)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where all of the top trials share a value: then the share is 0

@@ -17,7 +17,7 @@ from sweeps.journal_lock import JournalLock
 OPENING = b'{"op_code":'  # of every record that Optuna writes
 ASIDE = ".torn"  # behind the journal's name: the file that keeps what was cut off
 
-logger = logging.getLogger("sweeps")
+logger = logging.getLogger(__name__)
 
 
 class Journal(BaseJournalBackend):

@@ -1,24 +1,40 @@
 """The mirror: an in-memory Optuna study that holds whole generations alone, and proposes the next one."""
 
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
-import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from experiments.errors import InputError
 from sweeps.samplers import SamplerKind
 from sweeps.space import Space
+from sweeps.storage import create_study
 
 SEEN = 4
 """Generations (of 8 trials or more) that a sampler sees which remembers: the one in progress, the last one, where CMA-ES finds
 its state, and as many more as it may need until enough trials of that state did not fail."""
 
+ALL = 10**9  # what a sampler of the user's own sees
+
 LATEST, BEST = 1_000, 25
 """Trials that TPE sees: the latest, and of the older ones the best. The best 25 are all that it ever takes for good; the others
 it weighs the less the older they are. See docs/decisions/0007-tpe-sees-the-latest-and-the-best.md."""
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The draws and values of the trials of an older study, and what its baseline measured (None: it has none).
+
+    Where both studies have a baseline, a sampler is told what was gained over it, so that an older study of other data, on which
+    more is right or less, teaches where to look and not how much to expect.
+    """
+
+    trials: Sequence[tuple[Mapping[str, float], float]] = ()
+    baseline: float | None = None
 
 
 class Shown(InMemoryStorage):
@@ -63,13 +79,16 @@ class Shown(InMemoryStorage):
 
 
 class Mirror:
-    """A pure function of the sampler, the seed and the finished trials of earlier whole generations.
+    """A pure function of the sampler, the seed, the trials of a warm start and the finished trials of earlier whole generations.
 
+    The trials of `taught` stand before the first generation, and are no part of any.
     `ask()` proposes the next generation, always a whole one; `tell(trials)` closes it with its finished trials. A mirror that
     grew so and one made by `replay` are equal.
     """
 
-    def __init__(self, kind: SamplerKind, space: Space, *, seed: int, size: int, maximize: bool) -> None:
+    def __init__(
+        self, kind: SamplerKind, space: Space, *, seed: int, size: int, maximize: bool, taught: Taught | None = None
+    ) -> None:
         self._kind, self._seed, self._size, self._bottom = kind, seed, size, space.bottom
         self.distributions: dict[str, BaseDistribution] = {
             name: FloatDistribution(axis.bottom, axis.high, log=True) for name, axis in space.axes.items()
@@ -77,16 +96,34 @@ class Mirror:
         self.generation = 0
         self._asked: list[int] = []
         # The sampler given here is never asked: each generation brings its own.
-        self._shown = (
-            Shown(SEEN * max(size, 8), 0, maximize=maximize) if kind.remembers else Shown(LATEST, BEST, maximize=maximize)
-        )
-        self._study = optuna.create_study(
+        latest = ALL if kind.factory else SEEN * max(size, 8) if kind.remembers else LATEST
+        self._shown = Shown(latest, 0 if kind.remembers else BEST, maximize=maximize)
+        self._study = create_study(
             storage=self._shown, sampler=RandomSampler(0), direction="maximize" if maximize else "minimize"
         )
+        older = taught or Taught()
+        self._older, self._zero = older.baseline, older.baseline or 0.0
+        self._taught = [
+            create_trial(params=dict(draws), distributions=self.distributions, value=value - self._zero)
+            for draws, value in older.trials
+        ]
+        self._study.add_trials(self._taught)
+        self._shown.close()
 
     def ask(self) -> list[dict[str, float]]:
-        """The draws of the next generation, by axis."""
-        self._study.sampler = self._kind.make(self._seed, self.generation, self._size)
+        """The draws of the next generation, by axis. Raises InputError where a sampler of the user's own fails."""
+        try:
+            return self._ask()
+        except Exception as error:
+            if self._kind.factory is None:
+                raise
+            raise InputError(
+                f"sampler {self._kind.factory} failed at generation {self.generation} ({type(error).__name__}: {error}); "
+                "correct it: what was recorded is kept"
+            ) from error
+
+    def _ask(self) -> list[dict[str, float]]:
+        self._study.sampler = self._kind.make(self._seed, self.generation, self._size, self._taught)
         if self.generation == 0:
             self._study.enqueue_trial(self._bottom)
         trials = [self._study.ask(self.distributions) for _ in range(self._size)]
@@ -95,21 +132,37 @@ class Mirror:
 
     def tell(self, trials: Sequence[FrozenTrial]) -> None:
         """Close the generation that was asked for."""
+        if self.generation == 0:
+            self._find_zero(trials[0])
         for number, trial in zip(self._asked, trials, strict=True):
-            self._study.tell(number, trial.values, state=trial.state)
+            self._study.tell(number, self._gain(trial).values, state=trial.state)
         self._asked = []
         self._close()
 
     def replay(self, trials: Sequence[FrozenTrial]) -> None:
         """Take in the whole generations of an earlier run, in order."""
+        if self.generation == 0 and trials:
+            self._find_zero(trials[0])
         for start in range(0, len(trials), self._size):
             generation = trials[start : start + self._size]
             if self._kind.remembers:
                 self.ask()
                 self.tell(generation)
             else:
-                self._study.add_trials(generation)
+                self._study.add_trials([self._gain(trial) for trial in generation])
                 self._close()
+
+    def _find_zero(self, baseline: FrozenTrial) -> None:
+        if self._older is not None and baseline.values:
+            self._zero = baseline.values[0]
+
+    def _gain(self, trial: FrozenTrial) -> FrozenTrial:
+        """A finished trial with what it gained over the baseline, where that is what the sampler is told."""
+        if self._older is None or not trial.values:
+            return trial
+        gained = copy.copy(trial)
+        gained.values = [trial.values[0] - self._zero]
+        return gained
 
     def _close(self) -> None:
         self._shown.close()

@@ -1,5 +1,6 @@
 """The progress: what a person sees of a sweep while it runs."""
 
+import os
 import sys
 import time
 import warnings
@@ -8,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
+from sweeps.plural import many
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -86,6 +88,9 @@ class Progress:
         """Say what one should know, without ending anything."""
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
+    def remark(self, sentence: str) -> None:
+        """Say what was done as it was asked for."""
+
     def show(self) -> None:
         """Bring what is shown up to date."""
 
@@ -110,15 +115,17 @@ class Lines(Progress):
 
     def note(self, sentence: str) -> None:
         """Print it."""
-        print(sentence, file=sys.stderr, flush=True)
+        _print(sentence)
+
+    remark = note
 
     def show(self) -> None:
         """Print a line, at most one in two seconds."""
         now = time.monotonic()
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
             self._shown_at, self._shown = now, self.finished
-            parts = [f"{self.study.study}: {self.finished}/{self.trials} trials", self.values, self.pace]
-            print("; ".join(filter(None, parts)), file=sys.stderr, flush=True)
+            parts = [f"{self.study.study}: {self.finished}/{max(self.trials, self.finished)} trials", self.values, self.pace]
+            _print("; ".join(filter(None, parts)))
 
     def confirming(self, trained: int, networks: int) -> None:
         """Print a line, at most one in two seconds."""
@@ -127,13 +134,19 @@ class Lines(Progress):
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
         if waiting:
-            self._print_now_and_then(f"writing to MLflow, {waiting} runs left")
+            self._print_now_and_then(f"writing to MLflow, {many(waiting, 'run')} left")
 
     def _print_now_and_then(self, what: str) -> None:
         now = time.monotonic()
         if now - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._shown_at = now
-            print(f"{self.study.study}: {what}", file=sys.stderr, flush=True)
+            _print(f"{self.study.study}: {what}")
+
+
+def _print(line: str) -> None:
+    """Write a line with its end at once: between the two calls that `print` makes, Ctrl-C would glue the next line to it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 class Bar(Progress):
@@ -162,6 +175,8 @@ class Bar(Progress):
     def note(self, sentence: str) -> None:
         """Print it above the bar."""
         self._bar.console.print(sentence, markup=False, highlight=False)
+
+    remark = note
 
     def show(self) -> None:
         """Move the bar."""
@@ -196,5 +211,5 @@ class Bar(Progress):
 
 
 def for_terminal() -> Progress:
-    """A bar where standard error is a terminal, lines elsewhere."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """A bar where standard error is a terminal that can move its cursor, lines elsewhere."""
+    return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()

@@ -1,12 +1,12 @@
 """The projection: MLflow's runs and the files of reports/, made from a study's record, and made again at will."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
-from experiments.reports import files, page
+from experiments.reports import Format, files, page
 from experiments.tracking import Outcome, Tracker, TrackerProcess, runs_of_confirmation
 from sweeps.workspace import Workspace
 
@@ -27,7 +27,8 @@ class Runs:
 @dataclass(frozen=True)
 class Synced:
     """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were written; runs that were too
-    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow.
+    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow; whether its model was
+    registered.
     """
 
     trials: int
@@ -37,6 +38,7 @@ class Synced:
     study: bool
     deleted: int
     kept: int
+    model: bool
 
 
 def read_runs(tracker: Tracker) -> Runs:
@@ -47,16 +49,25 @@ def read_runs(tracker: Tracker) -> Runs:
         return Runs({}, error)
 
 
-def write_tables(place: Workspace, study: StudyRecord, runs: Runs, folder: Path | None = None) -> list[Path]:
-    """Write the CSV files, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
-    return files.export(study, folder or place.reports_of(study.study), runs.ids)
+def write_tables(
+    place: Workspace,
+    study: StudyRecord,
+    runs: Runs,
+    folder: Path | None = None,
+    formats: Collection[Format] = (Format.csv,),
+) -> list[Path]:
+    """Write the tables, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
+    return files.export(study, folder or place.reports_of(study.study), runs.ids, formats)
 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
-    """Write the CSV files and the page; the paths written. Raises DirectoryError."""
+    """Write the CSV files and the page, and the tables again in any format that is there already: none may fall behind; the
+    paths written. Raises DirectoryError.
+    """
     store = place.store(study.experiment)
     server = store.shown if store.is_server else None
-    tables = write_tables(place, study, runs)
+    formats = {Format.csv, *files.there(place.reports_of(study.study))}
+    tables = write_tables(place, study, runs, formats=formats)
     return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
 
 
@@ -77,11 +88,14 @@ def write_all(
                 observe(runs.unconfirmed)
                 tracker.put(one)
                 runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
+            if planned:
+                observe(0)
             for run_id in tracker.outdated({one.key for one in planned}):
                 tracker.delete(run_id)
             for path in artifacts(place.reports_of(study.study)):
                 tracker.log_file(path)
             tracker.finish(study, tidy=outcome.interrupted)
+            tracker.keep_model(study, place.reports_of(study.study))
         except TrackingError as met:
             runs = replace(runs, error=met)
     return runs, written
@@ -111,6 +125,7 @@ def sync(place: Workspace, name: str) -> Synced:
         study=mended.study,
         deleted=tracker.deleted,
         kept=len(stale),
+        model=tracker.keep_model(study, reports),
     )
 
 

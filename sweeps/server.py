@@ -16,9 +16,10 @@ from typing import IO, Self
 
 from experiments.errors import InputError, TrackingError
 from experiments.secrets import without_secrets
-from experiments.tracking import Store, Tracker
+from experiments.tracking import Store
 
 HOST = "127.0.0.1"
+APP = "nnreg-sweeps"  # MLflow's page as experiments.tracking.page_app opens it: an entry point in pyproject.toml
 PORTS = range(5000, 5100)
 SLOWEST_START = 120.0  # seconds; 5 to 7 on a quiet machine
 GRACE = 5.0  # seconds for the server to end by itself
@@ -95,6 +96,7 @@ class Server:
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         command = [
             sys.executable,
+            "-P",  # packages of the user in the working directory that are named as ours do not matter
             "-m",
             "sweeps.server_process",
             "server",
@@ -104,6 +106,8 @@ class Server:
             str(self.port),
             "--workers",
             "1",
+            "--app-name",
+            APP,
         ]
         # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
         environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": self._store.uri}
@@ -122,14 +126,6 @@ class Server:
     def _answers(self, log: IO[bytes]) -> bool:
         """Whether it is well, and it is ours: on the same port there may be the server of another directory."""
         return f"running on {self.url}" in text_of(log) and is_well(self.port)
-
-
-def view_link(url: str, tracker: Tracker) -> str:
-    """The link that opens the study's trials, best first, on the MLflow server at `url`.
-
-    What the page shows is kept in a tag of the MLflow experiment; setting it again changes nothing. Raises TrackingError.
-    """
-    return f"{url.rstrip('/')}/{tracker.show()}"
 
 
 def is_free(port: int) -> bool:

@@ -4,15 +4,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from experiments.errors import TrackingError
+from experiments.errors import StrangerError, TrackingError
 from sweeps.study import study_record
 from sweeps.workspace import Workspace
 
 
-def statuses(place: Workspace, study: str | None = None) -> list[dict[str, Any]]:
-    """The status of one study, or of all that were begun."""
+def statuses(place: Workspace, study: str | None = None, strangers: list[str] | None = None) -> list[dict[str, Any]]:
+    """The status of one study, or of all that were begun. Others that are in the same storage are added to `strangers`."""
     silent: set[str] = set()
-    return [status(place, name, silent) for name in ([place.choose(study)] if study else place.studies())]
+    if study:
+        return [status(place, place.choose(study), silent)]
+    found = []
+    for name in place.studies():
+        try:
+            found.append(status(place, name, silent))
+        except StrangerError:
+            if strangers is not None:
+                strangers.append(name)
+    return found
 
 
 def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:

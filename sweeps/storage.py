@@ -1,14 +1,15 @@
 """The storage: where studies are kept, as Optuna opens it."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
+from experiments.muted import muted
 from experiments.secrets import shown, without_secrets
 from sweeps.claim import Claim, FileClaim, RowClaim
 from sweeps.journal import Journal
@@ -18,7 +19,14 @@ SUFFIX = ".journal"
 NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
 ATTEMPTS = 4  # at a new database: it has several tables
 
-optuna.logging.set_verbosity(logging.WARNING)  # its "A new study created" is ours to say
+# Which of Optuna's loggers tell of a new study.
+CREATING = ("optuna.storages.journal._storage", "optuna.storages._rdb.storage", "optuna.storages._in_memory")
+
+
+def create_study(**options: Any) -> optuna.Study:
+    """As Optuna's function, which also tells of it."""
+    with muted(*CREATING):
+        return optuna.create_study(**options)
 
 
 def journal_path(directory: Path, study: str) -> Path:

@@ -1,29 +1,40 @@
 """The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
 
+import functools
+import hashlib
 import json
+import logging
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments import environment
-from experiments.errors import StudyError
-from experiments.evaluation import CURVES, Metrics, TrialResult
+from experiments.errors import InputError, StudyError
+from experiments.evaluation import Metrics, TrialResult
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
+from experiments.secrets import shown
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps import warm_start
 from sweeps.claim import Claim
-from sweeps.kept import pack, replicates, unpack, verdict
+from sweeps.kept import curves_of, packed_curves, replicates, trial_attributes, verdict
 from sweeps.mirror import Mirror
-from sweeps.samplers import KINDS
+from sweeps.provenance import provenance
+from sweeps.search import Search
 from sweeps.space import Space
-from sweeps.storage import answering, claim_on, hang_up
+from sweeps.storage import answering, claim_on, create_study, hang_up
+
+logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # all that a study is, in one attribute: set at once, so a study has all of it or nothing
 AIM = "trials"  # how many trials were asked for last
@@ -44,19 +55,32 @@ class Study:
     in one step, in trial order. `closing` is what `close` has to do.
     """
 
-    def __init__(self, optuna_study: optuna.Study, storage: BaseStorage, experiment: Experiment, url: str, claim: Claim) -> None:
-        self.optuna, self.experiment, self._storage, self._url, self._claim = optuna_study, experiment, storage, url, claim
+    def __init__(self, optuna_study: optuna.Study, storage: BaseStorage, search: Search, url: str, claim: Claim) -> None:
+        self.optuna, self._storage, self._search, self._url, self._claim = optuna_study, storage, search, url, claim
+        self.experiment = experiment = search.experiment
         self._study_id = storage.get_study_id_from_name(optuna_study.study_name)
+        self._noted: set[str] = set()
         self.closing = ExitStack()
         sweep = experiment.sweep
         self.space = Space.of(experiment.lambdas, sweep.off_decades)
         self._size = sweep.generation
-        self._mirror = Mirror(
-            KINDS[sweep.sampler], self.space, seed=sweep.seed, size=sweep.generation, maximize=experiment.maximize
-        )
         self._finished = [trial for trial in self._trials() if is_ours(trial)]
-        self._mirror.replay(self._finished[: len(self._finished) // self._size * self._size])
         self._asked: list[Proposal] = []
+
+    @functools.cached_property
+    def _mirror(self) -> Mirror:
+        """The mirror with the whole generations so far; made when it is first needed, which for a confirmation is never."""
+        search, sweep = self._search, self.experiment.sweep
+        mirror = Mirror(
+            search.kind,
+            self.space,
+            seed=sweep.seed,
+            size=self._size,
+            maximize=self.experiment.maximize,
+            taught=search.warm_start.taught(self.space) if search.warm_start else None,
+        )
+        mirror.replay(self._finished[: self.finished // self._size * self._size])
+        return mirror
 
     def _trials(self) -> list[FrozenTrial]:
         with answering(self._url):
@@ -80,19 +104,32 @@ class Study:
 
     def note_mixture(self, mixture: Collection[str]) -> None:
         """Note in what ways workers differ from this process."""
-        noted = self.optuna.user_attrs.get(MIXED, [])
-        if set(mixture) - set(noted):
-            self.keep(MIXED, sorted({*noted, *mixture}))
+        if set(mixture) - self._noted:
+            self._noted |= {*self.optuna.user_attrs.get(MIXED, ()), *mixture}
+            self.keep(MIXED, sorted(self._noted))
 
     def propose(self) -> list[Proposal]:
-        """The trials that are missing from the generation in progress; the same whoever asks, and whenever."""
+        """The trials that are missing from the generation in progress; the same whoever asks, and whenever.
+
+        Raises InputError where a sampler of the user's own fails, or no longer proposes what it did.
+        """
         if not self._asked:
             generation = self._mirror.generation
             draws = self._mirror.ask()
+            self._check_recorded(draws)
             self._asked = [Proposal(generation, draw, self.space.lambdas(draw)) for draw in draws]
             if generation == 0:
                 self._asked[0] = Proposal(0, draws[0], Lambdas())  # the baseline: what is fixed is off there too
         return self._asked[self.finished % self._size :]
+
+    def _check_recorded(self, draws: Sequence[Mapping[str, float]]) -> None:
+        """Raise InputError where the generation in progress was begun by another function of the same name."""
+        begun, factory = self._finished[self.finished // self._size * self._size :], self._search.kind.factory
+        if factory and [trial.params for trial in begun] != draws[: len(begun)]:
+            raise InputError(
+                f"study {self.optuna.study_name}: sampler {factory} no longer proposes what is recorded; go on with it as it "
+                "was, or start a study of its own with --study NAME"
+            )
 
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
         """Write the finished trial that follows the last one. Raises ClaimError where another driver has taken the study over."""
@@ -115,20 +152,14 @@ class Study:
 
     def _frozen(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
-        attributes: dict[str, Any] = {"generation": proposal.generation, **asdict(proposal.lambdas)}
-        attributes |= asdict(result.metrics) if result.metrics else {}
-        attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
-        attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
-        if result.error is not None:
-            attributes["error"] = result.error
-        if result.curves:
-            attributes["curves"] = pack({name: result.curves[name] for name in CURVES if name != objective})
+        attributes = {"generation": proposal.generation, **trial_attributes(proposal.lambdas, result)}
         frozen = create_trial(
             state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
             params=dict(proposal.draws),
             distributions=self._mirror.distributions,
             value=attributes.get(objective),
             user_attrs=attributes,
+            system_attrs=packed_curves(result, objective),
             intermediate_values=dict(enumerate(result.curves.get(objective, ()), start=1)),
         )
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
@@ -151,7 +182,7 @@ def trial_record(trial: FrozenTrial, objective: str) -> TrialRecord:
     """An Optuna trial of ours as plain data."""
     attributes = trial.user_attrs
     complete = trial.state == TrialState.COMPLETE
-    curves = unpack(attributes["curves"]) if "curves" in attributes else {}
+    curves = curves_of(trial.system_attrs)
     if trial.intermediate_values:
         curves[objective] = tuple(value for _, value in sorted(trial.intermediate_values.items()))
     return TrialRecord(
@@ -189,34 +220,37 @@ def study_record(study: optuna.Study, importances: Mapping[str, float] | None = 
         verdict=verdict(attributes),
         replicates=replicates(attributes),
         mixed_hardware=tuple(attributes.get(MIXED, ())),
+        provenance=birth.get("provenance", {}),
+        data=birth.get("data", {}),
+        warm_start=birth["identity"].get(warm_start.KEY),
     )
 
 
-def open_study(storage: BaseStorage, url: str, name: str, experiment: Experiment) -> Study:
-    """The study of this name, born now if it is not there yet, and claimed.
+def open_study(storage: BaseStorage, url: str, name: str, search: Search | Experiment, data: "Dataset | None" = None) -> Study:
+    """The study of this name, born now if it is not there yet, and claimed. `data` are the rows that it is born with.
 
     Raises ClaimError where another process drives it, StudyError where it belongs to another experiment, with `key: old -> new`.
     """
+    search = Search(search) if isinstance(search, Experiment) else search
     with answering(url), ExitStack() as stack:
         stack.callback(hang_up, storage)
         if isinstance(storage, optuna.storages.RDBStorage):  # there the claim is a row of the study
-            _made(storage, name, experiment)
+            _made(storage, name, search.experiment)
         claim = claim_on(storage, url, name)
         claim.acquire()
+        logger.debug("study %s claimed", name)
         stack.callback(claim.release)
-        study = _made(storage, name, experiment)
+        study = _made(storage, name, search.experiment)
         birth = study.user_attrs.get(BIRTH)
         if birth is None:
             if study.get_trials(deepcopy=False):
                 raise StudyError(f"study {name}: it holds trials that sweeps did not make; choose another name with --study NAME")
-            birth = _birth(experiment)
+            birth = _birth(search, data)
             study.set_user_attr(BIRTH, birth)
-        if birth["fingerprint"] != experiment.fingerprint:
-            raise StudyError(
-                f"study {name} belongs to another experiment: {_changes(birth['identity'], experiment.identity)}; "
-                "undo the change, or start a study of its own with --study NAME"
-            )
-        opened = Study(study, storage, experiment, url, claim)
+            logger.info("study %s born in %s", name, shown(url))
+        if birth["fingerprint"] != search.fingerprint:
+            raise StudyError(f"study {name} belongs to another experiment: {search.changes(birth['identity'])}")
+        opened = Study(study, storage, search, url, claim)
         opened.closing = stack.pop_all()
         return opened
 
@@ -226,7 +260,7 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
     try:  # load first: asking to create a study that is there writes into a journal
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        return optuna.create_study(
+        return create_study(
             study_name=name,
             storage=storage,
             direction="maximize" if experiment.maximize else "minimize",
@@ -234,17 +268,23 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
         )
 
 
-def _birth(experiment: Experiment) -> dict[str, Any]:
+def _birth(search: Search, data: "Dataset | None") -> dict[str, Any]:
+    taught = {warm_start.KEY: search.warm_start.as_json()} if search.warm_start else {}
     return {
         "study_uid": uuid.uuid4().hex,
         "born": datetime.now(UTC).isoformat(),
-        "fingerprint": experiment.fingerprint,
-        "identity": experiment.identity,
-        "spec": experiment.model_dump(mode="json"),
-        "versions": environment.versions(),
+        "fingerprint": search.fingerprint,
+        "identity": search.identity,
+        "spec": search.experiment.model_dump(mode="json"),
+        "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
+        "provenance": provenance(),
+        "data": {"digest": _digest(search.identity), "features": len(data.features), "rows": data.rows} if data else {},
+        **taught,
     }
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-    return ", ".join(f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}" for key in keys)
+def _digest(identity: Mapping[str, Any]) -> str:
+    """What tells the data of one experiment from those of another, whatever is trained on them."""
+    return hashlib.sha256(
+        json.dumps({key: identity[key] for key in sorted(identity) if key.startswith("data.")}).encode()
+    ).hexdigest()

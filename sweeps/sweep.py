@@ -2,35 +2,40 @@
 
 import functools
 import json
+import logging
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec
-from experiments.model import is_there
+from experiments.model import Model, find_model, origin
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from experiments.verdict import Verdict
-from sweeps import projection
-from sweeps.confirmation import Means, confirmed, is_current, origin
+from sweeps import factory, projection
+from sweeps.confirmation import Means, confirmed, is_current
 from sweeps.driver import drive
+from sweeps.factory import Factory
 from sweeps.importance import importances
 from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress
 from sweeps.resources import Resources
+from sweeps.search import Search
 from sweeps.study import study_record
-from sweeps.workspace import Workspace, workspace
+from sweeps.workspace import Workspace, checked, workspace
 
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+
+logger = logging.getLogger(__name__)
 
 # Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 % there.
 TRACKERS, TRACKERS_ON_SQLITE = 2, 1
@@ -74,6 +79,14 @@ class Sweep:
         """What the confirmation found; None where there was none yet."""
         return self.record.verdict
 
+    @functools.cached_property
+    def model(self) -> Model | None:
+        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows. None where there is no verdict,
+        or where the model is not in reports/.
+        """
+        verdict = self.record.verdict
+        return find_model(self.workspace.reports_of(self.record.study), origin(self.record, verdict)) if verdict else None
+
 
 def run(
     experiment: "str | Path | Experiment",
@@ -87,6 +100,8 @@ def run(
     edits: Iterable[str] = (),
     confirm: bool = True,
     keep_sealed: bool = False,
+    sampler: "str | Factory | None" = None,
+    warm_start: str | None = None,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
@@ -97,8 +112,10 @@ def run(
     `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
     `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `cluster` is the
     address of a Dask scheduler whose workers train in place of this machine, and with `mixed_hardware` they may be of several
-    kinds; `edits` are `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. That MLflow does not answer
-    is no failure: see `Sweep.runs`.
+    kinds; `edits` are `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. `sampler` is the name of
+    one, as in the file, or a function that makes an Optuna sampler from a seed: it is called for every generation, and known on
+    the study by its module and name. `warm_start` is an older study of the directory whose finished trials teach this one. That
+    MLflow does not answer is no failure: see `Sweep.runs`.
 
     Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError or WorkersError, each with one
     sentence.
@@ -106,12 +123,15 @@ def run(
     if trials is not None and not 1 <= trials <= MOST_TRIALS:
         raise InputError(f"trials is {trials}; it must be at least 1 and at most {MOST_TRIALS:,}")
     resources = Resources(workers=workers, lanes=lanes, cluster=cluster, mixed_hardware=mixed_hardware)
-    definition = experiment_file.load(experiment, edits)
-    place = workspace(directory, storage, tracking_uri)
+    search = _search(experiment, edits, sampler)
+    definition, place = search.experiment, workspace(directory, storage, tracking_uri)
+    name = definition.name if study is None else study
+    if warm_start is not None:
+        search = replace(search, warm_start=place.teacher(checked(name), warm_start, search))
     return _carry_out(
         place,
-        definition.name if study is None else study,
-        definition,
+        name,
+        search,
         trials=trials or definition.sweep.trials,
         confirm=confirm,
         open_test=not keep_sealed,
@@ -145,17 +165,26 @@ def confirm(
     if record.verdict:
         last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
-        if is_current(record, last, open_test=open_test) and is_there(place.reports_of(name), origin(record, record.verdict)):
-            return Sweep(record, loaded, place, projection.read_runs(place.tracker(record)), ())
-    return _carry_out(
-        place, name, definition, trials=None, confirm=True, open_test=open_test, resources=resources, progress=progress
-    )
+        shown = Sweep(record, loaded, place, projection.Runs({}), ())
+        if is_current(record, last, open_test=open_test) and shown.model:
+            return replace(shown, runs=projection.read_runs(place.tracker(record)))
+    search = Search(definition, warm_start=place.taught(name))
+    return _carry_out(place, name, search, trials=None, confirm=True, open_test=open_test, resources=resources, progress=progress)
+
+
+def _search(experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None") -> Search:
+    """What is searched, by whom. Raises InputError."""
+    if sampler is None or isinstance(sampler, str):
+        search = Search(experiment_file.load(experiment, [*edits, *([] if sampler is None else [f"sweep.sampler={sampler}"])]))
+        search.kind  # noqa: B018  # raises before anything is made
+        return search
+    return factory.searched(experiment_file.load(experiment, edits), sampler)
 
 
 def _carry_out(
     place: Workspace,
     name: str,
-    definition: Experiment,
+    search: Search,
     *,
     trials: int | None,
     confirm: bool,
@@ -164,26 +193,29 @@ def _carry_out(
     progress: Progress | None,
 ) -> Sweep:
     """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
+    definition = search.experiment
     data = datasets.load(definition.data, definition.training.dtype)
+    for note in data.notes:
+        logger.info("data: %s", note)
     tracking = place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        opened = stack.enter_context(closing(place.open(name, definition)))
+        opened = stack.enter_context(closing(place.open(name, search, data)))
         if trials is not None:
             opened.aim(trials)
         before = study_record(opened.optuna)
+        logger.info("study %s: %d trials are there", name, len(before.trials))
+        logger.info("MLflow at %s, experiment %s", tracking.shown, tracking.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
+        if search.warm_start and trials is not None:
+            shown.remark(search.warm_start.note)
         trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
         for tracker in trackers:
             stack.callback(tracker.close)
         writer = Writer(*trackers)
         stack.enter_context(shown)
-
-        def observe(trial: TrialRecord) -> None:
-            writer.put(trial)
-            shown.add(trial)
 
         try:
             with resources.open(definition, shown.note) as executor, executor.holding(data.split) as arrays:
@@ -192,7 +224,11 @@ def _carry_out(
                 def lanes() -> int:
                     return resources.lanes_of(definition, data.split, executor.size)
 
-                opened.note_mixture(executor.mixture)
+                def observe(trial: TrialRecord) -> None:
+                    opened.note_mixture(executor.mixture)
+                    writer.put(trial)
+                    shown.add(trial)
+
                 shown.begin(before, before.aim if trials is None else trials, behind=lambda: writer.depth)
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)

@@ -1,5 +1,6 @@
 """The worker process: one spawned process that makes calls, one at a time, and is replaced when it died."""
 
+import logging
 import multiprocessing
 import signal
 import threading
@@ -11,6 +12,8 @@ from typing import Any
 
 from experiments import worker
 from experiments.errors import WorkersError
+
+logger = logging.getLogger(__name__)
 
 STARTS = 3  # in a row, before it is said that a worker cannot be started
 
@@ -62,6 +65,7 @@ class WorkerProcess:
             try:
                 self._spawn()
                 self._receive()  # it is ready
+                logger.debug("worker %s started", self._process and self._process.pid)
                 return
             except (OSError, WorkerDied) as error:
                 reason = error

@@ -3,22 +3,28 @@
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from experiments.errors import InputError, unwritable
+from experiments.errors import InputError, StrangerError, SweepsError, unwritable
+from experiments.names import check_name
 from experiments.records import StudyRecord
 from experiments.secrets import shown
-from experiments.spec import Experiment, check_name, nearest
+from experiments.spec import Experiment, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.claim import Claim, Owner
 from sweeps.importance import importances
+from sweeps.search import Search
 from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
 from sweeps.study import BIRTH, Study, open_study, study_record
+from sweeps.warm_start import WarmStart, kept, learned
+
+if TYPE_CHECKING:
+    from experiments.datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Workspace:
         )
         if self.storage:
             options += f" --storage {shlex.quote(shown(self.storage))}"
+        if self.tracking_uri:
+            options += f" --tracking-uri {shlex.quote(shown(self.tracking_uri))}"
         return options
 
     def shown_storage(self, study: str) -> str:
@@ -86,7 +94,7 @@ class Workspace:
         return study
 
     def load(self, study: str) -> "optuna.Study":
-        """The Optuna study of this name, which must be there."""
+        """The Optuna study of this name, which must be there. Raises StrangerError where it is none of ours."""
         checked(study)  # others may write to the storage too, and the name becomes that of a folder
         url = self.storage_of(study)
         with answering(url):
@@ -95,7 +103,7 @@ class Workspace:
             except KeyError:  # a run that was killed before it made the study
                 loaded = None
             if loaded is None or BIRTH not in loaded.user_attrs:
-                raise InputError(
+                raise StrangerError(
                     f"study {study}: it was never begun, or sweeps did not make it; make one with: sweeps run digits"
                 )
             return loaded
@@ -106,8 +114,42 @@ class Workspace:
         with answering(self.storage_of(study)):
             return study_record(loaded, importances(loaded))
 
-    def open(self, name: str, experiment: Experiment) -> Study:
-        """The study of this name for this experiment, made now if it is not there; it is ours to write until it is closed.
+    def teacher(self, name: str, older: str, search: Search) -> WarmStart:
+        """What the study `older` teaches the study of this name. One that was born with it goes on with the copy that it keeps,
+        also where the older one has grown since, or is gone. Raises InputError, StorageError.
+        """
+        if older == name:
+            raise InputError(f"study {name}: it cannot teach itself; to go on with it leave the warm start out")
+        known = self.studies()
+        if name in known:
+            copy = None
+            with suppress(InputError):  # begun by nobody yet
+                copy = kept(self._birth(name))
+            if copy and copy.study == older and self._uid(older) in (None, copy.study_uid):
+                return copy
+        loaded = self.load(self.choose(older))
+        with answering(self.storage_of(older)):
+            record = study_record(loaded)
+        return learned(record, loaded.user_attrs[BIRTH]["identity"], search.experiment, search.kind)
+
+    def taught(self, name: str) -> WarmStart | None:
+        """What taught the study of this name, which must be there."""
+        return kept(self._birth(name))
+
+    def _birth(self, name: str) -> Mapping[str, Any]:
+        attributes: Mapping[str, Any] = self.load(name).user_attrs[BIRTH]
+        return attributes
+
+    def _uid(self, name: str) -> str | None:
+        """The uid of a study; None where it is not there, or cannot be read."""
+        try:
+            return str(self._birth(name)["study_uid"]) if name in self.studies() else None
+        except SweepsError:
+            return None
+
+    def open(self, name: str, search: Search | Experiment, data: "Dataset | None" = None) -> Study:
+        """The study of this name for this search, made now if it is not there, with these data; it is ours to write until it is
+        closed.
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
@@ -117,7 +159,7 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url, writing=True), url, name, experiment)
+        return open_study(open_storage(url, writing=True), url, name, search, data)
 
     def driver(self, study: str) -> Owner | None:
         """Who drives a study that is there at this moment."""

@@ -1,4 +1,4 @@
-"""What holds for all tests: the longest come first, and under CI=true a skip is a failure."""
+"""What holds for all tests: the longest come first, and under CI=true a skip is a failure; MLflow's database, made once."""
 
 import os
 from collections.abc import Generator
@@ -27,3 +27,32 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: {report.longrepr}; under CI=true nothing may be skipped"
     return report
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database, made once: its hundred tables take a second."""
+    from experiments.tracking import Store
+    from experiments.tracking.client import answering, make_database
+
+    path = tmp_path_factory.mktemp("made") / "mlflow.db"
+    with answering(Store(f"sqlite:///{path}", "digits", None)):
+        make_database(path, None)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tracker_here() -> Generator[None]:
+    """Sweeps in this process write to MLflow from here too: a process of its own imports MLflow, for two seconds of a core.
+
+    That it writes the same is tested in tests/experiments/test_tracking_writer.py.
+    """
+    from experiments.tracking import Tracker
+    from sweeps import sweep
+
+    class Here(Tracker):
+        def close(self) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "TrackerProcess", Here)
+        yield

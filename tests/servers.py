@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 # MLflow's server alone starts a dozen processes more, for jobs that nothing here asks for: half a minute of a core each time.
@@ -59,10 +60,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], *, cwd: Path, url: str, path: str) -> Iterator[Running]:
+def running(
+    command: Sequence[str], *, cwd: Path, url: str, path: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Running]:
     """A server, from when it answers at `path` until the end of the block."""
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=cwd, env=QUIET, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=cwd, env={**QUIET, **environment}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         server = Running(url, process)
         try:
             deadline = time.monotonic() + SLOWEST_START
@@ -86,8 +91,10 @@ def answers(url: str, path: str) -> bool:
     return True
 
 
-def plain_mlflow(folder: Path) -> contextlib.AbstractContextManager[Running]:
+def plain_mlflow(
+    folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> contextlib.AbstractContextManager[Running]:
     """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
-    return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health")
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port), *options]
+    return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health", environment=environment)

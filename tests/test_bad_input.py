@@ -198,6 +198,9 @@ def test_a_study_name(sweeps: Command, name: str) -> None:
         ("--set=training.epochs=0", ("training.epochs", "0")),
         ("--set=name.first=3", ("name",)),
         ("--trails=3", ("--trails",)),
+        ("--set=sweep.sampler=mine:gp", ("sweep.sampler", "'mine:gp'", "from Python", "sampler=FUNCTION")),
+        ("--warm-start=mine", ("no study yet",)),
+        ("--warm-start=iris", ("study iris", "teach itself")),
         ("--storage=studies.db", ("studies.db", "sqlite:///")),
         ("--storage=nosql://here", ("nosql://here",)),
         ("--storage=redis://127.0.0.1:1", ("redis", "not supported")),
@@ -226,9 +229,14 @@ def test_a_directory_without_permission(sweeps: Command) -> None:
     refused(sweeps, "run", "iris", "--directory", str(closed), status=1, says=(str(closed), "cannot be written"))
 
 
+@pytest.mark.usefixtures("tracker_here")
 def test_a_study_that_belongs_to_another_experiment(sweeps: Command) -> None:
-    assert sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1")[0] == 0
+    assert sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1", "--no-confirm")[0] == 0
     refused(sweeps, "run", "iris", "--trials", "1", says=("iris", "training.epochs: 1 -> 100", "--study NAME"))
+
+
+def test_a_format_that_is_none(sweeps: Command) -> None:
+    refused(sweeps, "export", "--format", "xlsx", says=("--format", "'xlsx'", "'csv', 'parquet'"))
 
 
 @pytest.mark.parametrize("command", ["status", "report", "export", "sync", "doctor"])
@@ -246,7 +254,7 @@ def test_a_study_that_is_not_there(sweeps: Command, command: str) -> None:
         (("there.csv", "--target", "y", "--output", "taken.toml"), ("taken.toml", "never overwritten")),
         (("there.csv", "--target", "y", "--output", "nowhere/new.toml"), ("nowhere/new.toml",)),
         (("there.xlsx", "--target", "y"), ("there.xlsx", ".csv")),
-        ((), ("data",)),
+        ((), ("DATA",)),
     ],
 )
 def test_a_new_experiment(sweeps: Command, arguments: tuple[str, ...], says: tuple[str, ...]) -> None:

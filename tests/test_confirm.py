@@ -2,13 +2,15 @@
 
 import json
 import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+from tests.commands import SWEEPS
+from tests.commands import sweeps as command
+
 SMALL = (
     "iris",
     "--trials",
@@ -23,13 +25,11 @@ SMALL = (
     "confirm.top=2",
 )
 NO_TRACKER = "--tracking-uri=http://127.0.0.1:9"  # nothing here is about MLflow
+pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([SWEEPS, *arguments, NO_TRACKER], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+    return command(*arguments, NO_TRACKER, cwd=cwd, status=status)
 
 
 def summary(folder: Path) -> dict[str, object]:
@@ -49,7 +49,11 @@ def confirmed(folder: Path) -> pd.DataFrame:
 
 def test_sealed_then_opened_then_shown(folder: Path, tmp_path: Path) -> None:
     sealed = sweeps("run", *SMALL, "--keep-sealed", cwd=tmp_path)
-    assert "test set still sealed; open it with: sweeps confirm iris --open-test" in sealed.stdout
+    command = "sweeps confirm iris --open-test"
+    assert f"test set still sealed; open it with: {command} --tracking-uri http://127.0.0.1:9\n" in sealed.stdout
+    page = (tmp_path / "reports" / "iris" / "report.html").read_text(encoding="utf-8")
+    assert command in page
+    assert f"{command} --" not in page  # which travels
     assert summary(tmp_path)["verdict"] == "sealed"
     assert pd.isna(summary(tmp_path)["openings"])
     assert confirmed(tmp_path).test_accuracy.isna().all()
@@ -79,7 +83,8 @@ def test_killed_while_it_confirms(folder: Path, tmp_path: Path) -> None:
         [SWEEPS, "run", *SMALL, NO_TRACKER], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while process.poll() is None and not (journal.exists() and b"replicate:" in journal.read_bytes()):
-            pass
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.005)
         process.kill()
     assert not (tmp_path / "reports").exists()
     sweeps("run", *SMALL, cwd=tmp_path)

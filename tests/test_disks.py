@@ -6,6 +6,7 @@ system is full for all.
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -17,11 +18,11 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-import sweeps
-from tests.sweeps.test_same_table import experiment, run, tables
+from tests.commands import SWEEPS
+from tests.commands import sweeps as command
+from tests.sweeps.test_same_table import experiment, search, tables
 
 ROOT = Path(__file__).parents[1]
-SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 TRIALS = 20
 ROOMY = 2**26  # bytes
 # As tests.sweeps.test_same_table has it, on the command line.
@@ -101,15 +102,16 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sweep that had room."""
+    """A folder with a search that had room."""
     folder = tmp_path_factory.mktemp("full") / "finished"
-    run(folder, "tpe", trials=TRIALS)
+    search(folder, experiment("tpe"), trials=TRIALS)
     return folder
 
 
-def tracking(finished: Path) -> str:
+@pytest.fixture(scope="module")
+def tracking(finished: Path, made: Path) -> str:
     """One MLflow database serves all, which saves making it each time."""
-    return f"sqlite:///{finished.parent}/mlflow.db"
+    return f"sqlite:///{shutil.copy(made, finished.parent)}"
 
 
 def recorded(journal: Path) -> int:
@@ -128,15 +130,14 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def go_on(folder: Path, finished: Path) -> None:
-    """The same sweep again, now that nothing is in its way: it ends with the table of the one that met nothing."""
-    sweeps.run(experiment("tpe"), trials=TRIALS, workers=1, confirm=False, directory=folder, tracking_uri=tracking(finished))
-    assert tables(folder) == tables(finished)
+    """The same search again, now that nothing is in its way: it ends with the table of the one that met nothing."""
+    assert search(folder, experiment("tpe"), trials=TRIALS) == tables(finished)
 
 
-def test_a_sweep_goes_on_when_there_is_room(disk: Disk, finished: Path) -> None:
+def test_a_sweep_goes_on_when_there_is_room(disk: Disk, finished: Path, tracking: str) -> None:
     journal = disk.folder / "studies" / "iris.journal"
     half = (finished / "studies" / "iris.journal").stat().st_size // 2
-    done = disk.sweeps(*RUN, f"--tracking-uri={tracking(finished)}", room=half)
+    done = disk.sweeps(*RUN, f"--tracking-uri={tracking}", room=half)
     assert sentence(done) == (
         f"sweeps: {journal} cannot be written ({disk.reason}); make room, then give the same command again: "
         "what was recorded is kept"
@@ -146,14 +147,14 @@ def test_a_sweep_goes_on_when_there_is_room(disk: Disk, finished: Path) -> None:
     go_on(disk.folder, finished)
 
 
-def test_reports_are_made_when_there_is_room(tmp_path: Path, finished: Path) -> None:
+def test_reports_are_made_when_there_is_room(tmp_path: Path, finished: Path, tracking: str) -> None:
     """On a journal that was torn too, which the command says."""
     journal = tmp_path / "studies" / "iris.journal"
     journal.parent.mkdir()
     data = (finished / "studies" / "iris.journal").read_bytes()
     journal.write_bytes(data[:-200])
     torn = len(data) - 200 - data.rindex(b"\n", 0, -1) - 1
-    done = Disk(tmp_path).sweeps(*RUN, f"--tracking-uri={tracking(finished)}", room=2**20)
+    done = Disk(tmp_path).sweeps(*RUN, f"--tracking-uri={tracking}", room=2**20)
     assert (
         f"{journal}: its last record was cut short ({torn} bytes are there, probably by a power cut or a full disk); "
         "it is dropped (kept in iris.journal.torn), and what it recorded is made again"
@@ -165,7 +166,9 @@ def test_reports_are_made_when_there_is_room(tmp_path: Path, finished: Path) -> 
     )
     assert recorded(journal) == TRIALS
     assert sorted(path.name for path in page.parent.iterdir()) == ["history.csv", "lambdas.csv", "summary.csv", "trials.csv"]
-    go_on(tmp_path, finished)
+    command(*RUN, f"--tracking-uri={tracking}", cwd=tmp_path)
+    assert page.exists()
+    assert tables(tmp_path) == tables(finished)
 
 
 @pytest.mark.parametrize("record", [1, 6])

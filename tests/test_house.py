@@ -21,6 +21,7 @@ HOMES = {
     "optuna": {
         "sweeps/study.py",
         "sweeps/samplers.py",
+        "sweeps/factory.py",
         "sweeps/importance.py",
         "sweeps/journal.py",
         "sweeps/mirror.py",
@@ -28,7 +29,7 @@ HOMES = {
         "sweeps/journal_lock.py",
         "sweeps/workspace.py",
     },
-    "mlflow": {"experiments/tracking"},
+    "mlflow": {"experiments/tracking", "experiments/model"},
 }
 
 
@@ -77,11 +78,13 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     [
         ("nnreg", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),
+        ("experiments.model", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments.datasets", ["pandas", "sklearn", "optuna", "mlflow"]),
         ("experiments.evaluation", ["pandas", "sklearn", "scipy", "optuna", "mlflow", "pydantic"]),
         ("sweeps", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),
         ("sweeps.cli", ["numpy", "pandas", "sklearn", "optuna", "mlflow", "plotly"]),
         ("sweeps.driver", ["pandas", "sklearn", "mlflow"]),
+        ("sweeps.sweep", ["pandas", "sklearn", "scipy", "mlflow", "plotly"]),
     ],
 )
 def test_doors_are_lazy(door: str, closed: list[str]) -> None:
@@ -93,7 +96,7 @@ def test_doors_are_lazy(door: str, closed: list[str]) -> None:
 def test_what_the_door_of_sweeps_shows() -> None:
     import sweeps
 
-    assert sorted(sweeps.__all__) == ["Experiment", "Sweep", "SweepsError", "confirm", "run"]
+    assert sorted(sweeps.__all__) == ["Experiment", "Sweep", "SweepsError", "confirm", "objective", "run"]
     assert all(getattr(sweeps, name) for name in sweeps.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         sweeps.nothing  # noqa: B018  # to look is the test

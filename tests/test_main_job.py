@@ -16,9 +16,10 @@ from optuna.storages.journal import JournalFileBackend
 
 from experiments.evaluation import CURVES, METRICS
 from nnreg import LAMBDA_NAMES
+from tests.browser import browser
+from tests.commands import SWEEPS, sweeps
 from tests.servers import answer, free_port, plain_mlflow, running
 
-SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 TRIALS, EPOCHS = 100, 30
 
 
@@ -131,7 +132,7 @@ def test_there_is_one_summary(folder: Path, study: optuna.Study) -> None:
 
 
 def test_status_says_so(folder: Path, study: optuna.Study) -> None:
-    done = subprocess.run([SWEEPS, "status", "--json", "--directory", str(folder)], check=True, capture_output=True, text=True)
+    done = sweeps("status", "--json", cwd=folder)
     (row,) = json.loads(done.stdout)
     assert row == {
         "study": "digits", "study_uid": study.user_attrs["sweep"]["study_uid"], "experiment": "digits",
@@ -142,7 +143,7 @@ def test_status_says_so(folder: Path, study: optuna.Study) -> None:
 
 
 def test_the_doctor_finds_nothing_wrong(folder: Path) -> None:
-    done = subprocess.run([SWEEPS, "doctor", "--json", "--directory", str(folder)], check=True, capture_output=True, text=True)
+    done = sweeps("doctor", "--json", cwd=folder)
     findings = json.loads(done.stdout)
     assert not [finding for finding in findings if finding["level"] == "wrong"]
     assert any("BLAS" in finding["what"] for finding in findings)
@@ -166,7 +167,7 @@ def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(server: str, r
     assert page.splitlines()[0].startswith("study,trial,generation,state,weight_l1")
 
 
-def test_optuna_dashboard_opens_the_journal(folder: Path, study: optuna.Study) -> None:
+def test_optuna_dashboard_opens_the_journal(folder: Path, study: optuna.Study, tmp_path: Path) -> None:
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("optuna-dashboard")),
@@ -178,6 +179,30 @@ def test_optuna_dashboard_opens_the_journal(folder: Path, study: optuna.Study) -
     with running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/dashboard") as server:
         (listed,) = json.loads(answer(server.url, "/api/studies"))["study_summaries"]
         assert listed["study_name"] == "digits"
-        shown = json.loads(answer(server.url, f"/api/studies/{listed['study_id']}?after=0"))
-    assert len(shown["trials"]) == TRIALS
-    assert len(shown["trials"][7]["intermediate_values"]) == EPOCHS
+        page = f"{server.url}/dashboard/studies/{listed['study_id']}"
+        with browser(tmp_path) as user:
+            user.open(page)
+            drawn = "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer .trace')].length"
+            assert user.wait_for(lambda: user.driver.execute_script(drawn) >= TRIALS)
+            user.open(f"{page}/trials?numbers=7")
+            text = user.wait_for(lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None)
+            fits = "return document.documentElement.scrollWidth <= window.innerWidth"
+            assert user.driver.execute_script(fits)  # no attribute stretches the page
+            assert user.hosts() == {"127.0.0.1"}
+    trial = study.trials[7]
+    assert f"{EPOCHS} {trial.value}" in text.splitlines()  # the last of the curve
+    assert all(any(line.startswith(f"{name} ") for line in text.splitlines()) for name in trial.user_attrs)
+    assert set(trial.user_attrs) == {
+        *LAMBDA_NAMES, *METRICS, "generation", "diverged", "epochs", "seconds", "started", "finished"
+    }  # fmt: skip
+
+
+PLOTS = (
+    *("optimization_history", "intermediate_values", "parallel_coordinate", "contour", "slice", "param_importances"),
+    *("edf", "rank", "timeline"),
+)
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_optuna_draws_it_without_a_warning(name: str, study: optuna.Study) -> None:
+    assert getattr(optuna.visualization, f"plot_{name}")(study).data

@@ -109,7 +109,7 @@ def test_odd_edits(edits: list[tuple[str, str]]) -> None:
     outcome("iris", [f"{key}={value}" for key, value in edits])
 
 
-COMMANDS = ["run", "status", "report", "export", "confirm", "sync", "ui", "doctor", "new", "nothing", "--help"]
+COMMANDS = ["run", "status", "report", "export", "confirm", "sync", "ui", "doctor", "new", "predict", "nothing", "--help"]
 OPTIONS = ["--trials", "--study", "--workers", "--lanes", "--set", "--directory", "--storage", "--tracking-uri", "--json", "--to"]
 OPTIONS += [
     "--port",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -78,13 +79,14 @@ def holders(folder: Path) -> list[str]:
     return [str(path) for path in files if CANARY.encode() in path.read_bytes()]
 
 
-def test_a_password_stays_where_it_was_given(database: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_password_stays_where_it_was_given(database: tuple[str, Path], made: Path, tmp_path: Path) -> None:
     """A study on PostgreSQL, its runs on a server and then on PostgreSQL too, whose page a server of ours shows."""
     storage, data = database
     with psycopg.connect(storage.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CREATE DATABASE mlflow")
     kept = ["--storage", storage]
     (tmp_path / "server").mkdir()
+    shutil.copy(made, tmp_path / "server")
     with plain_mlflow(tmp_path / "server") as server:
         onto = [*kept, "--tracking-uri", server.url.replace("://", f"://me:{CANARY}@")]  # a plain server takes any password
         over = [*kept, "--tracking-uri", storage.replace("/postgres?", "/mlflow?")]

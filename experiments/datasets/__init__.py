@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.datasets import labels
 from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.parts import divide
-from experiments.datasets.preparation import Preparation
+from experiments.datasets.preparation import Example, Preparation
 from experiments.datasets.sealed import Sealed, TestRows, group_numbers
 from experiments.spec import Data
 from nnreg import Split
@@ -23,7 +24,8 @@ class Dataset:
     labels in the order of their class numbers, `features` the names of the columns of x, `rows` the number of rows of
     "training", "validation" and "test", `notes` one sentence for each thing that was done to a column and that a person
     should know, `preparation` what turns raw rows into x, `groups` the number of each validation row's group (None where rows
-    have none).
+    have none), `target` the name of the column of labels, `label_type` their type (`labels.TYPES`), `example` a few of the
+    training rows, raw.
     """
 
     split: Split
@@ -33,6 +35,9 @@ class Dataset:
     notes: tuple[str, ...] = ()
     preparation: Preparation
     groups: NDArray[np.int64] | None = None
+    target: str
+    label_type: str
+    example: Example
 
 
 def load(data: Data, dtype: str = "float32") -> Dataset:
@@ -41,6 +46,7 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
 
     parts = divide(data)
     training, validation = parts.training, parts.validation
+    target = training.table.target
     preparation, notes = fit(training.table.frame, training.rows, parts.verdicts, data.missing, training.table.where)
     return Dataset(
         split=Split(
@@ -55,4 +61,7 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
         notes=(*parts.notes, *notes),
         preparation=preparation,
         groups=group_numbers(validation, data),
+        target=target,
+        label_type=labels.type_of(training.table.frame[target], parts.classes, typed=data.is_file and not data.is_csv),
+        example=preparation.example(training.table.frame, training.rows),
     )

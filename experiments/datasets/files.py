@@ -49,8 +49,8 @@ def read(path: Path, data: Data) -> Table:
     return table
 
 
-def read_columns(path: Path, data: Data) -> Table:
-    """The rows of a file, whether or not there are labels among them. Raises DataError."""
+def read_columns(path: Path, data: Data, *, labelled: bool = True) -> Table:
+    """The rows of a file, whether or not there are labels among them; an .npz must have some if `labelled`. Raises DataError."""
     suffix = path.suffix.lower()
     if suffix not in FILE_SUFFIXES:
         raise DataError(f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it to one of these")
@@ -62,7 +62,7 @@ def read_columns(path: Path, data: Data) -> Table:
         elif suffix == ".parquet":
             frame = _read_parquet(path)
         else:
-            frame = _read_npz(path, data)
+            frame = _read_npz(path, data, labelled=labelled)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; check the path in [data]") from None
     except IsADirectoryError:
@@ -115,18 +115,18 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     return column
 
 
-def _read_npz(path: Path, data: Data) -> "pd.DataFrame":
+def _read_npz(path: Path, data: Data, *, labelled: bool) -> "pd.DataFrame":
     import pandas as pd
 
-    group = data.split.group
-    arrays = _arrays(path, {INPUTS, data.target or LABELS, *([group] if group else [])})
-    target = data.target or LABELS
-    for key in (INPUTS, target):
+    group, target = data.split.group, data.target or LABELS
+    arrays = _arrays(path, {INPUTS, target, *([group] if group else [])} if labelled else {INPUTS})
+    for key in (INPUTS, target) if labelled else (INPUTS,):
         if key not in arrays:
             known = _keys(path)
+            needs = f"the inputs {INPUTS!r} and the labels {target!r}" if labelled else f"the inputs {INPUTS!r}"
             raise DataError(
-                f"{path}: there is no array {key!r}; an .npz needs the inputs {INPUTS!r} and the labels {target!r}, and "
-                f"this one has {listed(known)}: save it with numpy.savez(file, X=..., y=...)"
+                f"{path}: there is no array {key!r}; an .npz needs {needs}, and "
+                f"this one has {listed(known)}: save it with numpy.savez(file, X=...{', y=...' if labelled else ''})"
             )
     x = arrays.pop(INPUTS)
     if x.dtype.kind not in "biuf" or x.ndim < 2:

@@ -1,6 +1,7 @@
 """The labels: the target column as classes, and every row as the number of its class."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,16 @@ from experiments.datasets.files import Table
 from experiments.datasets.wording import listed, row, shown, toml_list
 from experiments.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_CLASSES = 1000
 FEW_CLASSES = 20  # numbers with more values than these, and few rows for each, are measurements and no classes
+
+TYPES: Mapping[str, type] = {"int": np.int64, "float": np.float64, "bool": np.bool_, "str": object}
+"""What labels can be, and the NumPy type of an array of them."""
+READ: Mapping[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": "True".__eq__, "str": str}
+KINDS = {"i": "int", "u": "int", "f": "float", "b": "bool"}  # by the kind of a NumPy type
 
 
 def read_labels(table: Table, missing: Collection[str]) -> NDArray[np.object_]:
@@ -57,3 +66,24 @@ def number(labels: NDArray[np.object_], classes: Sequence[str], table: Table) ->
             f"training file, which has {listed(classes)}; correct it, or add rows of that class there"
         )
     return numbers
+
+
+def type_of(column: "pd.Series[Any]", classes: Sequence[str], *, typed: bool) -> str:
+    """The type of the labels, one of TYPES: that of their column, or where columns have none (`typed` is false) the one that
+    is written exactly as the labels are.
+    """
+    wanted = [KINDS.get(column.dtype.kind, "str"), "str"] if typed else list(TYPES)
+    return next(name for name in wanted if _can_be(name, classes, as_written=not typed))
+
+
+def _can_be(label_type: str, classes: Sequence[str], *, as_written: bool) -> bool:
+    try:
+        restored = restore(classes, label_type)
+    except (ValueError, OverflowError):  # no number, or one beyond 64 bits
+        return False
+    return not as_written or [str(label) for label in restored.tolist()] == list(classes)
+
+
+def restore(classes: Sequence[str], label_type: str) -> NDArray[Any]:
+    """The labels as they were before they were text, (classes,), in the order of their numbers."""
+    return np.array([READ[label_type](label) for label in classes], dtype=TYPES[label_type])

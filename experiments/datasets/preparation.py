@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # Standardised training rows lie within sqrt(rows), so this bound never touches them. It holds back a number that is seen
 # first in later rows and lies so far out that a network's float32 sums would overflow.
 FARTHEST = 1e4
+FEW, LOOKED_AT = 3, 100  # rows of an example, chosen among so many
+
+Example = tuple[Mapping[str, int | float | str | None], ...]
+"""A few raw rows as JSON values, by column: what somebody might ask a model about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,25 @@ class Preparation:
         """The names of the columns that `apply` makes."""
         return tuple(feature for step in self.steps for feature in step.features)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the raw columns that `apply` needs."""
+        return tuple(dict.fromkeys(step.column for step in self.steps))
+
+    def example(self, frame: "pd.DataFrame", rows: NDArray[np.int64]) -> Example:
+        """Of the first rows of the given indices a few with the fewest values missing, in the columns that `apply` needs."""
+        frame = frame.iloc[rows[:LOOKED_AT]]
+        categories = {step.column for step in self.steps if isinstance(step, Category)}
+        columns = {name: self._raw(frame[name], category=name in categories) for name in self.columns}
+        table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
+        return tuple(dict(zip(columns, row, strict=True)) for row in table[:FEW])
+
+    def _raw(self, column: "pd.Series[Any]", *, category: bool) -> list[Any]:
+        if category:
+            return list(values.labels(column, self.missing))
+        numbers = values.numbers(column, self.missing, "the rows").tolist()
+        return [None if np.isnan(number) else int(number) if number.is_integer() else number for number in numbers]
+
     def apply(
         self, frame: "pd.DataFrame", dtype: str = "float32", *, rows: NDArray[np.int64] | None = None, where: str = "the rows"
     ) -> NDArray[np.floating[Any]]:
@@ -109,7 +132,7 @@ class Preparation:
         """
         names = [str(name) for name in frame.columns]
         present = set(names)
-        lacking = list(dict.fromkeys(step.column for step in self.steps if step.column not in present))
+        lacking = [name for name in self.columns if name not in present]
         if lacking:
             raise DataError(f"{where}: there is no column {listed(lacking)}; {hint(lacking[0], names)}: add or rename it")
         out = np.empty((len(frame) if rows is None else len(rows), len(self.features)), dtype=dtype)

@@ -33,7 +33,7 @@ NUMBERS = ("none", "one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda on the card: its recommended strength (0 is off), keep, drop, undecided, sealed or None where it is off, why,
+    """One lambda on the card: the strength to use (0 is off), keep, drop, undecided, sealed or None where it is off, why,
     and how exactly it must be set.
     """
 
@@ -90,8 +90,10 @@ MEASURES = {
 }
 
 
-def card(study: StudyRecord) -> Card | None:
-    """The card of a study; None before a confirmation."""
+def card(study: StudyRecord, options: str = "") -> Card | None:
+    """The card of a study; None before a confirmation. `options` is put behind commands, so that they find the study from where
+    they are read; a card that travels has none.
+    """
     verdict = study.verdict
     if verdict is None:
         return None
@@ -100,7 +102,7 @@ def card(study: StudyRecord) -> Card | None:
         says=_says(study, verdict),
         lambdas=tuple(_line(study, verdict, name) for name in LAMBDA_NAMES),
         facts=tuple(_facts(study, verdict)),
-        cautions=tuple(_cautions(study, verdict)),
+        cautions=tuple(_cautions(study, verdict, options)),
     )
 
 
@@ -144,7 +146,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
 
 def _droppable(verdict: Verdict) -> str:
     """What the recommended setting has on, and the test rows say it could do without."""
-    names = [name for name in verdict.recommended.on if verdict.keeping(name) == DROP]
+    names = [name for name in verdict.use.on if verdict.keeping(name) == DROP]
     if not names:
         return ""
     return f" It does as well without {_listed(names)}{', one at a time' if len(names) > 1 else ''}."
@@ -183,9 +185,9 @@ def _line(study: StudyRecord, verdict: Verdict, name: str) -> LambdaLine:
     tolerance = next((one for one in verdict.tolerances if one.name == name), None)
     return LambdaLine(
         name=name,
-        strength=getattr(verdict.recommended, name),
+        strength=getattr(verdict.use, name),
         word=verdict.keeping(name),
-        why=_why(comparison, measure) if comparison else "",
+        why=_why(comparison, measure) if comparison and name in verdict.use.on else "",
         tolerance=_tolerance(tolerance) if tolerance else "not searched",
     )
 
@@ -208,10 +210,11 @@ def _tolerance(tolerance: Tolerance) -> str:
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     measure = MEASURES[verdict.objective]
     if verdict.accuracy and verdict.baseline_accuracy:
-        against = f"; no regularization {percent(verdict.baseline_accuracy.mean)}" if verdict.recommended.on else ""
-        interval = f"{percent(verdict.accuracy.low)} to {percent(verdict.accuracy.high)}"
+        against = f"; no regularization {percent(verdict.baseline_accuracy.mean)}" if verdict.use.on else ""
+        accuracy = verdict.accuracy if verdict.use.on else verdict.baseline_accuracy
+        interval = f"{percent(accuracy.low)} to {percent(accuracy.high)}"
         yield (
-            f"Test accuracy {percent(verdict.accuracy.mean)} ({interval}){against}: the mean of {len(verdict.seeds)} networks "
+            f"Test accuracy {percent(accuracy.mean)} ({interval}){against}: the mean of {len(verdict.seeds)} networks "
             f"trained on the {verdict.rows['training']:,} training rows alone."
         )
     yield _curse(study, verdict, measure)
@@ -235,14 +238,14 @@ def _luck(value: float, measure: Measure) -> str:
     return f"{measure.size(value)} were {'luck' if value >= 0 else 'bad luck'} with"
 
 
-def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
+def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
     if verdict.basis.get("trials") != len(study.trials):
         yield (
             f"This verdict is on the first {verdict.basis.get('trials')} trials, and there are {len(study.trials)} now; "
-            f"make it again with: sweeps confirm {study.study}"
+            f"make it again with: sweeps confirm {study.study}{options}"
         )
     if verdict.word == SEALED:
-        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test"
+        yield f"test set still sealed; open it with: sweeps confirm {study.study} --open-test{options}"
     if not verdict.rows["test"]:
         yield "There are no test rows, so nothing can be claimed; give some with data.split.test or data.test."
     if verdict.opening and verdict.opening.number > 1:
@@ -272,8 +275,7 @@ def _cautions(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP):
             end = study.spec["lambdas"][tolerance.name]["high"]
             file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
-            command = f"sweeps run {file} --study {study.study}-wider"
+            command = f"sweeps run {file} --study {study.study}-wider --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
             yield (
-                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: "
-                f"{command} --set lambdas.{tolerance.name}.high={tolerance.bound:g}"
+                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look further with: {command}{options}"
             )

@@ -1,4 +1,4 @@
-"""Elsewhere: the recommended strengths as lines of code, for this package and for other libraries."""
+"""Elsewhere: the strengths to use as lines of code, for this package and for other libraries."""
 
 import textwrap
 from collections.abc import Iterator
@@ -40,13 +40,13 @@ def alpha(l2: float, batch_rows: int) -> float:
 
 
 def snippets(study: StudyRecord) -> tuple[Snippet, ...]:
-    """The recommended lambdas for each library; nothing before a confirmation."""
+    """The lambdas to use, for each library; nothing before a confirmation."""
     if study.verdict is None:
         return ()
     experiment = Experiment.model_validate(study.spec)
     config, layers = experiment.train_config(), experiment.lambdas.layers
     answer = _Answer(
-        lambdas=study.verdict.recommended if config.hidden or layers == "all" else Lambdas(),  # no layer has a penalty
+        lambdas=study.verdict.use if config.hidden or layers == "all" else Lambdas(),  # no layer has a penalty
         layers=layers,
         config=config,
         rows=study.verdict.rows["training"],

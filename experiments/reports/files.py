@@ -1,25 +1,34 @@
-"""The files: each table of a study as CSV in its folder, moved into place whole."""
+"""The files: each table of a study as CSV or Parquet in its folder, moved into place whole."""
 
+import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.errors import unwritable
 from experiments.records import StudyRecord
-from experiments.reports import frames
+from experiments.reports import Format, frames
 
 if TYPE_CHECKING:
     import pandas as pd
+
+logger = logging.getLogger(__name__)
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # as OWASP lists them, with the full-width ones  # noqa: RUF001
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def export(study: StudyRecord, folder: Path, runs: Mapping[int, str] | None = None) -> list[Path]:
-    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a confirmation; the paths written.
+def export(
+    study: StudyRecord,
+    folder: Path,
+    runs: Mapping[int, str] | None = None,
+    formats: Collection[Format] = (Format.csv,),
+) -> list[Path]:
+    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a confirmation, or the same as
+    .parquet; the paths written.
 
     Raises DirectoryError.
     """
@@ -31,11 +40,28 @@ def export(study: StudyRecord, folder: Path, runs: Mapping[int, str] | None = No
     }
     if study.verdict:
         tables["confirm"] = frames.confirm(study)
-    return [write_csv(frame, folder / f"{name}.csv") for name, frame in tables.items()]
+    writers = {one: write for one, write in WRITERS.items() if one in formats}
+    return [write(frame, folder / f"{name}.{one}") for one, write in writers.items() for name, frame in tables.items()]
+
+
+def there(folder: Path) -> set[Format]:
+    """The formats that a folder has tables in."""
+    return {one for one in WRITERS if (folder / f"trials.{one}").exists()}
 
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
     """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for what is not there."""
+    cells = _cells(frame)
+    return write_whole(path, lambda temporary: cells.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """What `write_csv` writes."""
+    text: str = _cells(frame).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":
     frame = frame.copy()
     for name in frame.columns:
         if frame[name].dtype == bool:
@@ -44,7 +70,15 @@ def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
             frame[name] = frame[name].dt.strftime(TIME_FORMAT)
         elif frame[name].dtype == "str":
             frame[name] = frame[name].map(defused, na_action="ignore")
-    return write_whole(path, lambda temporary: frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+    return frame
+
+
+def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
+    """The columns and dtypes of the frame as they are: times in UTC, null for what is not there, and texts as they stand."""
+    return write_whole(path, lambda temporary: frame.to_parquet(temporary, engine="pyarrow", index=False))
+
+
+WRITERS = {Format.csv: write_csv, Format.parquet: write_parquet}
 
 
 def defused(text: str) -> str:
@@ -73,6 +107,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
             raise
     except OSError as error:
         raise unwritable(path, error, f"check the permissions of {path.parent}") from None
+    logger.debug("%s written", path)
     return path
 
 

@@ -101,7 +101,7 @@ def _lambda(study: StudyRecord, name: str, best: TrialRecord | None, top: Iterab
         "best": strength,
         "top_low": min(on, default=None),
         "top_high": max(on, default=None),
-        "top_off_share": 1 - len(on) / len(strengths) if strengths else None,
+        "top_off_share": (len(strengths) - len(on)) / len(strengths) if strengths else None,
         "importance": study.importances.get(name),
         "edge": "",
     }

@@ -1,4 +1,4 @@
-"""The decision card as Markdown, as MLflow shows the note of a run."""
+"""The decision card as Markdown, as MLflow shows the note of a run; and text with no markup in it."""
 
 import re
 
@@ -14,15 +14,15 @@ def as_markdown(card: Card) -> str:
         for line in card.lambdas
     ]
     table = ["| lambda | use | | tolerance |", "|---|---|---|---|"]
-    table += [f"| {' | '.join((name, *map(_plain, cells)))} |" for name, *cells in rows]
-    parts = [f"**{_plain(card.says)}**", "\n".join(table), _list(card.facts), _list([f"Caution: {one}" for one in card.cautions])]
+    table += [f"| {' | '.join((name, *map(plain, cells)))} |" for name, *cells in rows]
+    parts = [f"**{plain(card.says)}**", "\n".join(table), _list(card.facts), _list([f"Caution: {one}" for one in card.cautions])]
     return "\n\n".join(filter(None, parts))
 
 
 def _list(sentences: "tuple[str, ...] | list[str]") -> str:
-    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing is marked up."""
     return SPECIAL.sub(r"\\\1", text).replace("<", "&lt;")

@@ -4,6 +4,7 @@ from experiments.tracking.process import TrackerProcess
 from experiments.tracking.runs import confirmation as runs_of_confirmation
 from experiments.tracking.store import Store, choose
 from experiments.tracking.tracker import Tracker
+from experiments.tracking.view import Links
 from experiments.tracking.writer import Outcome, Writer
 
-__all__ = ["Outcome", "Store", "Tracker", "TrackerProcess", "Writer", "choose", "runs_of_confirmation"]
+__all__ = ["Links", "Outcome", "Store", "Tracker", "TrackerProcess", "Writer", "choose", "runs_of_confirmation"]

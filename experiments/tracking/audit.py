@@ -30,8 +30,8 @@ class Children(Generic[Name]):
 class Audit:
     """How MLflow differs: in the runs of trials by number, and in those of the confirmation's networks by their names.
 
-    `study` are phrases on the study's own run; `experiment_deleted` is whether the whole experiment was deleted, `location`
-    where MLflow looks for artifacts that are elsewhere, or empty.
+    `study` are phrases on the study's own run, `model` on its verdict's model; `experiment_deleted` is whether the whole
+    experiment was deleted, `location` where MLflow looks for artifacts that are elsewhere, or empty.
     """
 
     trials: Children[int]
@@ -39,6 +39,7 @@ class Audit:
     experiment_deleted: bool = False
     location: str = ""
     study: list[str] = field(default_factory=list)
+    model: list[str] = field(default_factory=list)
 
 
 def audit(study: StudyRecord, there: Page, location: str) -> Audit:

@@ -2,21 +2,26 @@
 
 import logging
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from experiments.errors import TrackingError
+from experiments.muted import muted
 from experiments.secrets import without_secrets
 from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.engine import Engine
 
+NARRATOR = "mlflow.store.db.utils"  # tells of the making of tables, and with a traceback of what it raises as well
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
 # For this process, unless the user set them. By default a call to a server that is gone takes four minutes. Here it may take
@@ -27,8 +32,17 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "PGCONNECT_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing of a sweep leaves the machine by itself
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a model would take the uv.lock of whatever directory one stands in with it
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a trial, and a call for them
 }
+REFUSED = {
+    "UNAUTHENTICATED": "does not accept these credentials; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "MLFLOW_TRACKING_TOKEN",
+    "PERMISSION_DENIED": "does not allow this to these credentials; have its administrator give you the permission to edit, or "
+    "write to another experiment with MLFLOW_EXPERIMENT_NAME",
+}
+
+logger = logging.getLogger(__name__)
 
 
 def load() -> None:
@@ -42,14 +56,12 @@ def open_client(store: Store) -> "MlflowClient":
     """A client for the store; a SQLite file that is not there yet is made. To be called within `answering`."""
     from mlflow import MlflowClient
 
-    quiet = logging.getLogger("mlflow.store.db.utils")
-    quiet.setLevel(logging.CRITICAL)  # it narrates the making of tables, and logs with a traceback what it raises as well
     if store.file and not store.file.exists():
         make_database(store.file, store.artifacts)
     elif store.is_database:
         _probe(store.uri)
     if store.file:
-        _wait_briefly(store)
+        _wait_briefly(database(store).engine)
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
 
 
@@ -62,13 +74,25 @@ def database(store: Store) -> "SqlAlchemyStore":
     return SqlAlchemyStore(store.uri, str(store.artifacts))  # type: ignore[no-untyped-call]
 
 
-def _wait_briefly(store: Store) -> None:
-    """Have MLflow's connections to this file wait for a lock as long as ours do."""
+def open_registry(store: Store) -> None:
+    """Have the client that was opened for the store use registered models. To be called within `answering`."""
+    if store.file:
+        _wait_briefly(_registry_engine(store.uri))
+
+
+def _wait_briefly(engine: "Engine") -> None:
+    """Have MLflow's connections to a SQLite file wait for a lock as long as ours do."""
     from sqlalchemy import event
 
-    engine = database(store).engine
     if not event.contains(engine, "before_cursor_execute", _shorten):
         event.listen(engine, "before_cursor_execute", _shorten, retval=True)
+
+
+def _registry_engine(uri: str) -> "Engine":
+    """What MLflow works on for registered models: to the same database connections of its own, one engine a URI as well."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(uri).engine  # type: ignore[no-untyped-call]
 
 
 def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> tuple[str, Any]:
@@ -80,19 +104,26 @@ def _shorten(connection: Any, cursor: Any, statement: str, parameters: Any, cont
 
 def make_database(path: Path, artifacts: Path | None) -> None:
     """Make MLflow's SQLite database, whole or not at all, whoever else makes it at the same time."""
+    logger.info("making the MLflow database %s", path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        _open_and_close(temporary, artifacts)
-        with closing(sqlite3.connect(temporary)) as connection:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    # Not made beside the path: that takes a second, and who is killed in it would leave it there.
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder:
+        made = Path(folder) / path.name
+        _open_and_close(made, artifacts)
+        with closing(sqlite3.connect(made)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")  # stays in the file; writing is 2.5 times cheaper
         try:
-            os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
-        except FileExistsError:
-            return
-        except OSError:  # a file system without links
-            if not path.exists():
-                temporary.rename(path)
+            shutil.copyfile(made, temporary)
+            try:
+                os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
+            except FileExistsError:
+                return
+            except OSError:  # a file system without links
+                if not path.exists():
+                    temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     # Where this process had a database there before, MLflow holds connections to what was deleted.
     _open_and_close(path, artifacts)
 
@@ -104,6 +135,7 @@ def _open_and_close(path: Path, artifacts: Path | None) -> None:
     # The artifact root is that of MLflow's own experiment "Default": without it, it would follow the working directory.
     store = SqlAlchemyStore(f"sqlite:///{path}", str(artifacts or path.parent))  # type: ignore[no-untyped-call]
     store.engine.dispose()
+    _registry_engine(store.db_uri).dispose()
 
 
 def _probe(uri: str) -> None:
@@ -126,7 +158,8 @@ def answering(store: Store) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with muted(NARRATOR, below=logging.CRITICAL):
+            yield
     # A CommandError: the database is another program's, such as Optuna's own.
     except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, ImportError, OSError) as error:
         raise TrackingError(
@@ -143,6 +176,8 @@ def _reason(error: Exception, uri: str) -> str:
         return "does not answer"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be used ({error.strerror})"
+    if refused := REFUSED.get(getattr(error, "error_code", "")):
+        return refused
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
     return f"cannot be used ({without_secrets(lines[0], uri)[:300]})"

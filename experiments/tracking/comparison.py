@@ -1,16 +1,14 @@
 """The comparison: what a run on MLflow lacks of what the study says, and what it has that can only be thrown away."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from experiments.records import StudyRecord
-from experiments.tracking import runs
+from experiments.tracking import inputs, runs
 from experiments.tracking.page import PARENT, Found
 from experiments.tracking.runs import Planned, Point
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
+Histories = Callable[[str, Collection[str]], Mapping[str, set[Point]]]  # reads the points of a run's metrics of these names
 NOTE = "mlflow.note.content"  # the description on MLflow's page, which people edit
 
 
@@ -24,6 +22,7 @@ def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
         *_differing(planned.last, run.metrics),
         *(f"{name} is {run.metrics[name]}, and it has none" for name in _foreign(planned, run)),
         *_differing(_tags(planned.tags), run.tags),
+        *(["no note"] if NOTE in planned.tags and NOTE not in run.tags else []),
         *(["not below the run that it belongs to"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
         *_ending(planned.status, planned.ended, run),
     ]
@@ -37,6 +36,7 @@ def of_study(study: StudyRecord, run: Found) -> list[str]:
         *_differing(runs.study_params(study), run.params),
         *_differing({**runs.study_tags(study), **runs.verdict_tags(study)}, run.tags),
         *_differing({point.name: point.value for point in runs.verdict_points(study)}, run.metrics),
+        *(f"no {one.context} data" for one in inputs.inputs(study) if one.key not in run.inputs),
         *(["no note"] if study.verdict and NOTE not in run.tags else []),
         *(_ending("FINISHED", runs.study_ended(study), run) if study.trials else []),
     ]
@@ -70,7 +70,7 @@ def _foreign(planned: Planned, run: Found) -> list[str]:
     return sorted(run.metrics.keys() & planned.absent)
 
 
-def beyond_repair(client: "MlflowClient", planned: Planned, run: Found) -> bool:
+def beyond_repair(read: Histories, planned: Planned, run: Found) -> bool:
     """Whether a run has something of ours that is not planned, and that MLflow has no way to take back."""
     if contradicts(planned.params, run) or _foreign(planned, run):
         return True
@@ -78,17 +78,14 @@ def beyond_repair(client: "MlflowClient", planned: Planned, run: Found) -> bool:
     if any(run.metrics[name] != value for name, value in last.items() if name in run.metrics and name not in curves):
         return True
     points = set(planned.points())
-    return any(_history(client, run.run_id, name) - points for name in sorted(curves))
+    return any(there - points for there in read(run.run_id, curves).values())
 
 
-def curves_differ(client: "MlflowClient", planned: Planned, run: Found) -> bool:
-    """Whether a point of a curve is missing from a run, or not planned. It takes MLflow a call a curve."""
+def curves_differ(read: Histories, planned: Planned, run: Found) -> bool:
+    """Whether a point of a curve is missing from a run, or not planned."""
     curves: dict[str, set[Point]] = {name: set() for name in planned.curves}
     for point in planned.points() if curves else ():
         if point.name in curves:
             curves[point.name].add(point)
-    return any(_history(client, run.run_id, name) != points for name, points in curves.items() if points)
-
-
-def _history(client: "MlflowClient", run_id: str, name: str) -> set[Point]:
-    return {Point(name, one.value, one.timestamp, one.step) for one in client.get_metric_history(run_id, name)}
+    there = read(run.run_id, curves.keys())
+    return any(there[name] != points for name, points in curves.items() if points)

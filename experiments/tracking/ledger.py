@@ -1,13 +1,14 @@
 """The ledger: what MLflow has of one study, and how it is changed; nothing is made that was not looked for."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
-from experiments.tracking import comparison, location, page, runs
+from experiments.tracking import comparison, inputs, location, page, runs, view
 from experiments.tracking.client import answering, database, open_client
 from experiments.tracking.page import PARENT, Found, Page
 from experiments.tracking.runs import CONFIRM, CONFIRMATION, ROLES, Planned, Point
@@ -16,6 +17,8 @@ from experiments.tracking.whole_runs import RUN_NAME, WholeRun, WholeRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
 
 ENTITIES_A_CALL = 1_000  # MLflow's limit for metrics, params and tags together
 
@@ -72,8 +75,8 @@ class Ledger:
     def make(self, there: Page, planned: Planned) -> str:
         """Write or complete a run; its id."""
         tags = {**planned.tags, PARENT: self.above(there, planned)}
-        client, found = self.client(), self.run(there, planned)
-        while found and comparison.beyond_repair(client, planned, found):
+        found = self.run(there, planned)
+        while found and comparison.beyond_repair(self.histories, planned, found):
             self.delete(found, there.children[planned.key])
             found = self.run(there, planned)
         if found and found.tags.get(ROLES) != planned.tags.get(ROLES):
@@ -120,9 +123,20 @@ class Ledger:
         client.set_terminated(run_id, run.status, run.ended)
         return str(run_id)
 
+    def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
+        """The points of metrics of a run: one query where MLflow is a file of ours, else a call a metric."""
+        client = self.client()
+        if self._whole_runs:
+            return self._whole_runs.histories(run_id, names)
+        return {
+            name: {Point(name, one.value, one.timestamp, one.step) for one in client.get_metric_history(run_id, name)}
+            for name in names
+        }
+
     def delete(self, run: Found, among: list[Found]) -> None:
         """Throw a run away."""
         self.client().delete_run(run.run_id)
+        logger.info("run %s thrown away", run.run_id)
         among.remove(run)
         self.deleted += 1
 
@@ -171,10 +185,19 @@ class Ledger:
             run = client.create_run(experiment_id, first, tags, self.study.study)
             found = Found(run.info.run_id, run.info.status)
             there.studies.append(found)
-        whole = replace(found, status="SCHEDULED", tags={**found.tags, **tags}, params={**found.params, **params})
+        data = [one for one in inputs.inputs(self.study) if one.key not in found.inputs]
+        whole = replace(
+            found,
+            status="SCHEDULED",
+            tags={**found.tags, **tags},
+            params={**found.params, **params},
+            inputs=found.inputs | {one.key for one in data},
+        )
         if found != whole:
             entities, labels = [Param(*one) for one in params.items()], [RunTag(*one) for one in tags.items()]
             client.log_batch(found.run_id, (), entities, labels, synchronous=True)
+            if data:
+                client.log_inputs(found.run_id, [one.entity() for one in data])
             client.update_run(found.run_id, "SCHEDULED")
             there.studies[there.studies.index(found)] = whole
         return found.run_id
@@ -192,6 +215,16 @@ class Ledger:
             there.confirmations.append(found)
             self.end_confirmation(there)
         return found.run_id
+
+    def keep_views(self, there: Page) -> None:
+        """Have MLflow's page offer the study's views, as they are now. To be called where the experiment is there."""
+        client, experiment_id = self.client(), self.experiment(there)
+        compared = [self.run(there, runs.of_trial(self.study, trial)) for trial in view.compared(self.study)]
+        views = view.views(self.study, [run.run_id for run in compared if run])
+        kept, wanted = client.get_experiment(experiment_id).tags, dict(one.tag for one in views)
+        for key, value in {**{kind: name for kind, name in view.KIND.items() if kind not in kept}, **wanted}.items():
+            if kept.get(key) != value:
+                client.set_experiment_tag(experiment_id, key, value)
 
     def end_confirmation(self, there: Page) -> bool:
         """Give the run above those of the networks its end; whether it had none."""

@@ -8,7 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 from experiments.tracking.store import ARTIFACTS, DATABASE, Store
 
-COLUMNS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"))
+COLUMNS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 def moved(store: Store, location: str) -> bool:

@@ -1,13 +1,14 @@
 """The page: what MLflow has of one study, read in one search."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+from experiments.tracking.inputs import InputKey, input_keys
 from experiments.tracking.runs import CONFIRM, CONFIRMATION, TRIAL, Key
 
 RUNS_A_CALL = 1_000
@@ -24,6 +25,7 @@ class Found:
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    inputs: frozenset[InputKey] = frozenset()
 
 
 @dataclass
@@ -78,7 +80,7 @@ def _sort_in(page: Page, run: "Run") -> None:
     found = Found(info.run_id, info.status, info.end_time, tags, run.data.params, run.data.metrics)
     kind = tags.get("kind", "")
     if kind == "study":
-        page.studies.append(found)
+        page.studies.append(replace(found, inputs=input_keys(run)))
     elif kind == CONFIRMATION:
         page.confirmations.append(found)
     elif kind == TRIAL and tags.get(TRIAL, "").isdecimal():

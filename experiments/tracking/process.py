@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -19,6 +20,7 @@ from experiments.tracking.tracker import Tracker, Written
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
 SLOWEST_CALL = 8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
+RARELY = 50_000  # objects between two looks for garbage: MLflow makes thousands a trial; it saves a tenth, of its import a fifth
 
 
 class TrackerProcess:
@@ -27,15 +29,23 @@ class TrackerProcess:
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
         self._process: BaseProcess | None = None
+        self._changing = threading.Lock()  # one thread at a time starts or ends the process
+        self._closed = False
 
     def open(self) -> None:
         """Start the process and wait until it has imported MLflow, which takes over a second."""
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self.store, self._study), name="mlflow", daemon=True)
-        with worker.spawning():
-            self._process.start()
-        theirs.close()
+        with self._changing:
+            if self._closed:
+                raise TrackingError(
+                    f"nothing more is written to MLflow at {self.store.shown}; write what is missing with: sweeps sync"
+                )
+            connection, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs, self.store), name="mlflow", daemon=True)
+            with theirs, worker.spawning():
+                process.start()
+            self._connection, self._process = connection, process
+        self._send(self._study)  # not an argument: to start a process that dies before it has read 64 kB of them never returns
         self._receive(SLOWEST_START)
 
     def write(self, trial: TrialRecord) -> Written:
@@ -61,29 +71,46 @@ class TrackerProcess:
         """Keep a file as an artifact of the study's run."""
         self._call("log_file", path)
 
+    def keep_model(self, study: StudyRecord, folder: Path) -> bool:
+        """Have the model of the study's verdict, where it is in the folder, registered and shown with the study's run."""
+        written: bool = self._call("keep_model", study, folder)
+        return written
+
     def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
         """Give the study's run its end, and what the verdict says; `tidy`: delete runs that are too many."""
         self._call("finish", study, tidy=tidy)
 
     def close(self) -> None:
-        """End the process; one that is in the middle of a call that takes long is ended all the same."""
-        if self._process is None:
-            return
-        self._connection.close()
-        self._process.join(SLOWEST_END)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process = None
+        """End the process, and start no other; one that is in the middle of a call that takes long is ended all the same.
+
+        From any thread: a start in another is waited for, as a child that is left halfway says so with a traceback.
+        """
+        with self._changing:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
+        with self._changing:
+            if self._process is None:
+                return
+            self._connection.close()
+            self._process.join(SLOWEST_END)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self._process = None
 
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         if self._process is None:
             self.open()
+        self._send((name, arguments, options))
+        return self._receive(SLOWEST_CALL)
+
+    def _send(self, message: Any) -> None:
         try:
-            self._connection.send((name, arguments, options))
+            self._connection.send(message)
         except OSError:
             raise self._died("ended") from None
-        return self._receive(SLOWEST_CALL)
 
     def _receive(self, limit: float) -> Any:
         try:
@@ -98,26 +125,29 @@ class TrackerProcess:
 
     def _died(self, how: str) -> TrackingError:
         """The process is gone, or will be: the next call starts another."""
-        self.close()
+        self._end()
         return TrackingError(
             f"the process that writes to MLflow at {self.store.shown} {how}; write what is missing with: sweeps sync"
         )
 
 
-def serve(connection: Connection, store: Store, study: StudyRecord) -> None:
-    """The process: answers calls until nobody is there to ask."""
+def serve(connection: Connection, store: Store) -> None:
+    """The process: is told the study, then answers calls until nobody is there to ask."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
     worker.start()
-    tracker = Tracker(store, study)
+    gc.set_threshold(RARELY)
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
-    mine = (tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish)
-    calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
     try:
+        tracker = Tracker(store, connection.recv())
+        mine = (
+            tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish, tracker.keep_model,
+        )  # fmt: skip
+        calls: dict[str, Callable[..., Any]] = {call.__name__: call for call in mine}
         answer(connection, tracker.open)
-        collect_rarely()
+        gc.freeze()  # MLflow itself is no garbage
         while True:
             name, arguments, options = connection.recv()
             answer(connection, calls[name], *arguments, **options)
@@ -132,13 +162,6 @@ def write_back_lazily(connection: Any, record: object) -> None:
     """
     if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
         connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def collect_rarely() -> None:
-    """Have Python look for garbage less often: MLflow makes thousands of objects a trial. It saves 2 of 22 ms a trial."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
 
 
 def answer(connection: Connection, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:

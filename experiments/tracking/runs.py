@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from experiments.axes import WIDE
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.card import card
-from experiments.reports.markdown import as_markdown
-from experiments.spec import WIDE
+from experiments.reports.markdown import as_markdown, plain
 from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 
@@ -23,6 +23,8 @@ TRIAL, CONFIRM = "trial", "confirm"  # the kinds of runs below a study's; the ta
 CONFIRMED = (*CURVES, "balanced_val_accuracy")  # what is told of a network of the confirmation
 TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # and where the test set was opened
 ANSWER = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
+LONGEST_ERROR = 1_000  # an escaped letter takes up to four
+DIVERGED = "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the largest there can be."
 LONGEST_NOTE = 5_000  # MLflow takes 8,000 characters in a tag, some databases count bytes
 ROLES, CARD = "roles", "card_digest"  # tags
 BELOW = "*Written by sweeps. What you write below this line stays.*"
@@ -97,8 +99,18 @@ def identity(study: StudyRecord, kind: str) -> dict[str, str]:
 
 
 def study_tags(study: StudyRecord) -> dict[str, str]:
-    """The tags of a study's run: who it is, and the versions it was born with."""
-    return {**identity(study, "study"), **{name: value for name, value in study.versions.items() if value}}
+    """The tags of a study's run: who it is, where it comes from, and the versions it was born with."""
+    born = study.provenance
+    tags = {
+        "fingerprint": study.fingerprint,
+        "commit": born.get("commit"),
+        **study.versions,
+        "mlflow.source.name": born.get("command"),
+        "mlflow.source.type": born.get("command") and "LOCAL",
+        "mlflow.source.git.commit": born.get("commit"),
+        "mlflow.user": born.get("user"),
+    }
+    return {**identity(study, "study"), **{name: value for name, value in tags.items() if value}}
 
 
 def study_params(study: StudyRecord) -> dict[str, str]:
@@ -107,6 +119,8 @@ def study_params(study: StudyRecord) -> dict[str, str]:
     chosen: dict[str, Any] = {"fingerprint": study.fingerprint, "data.source": spec["data"]["source"]}
     for section in ("model", "training", "lambdas", "sweep"):
         chosen |= {f"{section}.{key}": value for key, value in spec[section].items() if (section, key) != ("sweep", "trials")}
+    if study.warm_start:
+        chosen["warm_start"] = study.warm_start
     return {key: str(value) for key, value in chosen.items()}
 
 
@@ -153,9 +167,21 @@ def _card(study: StudyRecord) -> str:
 def trial_tags(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
     """The tags of a trial's run; what went wrong is its note, which MLflow's page shows as the description."""
     tags = {**identity(study, "trial"), "trial": str(trial.trial), "state": trial.state}
-    if trial.error:
-        tags["mlflow.note.content"] = trial.error[:LONGEST_NOTE]
+    if note := trial_note(trial):
+        tags["mlflow.note.content"] = note
     return tags
+
+
+def trial_name(trial: TrialRecord) -> str:
+    """The name of a trial's run, for example `trial-00042`."""
+    return f"trial-{trial.trial:05d}"
+
+
+def trial_note(trial: TrialRecord) -> str:
+    """What went wrong with a trial, as Markdown; empty where nothing did."""
+    if trial.error:
+        return plain(trial.error[:LONGEST_ERROR])
+    return DIVERGED if trial.diverged else ""
 
 
 def log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
@@ -172,9 +198,9 @@ def log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
 
 
 def of_trial(study: StudyRecord, trial: TrialRecord) -> Planned:
-    """The run of a trial, for example `trial-00042`."""
+    """The run of a trial."""
     return Planned(
-        name=f"trial-{trial.trial:05d}",
+        name=trial_name(trial),
         tags=trial_tags(study, trial),
         params=_params(trial.lambdas),
         single={**_strengths(study, trial.lambdas), **{name: float(getattr(trial, name)) for name in SCALARS}},

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from experiments.errors import InputError
 from experiments.secrets import shown
@@ -73,6 +73,11 @@ def choose(directory: Path, experiment: str, *, uri: str | None = None, environ:
     )
     if store.file and "?" in str(store.file):
         raise InputError(f"{store.file}: a question mark ends the path in a database URL; choose another --directory")
+    if store.file and unquote(str(store.file)) != str(store.file):
+        raise InputError(
+            f"{store.file}: %20 and the like stand for another letter in a database URL; choose another --directory, or write "
+            "the letter itself"
+        )
     return store if store.is_database else replace(store, artifacts=None)
 
 

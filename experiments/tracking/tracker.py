@@ -1,19 +1,22 @@
 """The tracker: writes the runs of one study to MLflow, once each."""
 
-import json
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.errors import TrackingError
+from experiments.model import find_model, origin
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import comparison, location, runs, view
 from experiments.tracking.audit import Audit, audit
 from experiments.tracking.client import answering, load
 from experiments.tracking.ledger import Ledger
 from experiments.tracking.page import Found
+from experiments.tracking.registry import Registry, entry
 from experiments.tracking.runs import CONFIRM, Key, Planned
 from experiments.tracking.store import Store
+from experiments.tracking.view import Links
 
 
 class Written(NamedTuple):
@@ -85,7 +88,7 @@ class Tracker:
         with self._ledger.reading() as there:
             run = self._ledger.run(there, planned)
             whole = run and self._ledger.is_whole(there, planned, run)
-            if run and whole and not (thoroughly and comparison.curves_differ(self._ledger.client(), planned, run)):
+            if run and whole and not (thoroughly and comparison.curves_differ(self._ledger.histories, planned, run)):
                 return Written(run.run_id, new=False)
             return Written(self._ledger.make(there, planned), new=True)
 
@@ -129,6 +132,8 @@ class Tracker:
                     self._ledger.end(there)
                     differed = True
                 differed |= self._ledger.end_confirmation(there)
+                if there.study:
+                    self._ledger.keep_views(there)
             if tidy:
                 self._tidy(study)
         return differed
@@ -140,6 +145,18 @@ class Tracker:
                 self._ledger.follow(there)
                 self._ledger.client().log_artifact(there.study.run_id, str(path))
 
+    def keep_model(self, study: StudyRecord, folder: Path) -> bool:
+        """Have the model of the study's verdict, where it is in the folder, registered and shown with the study's run; whether
+        anything was written.
+        """
+        model = find_model(folder, origin(study, study.verdict)) if study.verdict else None
+        wanted = entry(study)
+        with self._ledger.reading() as there:
+            if model is None or wanted is None or there.study is None:
+                return False
+            experiment_id = self._ledger.experiment(there)
+            return Registry(self._ledger.client(), self.store, wanted).keep(model, folder, experiment_id, there.study.run_id)
+
     def kept(self) -> dict[str, int | None]:
         """The files that are artifacts of the study's run, and their sizes in bytes."""
         with self._ledger.reading() as there:
@@ -148,8 +165,8 @@ class Tracker:
             self._ledger.follow(there)
             return {file.path: file.file_size for file in self._ledger.client().list_artifacts(there.study.run_id)}
 
-    def show(self) -> str:
-        """The part of a link, after the server's address, that opens the study's trials, best first."""
+    def show(self) -> Links:
+        """The parts of links, after the server's address, that open the study's trials, best first, and more of it."""
         study = self._ledger.study
         with self._ledger.reading() as there:
             if there.experiment_id is None:
@@ -157,16 +174,15 @@ class Tracker:
                 raise TrackingError(
                     f"MLflow at {self.store.shown} has no experiment {name}; write the study there with: sweeps sync"
                 )
-            client, key = self._ledger.client(), view.TAG + study.study_uid
-            state = json.dumps(view.state(study))
-            if client.get_experiment(there.experiment_id).tags.get(key) != state:
-                client.set_experiment_tag(there.experiment_id, key, state)
-            return view.fragment(there.experiment_id, study.study_uid)
+            self._ledger.keep_views(there)
+            return view.links(study, there.experiment_id, there.study.run_id if there.study else None)
 
     def audit(self, study: StudyRecord) -> Audit:
         """Compare what MLflow has with the study; of curves the last points, so it takes a call for a thousand runs."""
         with self._ledger.reading() as there:
-            return audit(study, there, there.location if location.moved(self.store, there.location) else "")
+            found = audit(study, there, there.location if location.moved(self.store, there.location) else "")
+            wanted = entry(study) if there.study else None
+            return replace(found, model=Registry(self._ledger.client(), self.store, wanted).lacking()) if wanted else found
 
     def _tidy(self, study: StudyRecord) -> None:
         """Delete the runs beyond one a trial or network, and those of none, as two writers at once or a request that a server

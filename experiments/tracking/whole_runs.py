@@ -6,8 +6,9 @@ compares it, column by column, with what would have been written here: where the
 docs/decisions/0010-whole-runs-past-the-client.md.
 """
 
+import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,19 @@ class WholeRuns:
                 if rows:
                     session.execute(insert(self._tables[name]), rows)
         return run_id
+
+    def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
+        """The points of metrics of a run. MLflow's client makes an object of each, and takes five times as long."""
+        from sqlalchemy import select
+
+        table = self._tables["metrics"]
+        columns = (table.c.key, table.c.value, table.c.timestamp, table.c.step, table.c.is_nan)
+        found: dict[str, set[Point]] = {name: set() for name in names}
+        with self._store.ManagedSessionMaker() as session:
+            for name, value, time, step, is_nan in session.execute(select(*columns).where(table.c.run_uuid == run_id)):
+                if name in found:
+                    found[name].add(Point(name, math.nan if is_nan else value, time, step))
+        return found
 
     def _read(self, run_id: str) -> dict[str, list[Row]]:
         """The rows of a run, by table."""

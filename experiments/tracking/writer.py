@@ -1,5 +1,6 @@
 """The writer: writes trials to MLflow behind the search, which goes on whether MLflow answers or not."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from experiments.errors import TrackingError
 from experiments.records import TrialRecord
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Written
+
+logger = logging.getLogger(__name__)
 
 CAPACITY = 10_000  # trials that wait; one with 30 epochs weighs 10 kB
 BEHIND = 16  # trials that wait before one more tracker is taken on
@@ -106,6 +109,7 @@ class Writer:
                 observe(len(self._waiting) + len(self._in_hand))
                 if not self._changed.wait(patience):
                     break
+            observe(len(self._waiting) + len(self._in_hand))
             if self._bug:
                 raise self._bug
             error = self._error
@@ -117,6 +121,7 @@ class Writer:
     def _take_on(self) -> None:
         """Have one more tracker write."""
         self._threads += 1
+        logger.debug("writer %d to MLflow begins", self._threads)
         # A daemon: a second Ctrl-C must not wait for it.
         threading.Thread(target=self._run, args=(self._idle.popleft(),), name="mlflow-writer", daemon=True).start()
 
@@ -150,12 +155,14 @@ class Writer:
                 self._error = error
                 self._interrupted |= error is not None
                 if written:
+                    logger.debug("trial %d is run %s%s", trial.trial, written.run_id, "" if written.new else ", as it was")
                     self._runs[trial.trial], pause = written.run_id, 0.0
                     if self._idle and len(self._waiting) >= BEHIND:
                         self._take_on()
                 else:
                     self._waiting.append(trial)  # at the end: one that cannot be written must not keep the others waiting
                     pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
+                    logger.info("trial %d is not written: %s; trying again in %g s", trial.trial, error, pause)
                 self._changed.notify_all()
                 if error and self._closing:
                     return

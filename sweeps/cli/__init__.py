@@ -1,13 +1,17 @@
 """The command line: `sweeps COMMAND`. Results go to standard output, progress and messages to standard error."""
 
 import contextlib
+import gc
 import os
 import sys
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
 from sweeps import installation
+
+COMPLETE = "_SWEEPS_COMPLETE"  # set by the script that `sweeps --install-completion` gives a shell
 
 app = typer.Typer(
     name="sweeps",
@@ -28,17 +32,20 @@ def _sweeps() -> None:
 
 def main() -> None:
     """The console command `sweeps`. Exit status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM."""
+    gc.set_threshold(50_000)  # to look for garbage among all that is imported would be a tenth of every command
     strangers = installation.strangers()
     if strangers:  # nothing that is imported from here on would be what it seems
         sys.exit(_say(f"{'; '.join(strangers)}; {installation.REMEDY}", 1))
     unreadable = next((argument for argument in sys.argv[1:] if not _is_text(argument)), None)
     if unreadable is not None:
         sys.exit(_say(f"{unreadable!r}: not UTF-8, which files and databases here are named in; rename it", 2))
+    if os.environ.get(COMPLETE, "").startswith("complete_"):
+        sys.exit(_complete())
     from experiments.errors import FULL, SweepsError, unwritable
-    from sweeps.cli import confirm, run, setup, studies  # noqa: F401  # each adds its commands to the app
     from sweeps.interrupts import Terminated
 
     try:
+        _add_commands()
         status = app(standalone_mode=False)
         _flush()
     except SweepsError as error:
@@ -62,6 +69,18 @@ def main() -> None:
     except Exception as error:
         status = _say(_mistake(error), 1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _add_commands() -> None:
+    from sweeps.cli import run, confirm, predict, studies, setup  # noqa: F401, I001  # each adds its own, in the order that help lists
+
+
+def _complete() -> int:
+    """Answer a shell that asks what may stand at the cursor. Whatever is wrong, nothing is said into the line being typed."""
+    with Path(os.devnull).open("w") as nothing, contextlib.redirect_stderr(nothing), contextlib.suppress(Exception):
+        _add_commands()
+        app(standalone_mode=False)  # ends with SystemExit
+    return 1
 
 
 def _flush() -> None:

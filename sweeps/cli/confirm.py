@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri, Verbose
 
 
 @app.command()
@@ -21,6 +21,7 @@ def confirm(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """The verdict again: is it really better, which lambdas matter, and how sure is that.
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from experiments.records import TrialRecord
+    from experiments.tracking import Links
     from sweeps.findings import Finding
     from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
@@ -59,6 +61,13 @@ def _table(columns: Sequence[str], *, left: int = 1) -> "Table":
     return table
 
 
+def print_links(links: "Links") -> None:
+    """Where a study is on MLflow's page."""
+    for name, link in asdict(links).items():
+        if link:
+            print(f"{name:<8}{link}", flush=True)
+
+
 def print_run(sweep: "Sweep") -> None:
     """The end of `run`: baseline and best, and where everything is."""
     study = sweep.record
@@ -96,7 +105,7 @@ def print_verdict(sweep: "Sweep") -> None:
     """The decision card."""
     from experiments.reports.card import card, strength
 
-    made = card(sweep.record)
+    made = card(sweep.record, sweep.workspace.options())
     if made is None:
         print("No trial without regularization is complete, so there is nothing to compare with.")
         return
@@ -148,6 +157,8 @@ def _cells(trial: "TrialRecord", value: float) -> list[str]:
 
 
 def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
+    from experiments.model import WORDS
+
     study, place = sweep.record, sweep.workspace
     storage = place.shown_storage(study.study)
     yield "study", storage, f"optuna-dashboard {storage}"
@@ -155,6 +166,8 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     folder = place.reports_of(study.study)
     tables = [path.name for path in sweep.files if path.suffix == ".csv"]
     yield "tables", relative(folder), ", ".join(tables)
+    if sweep.model:
+        yield "model", relative(folder / WORDS), f"sweeps predict {study.study}{place.options()} rows.csv"
     yield from (("page", relative(path), "open it in a browser") for path in sweep.files if path.suffix == ".html")
 
 
@@ -187,7 +200,7 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """What `sync` did."""
-    if not (done.written or done.confirmed or done.study or done.deleted or done.kept):
+    if not (done.written or done.confirmed or done.study or done.deleted or done.kept or done.model):
         print("nothing to do: all runs are there")
     for written, number, of in ((done.written, done.trials, ""), (done.confirmed, done.networks, CONFIRMATION)):
         if written:
@@ -199,6 +212,8 @@ def print_synced(done: "Synced") -> None:
         print(f"{many(done.deleted, 'run')} wrong or too many, and deleted; `mlflow runs restore` brings one back")
     if done.kept:
         print(f"{many(done.kept, 'file')} kept with the study's run")
+    if done.model:
+        print("the model registered")
 
 
 def print_status(found: Sequence[dict[str, Any]]) -> None:

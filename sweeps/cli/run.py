@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri
+from sweeps.cli import app, completion
+from sweeps.cli.options import HERE, Directory, Json, Storage, TrackingUri, Verbose
 
 if TYPE_CHECKING:
     from sweeps.workspace import Workspace
@@ -13,11 +13,22 @@ if TYPE_CHECKING:
 
 @app.command()
 def run(
-    experiment: Annotated[str | None, typer.Argument(help="A catalog name, or a TOML file.", show_default=False)] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="A catalog name, or a TOML file; left out, both are listed.",
+            show_default=False,
+            autocompletion=completion.experiments,
+        ),
+    ] = None,
     trials: Annotated[
         int | None, typer.Option(metavar="N", help="How many trials in all, those that are there included.")
     ] = None,
-    study: Annotated[str | None, typer.Option(metavar="NAME", help="The study's name, if not the experiment's.")] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The study's name, if not the experiment's.", autocompletion=completion.studies),
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that train; as many as cores if not given.")] = None,
     lanes: Annotated[
         int | None, typer.Option(metavar="N", help="Networks trained in lockstep by a worker, for those who tune.")
@@ -29,14 +40,24 @@ def run(
         bool, typer.Option("--mixed-hardware", help="Take workers that differ from this machine; it is recorded.")
     ] = False,
     edits: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An edit of the file, such as training.epochs=50.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the experiment, such as training.epochs=50; may be given again for another key.",
+            autocompletion=completion.edits,
+        ),
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Confirm the answer on fresh seeds at the end.")] = True,
     keep_sealed: Annotated[bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")] = False,
+    warm_start: Annotated[
+        str | None, typer.Option("--warm-start", metavar="STUDY", help="An older study whose finished trials teach this one.")
+    ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Run the sweep of an experiment, or go on with it.
 
@@ -45,6 +66,7 @@ def run(
     from sweeps import progress
     from sweeps.cli import output
     from sweeps.interrupts import Interrupts, Terminated
+    from sweeps.plural import are, many
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
@@ -58,11 +80,11 @@ def run(
             result = sweep.run(
                 experiment, trials=trials, study=study, workers=workers, lanes=lanes,
                 cluster=cluster, mixed_hardware=mixed_hardware, edits=edits or (),
-                confirm=confirm, keep_sealed=keep_sealed,
+                confirm=confirm, keep_sealed=keep_sealed, warm_start=warm_start,
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):
-        kept = f"{shown.finished} trials are kept" if shown.began else "the search had not begun"
+        kept = f"{many(shown.finished, 'trial')} {are(shown.finished)} kept" if shown.began else "the search had not begun"
         output.say(f"stopped; {kept}. Go on with the same command.")
         raise
     if trials is not None and trials < len(result.record.trials):

@@ -6,16 +6,17 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri, Verbose
 
 
 @app.command()
 def new(
-    data: Annotated[Path, typer.Argument(help="A file of rows: .csv, .parquet or .npz.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False)],
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False)] = None,
     file: Annotated[
         Path | None, typer.Option("--output", metavar="FILE.toml", help="The file to write, if not DATA.toml here.")
     ] = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Write an experiment file for your data, with every key explained. It never overwrites.
 
@@ -37,6 +38,7 @@ def doctor(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """What is installed, what would be slow or wrong, and what to do. Exit status 1 where something is wrong.
 

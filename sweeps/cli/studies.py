@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from experiments.reports import Format
 from sweeps.cli import app
-from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri
+from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, TrackingUri, Verbose
 
 
 @app.command()
@@ -16,6 +17,7 @@ def status(
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
+    verbose: Verbose = 0,
 ) -> None:
     """What there is, and how far it is.
 
@@ -25,16 +27,23 @@ def status(
     from sweeps.status import statuses
     from sweeps.workspace import workspace
 
-    found = statuses(workspace(directory, storage, tracking_uri), study)
+    strangers: list[str] = []
+    found = statuses(workspace(directory, storage, tracking_uri), study, strangers)
     if as_json:
         output.print_json(found)
     else:
         output.print_status(found)
+    if strangers:
+        output.say(f"left out, because sweeps did not make them, or was stopped before it began: {', '.join(strangers)}")
 
 
 @app.command()
 def report(
-    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Write the CSV files and the page again.
 
@@ -56,13 +65,20 @@ def export(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Where to, if not into reports/ of the directory.")
     ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="csv|parquet", help="How they are written, csv if not given; may be given again for both."
+        ),
+    ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
-    """Write the CSV files alone.
+    """Write the tables alone, as CSV or Parquet.
 
-    Example: sweeps export digits --to tables
+    Example: sweeps export digits --to tables --format parquet
     """
     from sweeps import projection
     from sweeps.cli import output
@@ -71,12 +87,16 @@ def export(
     place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = projection.read_runs(place.tracker(record))
-    output.print_files(projection.write_tables(place, record, runs, to), runs)
+    output.print_files(projection.write_tables(place, record, runs, to, formats or (Format.csv,)), runs)
 
 
 @app.command()
 def sync(
-    study: StudyArgument = None, directory: Directory = HERE, storage: Storage = None, tracking_uri: TrackingUri = None
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Make MLflow again from the study: what is right stays, what is missing is written, what is too many goes.
 
@@ -103,6 +123,7 @@ def ui(
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
 ) -> None:
     """Start the MLflow page on this machine, and open it on the study's trials, best first. Ctrl-C stops it.
 
@@ -111,22 +132,23 @@ def ui(
     import webbrowser
 
     from sweeps.cli import output
-    from sweeps.server import Server, view_link
+    from sweeps.server import Server
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
     tracker = place.tracker(place.record(place.choose(study)))
-    if tracker.store.is_server:
-        link = view_link(tracker.store.shown, tracker)
-        print(link)
+    links = tracker.show()  # a study that is not on MLflow is said before a server is started
+
+    def show(url: str) -> None:
+        output.print_links(links.at(url))
         if browser:
-            webbrowser.open(link)
+            webbrowser.open(links.at(url).trials)
+
+    if tracker.store.is_server:
+        show(tracker.store.shown)
         return
-    link = tracker.show()  # a study that is not on MLflow is said before a server is started
     output.say("starting the MLflow server ...")
     with Server(tracker.store, port=port) as server:
-        print(f"{server.url}/{link}", flush=True)
+        show(server.url)
         output.say("Ctrl-C stops it.")
-        if browser:
-            webbrowser.open(f"{server.url}/{link}")
         server.wait()

@@ -1,6 +1,5 @@
 """The confirmation: the best trials on fresh seeds, then the sealed test rows; what it finds is a Verdict."""
 
 from sweeps.confirmation.confirmation import Means, confirmed, is_current
-from sweeps.confirmation.final import origin
 
-__all__ = ["Means", "confirmed", "is_current", "origin"]
+__all__ = ["Means", "confirmed", "is_current"]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from experiments.blas import one_thread
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import EvaluationSpec, row_answers
-from experiments.model import is_there
+from experiments.model import find_model, origin
 from experiments.records import StudyRecord
 from experiments.spec import Confirm, Experiment
 from experiments.verdict import (
@@ -83,7 +83,7 @@ def confirmed(
         if not choice.candidates(record, experiment.confirm.top):
             return None
         verdict = _Confirmation(study, record, experiment, data, means).run(open_test=open_test)
-    if not is_there(folder, final.origin(record, verdict)):
+    if find_model(folder, origin(record, verdict)) is None:
         final.train_model(record, verdict, data, means.spec, means.executor).write(folder)
     return verdict
 
@@ -203,7 +203,7 @@ class _Confirmation:
         balanced, found = Weighting(rows.y), {}
         for lambdas in dict.fromkeys(lambdas for lambdas, _ in networks):
             replicates = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
-            with threadpool_limits(1):  # the same numbers on every machine, as when training
+            with one_thread():  # the same numbers on every machine, as when training
                 losses, hits = row_answers(rows.x, rows.y, [(networks[lambdas, one.seed], one.diverged) for one in replicates])
             found[lambdas] = hits.astype(np.float64), losses
             accuracies = zip(hits.mean(axis=1), balanced.means(found[lambdas][0]), losses.mean(axis=1), strict=True)

@@ -1,6 +1,7 @@
 """The replicates: settings trained again with fresh seeds, each kept on the study as soon as it is there."""
 
 import base64
+import logging
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,8 @@ from sweeps.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.kept import PREFIX, as_json, as_replicate
 from sweeps.study import Study
+
+logger = logging.getLogger(__name__)
 
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
@@ -88,6 +91,8 @@ class Replicates:
 
     def _train(self, keys: Sequence[Key]) -> None:
         self._wanted += len(keys)
+        if keys:
+            logger.info("confirmation: %d networks to train", len(keys))
         results = self._evaluator.evaluate([Job(*key) for key in keys])
         for key, result in zip(keys, results, strict=True):
             if result.whole is None or result.metrics is None:

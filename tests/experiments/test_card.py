@@ -1,14 +1,17 @@
 """The decision card: each verdict in words that claim no more than its numbers."""
 
 import dataclasses
+import tomllib
 from typing import Any
 
 import pytest
 
+from experiments.model import origin
 from experiments.records import StudyRecord
 from experiments.reports.card import Card, card
+from experiments.reports.elsewhere import snippets
 from experiments.verdict import BASELINE, BETTER, DROP, KEEP, SAME, UNDECIDED, WORSE, Comparison, Interval, Opening, Tolerance
-from nnreg import Lambdas
+from nnreg import LAMBDA_NAMES, Lambdas
 from tests.studies import confirmed_study, make_study, make_trial
 
 WEIGHT_L2 = Lambdas(weight_l2=3.1e-4)
@@ -30,6 +33,15 @@ def study_with(word: str, *comparisons: Comparison, recommended: Lambdas = WEIGH
     assert confirmed.verdict is not None
     verdict = dataclasses.replace(confirmed.verdict, word=word, comparisons=comparisons, **changes)
     return dataclasses.replace(confirmed, verdict=verdict)
+
+
+def test_commands_reach_the_study_from_where_they_are_read() -> None:
+    sealed = confirmed_study()
+    grown = dataclasses.replace(sealed, trials=(*sealed.trials, make_trial(3)))
+    said = card(grown, " --directory elsewhere")
+    assert said is not None
+    for command in ("sweeps confirm digits", "sweeps confirm digits --open-test"):
+        assert any(caution.endswith(f"with: {command} --directory elsewhere") for caution in said.cautions)
 
 
 def made(study: StudyRecord) -> Card:
@@ -68,6 +80,21 @@ def test_what_it_says(comparison: Comparison, says: str) -> None:
     found = made(study_with(comparison.word, comparison))
     assert found.says == says
     assert found.word == comparison.word
+
+
+@pytest.mark.parametrize("word", [BETTER, WORSE, SAME, UNDECIDED])
+def test_card_model_and_snippets_use_the_same(word: str) -> None:
+    study = study_with(word, compared(BASELINE, word, -0.023, -0.04, -0.006), compared("weight_l2", BETTER, 0.1, 0.05, 0.2))
+    assert study.verdict is not None
+    used = origin(study, study.verdict)["lambdas"]
+    (file,) = [snippet for snippet in snippets(study) if "experiment file" in snippet.title]
+    written = tomllib.loads(file.code)["lambdas"]
+    lines = {line.name: line for line in made(study).lambdas}
+    assert used == {name: written[name] for name in LAMBDA_NAMES} == {name: line.strength for name, line in lines.items()}
+    assert used == dataclasses.asdict(Lambdas() if word == WORSE else WEIGHT_L2)
+    assert {name for name, line in lines.items() if line.word or line.why} == set(study.verdict.use.on)
+    told = "Test accuracy 88.0 % (85.0 % to 91.0 %):" if word == WORSE else "Test accuracy 90.1 % (88.0 % to 93.0 %); no "
+    assert any(fact.startswith(told) for fact in made(study).facts)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from sklearn.datasets import load_wine
 
 from experiments import datasets, experiment_file, template
 from experiments.errors import DataError, DirectoryError, InputError
-from experiments.spec import Experiment, Spiral, check_name
+from experiments.names import check_name
+from experiments.spec import Experiment, Spiral
 
 ROWS = 60
 

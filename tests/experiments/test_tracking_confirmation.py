@@ -115,7 +115,7 @@ def test_they_are_beside_the_trials_and_not_among_them(store: Store) -> None:
     client = MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
-    shown = client.search_runs([experiment.experiment_id], view.state(OPENED)["searchFilter"])
+    shown = client.search_runs([experiment.experiment_id], view.views(OPENED)[0].state["searchFilter"])
     assert {run.info.run_id for run in shown} == set(tracker.run_ids().values())
     assert sorted(tracker.run_ids()) == sorted(trial_runs(store, OPENED.study_uid)) == [0, 1, 2]
     assert tracker.audit(OPENED).trials == Children(runs=3, missing=[], strangers={}, several={}, differing={})

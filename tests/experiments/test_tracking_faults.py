@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import resource
 import signal
 import sqlite3
@@ -10,14 +11,16 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from experiments.errors import TrackingError
-from experiments.tracking import Store, Tracker, TrackerProcess, Writer, process
+from experiments.tracking import Store, Tracker, TrackerProcess, Writer, choose, process
 from tests.mlflow_reading import trial_runs
 from tests.studies import make_study
 
@@ -69,8 +72,8 @@ def test_a_locked_database_is_not_waited_for_long(store: Store) -> None:
 
 
 def test_what_a_lock_kept_waiting_is_written_after_it(store: Store) -> None:
-    writer = Writer(TrackerProcess(store, STUDY))
-    with locked(store):
+    with locked(store):  # first: the writer's thread changes the environment while it starts its process
+        writer = Writer(TrackerProcess(store, STUDY))
         for trial in STUDY.trials:
             writer.put(trial)
         while writer.error is None:
@@ -108,6 +111,52 @@ def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(s
     assert sorted(trial_runs(store, study.study_uid)) == list(range(40))
     audit = there.audit(study)
     assert (audit.study, audit.trials.several, audit.trials.differing) == ([], {}, {})
+
+
+@pytest.fixture
+def opening() -> Iterator[Callable[[TrackerProcess], Future[None]]]:
+    """Has a tracker opened by another thread, as the writer does."""
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda tracker: thread.submit(tracker.open)
+
+
+def spawned() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_tracker_process_that_dies_while_it_starts_is_an_error(
+    store: Store, opening: Callable[[TrackerProcess], Future[None]]
+) -> None:
+    study = make_study(300)
+    assert len(pickle.dumps(study)) > 2**17  # more than a pipe takes at once: told at the start, it would be waited for forever
+    tracker = TrackerProcess(store, study)
+    opened = opening(tracker)
+    while not (children := spawned()):
+        time.sleep(0.001)  # a start has no event
+    children[0].kill()
+    with pytest.raises(TrackingError, match=r"ended; .*sweeps sync"):
+        opened.result(60)
+    tracker.open()
+    tracker.close()
+
+
+def test_a_tracker_process_that_is_ended_while_it_makes_the_database_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[TrackerProcess], Future[None]]
+) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    tracker = TrackerProcess(choose(home, "digits", environ={}), STUDY)
+    opened = opening(tracker)
+    while not (opened.done() or list(elsewhere.glob("*/mlflow.db"))):
+        time.sleep(0.001)  # it takes a second from here
+    with ThreadPoolExecutor(4) as threads:  # the writer's own ends it too, when it gets no answer
+        assert not any(threads.map(lambda _: tracker.close(), range(4)))
+    with pytest.raises(TrackingError, match="sweeps sync"):
+        opened.result(60)
+    assert list(home.iterdir()) == []
+    with pytest.raises(TrackingError, match="nothing more is written"):
+        tracker.open()
 
 
 def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,25 @@
 """Tracking through a plain `mlflow server`, started by hand in the folder."""
 
+import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from experiments.tracking import Store, Tracker, Writer, choose
 from tests.mlflow_reading import study_run, trial_runs
+from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import Running, answer, plain_mlflow
-from tests.studies import make_study
+from tests.studies import confirmed_study, make_study
+
+with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code when this is imported first
+    import mlflow.pyfunc
 
 LOCAL, MINE, YOURS = make_study(2), make_study(3), make_study(3)
+CONFIRMED, CONFIRMED_TOO = confirmed_study(look=1), confirmed_study(look=1)
 LIGHT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
@@ -25,7 +33,7 @@ def plain(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
-    store: Store, tmp_path: Path, plain: Running, capfd: pytest.CaptureFixture[str]
+    store: Store, tmp_path: Path, plain: Running, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over_http = choose(tmp_path / "mine", "digits", uri=plain.url, environ={})
     (tmp_path / "reports").mkdir()
@@ -57,6 +65,19 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     assert artifacts.list_artifacts(study_run(over_http, MINE.study_uid).info.run_id)
     assert not artifacts.list_artifacts(study_run(over_http, YOURS.study_uid).info.run_id)
     assert not (tmp_path / "mine").exists()
+
+    # Two people's confirmed models are two versions of one model, and the later confirmation has the alias.
+    for owner, study in (("yours", later(CONFIRMED, 1)), ("mine", CONFIRMED_TOO), ("mine", CONFIRMED_TOO)):
+        registered(stores[owner], study, tmp_path)
+    assert versions(over_http) == {f"1 {CONFIRMED.study_uid}": ["best"], f"2 {CONFIRMED_TOO.study_uid}": []}
+    (output,) = study_run(over_http, CONFIRMED.study_uid).outputs.model_outputs
+    assert json.loads(artifacts.get_logged_model(output.model_id).tags["mlflow.modelVersions"]) == [
+        {"name": "digits", "version": 1}
+    ]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", plain.url)
+    loaded = mlflow.pyfunc.load_model("models:/digits@best")
+    rows = FRAME[list(loaded.input_example)]
+    np.testing.assert_array_equal(loaded.predict(rows), made_model(CONFIRMED, tmp_path).predict(rows))
 
     # The server is killed: what is missing is said, and written when there is a way.
     plain.end()

@@ -10,6 +10,7 @@ import pytest
 from experiments.errors import TrackingError
 from experiments.records import FAIL, StudyRecord
 from experiments.tracking import Tracker, choose
+from experiments.tracking.runs import Point
 from tests.studies import make_study, make_trial
 
 
@@ -92,3 +93,21 @@ def test_an_experiment_that_is_deleted_meanwhile_is_said(study: StudyRecord, tmp
     client.delete_experiment(experiment.experiment_id)
     with pytest.raises(TrackingError, match="deleted"):
         made.write(study.trials[2])
+
+
+def test_curves_are_read_as_the_client_reads_them(study: StudyRecord, tmp_path: Path) -> None:
+    there = tracker(tmp_path, study)
+    run_id, names = there.write(study.trials[1]).run_id, ("data_loss", "val_accuracy", "not_there")
+    client = there._ledger.client()
+    client.log_metric(run_id, "val_accuracy", float("nan"), timestamp=7, step=9)
+    client.log_metric(run_id, "val_accuracy", float("inf"), timestamp=8, step=10)
+    read = there._ledger.histories(run_id, names)
+    there._ledger._whole_runs = None
+    assert repr(sorted_points(read)) == repr(sorted_points(there._ledger.histories(run_id, names)))
+    assert len(read["val_accuracy"]) == 6
+    assert read["not_there"] == set()
+
+
+def sorted_points(curves: dict[str, set[Point]]) -> dict[str, list[Point]]:
+    """By step: NaN, which equals nothing, is compared as it is written."""
+    return {name: sorted(points, key=lambda point: point.step) for name, points in curves.items()}

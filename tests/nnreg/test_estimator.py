@@ -216,11 +216,3 @@ def test_a_training_that_diverges_is_warned_of(split: Split) -> None:
     with pytest.warns(ConvergenceWarning, match="diverged"):
         model.fit(split.x_train, split.y_train)
     assert np.isfinite(model.predict_proba(split.x_val)).all()
-
-
-def test_the_lines_of_the_readme(split: Split) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (code,) = (part.split("```")[0] for part in readme.split("```python\n") if "RegularizedMLPClassifier" in part.split("```")[0])
-    names: dict[str, Any] = dict(vars(split))
-    exec(code, names)
-    assert names["search"].best_params_.keys() == {"regularizedmlpclassifier__weight_l2"}

@@ -16,16 +16,19 @@ from sweeps.agreement import _ranges
 from sweeps.cli import output
 from sweeps.findings import WRONG
 from sweeps.workspace import workspace
+from tests.commands import sweeps as command
 from tests.mlflow_reading import everything
 from tests.servers import free_port
-from tests.test_cli import sweeps as command
 
+pytestmark = pytest.mark.usefixtures("tracker_here")
 EDITS = ["training.epochs=2", "confirm.seeds=2", "confirm.top=2"]
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> sweeps.Sweep:
-    return sweeps.run("iris", trials=5, edits=EDITS, workers=1, directory=tmp_path_factory.mktemp("swept"))
+def swept(tmp_path_factory: pytest.TempPathFactory, made: Path) -> sweeps.Sweep:
+    folder = tmp_path_factory.mktemp("swept")
+    shutil.copy(made, folder)
+    return sweeps.run("iris", trials=5, edits=EDITS, workers=1, directory=folder)
 
 
 def doctor(folder: Path, status: int) -> list[str]:
@@ -46,7 +49,7 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
         f"5 of 5 trials, 5 runs on MLflow, {there}, 5 rows in trials.csv, 10 rows in history.csv, {confirmed} rows in confirm.csv"
     )
     assert doctor(folder, 0) == [counts]
-    nothing = projection.Synced(trials=5, written=0, networks=networks, confirmed=0, study=False, deleted=0, kept=0)
+    nothing = projection.Synced(trials=5, written=0, networks=networks, confirmed=0, study=False, deleted=0, kept=0, model=False)
     assert projection.sync(workspace(folder), "iris") == nothing  # the sweep itself had everything kept
 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
@@ -88,7 +91,7 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
         "confirm.csv: 1 row differing, role baseline",
     ]
     assert len(command("doctor", "iris", cwd=folder, status=1).stdout.split("-> ")) > 8
-    done = projection.Synced(trials=5, written=3, networks=networks, confirmed=2, study=True, deleted=3, kept=8)
+    done = projection.Synced(trials=5, written=3, networks=networks, confirmed=2, study=True, deleted=3, kept=8, model=False)
     assert projection.sync(workspace(folder), "iris") == done
     assert doctor(folder, 0) == [counts]  # sync writes the tables again too: two run ids are new
     assert client.get_run(ids[4]).data.tags["my own"] == "stays"
@@ -144,8 +147,17 @@ def test_sync_makes_all_of_a_deleted_mlflow_again_and_then_nothing(
         "5 of 5 runs written",
         f"{networks} of {networks} runs of the confirmation written",
         f"{len(artifacts)} files kept with the study's run",
+        "the model registered",
     ]
     assert everything(store) == before
+    assert MlflowClient(store.uri).get_model_version_by_alias("iris", "best").tags["study_uid"] == swept.record.study_uid
+
+    (folder / "reports" / "iris" / "model.npz").unlink()
+    (_, finding) = agreement.examine(workspace(folder), "iris", set())
+    assert finding.what == "study iris: the model of its verdict is not in its reports"
+    assert finding.remedy.startswith("make it again with: sweeps confirm iris")
+    assert sweeps.confirm(directory=folder, workers=1).model
+    assert doctor(folder, 0)[1:] == []
 
 
 def test_mlflow_that_does_not_answer_is_said_and_asked_once(

@@ -212,15 +212,16 @@ def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: 
 
 
 RACER = textwrap.dedent("""
-    import os, sys
+    import sys
     from experiments import experiment_file
     from experiments.errors import ClaimError
     from sweeps.workspace import workspace
-    place, definition = workspace(sys.argv[1], sys.argv[2] or None), experiment_file.load("iris")
-    place.studies()  # all is imported
-    print("ready", flush=True)
+    definition = experiment_file.load("iris")
     for line in sys.stdin:
-        study, opened = line.strip(), None
+        place = workspace(line.rstrip("\\n"), sys.stdin.readline().rstrip("\\n") or None)
+        place.studies()  # all is imported
+        print("ready", flush=True)
+        study, opened = sys.stdin.readline().strip(), None
         try:
             opened = place.open(study, definition)
             print("mine", flush=True)
@@ -233,45 +234,45 @@ RACER = textwrap.dedent("""
 """)
 
 
-def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str) -> None:
+@pytest.fixture(scope="module")
+def racers() -> Iterator[list["subprocess.Popen[str]"]]:
+    """Processes that have imported all, for every place."""
+    program = [sys.executable, "-c", RACER]
+    started = [subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    yield started
+    for racer in started:
+        racer.kill()
+        racer.communicate(timeout=SLOWEST)
+
+
+def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str, racers: list["subprocess.Popen[str]"]) -> None:
     """New studies, and studies that a dead owner on another machine has left."""
     place.directory.joinpath("studies").mkdir()
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(place.directory), place.storage or ""],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for _ in range(3)
-    ]  # fmt: skip
 
-    def say(line: str) -> None:
+    def say(*lines: str) -> None:
         for racer in racers:
             assert racer.stdin
-            racer.stdin.write(f"{line}\n")
+            racer.stdin.write("".join(f"{line}\n" for line in lines))
             racer.stdin.flush()
 
     def answers() -> list[str]:
         return [racer.stdout.readline().strip() for racer in racers if racer.stdout]
 
-    try:
+    for number in range(2):
+        study = f"{name}-{number}"
+        if place.storage and number % 2:
+            dead = {"host": "gone", "pid": 1, "since": "2026-11-23T07:25:49Z", "token": "0" * 32, "beat": 0.0}
+            born = optuna.create_study(study_name=study, storage=storage_at(place.storage), direction="maximize")
+            born.set_user_attr("driver", dead)
+        say(str(place.directory), place.storage or "")
         assert set(answers()) == {"ready"}
-        for number in range(2):
-            study = f"{name}-{number}"
-            if place.storage and number % 2:
-                dead = {"host": "gone", "pid": 1, "since": "2026-11-23T07:25:49Z", "token": "0" * 32, "beat": 0.0}
-                born = optuna.create_study(study_name=study, storage=storage_at(place.storage), direction="maximize")
-                born.set_user_attr("driver", dead)
-            say(study)
-            found = answers()
-            assert found.count("mine") == 1, found
-            winner = racers[found.index("mine")].pid
-            assert sum(f"study {study} is in use by process {winner} on " in answer for answer in found) == 2
-            say("close")
-            assert set(answers()) == {"closed"}
-    finally:
-        for racer in racers:
-            racer.kill()
-            racer.communicate(timeout=SLOWEST)
+        say(study)
+        found = answers()
+        assert found.count("mine") == 1, found
+        winner = racers[found.index("mine")].pid
+        assert sum(f"study {study} is in use by process {winner} on " in answer for answer in found) == 2
+        say("close")
+        assert set(answers()) == {"closed"}
 
 
 def test_two_commands_at_once_make_one_sweep(tmp_path: Path) -> None:

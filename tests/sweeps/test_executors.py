@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from experiments import worker
 from experiments.errors import WorkersError
 from sweeps import executors
 from sweeps.worker_process import WorkerDied, WorkerProcess
@@ -51,6 +52,21 @@ def test_the_environment_of_the_driver_is_left_as_it_was() -> None:
     with executors.make(2) as pool:
         assert pool.submit(int, "3").result() == 3
     assert dict(os.environ) == before
+
+
+def test_ctrl_c_while_a_worker_starts_is_not_its_business(capfd: pytest.CaptureFixture[str]) -> None:
+    """In a terminal it comes to the whole process group; the driver alone answers."""
+    connection, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=worker.serve, args=(theirs,), daemon=True)
+    with theirs, worker.spawning():
+        process.start()
+    assert process.pid
+    os.kill(process.pid, signal.SIGINT)
+    assert connection.recv() is None  # it is ready
+    connection.close()
+    process.join(60)
+    assert (process.exitcode, capfd.readouterr().err) == (0, "")
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])  # we still hear it
 
 
 def test_inline_waits_until_it_is_asked() -> None:

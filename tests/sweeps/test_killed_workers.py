@@ -1,6 +1,7 @@
 """Whole sweeps whose workers are killed: the same table, and a trial that kills its workers is FAIL wherever it is shown."""
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import time
@@ -18,16 +19,16 @@ from sweeps import executors
 from sweeps.cli import output
 from sweeps.study import open_study
 from tests.deadly import Danger, Deadly
-from tests.sweeps.test_same_table import recorded, tables
+from tests.sweeps.test_same_table import recorded, search, tables
 
 KILLS = 2
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
 
 
 @pytest.fixture(scope="module")
-def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+def tracking_uri(tmp_path_factory: pytest.TempPathFactory, made: Path) -> str:
     """One MLflow database for all, which saves making it each time."""
-    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+    return f"sqlite:///{shutil.copy(made, tmp_path_factory.mktemp('tracking'))}"
 
 
 def training(driver: psutil.Process) -> list[psutil.Process]:
@@ -60,12 +61,11 @@ def test_workers_killed_while_they_train(tmp_path: Path) -> None:
         error = process.communicate(timeout=120)[1]
     assert (process.returncode, len(killed)) == (0, KILLS), error
     assert "Traceback" not in error
-    sweeps.run(
-        "digits", trials=trials, edits=edits, workers=1, confirm=False, directory=tmp_path / "calm", tracking_uri=NO_TRACKER
-    )
-    assert tables(tmp_path / "killed", "digits") == tables(tmp_path / "calm", "digits")
+    calm = search(tmp_path / "calm", experiment_file.load("digits", edits), trials=trials)
+    assert tables(tmp_path / "killed", "digits") == calm
 
 
+@pytest.mark.usefixtures("tracker_here")
 @pytest.mark.parametrize("victims", [[0, 2], [0, 1, 2, 3]])
 def test_failed_trials_are_shown_everywhere(
     victims: list[int],

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,11 +18,12 @@ import sweeps
 from experiments.records import TrialRecord
 from experiments.tracking import Store
 from sweeps.progress import Progress
+from tests.commands import SWEEPS
+from tests.commands import sweeps as command
 from tests.mlflow_reading import study_run, trial_runs
 from tests.servers import Running, free_port, running
 
 EDITS = ["training.epochs=2", "sweep.sampler=random"]
-SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 
 
 class At(Progress):
@@ -46,11 +48,12 @@ def server(folder: Path, port: int) -> contextlib.AbstractContextManager[Running
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def served(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")  # 5 where the user does not say
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "server").mkdir()
+    shutil.copy(made, tmp_path / "server")
     return tmp_path / "server"
 
 
@@ -84,56 +87,31 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Pat
     assert at.depths[3] >= 16  # the search went on without the server
 
 
-def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(tmp_path: Path) -> None:
-    """The file is locked by another process from before the beginning to after the end."""
-    sweeps.run("iris", trials=1, edits=EDITS, workers=1, confirm=False, directory=tmp_path)
+def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(tmp_path: Path, made: Path) -> None:
+    """The file is locked by another process than the one that writes from before the beginning to after the end."""
+    shutil.copy(made, tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        command = [
-            SWEEPS,
-            "run",
-            "iris",
-            "--trials",
-            "20",
-            "--workers",
-            "1",
-            "--no-confirm",
-            *(f"--set={edit}" for edit in EDITS),
-        ]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0
+        asked = ("run", "iris", "--trials=20", "--workers=1", "--no-confirm", *(f"--set={edit}" for edit in EDITS))
+        done = command(*asked, cwd=tmp_path)
     assert "database is locked" in done.stderr
-    assert "19 trials are not on MLflow; write them with: sweeps sync iris" in done.stderr
+    assert "20 trials are not on MLflow; write them with: sweeps sync iris" in done.stderr
     assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 20
-    written = subprocess.run([SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert written.stdout.startswith("19 of 20 runs written")
+    assert command("sync", cwd=tmp_path).stdout.startswith("20 of 20 runs written")
 
 
-def test_four_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    places = {"one": "a", "two": "a", "three": "b", "four": "c"}
+def test_three_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: Path, made: Path) -> None:
+    uri = f"sqlite:///{shutil.copy(made, tmp_path)}"
+    places = {"one": "a", "two": "a", "three": "b"}
 
     def run(study: str) -> subprocess.CompletedProcess[str]:
-        command = [
-            SWEEPS,
-            "run",
-            "iris",
-            "--study",
-            study,
-            "--trials",
-            "24",
-            "--workers",
-            "1",
-            "--no-confirm",
-            "--directory",
-            places[study],
-        ]
-        command += [f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        asked = [SWEEPS, "run", "iris", "--study", study, "--trials=24", "--workers=1", "--no-confirm"]
+        asked += ["--directory", places[study], f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
+        return subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(len(places)) as pool:
         done = list(pool.map(run, places))
-    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * 4, [one.stderr for one in done]
+    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * len(places), [one.stderr for one in done]
     store = Store(uri, "iris", None)
     for study, folder in places.items():
         table = pd.read_csv(tmp_path / folder / "reports" / study / "trials.csv")

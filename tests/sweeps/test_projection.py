@@ -1,14 +1,18 @@
 """The end of a sweep on MLflow: what a verdict leaves there is what a later one leaves alone. Records made without training."""
 
+import dataclasses
 from pathlib import Path
 
+import pandas as pd
+
 from experiments.records import StudyRecord
+from experiments.reports import Format
 from experiments.tracking import Outcome, Tracker, TrackerProcess, runs
 from experiments.tracking.audit import Children
 from sweeps import projection
 from sweeps.workspace import Workspace, workspace
 from tests.mlflow_reading import everything, study_run
-from tests.studies import confirmed_study
+from tests.studies import confirmed_study, make_study
 
 
 def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess) -> list[int]:
@@ -27,7 +31,7 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) ->
     later = confirmed_study(first, winner=2, seeds=(11, 12), look=1)
     place, alone = workspace(tmp_path / "both"), workspace(tmp_path / "alone")
     networks, store = len(first.confirmed), place.store("digits")
-    assert swept(place, first, Tracker(store, first)) == list(range(networks, 0, -1))
+    assert swept(place, first, Tracker(store, first)) == list(range(networks, -1, -1))
     run_id = study_run(store, first.study_uid).info.run_id
     process = TrackerProcess(store, first)
     swept(place, later, process)
@@ -51,3 +55,13 @@ def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_
         assert f'"server":{server}' in text
         assert run in text
         assert "s3cret" not in text
+
+
+def test_tables_in_another_format_do_not_fall_behind(tmp_path: Path) -> None:
+    study, place, runs = make_study(3), workspace(tmp_path), projection.Runs({})
+    earlier = dataclasses.replace(study, trials=study.trials[:2])
+    projection.write_tables(place, earlier, runs, formats=[Format.parquet])
+    projection.write_reports(place, study, runs)
+    assert len(pd.read_parquet(place.reports_of(study.study) / "trials.parquet")) == 3
+    projection.write_reports(place, dataclasses.replace(study, study="other"), runs)
+    assert not list(place.reports_of("other").glob("*.parquet"))

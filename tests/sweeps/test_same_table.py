@@ -1,21 +1,33 @@
 """The same table: whatever the workers, the lanes and the interruptions, to the byte but for times and run ids."""
 
-import contextlib
+import re
+import shutil
 import signal
 import subprocess
-import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import sweeps
-from experiments import experiment_file
+from experiments import datasets, experiment_file
+from experiments.evaluation import EvaluationSpec, stored
+from experiments.reports import files
 from experiments.spec import SAMPLERS, Experiment
+from sweeps import executors
+from sweeps.driver import drive
+from sweeps.importance import importances
+from sweeps.interrupts import Interrupts
 from sweeps.storage import open_storage
+from sweeps.study import study_record
+from sweeps.workspace import workspace
+from tests.commands import SWEEPS
+from tests.commands import sweeps as command_again
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
 TRIALS = 24
+GENERATION = 8  # of the search that is interrupted: it is, when one is recorded
 
 
 def experiment(sampler: str) -> Experiment:
@@ -25,13 +37,15 @@ def experiment(sampler: str) -> Experiment:
     )
 
 
-def run(folder: Path, sampler: str, *, trials: int = TRIALS, workers: int = 1, lanes: int | None = None) -> dict[str, bytes]:
-    """The tables of a run in a folder, as bytes; one MLflow database serves all, which saves making it each time."""
-    sweeps.run(
-        experiment(sampler), trials=trials, workers=workers, lanes=lanes, directory=folder, confirm=False,
-        tracking_uri=f"sqlite:///{folder.parent}/mlflow.db",
-    )  # fmt: skip
-    return tables(folder)
+def search(folder: Path, definition: Experiment, *, trials: int = TRIALS, workers: int = 1, lanes: int = 16) -> dict[str, bytes]:
+    """The tables of a search as `sweeps.run` has it, without MLflow: to import that would take most of the time."""
+    place, data = workspace(folder), datasets.load(definition.data, definition.training.dtype)
+    with closing(place.open(definition.name, definition)) as opened, stored(data.split) as arrays:
+        spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
+        with executors.make(workers) as executor, Interrupts().installed() as interrupts:
+            drive(opened, executor, spec, trials=trials, lanes=lanes, interrupts=interrupts, observe=lambda trial: None)
+        files.export(study_record(opened.optuna, importances(opened.optuna)), place.reports_of(definition.name), {})
+    return tables(folder, definition.name)
 
 
 def recorded(journal: Path) -> int:
@@ -53,6 +67,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("same")
 
 
+@pytest.fixture(scope="module")
+def tracking(folder: Path, made: Path) -> str:
+    """One MLflow database serves all, which saves making it each time."""
+    return f"sqlite:///{shutil.copy(made, folder)}"
+
+
 @pytest.fixture(scope="module", params=SAMPLERS)
 def sampler(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -60,53 +80,54 @@ def sampler(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def reference(folder: Path, sampler: str) -> dict[str, bytes]:
-    return run(folder / f"{sampler}-reference", sampler, workers=1, lanes=16)
+    return search(folder / f"{sampler}-reference", experiment(sampler), workers=1, lanes=16)
 
 
-@pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (2, None), (4, 3)])
+@pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (2, 5), (4, 3)])
 def test_workers_and_lanes_do_not_matter(
-    folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int | None
+    folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int
 ) -> None:
-    assert run(folder / f"{sampler}-{workers}-{lanes}", sampler, workers=workers, lanes=lanes) == reference
+    assert search(folder / f"{sampler}-{workers}", experiment(sampler), workers=workers, lanes=lanes) == reference
 
 
 def test_a_part_and_then_the_rest_is_the_whole(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
     for trials in (7, TRIALS):
-        pieces = run(folder / f"{sampler}-pieces", sampler, trials=trials, workers=2)
+        pieces = search(folder / f"{sampler}-pieces", experiment(sampler), trials=trials, workers=2)
     assert pieces == reference
 
 
-def test_fewer_trials_than_there_are_keeps_them_all(folder: Path) -> None:
-    for trials in (5, 3):
-        run(folder / "fewer", "random", trials=trials)
-    assert len(pd.read_csv(folder / "fewer" / "reports" / "iris" / "trials.csv")) == 5
+@pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
+def test_a_whole_run_has_that_table(folder: Path, tracking: str, sampler: str, reference: dict[str, bytes]) -> None:
+    """In two parts, with lanes as they come, and with fewer trials asked for at last: all are kept."""
+    for trials, workers in ((7, 1), (TRIALS, 2), (5, 2)):
+        sweeps.run(
+            experiment(sampler), trials=trials, workers=workers, directory=folder / "run", confirm=False,
+            tracking_uri=tracking,
+        )  # fmt: skip
+        assert (tables(folder / "run") == reference) == (trials != 7)
+
+
+@pytest.fixture(scope="module")
+def digits(folder: Path) -> dict[str, bytes]:
+    """The tables of a search that nothing interrupted."""
+    return search(folder / "digits", experiment_file.load("digits", [f"sweep.generation={GENERATION}"]), trials=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_and_continued(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_and_continued(digits: dict[str, bytes], tracking: str, tmp_path: Path, number: signal.Signals) -> None:
     """A real command and a real signal, while workers train."""
-    edits = ["sweep.generation=8"]
     journal = tmp_path / "studies" / "digits.journal"
-    command = [str(Path(sys.executable).with_name("sweeps")), "run", "digits", "--trials", "60", "--workers", "2", "--no-confirm"]
-    command += [f"--set={edit}" for edit in edits] + [f"--tracking-uri=sqlite:///{folder}/mlflow.db"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = ["run", "digits", "--trials=60", "--workers=2", "--no-confirm", f"--set=sweep.generation={GENERATION}"]
+    command += ["--tracking-uri", tracking]
+    process = subprocess.Popen([SWEEPS, *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (journal.exists() and recorded(journal)) and process.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)
     process.send_signal(number)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (128 + number, "")
-    assert "trials are kept" in error
+    assert re.search(r"^stopped; (1 trial is|\d+ trials are) kept", error, re.MULTILINE)
     assert "Traceback" not in error
     assert 0 < recorded(journal) < 60
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    sweeps.run(
-        "digits",
-        trials=60,
-        edits=edits,
-        workers=1,
-        confirm=False,
-        directory=folder / f"whole-{number}",
-        tracking_uri=f"sqlite:///{folder}/mlflow.db",
-    )
-    assert tables(tmp_path, "digits") == tables(folder / f"whole-{number}", "digits")
+    command_again(*command, cwd=tmp_path)
+    assert tables(tmp_path, "digits") == digits

@@ -16,6 +16,7 @@ from experiments.errors import StudyError
 from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
 from experiments.spec import SAMPLERS, Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps.search import Search
 from sweeps.storage import open_storage
 from sweeps.study import Study, foreign, open_study, study_record
 
@@ -42,7 +43,7 @@ def grow(study: Study, trials: int) -> None:
             study.record(proposal, measured(proposal.lambdas))
 
 
-def opened(path: Path, definition: Experiment) -> Study:
+def opened(path: Path, definition: Experiment | Search) -> Study:
     """The study as a new process would open it."""
     return open_study(open_storage(str(path)), str(path), "s", definition)
 

@@ -25,6 +25,7 @@ EDITS = (
     f"confirm.top={TOP}",
 )  # fmt: skip
 NO_TRACKER = "http://127.0.0.1:9"
+pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 def swept(folder: Path, **options: Any) -> sweeps.Sweep:
@@ -186,12 +187,12 @@ def test_the_model_takes_raw_rows(calm: sweeps.Sweep) -> None:
     labels = model.predict(backwards)
     assert set(labels) <= set(model.classes)
     np.testing.assert_allclose(model.probabilities(frame).sum(axis=1), 1)
-    assert model.origin["lambdas"] == {name: getattr(calm.verdict.recommended, name) for name in model.origin["lambdas"]}
+    assert model.origin["lambdas"] == {name: getattr(calm.verdict.use, name) for name in model.origin["lambdas"]}
     data = datasets.load(Data(source="wine"), "float64").split
     x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
     config = TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=fresh_seeds(0, SEEDS)[0])
     with threadpool_limits(1):
-        fit = train(Split(x, y, data.x_val, data.y_val), config, [calm.verdict.recommended])[0]
+        fit = train(Split(x, y, data.x_val, data.y_val), config, [calm.verdict.use])[0]
     np.testing.assert_equal(model.parameters, fit.parameters)
     assert model.origin["rows"] == calm.verdict.rows["training"] + calm.verdict.rows["validation"]
 

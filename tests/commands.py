@@ -1,0 +1,41 @@
+"""The console command: in this process, which has imported what it needs, or in one of its own, which takes seconds for that."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from sweeps.cli import main
+
+SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+
+
+def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process; it must end with this status. What it starts are processes of their own as ever."""
+    out, error = io.StringIO(), io.StringIO()
+    command = ["sweeps", *arguments]
+    with (
+        contextlib.chdir(cwd),
+        patch.object(sys, "argv", command),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(error),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    assert isinstance(end.value.code, int)
+    return checked(subprocess.CompletedProcess(command, end.value.code, out.getvalue(), error.getvalue()), status)
+
+
+def sweeps_process(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """As `sweeps`, in a process of its own: the command that is installed, where the start is part of what is tested."""
+    return checked(subprocess.run([SWEEPS, *arguments], cwd=cwd, capture_output=True, text=True), status)
+
+
+def checked(done: subprocess.CompletedProcess[str], status: int) -> subprocess.CompletedProcess[str]:
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done

@@ -1,0 +1,135 @@
+"""The kept model: raw rows as they stand in somebody's table, and labels as they stand there too."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import datasets
+from experiments.datasets import labels
+from experiments.errors import DataError
+from experiments.model import NUMBERS, WORDS, Model, find_model, origin, read_model
+from experiments.spec import Data
+from tests.models import FRAME, made_model
+from tests.studies import confirmed_study
+
+STUDY = confirmed_study(look=1)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return made_model(STUDY, tmp_path)
+
+
+def test_what_is_read_is_what_was_written(model: Model, tmp_path: Path) -> None:
+    assert model.write(tmp_path / "kept") == [tmp_path / "kept" / NUMBERS, tmp_path / "kept" / WORDS]
+    read = read_model(tmp_path / "kept")
+    np.testing.assert_array_equal(read.probabilities(FRAME), model.probabilities(FRAME))
+    np.testing.assert_equal(read.parameters, model.parameters)
+    names = [field.name for field in dataclasses.fields(Model) if field.name != "parameters"]
+    assert [getattr(read, name) for name in names] == [getattr(model, name) for name in names]
+
+
+def test_a_table_says_the_same_however_it_was_read(model: Model, tmp_path: Path) -> None:
+    """Columns in another order and others among them, all as text, numbers as other numbers, codes as text, `?` for missing."""
+    said = model.probabilities(FRAME)
+    assert np.isfinite(said).all()
+    as_text = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)
+    for frame in (
+        pd.read_csv(tmp_path / "rows.csv")[["class", "zip", "colour", "weight", "size, in cm", "id"]],
+        FRAME.drop(columns=["class", "id"]),
+        as_text,
+        as_text.replace("", "?").astype(object),
+        FRAME.astype({"size, in cm": "Int64", "colour": "category", "zip": "category"}),
+        FRAME.set_index("id").assign(zip=FRAME.zip.to_numpy(dtype=float)),
+    ):
+        np.testing.assert_array_equal(model.probabilities(frame), said)
+        np.testing.assert_array_equal(model.predict(frame), np.array([1, 2, 3])[said.argmax(axis=1)])
+
+
+def test_a_category_that_was_never_seen_is_no_category(model: Model) -> None:
+    unseen = model.probabilities(FRAME.assign(colour="violet"))
+    assert np.isfinite(unseen).all()
+    np.testing.assert_array_equal(unseen, model.probabilities(FRAME.assign(colour="=1+1")))
+
+
+def test_its_table_has_the_label_and_every_class(model: Model) -> None:
+    table = model.table(FRAME)
+    assert list(table) == ["class", "probability_1", "probability_2", "probability_3"]
+    np.testing.assert_array_equal(table["class"], model.predict(FRAME))
+    np.testing.assert_array_equal(table.iloc[:, 1:], model.probabilities(FRAME))
+
+
+def test_no_rows_have_no_labels(model: Model) -> None:
+    assert model.predict(FRAME[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (FRAME.rename(columns={"weight": "wieght"}), "there is no column 'weight'; did you mean 'wieght'?"),
+        (FRAME[["weight"]], "there is no column 'size, in cm', 'colour', 'zip'"),
+        (FRAME.assign(weight="heavy"), "column 'weight' holds 'heavy' in row 1"),
+        (FRAME.assign(weight=np.inf), "column 'weight' holds inf in row 1"),
+        (pd.concat([FRAME, FRAME[["weight"]]], axis="columns"), "the column 'weight' is there more than once"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_one_sentence(model: Model, frame: pd.DataFrame, says: str) -> None:
+    with pytest.raises(DataError, match=r".") as caught:
+        model.predict(frame)
+    assert str(caught.value).startswith(f"the rows: {says}")
+
+
+def test_the_example_is_of_the_training_rows_and_has_least_missing(model: Model) -> None:
+    assert list(model.example[0]) == ["size, in cm", "weight", "colour", "zip"]
+    assert json.loads(json.dumps(model.example)) == list(model.example)
+    rows = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
+    for row in model.example:
+        assert None not in row.values()
+        assert {**row, "zip": int(str(row["zip"]))} in [{name: one[name] for name in row} for one in rows]
+
+
+@pytest.mark.parametrize(
+    ("written", "dtype"),
+    [
+        (["0", "1", "10"], "int64"), (["-1", "1"], "int64"), (["01", "02"], "object"), (["1.5", "2.0"], "float64"),
+        (["1", "1.5"], "object"), (["True", "False"], "bool"), (["true", "false"], "object"), (["good", "bad"], "object"),
+        (["1", "9999999999999999999"], "object"), (["+1", "1"], "object"),
+    ],
+)  # fmt: skip
+def test_labels_of_a_csv_are_numbers_where_they_are_written_as_these_are(written: list[str], dtype: str, tmp_path: Path) -> None:
+    pd.DataFrame({"x": range(60), "y": [written[n % len(written)] for n in range(60)]}).to_csv(tmp_path / "r.csv", index=False)
+    data = datasets.load(Data(source=str(tmp_path / "r.csv"), target="y"))
+    restored = labels.restore(data.classes, data.label_type)
+    assert restored.dtype == dtype
+    assert {str(label) for label in restored.tolist()} == set(written)
+
+
+@pytest.mark.parametrize("values", [["0", "1"], [0, 1], [0.0, 1.0], [True, False], ["a", "b"]])
+def test_labels_of_a_parquet_file_have_the_type_of_their_column(values: list[object], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": range(60), "y": values * 30})
+    frame.to_parquet(tmp_path / "r.parquet")
+    data = datasets.load(Data(source=str(tmp_path / "r.parquet"), target="y"))
+    restored = labels.restore(data.classes, data.label_type)
+    assert sorted(restored.tolist()) == sorted(values)  # type: ignore[type-var]
+    assert {type(label) for label in restored.tolist()} == {type(values[0])}
+
+
+def test_a_model_of_another_origin_or_damaged_is_not_found(model: Model, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert STUDY.verdict is not None
+    made_of = origin(STUDY, STUDY.verdict)
+    assert find_model(kept, made_of) is None
+    model.write(kept)
+    assert find_model(kept, made_of) is not None
+    assert find_model(kept, {**made_of, "seed": 1}) is None
+    numbers, words = (kept / NUMBERS).read_bytes(), (kept / WORDS).read_bytes()
+    for file, data in ((NUMBERS, numbers[:-9]), (NUMBERS, b""), (WORDS, words[:-9]), (WORDS, b"[]"), (WORDS, b"\xff")):
+        (kept / file).write_bytes(data)
+        assert find_model(kept, made_of) is None
+        model.write(kept)
+    (kept / NUMBERS).unlink()
+    assert find_model(kept, made_of) is None

@@ -1,0 +1,81 @@
+"""Tracking through an MLflow server that wants a name and a password, by the variables that MLflow's own client reads."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from experiments.errors import TrackingError
+from experiments.tracking import Tracker, TrackerProcess, choose
+from tests.mlflow_reading import trial_runs
+from tests.needs import needs_module
+from tests.servers import Running, plain_mlflow
+from tests.studies import make_study
+
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+ADMIN, READER = ("admin", "of-the-administrator"), ("reader", "of-somebody-who-reads")
+STUDY = make_study(3)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with an administrator, and with a user who may read."""
+    needs_module("flask_wtf")
+    environment = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "of the test", "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[1]}
+    with plain_mlflow(tmp_path_factory.mktemp("guarded"), "--app-name", "basic-auth", environment=environment) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def administrator(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(ADMIN, monkeypatch)
+
+
+def be(who: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in zip((USER, PASSWORD), who, strict=True):
+        monkeypatch.setenv(name, value)
+
+
+def refusal(tracker: Tracker) -> str:
+    with pytest.raises(TrackingError) as caught:
+        tracker.sync(STUDY)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert ADMIN[1] not in text
+    return text
+
+
+def test_a_sweep_is_written_and_shown_with_the_name_and_password_of_the_environment(guarded: Running, tmp_path: Path) -> None:
+    store = choose(tmp_path, "digits", environ={"MLFLOW_TRACKING_URI": guarded.url})
+    process = TrackerProcess(store, STUDY)
+    try:
+        for trial in STUDY.trials:
+            assert process.write(trial).new
+        process.finish(STUDY)
+    finally:
+        process.close()
+    tracker = Tracker(store, STUDY)
+    assert tracker.sync(STUDY) == (0, 0, False)
+    assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2]
+    assert tracker.show().at(guarded.url).trials.startswith(f"{guarded.url}/#/experiments/")
+
+
+@pytest.mark.parametrize("who", [("admin", "not-the-password"), ("nobody", "of-nobody-at-all")])
+def test_wrong_credentials_are_one_sentence(
+    guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: tuple[str, str]
+) -> None:
+    be(who, monkeypatch)
+    tracker = Tracker(choose(tmp_path, "digits", uri=guarded.url, environ={}), STUDY)
+    assert refusal(tracker).startswith(
+        f"MLflow at {guarded.url} does not accept these credentials; set {USER} and {PASSWORD}, or MLFLOW_TRACKING_TOKEN; "
+    )
+
+
+def test_who_may_read_alone_is_told_so(guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = choose(tmp_path, "read only", uri=guarded.url, environ={})
+    Tracker(store, make_study(1)).sync(make_study(1))
+    account = dict(zip(("username", "password"), READER, strict=True))
+    requests.post(f"{guarded.url}/api/2.0/mlflow/users/create", json=account, auth=ADMIN, timeout=30).raise_for_status()
+    be(READER, monkeypatch)
+    assert f"MLflow at {guarded.url} does not allow this to these credentials; " in refusal(Tracker(store, STUDY))

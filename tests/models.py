@@ -1,0 +1,73 @@
+"""A kept model, made without training: what it is asked about, and what it says of that, is real."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+
+from experiments import datasets
+from experiments.model import Model, origin
+from experiments.records import StudyRecord
+from experiments.spec import Data
+from experiments.tracking import Store, Tracker
+
+FRAME = pd.DataFrame(
+    {
+        "id": range(60),
+        "size, in cm": [n * 7 % 23 if n % 9 else None for n in range(60)],
+        "weight": [n % 11 / 4 for n in range(60)],
+        "colour": [("red", "green", None, "sky blue")[n % 4] for n in range(60)],
+        "zip": [(10115, 20095, 80331)[n % 3] for n in range(60)],
+        "class": [n // 2 % 3 + 1 for n in range(60)],
+    }
+)
+"""Numbers, some missing, categories, numbers that are codes, and labels that are numbers."""
+
+
+def made_model(study: StudyRecord, folder: Path) -> Model:
+    """A model of the study's verdict for FRAME, which stands in the folder as rows.csv; its weights are drawn."""
+    FRAME.to_csv(folder / "rows.csv", index=False)
+    data = datasets.load(Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",)))
+    assert study.verdict is not None
+    rng, sizes = np.random.default_rng(0), (len(data.features), 8, len(data.classes))
+    layers = [(rng.normal(size=(n, m)), rng.normal(size=(1, m))) for n, m in itertools.pairwise(sizes)]
+    return Model(
+        parameters=[(weights.astype(np.float32), biases.astype(np.float32)) for weights, biases in layers],
+        origin=origin(study, study.verdict),
+        **{name: getattr(data, name) for name in ("preparation", "classes", "target", "label_type", "example")},
+    )
+
+
+def later(study: StudyRecord, hours: int) -> StudyRecord:
+    """The study whose test set was opened so much later."""
+    assert study.verdict is not None
+    assert study.verdict.opening is not None
+    opened = study.verdict.opening.opened + pd.Timedelta(hours=hours)
+    opening = dataclasses.replace(study.verdict.opening, opened=opened)
+    return dataclasses.replace(study, verdict=dataclasses.replace(study.verdict, opening=opening))
+
+
+def registered(store: Store, study: StudyRecord, folder: Path) -> bool:
+    """Write the study and its model, as the end of a sweep does; whether the model was new."""
+    tracker = Tracker(store, study)
+    for trial in study.trials:
+        tracker.write(trial)
+    tracker.finish(study)
+    made_model(study, folder).write(folder / study.study_uid)
+    return tracker.keep_model(study, folder / study.study_uid)
+
+
+def versions(store: Store, name: str = "digits") -> dict[str, list[str]]:
+    """The study of each version of a registered model, and its aliases, as the page shows them."""
+    client = MlflowClient(store.uri)
+    found = client.search_model_versions(f"name = '{name}'")
+    aliases = client.get_registered_model(name).aliases
+    return {
+        f"{one.version} {one.tags['study_uid']}": [
+            alias for alias, version in aliases.items() if str(version) == str(one.version)
+        ]
+        for one in found
+    }

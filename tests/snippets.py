@@ -1,0 +1,175 @@
+"""The snippets of a page: its fenced blocks of code, run in order in one folder, as a reader who follows it word for word would.
+
+What stands before a block as an HTML comment says what is special about it:
+
+    <!-- not run: why -->        it is not run
+    <!-- file: rows.toml -->     it is that file
+    <!-- status: 2 -->           it ends with that exit status, not with 0
+    <!-- varies: why -->         of what it prints the first words of the tables' rows are compared: the rest varies by machine
+"""
+
+import contextlib
+import doctest
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.servers import answer, free_port, running
+
+INSTALLED = Path(sys.executable).parent
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = ("sh", "console", "python", "pycon", "toml")  # other languages, `text` first of all, are to be looked at
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"<!-- (\w[\w ]*?)(?:: (.*?))? -->\s*\Z")
+ROW = re.compile(r"^[a-z]\w*(?=  )", re.MULTILINE)
+LINK = re.compile(r"http://127\.0\.0\.1:\d+")
+SLOWEST = 120  # seconds for a command, on a machine that runs other tests too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snippet:
+    """One fenced block; `marks` are the comments before it."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    marks: dict[str, str]
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def snippets(page: Path) -> list[Snippet]:
+    """The blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return list(_blocks(page, text))
+
+
+def _blocks(page: Path, text: str) -> Iterator[Snippet]:
+    for found in FENCE.finditer(text):
+        before, marks = text[: found.start()], {}
+        while comment := COMMENT.search(before):
+            marks[comment[1]], before = comment[2] or "", before[: comment.start()]
+        indent = found["indent"]
+        lines = "".join(line.removeprefix(indent) for line in found["text"].splitlines(keepends=True))
+        number = text.count("\n", 0, found.start()) + 1
+        yield Snippet(page=page, line=number, language=found["language"], text=lines, marks=marks)
+
+
+@dataclass
+class Reader:
+    """Somebody who follows pages in a folder: a shell with `programs` on its PATH, a Python session, and the servers started."""
+
+    folder: Path
+    stack: contextlib.ExitStack
+    programs: Path
+    names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    ports: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        path = os.pathsep.join([str(self.programs), str(INSTALLED), os.environ["PATH"]])
+        self.environment = {**os.environ, "PATH": path, "BROWSER": "true"}
+
+    def follow(self, page: Path) -> None:
+        """Run the page's blocks."""
+        with contextlib.chdir(self.folder):
+            for snippet in snippets(page):
+                if snippet.language in RUN and "not run" not in snippet.marks:
+                    self.run(snippet)
+
+    def run(self, snippet: Snippet) -> None:
+        """Run one block; AssertionError, with its place, where it fails or prints something else than it says."""
+        text = snippet.text
+        for shown, free in self.ports.items():
+            text = text.replace(shown, free)
+        if "file" in snippet.marks:
+            (self.folder / snippet.marks["file"]).write_text(text, encoding="utf-8")
+        elif snippet.language == "sh":
+            for command in text.replace("\\\n", " ").splitlines():
+                self.command(snippet, command)
+        elif snippet.language == "console":
+            for command, expected in _session(text):
+                self.compare(snippet, expected, self.command(snippet, command))
+        elif snippet.language == "python":
+            exec(compile(text, snippet.place, "exec"), self.names)
+        elif snippet.language == "pycon":
+            self.session(snippet, text)
+        else:
+            raise AssertionError(f"{snippet.place}: nothing is known of what to do with this {snippet.language}")
+
+    def command(self, snippet: Snippet, command: str) -> str:
+        """What a line of shell prints; it must end well. A server is asked for its page; a model's stays."""
+        words = shlex.split(command, comments=True)
+        if words[:1] == ["export"]:
+            self.environment |= [word.split("=", 1) for word in words[1:]]
+            return ""
+        if words[:2] == ["sweeps", "ui"]:
+            return self.look_at_page(snippet, words)
+        if words[:3] == ["mlflow", "models", "serve"]:
+            return self.serve(words)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SLOWEST,
+        )  # fmt: skip
+        assert done.returncode == int(snippet.marks.get("status", 0)), f"{snippet.place}: {command}\n{done.stdout}"
+        return done.stdout
+
+    def look_at_page(self, snippet: Snippet, words: list[str]) -> str:
+        """Start it, ask for what it opens in the browser, and end it as Ctrl-C does."""
+        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        command = [str(INSTALLED / words[0]), *words[1:]]
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe) as process:
+            try:
+                link = process.stdout.readline()  # it is printed once the server answers
+                assert LINK.match(link), f"{snippet.place}: {words}"
+                assert "MLflow" in answer(LINK.match(link)[0], "/")
+            finally:
+                process.send_signal(signal.SIGINT)
+            process.wait(SLOWEST)
+        return link
+
+    def serve(self, words: list[str]) -> str:
+        """Start a model's server on a free port in place of that shown, and wait for it."""
+        shown = words[words.index("--port") + 1]
+        port = self.ports[shown] = str(free_port())
+        command = [port if word == shown else word for word in words]
+        place = {"cwd": self.folder, "url": f"http://127.0.0.1:{port}", "path": "/ping"}
+        self.stack.enter_context(running(command, environment=self.environment, **place))
+        return ""
+
+    def session(self, snippet: Snippet, text: str) -> None:
+        """A Python session with what it prints."""
+        test = doctest.DocTestParser().get_doctest(text, self.names, snippet.place, str(snippet.page), 0)
+        said: list[str] = []
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        doctest.DocTestRunner(optionflags=flags).run(test, out=said.append, clear_globs=False)
+        self.names |= test.globs
+        assert not said, f"{snippet.place}: {''.join(said)}"
+
+    def compare(self, snippet: Snippet, expected: str, printed: str) -> None:
+        """What is shown must be what is printed; `...` stands for anything."""
+        if "varies" in snippet.marks:
+            first, shown = set(ROW.findall(printed)), set(ROW.findall(expected))
+            assert shown <= first, f"{snippet.place}: no line begins with {', '.join(shown - first)} in\n{printed}"
+            return
+        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        assert doctest.OutputChecker().check_output(expected, printed, flags), f"{snippet.place}:\n{printed}"
+
+
+def _session(text: str) -> Iterator[tuple[str, str]]:
+    """Commands behind `$ `, each with the lines below it."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        yield command, expected

@@ -1,0 +1,24 @@
+"""What there is, in a storage that others use too."""
+
+from pathlib import Path
+
+import optuna
+
+from experiments import experiment_file
+from sweeps.doctor import examine
+from sweeps.status import statuses
+from sweeps.storage import open_storage
+from sweeps.workspace import workspace
+
+
+def test_studies_of_others_are_named_and_left_alone(tmp_path: Path) -> None:
+    place = workspace(tmp_path, storage=str(tmp_path / "shared.journal"))
+    assert place.storage
+    place.open("mine", experiment_file.load("iris")).close()
+    optuna.create_study(study_name="theirs", storage=open_storage(place.storage))
+    strangers: list[str] = []
+    assert [one["study"] for one in statuses(place, strangers=strangers)] == ["mine"]
+    assert strangers == ["theirs"]
+    said = [finding.what for finding in examine(place)]
+    assert "study mine: 0 of 100 trials, 0 runs on MLflow" in said
+    assert "study theirs: sweeps did not make it, or was stopped before it began; it is left alone" in said

@@ -1,0 +1,107 @@
+"""The documentation's site: it builds without a warning, takes what it says from the code, and asks nothing of other hosts."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from experiments.tracking import runs
+from tests.browser import browser
+from tests.needs import needs_module
+from tests.snippets import PAGES, ROOT, RUN, snippets
+from tests.studies import confirmed_study
+
+OUTSIDE = re.compile(r"<(?:script|link|img|source|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^>]*>")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `mkdocs build --strict` builds it."""
+    needs_module("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}  # what the theme says about another product
+    built = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(site: Path) -> Iterator[str]:
+    """The site as a server shows it."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_every_page_is_there(site: Path) -> None:
+    for page in PAGES[1:]:
+        assert site.joinpath(page.relative_to(ROOT / "docs")).with_suffix(".html").exists()
+    assert not [path for path in site.rglob("*") if path.suffix in (".py", ".toml", ".pyc")]
+
+
+def test_no_page_has_anything_from_outside(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        assert OUTSIDE.findall(page.read_text()) == [], page.name
+
+
+def test_a_page_asks_nothing_of_other_hosts(server: str, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile") as window:
+        window.open(f"{server}/mathematics.html")
+        window.wait_for(lambda: window.texts("math"))
+        window.driver.find_element("css selector", "input.md-search__input").send_keys("sweeps sync")
+        window.wait_for(
+            lambda: "sweeps sync" in " ".join(window.texts(".md-search-result__title, .md-search-result__article h1"))
+        )
+        assert window.hosts() == {"127.0.0.1"}
+
+
+NOT_RUN = {
+    "README.md": 2,  # the two commands that make an environment
+    "docs/index.md": 1,  # the same
+    "docs/tutorial.md": 4,  # what waits for `sweeps predict`
+    "docs/commands/sync.md": 1,  # it names a server
+}
+
+
+def test_what_is_not_run_is_counted_and_says_why() -> None:
+    left_out = [one for page in PAGES for one in snippets(page) if one.language in RUN and "not run" in one.marks]
+    assert all(one.marks["not run"] for one in left_out)
+    counted = [str(one.page.relative_to(ROOT)) for one in left_out]
+    assert {page: counted.count(page) for page in counted} == NOT_RUN
+
+
+def test_every_block_says_what_it_is() -> None:
+    known = {*RUN, "text", "math"}
+    assert [one.place for page in PAGES for one in snippets(page) if one.language not in known] == []
+
+
+def test_every_page_has_its_test() -> None:
+    with_snippets = {page for page in PAGES if any(one.language in RUN for one in snippets(page))}
+    from tests import test_docs, test_docs_tutorial
+
+    assert with_snippets <= {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, ROOT / "docs" / "tutorial.md"}
+
+
+def test_every_tag_has_its_meaning_and_no_other() -> None:
+    study = confirmed_study()
+    told = [runs.study_tags(study), runs.verdict_tags(study), runs.trial_tags(study, study.trials[0])]
+    told += [run.tags for run in runs.confirmation(study)]
+    meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text())["tags"]
+    there = {name for tags in told for name in tags} - set(study.versions) | {"mlflow.note.content"}
+    assert there == set(meanings)
