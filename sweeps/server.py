@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Self
 
@@ -19,6 +20,8 @@ from experiments.secrets import without_secrets
 from experiments.tracking import Store
 
 HOST = "127.0.0.1"
+# Where processes of the server look for our packages: not in the working directory, where a user may have some of the same names.
+OURS = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(Path(__file__).parents[1])}
 APP = "nnreg-sweeps"  # MLflow's page as experiments.tracking.page_app opens it: an entry point in pyproject.toml
 PORTS = range(5000, 5100)
 SLOWEST_START = 120.0  # seconds; 5 to 7 on a quiet machine
@@ -110,7 +113,7 @@ class Server:
             APP,
         ]
         # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
-        environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": self._store.uri}
+        environment = {**os.environ, **LIGHT, **OURS, "MLFLOW_BACKEND_STORE_URI": self._store.uri}
         environment.pop("MLFLOW_TRACKING_URI", None)
         if self._store.artifacts:
             environment["MLFLOW_ARTIFACTS_DESTINATION"] = str(self._store.artifacts)

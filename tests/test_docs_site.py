@@ -100,7 +100,7 @@ def test_every_page_has_its_test() -> None:
 
 def test_every_tag_has_its_meaning_and_no_other() -> None:
     study = confirmed_study()
-    told = [runs.study_tags(study), runs.verdict_tags(study), runs.trial_tags(study, study.trials[0])]
+    told = [runs.study_tags(study), runs.closing_tags(study), runs.trial_tags(study, study.trials[0])]
     told += [run.tags for run in runs.confirmation(study)]
     meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text())["tags"]
     there = {name for tags in told for name in tags} - set(study.versions) | {"mlflow.note.content"}

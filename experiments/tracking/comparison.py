@@ -34,7 +34,7 @@ def of_study(study: StudyRecord, run: Found) -> list[str]:
     """
     return [
         *_differing(runs.study_params(study), run.params),
-        *_differing({**runs.study_tags(study), **runs.verdict_tags(study)}, run.tags),
+        *_differing({**runs.study_tags(study), **runs.closing_tags(study)}, run.tags),
         *_differing({point.name: point.value for point in runs.verdict_points(study)}, run.metrics),
         *(f"no {one.context} data" for one in inputs.inputs(study) if one.key not in run.inputs),
         *(["no note"] if study.verdict and NOTE not in run.tags else []),

@@ -243,8 +243,8 @@ class Ledger:
 
         client, run_id = self.client(), self.parent(there, 0)
         (found,) = [run for run in there.studies if run.run_id == run_id]
-        tags, ended = runs.verdict_tags(self.study), runs.study_ended(self.study)
-        if tags and (comparison.NOTE not in found.tags or found.tags.get(runs.CARD) != tags[runs.CARD]):
+        tags, ended = runs.closing_tags(self.study), runs.study_ended(self.study)
+        if self.study.verdict and (comparison.NOTE not in found.tags or found.tags.get(runs.CARD) != tags[runs.CARD]):
             now = client.get_run(run_id).data.tags.get(comparison.NOTE, "")  # somebody may have edited it since it was read
             tags[comparison.NOTE] = runs.study_note(self.study, now)
         points = [point for point in runs.verdict_points(self.study) if found.metrics.get(point.name) != point.value]

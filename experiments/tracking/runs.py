@@ -130,11 +130,14 @@ def study_ended(study: StudyRecord) -> int:
     return milliseconds(max(ends))
 
 
-def verdict_tags(study: StudyRecord) -> dict[str, str]:
-    """The tags of a study's run that its verdict gives it: the word, and by which card its note was written."""
+def closing_tags(study: StudyRecord) -> dict[str, str]:
+    """The tags that a study's run has when it has ended: how hardware was mixed; the verdict's word, and by which card its note
+    was written.
+    """
+    tags = {"mixed_hardware": "; ".join(study.mixed_hardware)} if study.mixed_hardware else {}
     if study.verdict is None:
-        return {}
-    return {"verdict": study.verdict.word, CARD: hashlib.sha256(_card(study).encode()).hexdigest()[:16]}
+        return tags
+    return {**tags, "verdict": study.verdict.word, CARD: hashlib.sha256(_card(study).encode()).hexdigest()[:16]}
 
 
 def verdict_points(study: StudyRecord) -> list[Point]:

@@ -156,7 +156,7 @@ def test_whatever_is_left_sync_makes_it_the_confirmation_and_then_nothing(
     study, client = confirmed_study(look=int(opened)), MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("digits")
     experiment_id = experiment.experiment_id if experiment else client.create_experiment("digits", store.artifact_location)
-    tags = runs.identity(study, "study") if parent == "bare" else {**runs.study_tags(study), **runs.verdict_tags(study)}
+    tags = runs.identity(study, "study") if parent == "bare" else {**runs.study_tags(study), **runs.closing_tags(study)}
     parent_id = client.create_run(experiment_id, tags=tags).info.run_id
     for ended in above:
         parent_id = client.create_run(experiment_id, tags=runs.identity(study, "confirmation")).info.run_id

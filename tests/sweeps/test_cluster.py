@@ -88,7 +88,7 @@ def test_a_worker_that_differs_is_named_or_recorded(tmp_path: Path, tracking_uri
         sweep = sweeps.run(small(), trials=6, cluster=made.address, mixed_hardware=True, **where)
     (difference,) = sweep.record.mixed_hardware
     assert OTHER_KERNEL in difference
-    assert "mixed" in (tmp_path / "reports" / "iris" / "report.html").read_text()
+    assert "Trained on mixed hardware" in (tmp_path / "reports" / "iris" / "report.html").read_text()
 
 
 def test_a_worker_without_the_package_is_told_what_to_install() -> None:

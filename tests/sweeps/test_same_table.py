@@ -43,7 +43,7 @@ def search(folder: Path, definition: Experiment, *, trials: int = TRIALS, worker
     with closing(place.open(definition.name, definition)) as opened, stored(data.split) as arrays:
         spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
         with executors.make(workers) as executor, Interrupts().installed() as interrupts:
-            drive(opened, executor, spec, trials=trials, lanes=lanes, interrupts=interrupts, observe=lambda trial: None)
+            drive(opened, executor, spec, trials=trials, lanes=lambda: lanes, interrupts=interrupts, observe=lambda trial: None)
         files.export(study_record(opened.optuna, importances(opened.optuna)), place.reports_of(definition.name), {})
     return tables(folder, definition.name)
 
