@@ -183,13 +183,13 @@ class Laboratory:
         if not self._plan.written:
             return
         here = Store(f"sqlite:///{self._folder}/mlflow.db", "digits", self._folder)
-        line("  MLflow, a file of ours, by one process beside it", ms(self._written(here, 1)))
+        line("  MLflow, a file of ours, beside the search", ms(self._written(here, 1)))
         with self._postgres() as url, ExitStack() as stack:
             if url:
                 server = stack.enter_context(Server(Store(url, "digits", self._folder)))
                 for processes, words in ((1, "one process"), (2, "two")):
                     seconds = self._written(Store(server.url, words, None), processes)
-                    line(f"  MLflow, a server on PostgreSQL, by {words} beside it", ms(seconds))
+                    line(f"  MLflow, a server on PostgreSQL, {words} beside it", ms(seconds))
 
     @contextmanager
     def _postgres(self) -> Iterator[str | None]:

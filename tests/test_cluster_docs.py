@@ -198,15 +198,9 @@ def test_the_script_for_slurm(tmp_path: Path) -> None:
     script = tmp_path / "sweeps.sbatch"
     script.write_text(content("sweeps.sbatch"))
     environ = {**QUICK, "SWEEPS_VENV": str(tmp_path), "SLURM_NTASKS": "3", "SLURM_JOB_ID": "7", "TMPDIR": str(tmp_path)}
-    command = ["bash", str(script), "iris", *SMALL]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            _, said = process.communicate(timeout=SLOWEST_START)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    with background(shlex.join(["bash", script.name, "iris", *SMALL]), tmp_path, environ) as process:
+        process.wait(SLOWEST_START)
+        said = (tmp_path / "log").read_text()
     assert process.returncode == 0, said
     assert "4/4 trials" in said
     assert said.count("Registered to") == 1
