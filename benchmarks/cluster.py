@@ -63,7 +63,7 @@ def main() -> None:
 
 def line(words: str, *cells: str) -> None:
     """A line of a table: words, then numbers."""
-    print(f"{words:54s}" + "".join(f" {cell:>11s}" for cell in cells), flush=True)
+    print(f"{words:40s}" + "".join(f" {cell:>9s}" for cell in cells), flush=True)
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,15 @@ class Laboratory:
 
     def costs(self) -> Costs:
         """Measure and print what a trial costs by part."""
-        line(f"\nwhat a trial costs, with {self._plan.behind:,} behind it", "ms")
+        line(f"\nwhat a trial costs, {self._plan.behind:,} behind it", "ms")
         proposing = {size: self._search(size).proposing() for size in self._plan.generations}
         for size, seconds in proposing.items():
-            line(f"  proposed by TPE, in generations of {size:,}", ms(seconds))
-        line("  proposed by QMC", ms(self._made(LEAST, self._plan.behind, "qmc").proposing()))
+            line(f"  TPE proposes it, generations of {size:,}", ms(seconds))
+        line("  QMC proposes it", ms(self._made(LEAST, self._plan.behind, "qmc").proposing()))
         costs = Costs(proposing, self._task(), self._recording())
-        line("  a task of its own through Dask", ms(costs.task))
+        line("  Dask carries it, in a task of its own", ms(costs.task))
         for storage, seconds in costs.recording.items():
-            line(f"  recorded in {storage}", ms(seconds))
+            line(f"  {storage} records it", ms(seconds))
         for storage in costs.recording:
             line(f"  the driver in all, with {storage}", ms(costs.driver(LEAST, storage)))
         self._tracking()
@@ -118,7 +118,7 @@ class Laboratory:
 
     def simulate(self, costs: Costs) -> None:
         """Print trials a second with workers that sleep, beside what is calculated."""
-        line("\na generation of a trial a worker, at least 16", "trials/s", "busy", "calculated")
+        line("\ngenerations of a trial a worker", "trials/s", "busy", "formula")
         for workers, seconds, each in sorted(self._plan.simulated):
             self._cluster.grow(workers)  # ever more
             rate = self._rate(max(LEAST, workers), seconds, workers * each)
@@ -183,13 +183,13 @@ class Laboratory:
         if not self._plan.written:
             return
         here = Store(f"sqlite:///{self._folder}/mlflow.db", "digits", self._folder)
-        line("  MLflow, a file of ours, beside the search", ms(self._written(here, 1)))
+        line("  MLflow, a file of ours", ms(self._written(here, 1)))
         with self._postgres() as url, ExitStack() as stack:
             if url:
                 server = stack.enter_context(Server(Store(url, "digits", self._folder)))
-                for processes, words in ((1, "one process"), (2, "two")):
+                for processes, words in ((1, "one process"), (2, "two processes")):
                     seconds = self._written(Store(server.url, words, None), processes)
-                    line(f"  MLflow, a server on PostgreSQL, {words} beside it", ms(seconds))
+                    line(f"  MLflow, a server, from {words}", ms(seconds))
 
     @contextmanager
     def _postgres(self) -> Iterator[str | None]:
@@ -239,7 +239,7 @@ def write(tracker: Any, trials: Sequence[Any]) -> None:
 def show_far(costs: Costs) -> None:
     """Print what the formula says of clusters that do not fit here."""
     cells = [cell for storage in costs.recording for cell in ("trials/s", "busy")]
-    line(f"\ncalculated, with {' and with '.join(costs.recording)}", *cells)
+    line(f"\nby formula: {', then '.join(costs.recording)}", *cells)
     for seconds in LONG:
         for workers in FAR:
             busy = [costs.busy(seconds, workers, storage) for storage in costs.recording]

@@ -10,7 +10,7 @@ from benchmarks.command import scripts
 from benchmarks.side_by_side import ROOT
 
 TABLES = {
-    "cluster": (r"what a trial costs, with 16 behind it +ms", r"4 workers, 0\.1 s a trial +\d+\.\d +\d+% +\d+%"),
+    "cluster": (r"what a trial costs, 16 behind it +ms", r"4 workers, 0\.1 s a trial +\d+\.\d +\d+% +\d+%"),
     "growth": (r"tpe, 40 trials +measured +goal", r"the last against the first +\d+\.\d+ +<= 3"),
     "lanes": (r"lanes +ms a trial", r"1 +\d+\.\d+ +\d+\.\d+ +\d+%"),
     "networks": (r"against +ms a trial +ratio", r"sklearn +\d+\.\d+ .* 0\.167"),
