@@ -40,11 +40,11 @@ class Instant(Executor):
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         _, jobs = args
         future: Future[Any] = Future()
-        future.set_result([_result(job) for job in jobs])
+        future.set_result([made_up(job) for job in jobs])
         return future
 
 
-def _result(job: Any) -> Any:
+def made_up(job: Any) -> Any:
     from dataclasses import astuple
     from datetime import UTC, datetime
 

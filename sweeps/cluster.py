@@ -225,6 +225,11 @@ def connect(address: str) -> "Client":
             f"--cluster {address}: TLS needs certificates; name them in Dask's configuration "
             "(distributed.comm.tls.ca-file, and client.cert and client.key)"
         )
+    if address.startswith("tcp") and security.require_encryption:
+        raise InputError(
+            f"--cluster {address}: Dask's configuration asks for encryption (distributed.comm.require-encryption); write "
+            f"{address.replace('tcp', 'tls', 1)}, or take that out"
+        )
     try:
         return distributed.Client(address, timeout=CONNECT, set_as_default=False, name="sweeps", security=security)
     except (OSError, TimeoutError) as error:

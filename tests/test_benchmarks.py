@@ -10,6 +10,7 @@ from benchmarks.command import scripts
 from benchmarks.side_by_side import ROOT
 
 TABLES = {
+    "cluster": (r"what a trial costs, 16 behind it +ms", r"4 workers, 0\.1 s a trial +\d+\.\d +\d+% +\d+%"),
     "growth": (r"tpe, 40 trials +measured +goal", r"the last against the first +\d+\.\d+ +<= 3"),
     "lanes": (r"lanes +ms a trial", r"1 +\d+\.\d+ +\d+\.\d+ +\d+%"),
     "networks": (r"against +ms a trial +ratio", r"sklearn +\d+\.\d+ .* 0\.167"),
@@ -35,4 +36,4 @@ def test_a_script_prints_its_table(name: str) -> None:
 def test_a_script_that_is_not_there_is_refused() -> None:
     done = subprocess.run([sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "there is no nothing; known are growth, lanes" in done.stderr
+    assert "there is no nothing; known are cluster, growth, lanes" in done.stderr

@@ -76,7 +76,9 @@ def test_a_page_asks_nothing_of_other_hosts(server: str, tmp_path: Path) -> None
         assert window.hosts() == {"127.0.0.1"}
 
 
+CLUSTER = ("bash", "yaml", "sql", "ini", "dockerfile")  # languages of files that docs/cluster.md shows
 NOT_RUN = {
+    "docs/cluster.md": 8,  # what needs Slurm, Kubernetes or several machines; what its programs take is looked at
     "README.md": 2,  # the two commands that make an environment
     "docs/index.md": 1,  # the same
     "docs/optuna.md": 1,  # the server of another package
@@ -92,15 +94,16 @@ def test_what_is_not_run_is_counted_and_says_why() -> None:
 
 
 def test_every_block_says_what_it_is() -> None:
-    known = {*RUN, "text", "math"}
+    known = {*RUN, "text", "math", *CLUSTER}
     assert [one.place for page in PAGES for one in snippets(page) if one.language not in known] == []
 
 
 def test_every_page_has_its_test() -> None:
     with_snippets = {page for page in PAGES if any(one.language in RUN for one in snippets(page))}
-    from tests import test_docs, test_docs_tutorial
+    from tests import test_cluster_docs, test_docs, test_docs_tutorial
 
-    assert with_snippets <= {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, ROOT / "docs" / "tutorial.md"}
+    followed = {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, ROOT / "docs" / "tutorial.md", test_cluster_docs.PAGE}
+    assert with_snippets <= followed
 
 
 def test_every_tag_has_its_meaning_and_no_other() -> None:
