@@ -84,6 +84,12 @@ class Costs:
         return seconds / (seconds + workers * self.driver(max(LEAST, workers), storage))
 
 
+def head(words: str, *cells: str) -> None:
+    """A table's first line."""
+    print()
+    line(words, *cells)
+
+
 class Laboratory:
     """Where it is measured: one Dask cluster, which grows, and one search a size of generation, which goes on."""
 
@@ -102,7 +108,7 @@ class Laboratory:
 
     def costs(self) -> Costs:
         """Measure and print what a trial costs by part."""
-        line(f"\nwhat a trial costs, {self._plan.behind:,} behind it", "ms")
+        head(f"what a trial costs, {self._plan.behind:,} behind it", "ms")
         proposing = {size: self._search(size).proposing() for size in self._plan.generations}
         for size, seconds in proposing.items():
             line(f"  TPE proposes it, generations of {size:,}", ms(seconds))
@@ -118,7 +124,7 @@ class Laboratory:
 
     def simulate(self, costs: Costs) -> None:
         """Print trials a second with workers that sleep, beside what is calculated."""
-        line("\ngenerations of a trial a worker", "trials/s", "busy", "formula")
+        head("generations of a trial a worker", "trials/s", "busy", "formula")
         for workers, seconds, each in sorted(self._plan.simulated):
             self._cluster.grow(workers)  # ever more
             rate = self._rate(max(LEAST, workers), seconds, workers * each)
@@ -132,7 +138,7 @@ class Laboratory:
     def vary_generations(self) -> None:
         """Print what comes of generations that are smaller, or larger, than the cluster: the largest that was simulated."""
         workers, seconds = max(workers for workers, _, _ in self._plan.simulated), 1.0
-        line(f"\n{many(workers)}, {seconds:g} s a trial", "trials/s", "busy")
+        head(f"{many(workers)}, {seconds:g} s a trial", "trials/s", "busy")
         for each in self._plan.shares:
             rate = self._rate(int(each * workers), seconds, 4 * workers)
             line(f"  generations of {int(each * workers):,}", f"{rate:.1f}", share(rate * seconds / workers))
@@ -239,7 +245,7 @@ def write(tracker: Any, trials: Sequence[Any]) -> None:
 def show_far(costs: Costs) -> None:
     """Print what the formula says of clusters that do not fit here."""
     cells = [cell for storage in costs.recording for cell in ("trials/s", "busy")]
-    line(f"\nby formula: {', then '.join(costs.recording)}", *cells)
+    head(f"by formula: {', then '.join(costs.recording)}", *cells)
     for seconds in LONG:
         for workers in FAR:
             busy = [costs.busy(seconds, workers, storage) for storage in costs.recording]
