@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
     """
 
     def __init__(self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print) -> None:
-        self._address, self._mixed = address, mixed
+        self._address, self._mixed, self._note = address, mixed, note
         self._client = connect(address)
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
         self._splits: dict[str, Split] = {}
@@ -55,7 +55,11 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self._topic = f"sweeps-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
-        self._await_workers(note)
+
+    def __enter__(self) -> Self:
+        """Wait for a first worker."""
+        self._await_workers(self._note)
+        return self
 
     @property
     def size(self) -> int:
@@ -175,9 +179,13 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         self.shutdown(wait=kind is None, cancel_futures=True)
-        self._client.close(timeout=CONNECT)  # what it asked for is cancelled with it, and the threads that wait are told
+        self.hang_up()
         self.shutdown(wait=True)
         return None
+
+    def hang_up(self) -> None:
+        """Leave the cluster: what was asked for is cancelled there, and threads that wait for it are told."""
+        self._client.close(timeout=CONNECT)
 
 
 def _task() -> Callable[[str, str, bytes], tuple[str, Any]]:

@@ -28,6 +28,9 @@ class Workers(Executor):
         """How many tasks run at a time."""
         return 1
 
+    def hang_up(self) -> None:
+        """Let go of whatever is there before the executor is entered."""
+
     def holding(self, split: Split) -> AbstractContextManager[str]:
         """What `EvaluationSpec.arrays` is to be for this split, in the block. Raises DirectoryError, WorkersError."""
         return stored(split)

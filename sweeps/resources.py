@@ -36,7 +36,10 @@ class Resources:
             raise InputError("mixed_hardware is for a cluster; name its address too, or leave it out")
 
     def open(self, experiment: Experiment, note: Callable[[str], None]) -> executors.Workers:
-        """The executor for an experiment; `note` is told what a person should know. Raises WorkersError, InputError."""
+        """The executor for an experiment, which is there to be entered; `note` is told what a person should know.
+
+        Raises WorkersError where no cluster answers, InputError.
+        """
         if self.cluster is not None:
             return ClusterExecutor(self.cluster, mixed=self.mixed_hardware, note=note)
         return executors.make(self.workers or min(executors.cores(), experiment.sweep.generation))

@@ -202,6 +202,8 @@ def _carry_out(
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
+        executor = resources.open(definition, shown.note)  # a cluster that does not answer is told before anything is made
+        stack.callback(executor.hang_up)
         patience = Patience(LONGEST, shown.note, interrupts.pause)
         opened = stack.enter_context(closing(place.open(name, search, data, patience)))
         if trials is not None:
@@ -220,7 +222,7 @@ def _carry_out(
         stack.enter_context(shown)
 
         try:
-            with resources.open(definition, shown.note) as executor, executor.holding(data.split) as arrays:
+            with executor, executor.holding(data.split) as arrays:
                 spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
 
                 def lanes() -> int:

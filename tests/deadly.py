@@ -2,14 +2,13 @@
 
 import os
 import signal
-import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
 from nnreg import Lambdas, Split
@@ -37,20 +36,10 @@ def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -
         (Path(danger.losses) / uuid.uuid4().hex).touch()
         if danger.way == "MemoryError":
             raise MemoryError("Unable to allocate 8.00 TiB")
-        if danger.way == "hog":
-            return hog()
         if danger.way == "exit":
             os._exit(3)
         os.kill(os.getpid(), getattr(signal, danger.way))
     return evaluate(spec, jobs)
-
-
-def hog() -> list[TrialResult]:
-    """Take memory, page by page, until somebody ends the process."""
-    taken = []
-    while True:
-        taken.append(bytearray(os.urandom(2**20)) * 8)
-        time.sleep(0.01)  # the nanny looks ten times a second
 
 
 class Deadly(Workers):
@@ -62,6 +51,13 @@ class Deadly(Workers):
     @property
     def size(self) -> int:
         return self._executor.size
+
+    def __enter__(self) -> Self:
+        self._executor.__enter__()
+        return self
+
+    def hang_up(self) -> None:
+        self._executor.hang_up()
 
     def holding(self, split: Split) -> AbstractContextManager[str]:
         return self._executor.holding(split)

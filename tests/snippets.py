@@ -94,6 +94,8 @@ class Reader:
                     if snippet.language in RUN and "not run" not in snippet.marks:
                         self.run(snippet)
         finally:
+            if "mlflow" in sys.modules:  # it keeps what a page has told it
+                sys.modules["mlflow"].set_tracking_uri(None)
             os.environ.clear()
             os.environ.update(before)
 

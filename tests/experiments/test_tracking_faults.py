@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -121,7 +121,11 @@ def opening() -> Iterator[Callable[[TrackerProcess], Future[None]]]:
 
 
 def spawned() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    there = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # one that has just ended
+            there += [child] if "spawn_main" in " ".join(child.cmdline()) else []
+    return there
 
 
 def test_a_tracker_process_that_dies_while_it_starts_is_an_error(
