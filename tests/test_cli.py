@@ -112,8 +112,8 @@ def test_the_page_opens_and_closes(folder: Path) -> None:
         [SWEEPS, "ui", "--no-browser"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        links = dict(process.stdout.readline().split() for _ in range(4))
-        assert list(links) == ["trials", "charts", "curves", "study"]
+        links = dict(process.stdout.readline().split() for _ in range(5))
+        assert list(links) == ["trials", "charts", "curves", "plain", "study"]
         link = links["trials"]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs\?.*viewStateShareKey=.*", link)
         assert answer(link.split("#")[0].rstrip("/"), "/health") == "OK"

@@ -168,6 +168,12 @@ def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> No
         window.picture(f"charts-{len(study.trials)}")
 
 
+def test_without_a_view_the_trials_are_the_same(window: Shown) -> None:
+    window.open(window.links[LARGE.study].plain)
+    window.page.wait_for(lambda: names(window)[:10] == [name for name, _ in best_first(LARGE)])
+    window.picture("plain")
+
+
 def traces(window: Shown) -> list[list[Any]]:
     """Of every plot that is drawn: its traces' names and heights."""
     script = """

@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import runs
@@ -39,18 +40,19 @@ class View:
 @dataclass(frozen=True)
 class Links:
     """The parts of addresses, after the server's, that open a study's trials as a table, best first, and as charts; the learning
-    curves of the best beside the baseline's; and the study's own run, where there is one.
+    curves of the best beside the baseline's; the trials without a view, best first too, for an MLflow that knows none (one that
+    does leaves out the view of an address with a filter of its own); and the study's own run, where there is one.
     """
 
     trials: str
     charts: str
     curves: str
+    plain: str
     study: str | None = None
 
     def at(self, url: str) -> "Links":
         """The same with the server's address in front."""
-        trials, charts, curves = (f"{url.rstrip('/')}/{part}" for part in (self.trials, self.charts, self.curves))
-        return Links(trials, charts, curves, self.study and f"{url.rstrip('/')}/{self.study}")
+        return Links(**{name: part and f"{url.rstrip('/')}/{part}" for name, part in asdict(self).items()})
 
 
 def views(study: StudyRecord, compared_runs: Sequence[str] = ()) -> tuple[View, View]:
@@ -71,8 +73,19 @@ def compared(study: StudyRecord) -> list[TrialRecord]:
 def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
     """The links to the views of a study, kept under their keys in the experiment of this id."""
     trials, curves = (f"{_runs(experiment_id)}&viewStateShareKey={view.key}" for view in views(study))
-    charts = "&compareRunsMode=CHART"
-    return Links(trials, trials + charts, curves + charts, _runs(experiment_id, f"/{run_id}") if run_id else None)
+    charts, table = "&compareRunsMode=CHART", _trials(study)
+    asked = {
+        "searchFilter": table["searchFilter"],
+        "orderByKey": table["orderByKey"],
+        "orderByAsc": json.dumps(table["orderByAsc"]),
+    }
+    return Links(
+        trials=trials,
+        charts=trials + charts,
+        curves=curves + charts,
+        plain=f"{_runs(experiment_id)}&{urlencode(asked, quote_via=quote)}",
+        study=_runs(experiment_id, f"/{run_id}") if run_id else None,
+    )
 
 
 def _runs(experiment_id: str, which: str = "") -> str:
