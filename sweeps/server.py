@@ -25,12 +25,18 @@ OURS = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(Path(__file__).parents[1])
 APP = "nnreg-sweeps"  # MLflow's page as experiments.tracking.page_app opens it: an entry point in pyproject.toml
 PORTS = range(5000, 5100)
 SLOWEST_START = 120.0  # seconds; 5 to 7 on a quiet machine
+ATTEMPTS = 5  # at a port, where others start servers too
+TAKEN = "address already in use"  # as the system says it, and the server's log with it
 GRACE = 5.0  # seconds for the server to end by itself
 LIGHT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes instead of 15
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
+
+
+class PortTaken(TrackingError):
+    """Another program took the port while ours was starting; it may be gone by now."""
 
 
 class Server:
@@ -59,13 +65,14 @@ class Server:
         """Start, and wait until it answers. Raises TrackingError where it does not."""
         with ExitStack() as stack:
             stack.enter_context(ending_on_sigterm())
-            try:
-                self._start(stack)
-            except TrackingError:
-                if not self._any_port or is_free(self.port):
-                    raise
-                self.port = free_port()  # another program took the port while ours was starting
-                self._start(stack)
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._start(stack)
+                    break
+                except PortTaken:
+                    if not self._any_port or attempt == ATTEMPTS - 1:
+                        raise
+                    self.port = free_port()
             self._stack = stack.pop_all()
         return self
 
@@ -94,7 +101,8 @@ class Server:
                 raise TrackingError(
                     f"the MLflow server did not answer within {SLOWEST_START:g} s{last_words(log, self._store.uri)}"
                 ) from None
-            raise TrackingError(f"the MLflow server ended at once{last_words(log, self._store.uri)}")
+            kind = PortTaken if TAKEN in text_of(log) else TrackingError
+            raise kind(f"the MLflow server ended at once{last_words(log, self._store.uri)}")
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         command = [
