@@ -52,6 +52,13 @@ def load() -> None:
     import mlflow  # noqa: F401
 
 
+def page_folder() -> Path:
+    """Where MLflow's page is installed; nothing is there where its server is not."""
+    import mlflow
+
+    return Path(mlflow.__file__).parent / "server" / "js"
+
+
 def open_client(store: Store) -> "MlflowClient":
     """A client for the store; a SQLite file that is not there yet is made. To be called within `answering`."""
     from mlflow import MlflowClient

@@ -10,7 +10,7 @@ from experiments.model import find_model, origin
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import comparison, location, runs, view
 from experiments.tracking.audit import Audit, audit
-from experiments.tracking.client import answering, load
+from experiments.tracking.client import answering, load, page_folder
 from experiments.tracking.ledger import Ledger
 from experiments.tracking.page import Found
 from experiments.tracking.registry import Registry, entry
@@ -175,7 +175,8 @@ class Tracker:
                     f"MLflow at {self.store.shown} has no experiment {name}; write the study there with: sweeps sync"
                 )
             self._ledger.keep_views(there)
-            return view.links(study, there.experiment_id, there.study.run_id if there.study else None)
+            run_id = there.study.run_id if there.study else None
+            return view.links(study, there.experiment_id, run_id, shared=view.shares(page_folder()))
 
     def audit(self, study: StudyRecord) -> Audit:
         """Compare what MLflow has with the study; of curves the last points, so it takes a call for a thousand runs."""

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,7 @@ from experiments.tracking import runs
 from nnreg import LAMBDA_NAMES
 
 TAG = "mlflow.sharedViewState."  # MLflow's page keeps a view in a tag of the experiment, under a key
+SHARED = "viewStateShareKey"  # what an address calls that key
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # runs of trained models, not traces of a language model
 ROWS = 100  # what the page loads at once, and all that its charts know until somebody asks for more
 BEST = 10
@@ -40,8 +42,8 @@ class View:
 @dataclass(frozen=True)
 class Links:
     """The parts of addresses, after the server's, that open a study's trials as a table, best first, and as charts; the learning
-    curves of the best beside the baseline's; the trials without a view, best first too, for an MLflow that knows none (one that
-    does leaves out the view of an address with a filter of its own); and the study's own run, where there is one.
+    curves of the best beside the baseline's; the trials without a view, best first too; and the study's own run, where there is
+    one.
     """
 
     trials: str
@@ -70,22 +72,33 @@ def compared(study: StudyRecord) -> list[TrialRecord]:
     return best if study.baseline is None or study.baseline in best else [*best, study.baseline]
 
 
-def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
-    """The links to the views of a study, kept under their keys in the experiment of this id."""
-    trials, curves = (f"{_runs(experiment_id)}&viewStateShareKey={view.key}" for view in views(study))
+def links(study: StudyRecord, experiment_id: str, run_id: str | None, *, shared: bool = True) -> Links:
+    """The links to the views of a study, kept under their keys in the experiment of this id. Where the page shares no views they
+    are plain: a page that does would leave out the view of an address that has a filter too.
+    """
     charts, table = "&compareRunsMode=CHART", _trials(study)
     asked = {
         "searchFilter": table["searchFilter"],
         "orderByKey": table["orderByKey"],
         "orderByAsc": json.dumps(table["orderByAsc"]),
     }
+    plain = f"{_runs(experiment_id)}&{urlencode(asked, quote_via=quote)}"
+    trials, curves = (f"{_runs(experiment_id)}&{SHARED}={view.key}" if shared else plain for view in views(study))
     return Links(
         trials=trials,
         charts=trials + charts,
         curves=curves + charts,
-        plain=f"{_runs(experiment_id)}&{urlencode(asked, quote_via=quote)}",
+        plain=plain,
         study=_runs(experiment_id, f"/{run_id}") if run_id else None,
     )
+
+
+def shares(page: Path) -> bool:
+    """Whether an MLflow's page, of which this is the folder, opens views by their keys, as none promises for a later version. One
+    that is not installed here is a server's, and is taken to.
+    """
+    scripts = list(page.rglob("*.js"))
+    return not scripts or any(SHARED.encode() in script.read_bytes() for script in scripts)
 
 
 def _runs(experiment_id: str, which: str = "") -> str:
