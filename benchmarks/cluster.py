@@ -131,10 +131,6 @@ class Laboratory:
             calculated = costs.busy(seconds, workers)
             line(f"  {many(workers)}, {seconds:g} s a trial", f"{rate:.1f}", share(rate * seconds / workers), share(calculated))
 
-    def _rate(self, generation: int, seconds: float, trials: int) -> float:
-        self._executor.seconds = seconds
-        return self._search(generation).go(self._executor, trials, self._arrays)
-
     def vary_generations(self) -> None:
         """Print what comes of generations that are smaller, or larger, than the cluster: the largest that was simulated."""
         workers, seconds = max(workers for workers, _, _ in self._plan.simulated), 1.0
