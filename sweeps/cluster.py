@@ -32,6 +32,7 @@ LOOK = 1.0  # seconds between two looks for a first worker
 SLOWEST_FORGET = 2.0  # seconds
 LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
 MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
+LOGGERS = ("distributed", "distributed.client")  # Dask gives a level to each
 ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
 
 
@@ -51,7 +52,8 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
         self._splits: dict[str, Split] = {}
         self._introducing: dict[str, threading.Lock] = {}
-        self._started: dict[str, tuple[Any, int]] = {}  # by a call's name its future, and how many workers have begun it
+        self._begun: dict[str, int] = {}  # by a call's name how many workers have begun it
+        self._futures: dict[str, Any] = {}
         self._topic = f"sweeps-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
@@ -90,48 +92,52 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
     def _call(self, function: Callable[[], Any]) -> Any:
         from distributed.scheduler import KilledWorker
 
-        while True:
-            call = pickle.dumps(functools.partial(cluster_worker.call, tuple(self._splits), function))
-            name = uuid.uuid4().hex
-            # Not pure: Dask would give back what it remembers of the same call.
-            future = self._client.submit(_task(), name, self._topic, call, pure=False)
-            self._started[name] = future, 0
-            try:
-                with self._answering(name):
+        name = uuid.uuid4().hex
+        self._begun[name] = 0
+        try:
+            while True:
+                call = pickle.dumps(functools.partial(cluster_worker.call, self._topic, name, tuple(self._splits), function))
+                with self._answering():
+                    # Not pure: Dask would give back what it remembers of the same call.
+                    future = self._futures[name] = self._client.submit(_task(), call, pure=False)
                     lacking, result = future.result()
-            except KilledWorker as error:
-                attempts = error.allowed_failures + 1
-                raise WorkerDied(f"{attempts} workers of the cluster ended, perhaps out of memory", attempts) from None
-            finally:
-                del self._started[name]
-            if lacking:
-                raise WorkersError(f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION} there, as it is here")
-            if not isinstance(result, cluster_worker.Stranger):
-                return result
-            # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
-            self._introduce(result.address, result.lacking)
+                if lacking:
+                    raise WorkersError(
+                        f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION} there, as it is here"
+                    )
+                if not isinstance(result, cluster_worker.Stranger):
+                    return result
+                # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
+                self._introduce(result.address, result.lacking)
+        except KilledWorker as error:
+            raise _died(error.allowed_failures + 1) from None
+        except WorkersError:
+            if self._begun[name] > ATTEMPTS:
+                raise _died(ATTEMPTS) from None
+            raise
+        finally:
+            del self._begun[name]
+            self._futures.pop(name, None)
 
     async def _count(self, event: tuple[float, str]) -> None:
         """A worker has begun a call. Dask counts the workers that a task has ended only where they ended without a word, and one
-        that its nanny ends for its memory says goodbye: such a task would be tried for ever.
+        that its nanny ends for its memory says goodbye; and where a worker is there anew, our call is a new task to Dask. Such a
+        call would be tried for ever.
         """
         _, name = event
-        if name in self._started:
-            future, starts = self._started[name]
-            self._started[name] = future, starts + 1
-            if starts == ATTEMPTS:
-                await future.cancel()  # in the client's loop it is no more than a promise
+        if name in self._begun:
+            self._begun[name] += 1
+            if self._begun[name] > ATTEMPTS:
+                await self._futures[name].cancel()  # in the client's loop it is no more than a promise
 
     @contextmanager
-    def _answering(self, name: str = "") -> Iterator[None]:
-        """Turns what comes of a scheduler that is gone into one sentence, and what comes of a call that was given up."""
+    def _answering(self) -> Iterator[None]:
+        """Turns what comes of a scheduler that is gone into one sentence."""
         from distributed.client import ClosedClientError
 
         try:
             yield
         except (CancelledError, ClosedClientError, OSError):  # no task raises the last: its data is in memory
-            if name and self._started[name][1] > ATTEMPTS:
-                raise WorkerDied(f"{ATTEMPTS} workers of the cluster ended, perhaps out of memory", ATTEMPTS) from None
             raise WorkersError(
                 f"the scheduler at {self._address} does not answer any more; what was recorded is kept. When it is back, go on "
                 "with the same command"
@@ -188,23 +194,25 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         self._client.close(timeout=CONNECT)
 
 
-def _task() -> Callable[[str, str, bytes], tuple[str, Any]]:
+def _died(workers: int) -> WorkerDied:
+    return WorkerDied(f"{workers} workers of the cluster ended, perhaps out of memory", workers)
+
+
+def _task() -> Callable[[bytes], tuple[str, Any]]:
     """What Dask is given. Made in here it travels by value, and the call as bytes: a worker that is sent what it cannot import
     ends, and so would the next one, one after the other.
     """
 
-    def sweeps_task(name: str, topic: str, call: bytes) -> tuple[str, Any]:
+    def sweeps_task(call: bytes) -> tuple[str, Any]:
         """What is lacking to make a call, and by whom; or nothing, and what it returns."""
         import pickle
 
         from distributed import get_worker
 
-        worker = get_worker()
-        worker.log_event(topic, name)
         try:
             made = pickle.loads(call)
         except (ImportError, AttributeError) as error:
-            return str(error), worker.address
+            return str(error), get_worker().address
         return "", made()
 
     return sweeps_task
@@ -226,7 +234,8 @@ def connect(address: str) -> "Client":
         raise InputError(
             f"--cluster {address}: the package {error.name} is missing; install it with: pip install '{DISTRIBUTION}[cluster]'"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would log comes back as errors, and is said once
+    for logger in LOGGERS:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what it would log comes back as errors, and is said once
     security = distributed.Security()  # as Dask's configuration has it
     if address.startswith("tls") and security.get_connection_args("client")["ssl_context"] is None:
         raise InputError(

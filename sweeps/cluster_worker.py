@@ -36,11 +36,16 @@ def forget(keys: Collection[str]) -> None:
         evaluation.let_go(key)
 
 
-def call(keys: Collection[str], function: Callable[[], Any]) -> Any:
-    """What a call returns that needs these splits, or a Stranger who does not have them."""
-    lacking = tuple(key for key in keys if not evaluation.holds(key))
-    if not lacking:
-        return function()
+def call(topic: str, name: str, keys: Collection[str], function: Callable[[], Any]) -> Any:
+    """What a call returns that needs these splits, or a Stranger who does not have them. That it is begun is told first, by its
+    name in the events of this topic, and waited for until it is known: this process may end by it.
+    """
     from distributed import get_worker
+    from distributed.utils import sync
 
-    return Stranger(get_worker().address, lacking)
+    worker = get_worker()
+    lacking = tuple(key for key in keys if not evaluation.holds(key))
+    if lacking:
+        return Stranger(worker.address, lacking)
+    sync(worker.loop, worker.scheduler.log_event, topic=topic, msg=name)
+    return function()

@@ -2,17 +2,20 @@
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Never, Self
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
 from nnreg import Lambdas, Split
 from sweeps.executors import Workers
+
+PIECE, PAUSE = 20_000_000, 0.02  # bytes, and seconds between them
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,18 @@ def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -
             raise MemoryError("Unable to allocate 8.00 TiB")
         if danger.way == "exit":
             os._exit(3)
+        if danger.way == "hog":
+            _hog()
         os.kill(os.getpid(), getattr(signal, danger.way))
     return evaluate(spec, jobs)
+
+
+def _hog() -> Never:
+    """Take ever more memory, at a pace at which somebody who watches can end this before the system does."""
+    taken = []
+    while True:
+        taken.append(b"x" * PIECE)
+        time.sleep(PAUSE)
 
 
 class Deadly(Workers):

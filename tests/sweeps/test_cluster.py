@@ -54,17 +54,27 @@ def test_the_same_tables_as_on_one_machine(dask: Cluster, tmp_path: Path, tracki
     assert [dask.log("worker", number).count("Run out-of-band function 'introduce'") for number in range(3)] == [1, 1, 1]
 
 
+@pytest.fixture(scope="module")
+def lone() -> Iterator[Cluster]:
+    """One worker, whose nanny ends it where it takes too much memory, and starts it anew whatever it ended by."""
+    with cluster(0) as made:
+        made.add("--memory-limit=600MB")
+        made.await_workers(1)
+        yield made
+
+
+@pytest.mark.parametrize(("where", "way"), [("dask", "SIGKILL"), ("lone", "SIGKILL"), ("lone", "hog")])
 def test_a_job_that_ends_every_worker_fails_alone(
-    dask: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking_uri: str
+    where: str, way: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking_uri: str
 ) -> None:
+    """Of three workers Dask counts; for one that comes again as another we do, and one ended for its memory Dask never counts."""
     proposals = open_study(InMemoryStorage(), "", "s", small()).propose()
     (tmp_path / "losses").mkdir()
-    danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,))
+    danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
     make = Resources.open
     monkeypatch.setattr(Resources, "open", lambda *arguments: Deadly(make(*arguments), danger))
-    sweep = sweeps.run(
-        small(), trials=6, lanes=1, cluster=dask.address, confirm=False, directory=tmp_path, tracking_uri=tracking_uri
-    )
+    address = request.getfixturevalue(where).address
+    sweep = sweeps.run(small(), trials=6, lanes=1, cluster=address, confirm=False, directory=tmp_path, tracking_uri=tracking_uri)
     assert [trial.state for trial in sweep.record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     assert (
         sweep.record.trials[2].error
