@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[1]
 TTL = 3  # seconds after which a worker that is not heard of is gone
 ATTEMPTS = 3  # workers that a task may end
 SETTINGS = {
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s",
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(ATTEMPTS - 1),
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",  # no word of a busy machine
@@ -28,9 +27,10 @@ SETTINGS = {
 
 @dataclass
 class Cluster:
-    """The scheduler's address, and its processes. `folder` has their logs."""
+    """The scheduler's address, and its processes. `folder` has their logs; `ttl` is in seconds."""
 
     folder: Path
+    ttl: int = TTL
     address: str = ""
     scheduler: "subprocess.Popen[bytes] | None" = None
     nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -75,7 +75,9 @@ class Cluster:
         """Start the scheduler on an address of this machine, and wait until it tells the whole of it."""
         told = self.folder / "scheduler.json"
         told.unlink(missing_ok=True)
-        self.scheduler = self.start("scheduler", f"--host={interface}", f"--port={port}", f"--scheduler-file={told}", environ={})
+        arguments = (f"--host={interface}", f"--port={port}", f"--scheduler-file={told}")
+        limit = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{self.ttl}s"}
+        self.scheduler = self.start("scheduler", *arguments, environ=limit)
         deadline = time.monotonic() + SLOWEST_START
         while not told.exists() or not told.read_text().strip().endswith("}"):
             assert self.scheduler.poll() is None, self.log("scheduler")
@@ -97,14 +99,14 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(workers: int, interface: str = "127.0.0.1", **options: int) -> Iterator[Cluster]:
+def cluster(workers: int, interface: str = "127.0.0.1", ttl: int = TTL) -> Iterator[Cluster]:
     """A cluster whose workers have come, until the end of the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = Cluster(Path(folder))
+        made = Cluster(Path(folder), ttl)
         try:
             made.begin(interface=interface)
             for _ in range(workers):
-                made.add(**options)
+                made.add()
             if workers:
                 made.await_workers(workers)
             yield made

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -14,14 +15,21 @@ import pytest
 from distributed import Client
 
 import sweeps
+from experiments.tracking import choose
+from sweeps.storage import open_storage
+from sweeps.study import BIRTH
 from tests.cluster import TTL, Cluster, cluster
+from tests.mlflow_reading import trial_runs
 from tests.namespaces import host
+from tests.postgres import running_postgres
+from tests.servers import plain_mlflow
 from tests.sweeps.test_same_table import recorded, tables
 
 TRIALS = 40
 EDITS = ["sweep.generation=8", "training.epochs=40"]
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
 PATIENCE = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}  # with a connection that says nothing; 30 s if not set
+FROZEN = 30  # seconds
 SOON = 60  # seconds, on a machine that runs other tests too
 
 
@@ -39,9 +47,12 @@ def dask() -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def running(folder: Path, address: str, host: Sequence[str] = ()) -> "Iterator[subprocess.Popen[str]]":
+def running(
+    folder: Path, address: str, host: Sequence[str] = (), *, storage: str | None = None, tracking_uri: str = NO_TRACKER
+) -> "Iterator[subprocess.Popen[str]]":
     """`sweeps run` on a cluster, from when trials are recorded."""
     folder.mkdir(exist_ok=True)
+    journal = folder / "studies" / "digits.journal"
     command = [
         *host,
         str(Path(sys.executable).with_name("sweeps")),
@@ -49,14 +60,17 @@ def running(folder: Path, address: str, host: Sequence[str] = ()) -> "Iterator[s
         "digits",
         f"--trials={TRIALS}",
         f"--cluster={address}",
+        f"--storage={storage or journal}",
+        f"--tracking-uri={tracking_uri}",
+        "--no-confirm",
+        *(f"--set={edit}" for edit in EDITS),
     ]
-    command += ["--no-confirm", f"--tracking-uri={NO_TRACKER}", *(f"--set={edit}" for edit in EDITS)]
-    journal = folder / "studies" / "digits.journal"
     with subprocess.Popen(
         command, cwd=folder, env=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            wait_until(lambda: process.poll() is not None or (journal.exists() and recorded(journal) > 0))
+            there = storage or journal
+            wait_until(lambda: process.poll() is not None or ((storage or journal.exists()) and recorded(there) > 0))
             assert process.poll() is None, process.communicate()
             yield process
         finally:
@@ -94,6 +108,30 @@ def test_a_worker_killed_and_one_stopped(dask: Cluster, tmp_path: Path, expected
     assert tables(tmp_path, "digits") == expected
     rows = pd.read_csv(tmp_path / "reports" / "digits" / "trials.csv")
     assert list(rows["trial"]) == list(range(TRIALS))
+
+
+def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """The one that is frozen comes back before it is given up, and goes on."""
+    with running_postgres() as postgres, ExitStack() as stack:
+        backend = postgres.database("mlflow")
+        server = stack.enter_context(plain_mlflow(tmp_path, "--backend-store-uri", backend))
+        dask = stack.enter_context(cluster(3, ttl=60))
+        with running(tmp_path / "here", dask.address, storage=postgres.url, tracking_uri=server.url) as process:
+            dask.worker(0).kill()
+            frozen = dask.worker(1)
+            frozen.suspend()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(FROZEN)
+            assert process.poll() is None  # it did have a task
+            frozen.resume()
+            _, error = process.communicate(timeout=300)
+            assert process.returncode == 0, error
+        assert tables(tmp_path / "here", "digits") == expected
+        (study,) = open_storage(postgres.url).get_all_studies()
+        store = choose(tmp_path / "here", "digits", uri=server.url, environ={})
+        runs = trial_runs(store, study.user_attrs[BIRTH]["study_uid"])
+        assert (sorted(runs), {run.info.status for run in runs.values()}) == (list(range(TRIALS)), {"FINISHED"})
+        assert recorded(postgres.url) == TRIALS
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)])

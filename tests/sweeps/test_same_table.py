@@ -57,9 +57,9 @@ def search(
     return tables(folder, definition.name)
 
 
-def recorded(journal: Path) -> int:
-    """How many trials a journal holds."""
-    storage = open_storage(str(journal))
+def recorded(place: str | Path) -> int:
+    """How many trials a storage holds."""
+    storage = open_storage(str(place))
     return sum(len(storage.get_all_trials(study._study_id)) for study in storage.get_all_studies())
 
 
