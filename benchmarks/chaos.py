@@ -127,9 +127,10 @@ class Servers:
 
 @dataclass
 class Counts:
-    """What was found after so many kills; all but `kills`, `found`, `slowest`, `seconds` and `seen` ought to be empty or 0."""
+    """What was found after so many kills. All that is counted from `lost` to `failures` ought to be 0."""
 
     kills: int = 0
+    served: int = 0  # of them those of studies on servers
     lost: int = 0  # trials that were in the study at a kill and are not, or not the same, later
     twice: int = 0  # trials, runs or rows that are there more than once
     missing: int = 0  # trials, runs or rows that are not there at the end
@@ -236,6 +237,7 @@ def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: 
     counts.running += sum(not trial.state.is_finished() for trial in kept)
     if not ended:
         counts.kills += 1
+        counts.served += place.storage is not None
         counts.found[len(kept)] += 1
 
 
