@@ -43,6 +43,11 @@ class LambdaLine:
     why: str
     tolerance: str
 
+    @property
+    def advice(self) -> str:
+        """The word and why; empty where it is off."""
+        return ": ".join(filter(None, (self.word, self.why)))
+
 
 @dataclass(frozen=True)
 class Card:

@@ -112,8 +112,7 @@ def print_verdict(sweep: "Sweep") -> None:
     _print_text(made.says)
     table = _table(("lambda", "use", "", "tolerance"), left=4)
     for line in made.lambdas:
-        word = line.word or ""
-        table.add_row(line.name, strength(line.strength), f"{word}: {line.why}" if line.why else word, line.tolerance)
+        table.add_row(line.name, strength(line.strength), line.advice, line.tolerance)
     _print_table(table)
     for sentence in made.facts:
         _print_text(sentence)

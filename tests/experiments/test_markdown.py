@@ -20,14 +20,18 @@ def test_all_that_the_card_says_is_there_in_order() -> None:
 
 
 def test_nothing_in_it_is_markup_by_accident() -> None:
-    line = LambdaLine(name="weight_l1", strength=0.0, word=None, why="a|b", tolerance="*all* <b>")
-    text = as_markdown(Card(word="same", says="weight_l1 and bias_l1", lambdas=(line,), facts=(), cautions=("# [x](y)",)))
+    lines = (
+        LambdaLine(name="weight_l1", strength=0.5, word="keep", why="a|b", tolerance="*all* <b>"),
+        LambdaLine(name="weight_l2", strength=0.0, word=None, why="", tolerance="off"),
+    )
+    text = as_markdown(Card(word="same", says="weight_l1 and bias_l1", lambdas=lines, facts=(), cautions=("# [x](y)",)))
     assert text.splitlines() == [
         "**weight\\_l1 and bias\\_l1**",
         "",
         "| lambda | use | | tolerance |",
         "|---|---|---|---|",
-        "| `weight_l1` | off | off: a\\|b | \\*all\\* &lt;b> |",
+        "| `weight_l1` | 0.5 | keep: a\\|b | \\*all\\* &lt;b> |",
+        "| `weight_l2` | off |  | off |",
         "",
         "- Caution: \\# \\[x\\](y)",
     ]
