@@ -1,16 +1,21 @@
 """The cluster: the same sweep on the workers of a real Dask scheduler."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 from optuna.storages import InMemoryStorage
+from threadpoolctl import threadpool_info
 
 import sweeps
 from experiments import experiment_file
 from experiments.errors import SweepsError, WorkersError
 from experiments.spec import Experiment
+from nnreg import Split
 from sweeps.cluster import ClusterExecutor
 from sweeps.resources import Resources
 from sweeps.study import open_study
@@ -19,6 +24,7 @@ from tests.deadly import Danger, Deadly
 from tests.sweeps.test_same_table import tables
 
 TRIALS = 12
+SPLIT = Split(np.zeros((2, 1)), np.arange(2), np.zeros((2, 1)), np.arange(2))
 OTHER_KERNEL = "Nehalem"  # any x86 processor can run it
 
 
@@ -43,8 +49,8 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_same_tables_as_on_one_machine(dask: Cluster, tmp_path: Path, tracking_uri: str) -> None:
-    """Confirmation and model included; and the data goes to each worker once."""
-    for name, resources in (("cluster", {"cluster": dask.address}), ("here", {"workers": 1})):
+    """Confirmation and model included; and the data goes to each worker once, though one is asked for two tasks at a time."""
+    for name, resources in (("cluster", {"cluster": dask.address, "lanes": 1}), ("here", {"workers": 1})):
         sweep = sweeps.run(small(), trials=TRIALS, directory=tmp_path / name, tracking_uri=tracking_uri, **resources)
         assert sweep.record.mixed_hardware == ()
     assert tables(tmp_path / "cluster") == tables(tmp_path / "here")
@@ -111,17 +117,37 @@ def test_a_worker_without_the_package_is_told_what_to_install() -> None:
             executor.submit(len, ()).result()
 
 
-def test_workers_may_come_later(tmp_path: Path) -> None:
+def test_workers_may_come_later() -> None:
+    """Started as somebody likes; BLAS has one thread in them all the same."""
     notes = []
     with cluster(0) as made:
 
         def come(note: str) -> None:
             notes.append(note)
-            made.add()
+            made.add("--no-nanny", threads=2, OPENBLAS_NUM_THREADS="3")
 
-        with ClusterExecutor(made.address, note=come) as executor:
-            assert executor.submit(len, "abc").result() == 3
+        with ClusterExecutor(made.address, note=come) as executor, executor.holding(SPLIT):
+            assert executor.size == 2
+            libraries = executor.submit(threadpool_info).result()
     assert notes == [f"no worker has come to {made.address} yet; waiting for the first one"]
+    assert {one["num_threads"] for one in libraries if one["user_api"] == "blas"} == {1}
+
+
+def test_who_is_interrupted_waits_for_nobody() -> None:
+    """Neither for a task, nor for a worker that is to forget the data and does not answer."""
+
+    def interrupted(address: str, worker: psutil.Process) -> None:
+        with ClusterExecutor(address) as executor, executor.holding(SPLIT):
+            assert executor.submit(len, "abc").result() == 3
+            executor.submit(time.sleep, 60)
+            worker.suspend()
+            raise KeyboardInterrupt
+
+    with cluster(1, ttl=60) as made:
+        worker, start = made.worker(0), time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(made.address, worker)
+        assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize(
