@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,8 @@ from experiments.secrets import shown
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"  # the names that a plain `mlflow server` in the directory looks for
 SQLITE = "sqlite:///"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow writes to by itself
+OTHERS = ("http", "https", "databricks")
+PLUGINS = "mlflow.tracking_store"  # entry points of packages that bring MLflow another kind of store, by its scheme
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Store:
     @property
     def is_database(self) -> bool:
         """Whether MLflow writes to a database at the URI by itself."""
-        return re.split(r"[+:]", self.uri)[0] in DATABASES
+        return _scheme(self.uri) in DATABASES
 
     @property
     def file(self) -> Path | None:
@@ -87,12 +90,22 @@ def _absolute(uri: str, where: str) -> str:
             f"{where} is {shown(uri)}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
             f"or a database such as {SQLITE}{DATABASE}"
         )
+    if _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(group=PLUGINS, name=uri.partition("://")[0]):
+        raise InputError(
+            f"{where} is {shown(uri)}: MLflow knows no store of this kind; give a server such as http://127.0.0.1:5000, or a "
+            f"database such as {SQLITE}{DATABASE}"
+        )
     if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
         raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
     _check_url(uri, where)
     if not uri.startswith(SQLITE):
         return uri.rstrip("/")
     return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
+
+
+def _scheme(uri: str) -> str:
+    """What is before the driver of a database, or the address."""
+    return re.split(r"[+:]", uri)[0]
 
 
 def _check_url(uri: str, where: str) -> None:

@@ -44,13 +44,41 @@ def test_a_relative_database_is_relative_to_the_working_directory(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "file:mlruns", "sqlite://", "sqlite:///", "sqlite:///:memory:"]
+    "uri",
+    [
+        "mlruns",
+        "./mlruns",
+        "file:///tmp/mlruns",
+        "file:mlruns",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "htp://127.0.0.1:5000",
+        "redis://host",
+    ],
 )
 def test_what_mlflow_cannot_keep_is_refused(uri: str) -> None:
     with pytest.raises(InputError, match="--tracking-uri") as caught:
         choose(Path("/home"), "digits", uri=uri, environ={})
     assert uri in str(caught.value)
     assert "sqlite:///mlflow.db" in str(caught.value)
+
+
+def test_what_is_refused_is_said_without_the_password() -> None:
+    with pytest.raises(
+        InputError, match=r"^--tracking-uri is nosuch://[^:]*host/db: MLflow knows no store of this kind"
+    ) as caught:
+        choose(Path("/home"), "digits", uri="nosuch://me:s3cret@host/db", environ={})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_store_that_a_package_brings_mlflow_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "theirs-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[mlflow.tracking_store]\ntheirs = theirs:Store\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert choose(Path("/home"), "digits", uri="theirs://somewhere", environ={}).uri == "theirs://somewhere"
 
 
 def test_a_path_that_no_url_can_hold_is_refused() -> None:
@@ -91,7 +119,6 @@ def test_no_secret_of_a_url_is_said(text: str) -> None:
     [
         "http://me:s3cret@127.0.0.1:9",  # the discard port: nobody listens there
         "postgresql+psycopg://me:s3cret@127.0.0.1:9/db",
-        "nosuch://me:s3cret@host/db",
     ],
 )
 def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_password(uri: str) -> None:
