@@ -70,6 +70,13 @@ class Workspace:
         with answering(self.storage):
             return sorted(optuna.get_all_study_names(open_storage(self.storage)))
 
+    def _begun(self) -> list[str]:
+        """The names of those that others have not made; in a folder of journals all of them."""
+        if self.storage is None or not self.studies():
+            return self.studies()
+        with answering(self.storage):
+            return sorted(study.study_name for study in open_storage(self.storage).get_all_studies() if BIRTH in study.user_attrs)
+
     def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The name and the attributes of every study of the directory and of the storage, whoever made it; a study is open."""
         urls = [str(path) for path in sorted((self.directory / "studies").glob(f"*{SUFFIX}"))]
@@ -80,8 +87,8 @@ class Workspace:
                     yield study.study_name, study.user_attrs
 
     def choose(self, study: str | None) -> str:
-        """The study of this name, or the only one. Raises InputError where there is none, or more than one to choose from."""
-        known = self.studies()
+        """The study of this name, or the only one that is ours. Raises InputError where there is none, or more than one."""
+        known = self._begun() if study is None else self.studies()
         where = shown(self.storage) if self.storage else str(self.directory)
         if not known:
             raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")

@@ -16,6 +16,7 @@ def test_studies_of_others_are_named_and_left_alone(tmp_path: Path) -> None:
     assert place.storage
     place.open("mine", experiment_file.load("iris")).close()
     optuna.create_study(study_name="theirs", storage=open_storage(place.storage))
+    assert place.choose(None) == "mine"
     strangers: list[str] = []
     assert [one["study"] for one in statuses(place, strangers=strangers)] == ["mine"]
     assert strangers == ["theirs"]
