@@ -77,7 +77,8 @@ class Weighting:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, its standard error, the degrees of freedom of that, and the skewness of the mean's distribution.
+    """A mean, its standard error, the degrees of freedom of that, the skewness of the mean's distribution, and the largest that
+    it can be, which with few rows its error would go beyond.
 
     By Student's t, of the ratio of mean and error as Hall transforms it to take the skewness out: without that, an interval of
     30 rows of losses misses the truth in 12 % of cases in place of 5 % (Hall, J. Royal Statistical Society B 54, 1992).
@@ -87,12 +88,13 @@ class Estimate:
     error: float
     freedom: float
     skewness: float = 0.0
+    most: float = math.inf
 
     def interval(self, level: float) -> Interval:
         """The two-sided confidence interval."""
         quantile = self._quantile((1 + level) / 2)
         low, high = (self.mean - self._skewed(each) * self.error for each in (quantile, -quantile))
-        return Interval(mean=self.mean, low=low, high=high, level=level)
+        return Interval(mean=self.mean, low=low, high=high, level=level).within(-self.most, self.most)
 
     @property
     def p(self) -> float:
@@ -128,9 +130,10 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     are told from none by `_imagined`. Losses have no such bound, and are skewed.
     """
     cells, weights = weighting.units(scores)
+    most = 1.0 if counted else math.inf
     seeds, units = cells.shape
     if units < 2 or seeds < 2:
-        return Estimate(float(weighting.means(scores).mean()), UNKNOWN, 1.0)
+        return Estimate(float(weighting.means(scores).mean()), UNKNOWN, 1.0, most=most)
     by_seed, by_unit, mean = cells.mean(axis=1), cells.mean(axis=0), float(cells.mean())
     rest = cells - by_seed[:, np.newaxis] - by_unit + mean
     # Each as a variance of the mean: the mean square over the number of cells.
@@ -141,10 +144,10 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     # A variance is not negative: where a mean square is below that of the rest, its component is 0.
     variance = max(of_seeds, of_rest) + max(of_units, of_rest) - of_rest + imagined
     if variance <= 0:
-        return Estimate(mean, 0.0, float(units - 1))
+        return Estimate(mean, 0.0, float(units - 1), most=most)
     spread = of_seeds**2 / (seeds - 1) + (of_units + imagined) ** 2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
     third = 0.0 if counted or units < 3 else float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
-    return Estimate(mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5)
+    return Estimate(mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5, most)
 
 
 def _imagined(contributions: Scores, weights: Scores) -> float:
