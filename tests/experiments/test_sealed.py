@@ -15,8 +15,8 @@ from experiments.spec import Data
 @pytest.fixture
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    columns = {"x": rng.standard_normal(60).round(3), "colour": rng.choice(["red", "green", ""], 60), "who": rng.integers(0, 20, 60)}
-    return pd.DataFrame({**columns, "class": rng.integers(0, 2, 60)})
+    columns = {"x": rng.standard_normal(60).round(3), "colour": rng.choice(["red", "green", ""], 60)}
+    return pd.DataFrame({**columns, "who": rng.integers(0, 20, 60), "class": rng.integers(0, 2, 60)})
 
 
 def written(frame: pd.DataFrame, path: Path, **keys: Any) -> Data:
@@ -53,7 +53,8 @@ def test_opened_they_are_the_rows_that_were_counted(frame: pd.DataFrame, tmp_pat
     assert loaded.groups is not None
     assert len(loaded.groups) == loaded.rows["validation"]
     (number,) = loaded.preparation.steps
-    opened = frame.set_index("x").loc[(rows.x[:, 0].astype(float) * number.deviation + number.mean).round(3)]  # none is there twice
+    x = rows.x[:, 0].astype(float) * number.deviation + number.mean
+    opened = frame.set_index("x").loc[x.round(3)]  # none is there twice
     assert opened["class"].tolist() == rows.y.tolist()
     assert pd.factorize(opened.who)[0].tolist() == rows.groups.tolist()
     # The three parts are all rows: what a network reads of them, turned back, is what the file says.
