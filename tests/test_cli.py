@@ -111,17 +111,20 @@ def test_the_page_opens_and_closes(folder: Path) -> None:
     with subprocess.Popen(
         [SWEEPS, "ui", "--no-browser"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout
-        links = dict(process.stdout.readline().split() for _ in range(5))
-        assert list(links) == ["trials", "charts", "curves", "plain", "study"]
-        link = links["trials"]
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs\?.*viewStateShareKey=.*", link)
-        assert answer(link.split("#")[0].rstrip("/"), "/health") == "OK"
-        family = psutil.Process(process.pid).children(recursive=True)
-        assert len(family) == 2  # MLflow's command and one worker
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        assert psutil.wait_procs(family, timeout=0)[1] == []
+        try:
+            assert process.stdout
+            links = dict(process.stdout.readline().split() for _ in range(5))
+            assert list(links) == ["trials", "charts", "curves", "plain", "study"]
+            link = links["trials"]
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#/experiments/\d+/runs\?.*viewStateShareKey=.*", link)
+            assert answer(link.split("#")[0].rstrip("/"), "/health") == "OK"
+            family = psutil.Process(process.pid).children(recursive=True)
+            assert len(family) == 2  # MLflow's command and one worker
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            assert psutil.wait_procs(family, timeout=0)[1] == []
+        finally:
+            process.terminate()  # where one of these did not hold
     with pytest.raises(OSError, match="refused"):
         answer(link.split("#")[0].rstrip("/"), "/health")
 
