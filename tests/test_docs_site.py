@@ -68,7 +68,7 @@ def test_what_docstrings_have_between_angles_is_no_html(site: Path) -> None:
 def test_a_page_asks_nothing_of_other_hosts(server: str, tmp_path: Path) -> None:
     with browser(tmp_path / "profile") as window:
         window.open(f"{server}/mathematics.html")
-        window.wait_for(lambda: window.texts("math"))
+        window.wait_for(lambda: window.texts(".formula > math") and window.texts("span > math"))
         window.driver.find_element("css selector", "input.md-search__input").send_keys("sweeps sync")
         window.wait_for(
             lambda: "sweeps sync" in " ".join(window.texts(".md-search-result__title, .md-search-result__article h1"))

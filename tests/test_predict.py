@@ -116,6 +116,7 @@ ROWS = {
     "text.csv": ("größe;colour\n3;red\nbig;red\n", "text.csv: column 'größe' holds 'big' in row 2"),
     "header.csv": ("größe;colour\n", "header.csv: there are no rows"),
     "empty.csv": ("", "empty.csv: the file is empty"),
+    "empty.parquet": ("", "empty.parquet: the file is empty"),
     "ragged.csv": ("größe;colour\n3;red;4\n", "ragged.csv: line 2 has 3 fields"),
     "rows.txt": ("größe;colour\n3;red\n", "rows.txt: a file of rows ends with .csv, .parquet, .npz"),
     "no.parquet": ("größe", "no.parquet: not a parquet file"),
@@ -136,7 +137,7 @@ def test_rows_that_cannot_be_used(folder: Path, tmp_path: Path, capfd: pytest.Ca
 
 
 def test_arguments_that_cannot_be_meant(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "nowhere.csv: there is no such file" in command(capfd, "nowhere.csv", status=2)
+    assert "nowhere.csv: there is no such file; check the path\n" in command(capfd, "nowhere.csv", status=2)
     assert "which rows? Give a file of them: sweeps predict shop rows.csv" in command(capfd, "shop", status=2)
     assert "study shp: there is none of this name" in command(capfd, "shp", "shop.csv", status=2)
     assert "Missing argument '[STUDY] ROWS'" in command(capfd, status=2)

@@ -1,6 +1,7 @@
 """The completion: the values that a shell offers at TAB. It has a tenth of a second, so heavy imports stay out of it.
 
-A value that a shell would want quoted is not offered: shells differ in that, and Typer leaves it to them.
+A value that a shell would want quoted is not offered: shells differ in that, and Typer leaves it to them. Of what is given here
+Typer offers what begins as what was typed.
 """
 
 import re
@@ -13,13 +14,13 @@ import typer
 PLAIN = re.compile(r"[\w./+-]+")
 
 
-def studies(context: typer.Context, incomplete: str) -> list[str]:
+def studies(context: typer.Context) -> list[str]:
     """The studies of the directory; none where they are in another storage, which would have to be asked."""
     given = context.params
     if given.get("storage"):
         return []
     journals = Path(given.get("directory") or ".", "studies").glob("*.journal")
-    return _fitting((path.stem for path in journals), incomplete)
+    return _unquoted(path.stem for path in journals)
 
 
 def experiments(incomplete: str) -> list[str]:
@@ -29,16 +30,16 @@ def experiments(incomplete: str) -> list[str]:
     folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
     files = (path for path in folder.glob("*.toml") if path.name != "pyproject.toml")
     begun = incomplete[: incomplete.rfind("/") + 1]
-    return _fitting([*catalog(), *(f"{begun}{path.name}" for path in files)], incomplete)
+    return _unquoted([*catalog(), *(f"{begun}{path.name}" for path in files)])
 
 
-def edits(context: typer.Context, incomplete: str) -> list[str]:
+def edits(context: typer.Context) -> list[str]:
     """Every key of the experiment file with its value in the experiment that stands before it, or else its default."""
     from experiments.spec import flatten
 
     # Where it is not in its place yet: Typer stops at an option without a value, before it gives arguments their places.
     rows = flatten(_experiment(next(iter(context.args), None)))
-    return sorted(word for word in (f"{key}={_plain(value)}" for key, value in rows) if word.startswith(incomplete))
+    return sorted(f"{key}={_plain(value)}" for key, value in rows)
 
 
 def _experiment(name: str | None) -> dict[str, Any]:
@@ -58,5 +59,5 @@ def _plain(value: object) -> str:
     return str(value) if value is not None and PLAIN.fullmatch(str(value)) else ""
 
 
-def _fitting(words: Iterable[str], incomplete: str) -> list[str]:
-    return sorted(word for word in words if word.startswith(incomplete) and PLAIN.fullmatch(word))
+def _unquoted(words: Iterable[str]) -> list[str]:
+    return sorted(word for word in words if PLAIN.fullmatch(word))

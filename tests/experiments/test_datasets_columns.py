@@ -35,9 +35,9 @@ def test_categories_are_one_hot_and_missing_is_one_of_them(tmp_path: Path) -> No
 
 
 def test_an_unseen_category_is_all_zero(tmp_path: Path) -> None:
-    data = loaded(tmp_path, ["x", "y"] * 30)
+    data = loaded(tmp_path, ["x", "y", "?"] * 20)
     row = pd.DataFrame({"a": ["never seen"], "b": [3]})
-    assert data.preparation.apply(row)[0, :2].tolist() == [0.0, 0.0]
+    assert data.preparation.apply(row)[0, :3].tolist() == [0.0, 0.0, 0.0]  # nor is it missing
 
 
 def test_missing_numbers_take_the_training_median_and_an_indicator(tmp_path: Path) -> None:

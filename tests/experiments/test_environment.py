@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
 
 from experiments import environment
 
@@ -12,7 +14,9 @@ from experiments import environment
 def test_the_versions_name_the_kernel_and_the_processors_features() -> None:
     versions = environment.versions()
     assert versions["numpy"] == np.__version__
-    assert set(versions["cpu"].split()) <= set(np._core._multiarray_umath.__cpu_dispatch__)
+    chosen = np._core._multiarray_umath
+    assert set(versions["cpu"].split()) == {name for name in chosen.__cpu_dispatch__ if chosen.__cpu_features__[name]}
+    assert versions["blas"].split()[-1] in {pool.get("architecture") for pool in threadpool_info()}
     assert all(version for name, version in versions.items() if name != "cpu")
 
 
@@ -20,9 +24,10 @@ def test_nothing_differs_from_where_one_is() -> None:
     assert environment.differences(environment.versions()) == ""
 
 
-def test_only_what_decides_over_a_number_is_a_difference() -> None:
-    before = environment.versions() | {"pandas": "0.1", "numpy": "2.0.0"}
-    assert f"(numpy: 2.0.0 -> {np.__version__})" in environment.differences(before)
+@pytest.mark.parametrize("name", ["numpy", "optuna", "blas", "cpu"])
+def test_only_what_decides_over_a_number_is_a_difference(name: str) -> None:
+    now = environment.versions()
+    assert f"({name}: another -> {now[name]})" in environment.differences(now | {"pandas": "0.1", name: "another"})
     assert "(numpy: unknown -> " in environment.differences({})
 
 

@@ -50,12 +50,6 @@ def test_a_table_says_the_same_however_it_was_read(model: Model, tmp_path: Path)
         np.testing.assert_array_equal(model.predict(frame), np.array([1, 2, 3])[said.argmax(axis=1)])
 
 
-def test_a_category_that_was_never_seen_is_no_category(model: Model) -> None:
-    unseen = model.probabilities(FRAME.assign(colour="violet"))
-    assert np.isfinite(unseen).all()
-    np.testing.assert_array_equal(unseen, model.probabilities(FRAME.assign(colour="=1+1")))
-
-
 def test_its_table_has_the_label_and_every_class(model: Model) -> None:
     table = model.table(FRAME)
     assert list(table) == ["class", "probability_1", "probability_2", "probability_3"]
@@ -83,13 +77,18 @@ def test_rows_that_cannot_be_used_are_one_sentence(model: Model, frame: pd.DataF
     assert str(caught.value).startswith(f"the rows: {says}")
 
 
-def test_the_example_is_of_the_training_rows_and_has_least_missing(model: Model) -> None:
+def test_the_example_is_of_the_training_rows_and_has_least_missing(model: Model, tmp_path: Path) -> None:
     assert list(model.example[0]) == ["size, in cm", "weight", "colour", "zip"]
     assert json.loads(json.dumps(model.example)) == list(model.example)
     rows = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
     for row in model.example:
         assert None not in row.values()
         assert {**row, "zip": int(str(row["zip"]))} in [{name: one[name] for name in row} for one in rows]
+    data = datasets.load(Data(source=str(tmp_path / "rows.csv"), target="class", drop=("id",), categorical=("zip",)))
+    shown = model.preparation.apply(pd.DataFrame(model.example))
+    assert [(row == data.split.x_train).all(axis=1).any() for row in shown] == [True] * 3
+    of_late = model.preparation.example(FRAME, np.arange(40, 60))
+    assert [row["size, in cm"] for row in of_late] == FRAME["size, in cm"].loc[[40, 41, 43]].tolist()  # 42 has no colour
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,10 @@ def test_a_model_of_another_origin_or_damaged_is_not_found(model: Model, tmp_pat
     assert find_model(kept, made_of) is not None
     assert find_model(kept, {**made_of, "seed": 1}) is None
     numbers, words = (kept / NUMBERS).read_bytes(), (kept / WORDS).read_bytes()
-    for file, data in ((NUMBERS, numbers[:-9]), (NUMBERS, b""), (WORDS, words[:-9]), (WORDS, b"[]"), (WORDS, b"\xff")):
+    no_step = json.dumps({**json.loads(words), "preparation": {"missing": [], "steps": [1]}}).encode()
+    damaged = [(NUMBERS, data) for data in (numbers[:-9], b"")]
+    damaged += [(WORDS, data) for data in (words[:-9], b"[]", b"{}", no_step, b"\xff")]
+    for file, data in damaged:
         (kept / file).write_bytes(data)
         assert find_model(kept, made_of) is None
         model.write(kept)

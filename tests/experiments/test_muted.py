@@ -24,13 +24,14 @@ def test_only_here_and_only_below_the_level(caplog: pytest.LogCaptureFixture) ->
 
 def test_two_that_end_in_the_order_they_began(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    first, second = muted(LOGGER.name), muted(LOGGER.name)
+    first, second = muted(LOGGER.name, below=logging.ERROR), muted(LOGGER.name)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
     LOGGER.info("still ours to say")
+    LOGGER.warning("no longer below")
     second.__exit__(None, None, None)
     LOGGER.info("afterwards")
-    assert caplog.messages == ["afterwards"]
+    assert caplog.messages == ["no longer below", "afterwards"]
     assert LOGGER.level == logging.NOTSET
     assert LOGGER.filters == []

@@ -64,6 +64,7 @@ def test_parquet_reads_back_the_same(tmp_path: Path) -> None:
     }  # fmt: skip
     for path in written:
         pd.testing.assert_frame_equal(pd.read_parquet(path), wanted[path.stem])
+        assert pq.read_table(path).column_names == list(wanted[path.stem])  # and no index
     table = pq.read_table(tmp_path / "trials.parquet")
     types = {name: str(table.schema.field(name).type) for name in ("started", "diverged", "trial", "weight_l2")}
     assert types == {"started": "timestamp[us, tz=UTC]", "diverged": "bool", "trial": "int64", "weight_l2": "double"}

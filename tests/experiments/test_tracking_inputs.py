@@ -1,9 +1,12 @@
 """The data of a study as MLflow's datasets, and where it comes from."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.data.schema import TensorDatasetSchema
 from mlflow.entities import Run
 
 from experiments.records import StudyRecord
@@ -39,6 +42,19 @@ def test_each_part_with_rows_is_a_dataset_of_the_studys_run(store: Store) -> Non
         "validation": ("digits", '{"num_rows": 359}'),
     }
     assert len({digest for _, digest, _ in there.values()}) == 2
+
+
+def test_a_part_has_its_file_and_its_shapes(store: Store, tmp_path: Path) -> None:
+    files = [tmp_path / "rows.csv", tmp_path / "val.csv"]
+    for file in files:
+        file.touch()
+    study = born(make_study(1, data={"source": str(files[0]), "target": "y", "validation": str(files[1])}))
+    Tracker(store, study).sync(study)
+    given = [one.dataset for one in study_run(store, study.study_uid).inputs.dataset_inputs]
+    assert sorted(json.loads(one.source)["uri"] for one in given) == [str(file) for file in files]
+    for one in given:
+        schema = TensorDatasetSchema.from_dict(json.loads(one.schema))
+        assert [part.inputs[0].shape for part in (schema.features, schema.targets)] == [(-1, 64), (-1,)]
 
 
 def test_the_same_data_have_the_same_digest_and_others_another(store: Store) -> None:

@@ -1,6 +1,7 @@
 """Completion, asked for as the shells ask, and once by a real bash."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def test_keys_are_offered_with_their_values(folder: Path) -> None:
     assert "training.epochs=30" in everything
     assert "lambdas.weight_l1.low=1e-06" in everything
     assert "data.target=" in everything
+    assert [edit for edit in everything if edit != shlex.quote(edit)] == []
     for edit in everything:  # all that is offered whole may be given
         if not edit.endswith("="):
             load("digits", [edit])
@@ -74,11 +76,18 @@ def test_other_shells(shell: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["sweeps no-such-command ", "sweeps run --no-such-option x ", "sweeps status --directory /nowhere "]
+    "line",
+    [
+        "sweeps no-such-command ",
+        "sweeps run --no-such-option x ",
+        "sweeps status --directory /nowhere ",
+        "sweeps run no-such.toml --set ",
+        "sweeps run nowhere/",
+    ],
 )
 def test_a_line_that_is_wrong_is_no_error_yet(line: str, folder: Path) -> None:
     done = ask("bash", line, folder)
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_shell_is_never_told_of_errors(folder: Path) -> None:

@@ -75,7 +75,7 @@ def test_in_pieces_and_with_workers_it_is_the_same_table(tmp_path: Path) -> None
             tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", **changes,
         )  # fmt: skip
 
-    run("pieces", 7, workers=1, lanes=16)
+    run("pieces", 17, workers=1, lanes=16)  # a whole generation, and one more
     run("pieces", 20, workers=2, lanes=3)
     whole = run("whole", 20, workers=1, lanes=1)
     assert tables(tmp_path / "pieces") == tables(tmp_path / "whole")

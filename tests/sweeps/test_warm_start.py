@@ -45,8 +45,9 @@ def seen(search: Search, path: Path) -> list[optuna.trial.FrozenTrial]:
 def test_any_interruptions_leave_the_table_of_one_go(
     sampler: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    definition = experiment(f"sweep.sampler={sampler}")
-    search = Search(definition, warm_start=taught_by(make_study(40), f"sweep.sampler={sampler}"))
+    edits = (f"sweep.sampler={sampler}", "sweep.objective=val_data_loss")  # of which the baseline has far the most
+    definition = experiment(*edits)
+    search = Search(definition, warm_start=taught_by(make_study(40), *edits))
     folder = tmp_path_factory.mktemp("studies")
     whole = opened(folder / "whole.journal", search)
     grow(whole, 30)
@@ -57,9 +58,20 @@ def test_any_interruptions_leave_the_table_of_one_go(
         study.close()
     assert table(opened(folder / "pieces.journal", search)) == table(whole)
     assert study_record(whole.optuna).trials[0].lambdas == Lambdas()
-    cold = opened(folder / "cold.journal", definition)
-    grow(cold, 6)
-    assert [trial.params for trial in cold.optuna.trials[1:]] != [trial.params for trial in whole.optuna.trials[1:6]]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+def test_it_begins_where_the_older_one_was_good(sampler: str, tmp_path: Path) -> None:
+    older = make_study(40)
+    trials = [
+        replace(trial, metrics=replace(trial.metrics, val_accuracy=trial.lambdas.weight_l1))
+        for trial in older.trials
+        if trial.metrics
+    ]
+    copy = taught_by(replace(older, trials=tuple(trials)), f"sweep.sampler={sampler}")
+    definition = experiment(f"sweep.sampler={sampler}", "sweep.generation=16")
+    proposed = opened(tmp_path / "s.journal", Search(definition, warm_start=copy)).propose()[1:]
+    assert all(1e-4 < one.lambdas.weight_l1 < 1e-1 for one in proposed)  # of an axis that begins at 1e-7
 
 
 def test_off_is_the_bottom_and_what_is_beyond_an_axis_is_left_out(tmp_path: Path) -> None:
@@ -98,6 +110,7 @@ def test_what_is_taught_is_the_gain_over_the_baseline(tmp_path: Path) -> None:
         study = opened(tmp_path / f"{number}.journal", search)
         grow(study, 12)
         shown = study._mirror._study.get_trials()
+        assert [trial.value for trial in shown[:20]] == [trial.val_accuracy - trials[0].val_accuracy for trial in trials]
         assert [trial.value for trial in shown[20:]] == [
             trial.value - study.optuna.trials[0].value for trial in study.optuna.trials
         ]
