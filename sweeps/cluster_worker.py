@@ -1,6 +1,7 @@
 """The cluster's worker: what a process of a Dask cluster does for a sweep."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,5 +48,6 @@ def call(topic: str, name: str, keys: Collection[str], function: Callable[[], An
     lacking = tuple(key for key in keys if not evaluation.holds(key))
     if lacking:
         return Stranger(worker.address, lacking)
-    sync(worker.loop, worker.scheduler.log_event, topic=topic, msg=name)
+    with suppress(OSError):  # a worker whose scheduler is gone ends by itself; the call has not failed by that
+        sync(worker.loop, worker.scheduler.log_event, topic=topic, msg=name)
     return function()
