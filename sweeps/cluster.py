@@ -3,11 +3,13 @@
 import functools
 import hashlib
 import logging
+import math
 import pickle
 import re
 import threading
+import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
@@ -52,6 +54,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
         self._splits: dict[str, Split] = {}
         self._introducing: dict[str, threading.Lock] = {}
+        self._given: dict[str, float] = {}  # when a worker was
         self._begun: dict[str, int] = {}  # by a call's name how many workers have begun it
         self._futures: dict[str, Any] = {}
         self._topic = f"sweeps-{uuid.uuid4().hex}"
@@ -97,6 +100,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         try:
             while True:
                 call = pickle.dumps(functools.partial(cluster_worker.call, self._topic, name, tuple(self._splits), function))
+                asked = time.monotonic()
                 with self._answering():
                     # Not pure: Dask would give back what it remembers of the same call.
                     future = self._futures[name] = self._client.submit(_task(), call, pure=False)
@@ -108,7 +112,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
                 if not isinstance(result, cluster_worker.Stranger):
                     return result
                 # That worker is not asked for: where all workers end, Dask would never give the task to those that come instead.
-                self._introduce(result.address, result.lacking)
+                self._introduce(result, asked)
         except KilledWorker as error:
             raise _died(error.allowed_failures + 1) from None
         except WorkersError:
@@ -143,21 +147,20 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
                 "with the same command"
             ) from None
 
-    def _introduce(self, worker: str, lacking: Collection[str]) -> None:
-        """Give a worker the splits that it lacks, once where several calls of its threads ask. Raises WorkersError where it
-        differs.
+    def _introduce(self, stranger: cluster_worker.Stranger, asked: float) -> None:
+        """Give a worker the splits that it lacks, unless it was given them since it was asked: several answers may say the same.
+        Raises WorkersError where it differs.
         """
-        lock = self._introducing.setdefault(worker, threading.Lock())
-        if not lock.acquire(blocking=False):
-            with lock:
+        worker = stranger.address
+        with self._introducing.setdefault(stranger.worker_id, threading.Lock()):
+            if asked < self._given.get(stranger.worker_id, -math.inf):
                 return
-        try:
-            splits = {key: split for key, split in self._splits.items() if key in lacking}
-            answer = self._client.run(cluster_worker.introduce, splits, workers=[worker])[worker]
-        except (OSError, KeyError):  # it has left, or died; Dask gives its tasks to others
-            return
-        finally:
-            lock.release()
+            splits = {key: self._splits[key] for key in stranger.lacking}
+            try:
+                answer = self._client.run(cluster_worker.introduce, splits, workers=[worker])[worker]
+            except (OSError, KeyError):  # it has left, or died; Dask gives its tasks to others
+                return
+            self._given[stranger.worker_id] = time.monotonic()
         found = differences(signature(), answer)
         if found and not self._mixed:
             raise WorkersError(

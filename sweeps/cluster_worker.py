@@ -12,8 +12,11 @@ from nnreg import Split
 
 @dataclass(frozen=True)
 class Stranger:
-    """The answer of a worker that lacks splits: it has come, or has been started anew, since others were given them."""
+    """The answer of a worker that lacks splits: it has come, or has been started anew, since others were given them. One that is
+    started anew has another id, though it may have the same address.
+    """
 
+    worker_id: str
     address: str
     lacking: tuple[str, ...]
 
@@ -47,7 +50,7 @@ def call(topic: str, name: str, keys: Collection[str], function: Callable[[], An
     worker = get_worker()
     lacking = tuple(key for key in keys if not evaluation.holds(key))
     if lacking:
-        return Stranger(worker.address, lacking)
+        return Stranger(worker.id, worker.address, lacking)
     with suppress(OSError):  # a worker whose scheduler is gone ends by itself; the call has not failed by that
         sync(worker.loop, worker.scheduler.log_event, topic=topic, msg=name)
     return function()

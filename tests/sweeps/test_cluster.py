@@ -17,6 +17,7 @@ from experiments.errors import SweepsError, WorkersError
 from experiments.spec import Experiment
 from nnreg import Split
 from sweeps.cluster import ClusterExecutor
+from sweeps.cluster_worker import forget
 from sweeps.resources import Resources
 from sweeps.study import open_study
 from tests.cluster import ATTEMPTS, Cluster, cluster
@@ -127,9 +128,11 @@ def test_workers_may_come_later() -> None:
             if note.startswith("no worker"):
                 made.add("--no-nanny", threads=2, OPENBLAS_NUM_THREADS="3")
 
-        with ClusterExecutor(made.address, note=come) as executor, executor.holding(SPLIT):
+        with ClusterExecutor(made.address, note=come) as executor, executor.holding(SPLIT) as key:
             assert executor.size == 2
             libraries = executor.submit(threadpool_info).result()
+            executor.submit(forget, [key]).result()  # as where other drivers gave it more than a worker keeps
+            assert executor.submit(len, "abc").result() == 3
     assert notes == [
         "the scheduler waits 300 s for a worker whose host was cut off; better start it with "
         "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s",
