@@ -26,7 +26,6 @@ KEY = "driver"  # of the study's user attribute
 BEAT = 10.0  # seconds between two signs of life
 SOON = 1.0  # seconds after a sign that failed
 SILENCE = 60.0  # seconds without one after which an owner that cannot be looked at seems dead
-LOCKED = 5_000  # milliseconds that a row may be locked by another transaction
 SLOWEST_RELEASE = 0.5  # seconds; a database that does not answer at the end is not waited for
 
 
@@ -98,8 +97,6 @@ class RowClaim:
         from sqlalchemy.exc import IntegrityError
 
         with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":  # it would wait for ever for one that was stopped while it wrote
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCKED}")
             text = self._text(connection)
             mine = self._claim(connection)
             if text is None:
