@@ -1,6 +1,7 @@
 """What a test needs and a machine may lack: the test is then skipped with its reason (which fails it under CI=true)."""
 
 import importlib
+import importlib.util
 import shutil
 from types import ModuleType
 
@@ -18,3 +19,9 @@ def needs_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         pytest.skip(f"the module {error.name} is not installed")
+
+
+def needs_package(name: str) -> None:
+    """A package that is installed, for another process: to import some takes seconds, and this one must not."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"the package {name} is not installed")

@@ -1,8 +1,10 @@
-"""Runs the scripts of the other tools whose packages are installed, a line each: `python -m docs.migration`.
+"""Runs the scripts of the other tools whose packages are installed, a line each: `python -m docs.migration [--short] [NAME ...]`.
 
-The script of W&B needs an account or a server of theirs, so of it only the training runs, without a network.
+The script of W&B needs an account or a server of theirs, so of it only the training runs, without a network; of what asks the
+server it is seen that it could be called so.
 """
 
+import argparse
 import importlib.util
 import os
 import subprocess
@@ -12,6 +14,8 @@ import time
 from pathlib import Path
 
 NEEDS = {"scikit_learn": "sklearn", "ray_tune_search": "ray", "keras_tuner_search": "keras_tuner", "wandb_sweeps": "wandb"}
+QUIET = {"KERAS_BACKEND": "torch", "RAY_USAGE_STATS_ENABLED": "0", "WANDB_ERROR_REPORTING": "false"}  # nobody else is told of it
+TRIALS, FEW = "=32", "=2"
 OFFLINE = """
 import inspect, sys, wandb
 sys.path.insert(0, {folder!r})
@@ -26,16 +30,22 @@ inspect.signature(wandb.agent).bind("id", function=script.train, count=32)
 
 def main() -> int:
     """Run each; the exit status is how many failed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which, if not all")
+    parser.add_argument("--short", action="store_true", help="two trials each, to see that it runs")
+    arguments = parser.parse_args()
     here, failed = Path(__file__).parent, 0
-    for script, package in NEEDS.items():
-        if importlib.util.find_spec(package) is None:
-            print(f"{script}: {package} is not installed")
+    for script in arguments.names or NEEDS:
+        if importlib.util.find_spec(NEEDS[script]) is None:
+            print(f"{script}: {NEEDS[script]} is not installed")
             continue
-        program = ["-c", OFFLINE.format(folder=str(here))] if package == "wandb" else [str(here / f"{script}.py")]
+        program = OFFLINE.format(folder=str(here)) if script == "wandb_sweeps" else (here / f"{script}.py").read_text()
+        if arguments.short:
+            program = program.replace(TRIALS, FEW)
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            environment = {"KERAS_BACKEND": "torch", **os.environ}
-            done = subprocess.run([sys.executable, *program], cwd=folder, env=environment, capture_output=True, text=True)
+            environment = {**os.environ, **QUIET, "HOME": folder}  # where some leave their results
+            done = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True)
         failed += done.returncode != 0
         last = (done.stdout if done.returncode == 0 else done.stderr).strip().rpartition("\n")[2]
         print(f"{script}: {'failed' if done.returncode else 'ran'} in {time.monotonic() - began:.0f} s: {last}")
