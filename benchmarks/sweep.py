@@ -37,7 +37,7 @@ def main() -> None:
     by_hand = []
     for name, (module, jobs) in list(PEERS.items())[2 if arguments.tiny else 0 :]:
         try:
-            seconds = in_child(measure, module, case, few, jobs)
+            seconds = in_child(measure, module, case, few, 1 if arguments.tiny else jobs)
         except ImportError as error:
             row(name, "left out", f"no {error.name}")
             continue

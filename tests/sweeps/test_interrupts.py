@@ -123,3 +123,34 @@ def test_ctrl_c_twice_ends_at_once() -> None:
             assert process.stdout.readline() == line
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
+
+
+def test_what_does_not_let_go_ends_by_force_after_a_while() -> None:
+    program = textwrap.dedent("""
+        import threading
+        from sweeps import interrupts
+        interrupts.PATIENCE = 0.5
+        with interrupts.Interrupts().installed():
+            try:
+                print("waiting", flush=True)
+                threading.Event().wait()
+            finally:
+                threading.Event().wait()
+    """)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert error == "stopped by force; what was recorded is kept. Go on with the same command.\n"
+
+
+def test_nothing_is_ended_that_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("sweeps.interrupts.PATIENCE", 0.2)
+    monkeypatch.setattr("sweeps.interrupts._end_at_once", lambda number, frame: ended.append(number))
+    with pytest.raises(Terminated), Interrupts().installed():
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.5)  # what is tested is that nothing comes of it
+    assert ended == []
