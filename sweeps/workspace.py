@@ -25,6 +25,8 @@ from sweeps.study import BIRTH, Study, open_study, study_record
 from sweeps.warm_start import WarmStart, kept, learned
 
 if TYPE_CHECKING:
+    from optuna.study._frozen import FrozenStudy
+
     from experiments.datasets import Dataset
 
 
@@ -65,17 +67,20 @@ class Workspace:
         """The names of the studies, sorted."""
         if self.storage is None:
             return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
-        if "://" not in self.storage and not Path(self.storage).exists():
-            return []
-        with answering(self.storage):
-            return sorted(optuna.get_all_study_names(open_storage(self.storage)))
+        return sorted(study.study_name for study in self._stored(self.storage))
 
     def _begun(self) -> list[str]:
         """The names of those that others have not made; in a folder of journals all of them."""
-        if self.storage is None or not self.studies():
+        if self.storage is None:
             return self.studies()
-        with answering(self.storage):
-            return sorted(study.study_name for study in open_storage(self.storage).get_all_studies() if BIRTH in study.user_attrs)
+        return sorted(study.study_name for study in self._stored(self.storage) if BIRTH in study.user_attrs)
+
+    def _stored(self, storage: str) -> "list[FrozenStudy]":
+        """All that is in a storage; nothing is where its file is not."""
+        if "://" not in storage and not Path(storage).exists():
+            return []
+        with answering(storage):
+            return open_storage(storage).get_all_studies()
 
     def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The name and the attributes of every study of the directory and of the storage, whoever made it; a study is open."""
