@@ -3,8 +3,9 @@
 import functools
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,19 @@ class TrialResult:
     whole: Whole | None = None
 
 
+_after_epoch: ContextVar[Callable[[], object] | None] = ContextVar("after_epoch", default=None)
+
+
+@contextmanager
+def after_epoch(call: Callable[[], object]) -> Iterator[None]:
+    """Have `train` make a call at each epoch's end of all that this thread evaluates in this block."""
+    token = _after_epoch.set(call)
+    try:
+        yield
+    finally:
+        _after_epoch.reset(token)
+
+
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
     """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
     split = _with_all_rows(load_split(spec.arrays)) if spec.all_rows else load_split(spec.arrays)
@@ -110,7 +124,7 @@ def evaluate_on(split: Split, config: TrainConfig, layers: str, jobs: Sequence[J
     """As `evaluate`, of a split that is here."""
     strengths = [per_layer(job.lambdas, layers, len(config.hidden)) for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
-    fits = train(split, config, strengths, seeds=[job.seed for job in jobs])
+    fits = train(split, config, strengths, seeds=[job.seed for job in jobs], after_epoch=_after_epoch.get())
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
     common = {"seconds": seconds, "started": started, "finished": finished, "epochs": config.epochs}
     wholes = _wholes(split, fits, strengths) if whole else [None] * len(fits)

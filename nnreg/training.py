@@ -4,7 +4,7 @@ A lane is one of these networks. Its numbers are the same, bit for bit, whatever
 BLAS thread, which is the caller's to set (OPENBLAS_NUM_THREADS=1, or threadpoolctl).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +65,15 @@ def train(
     lambdas: Sequence[Lambdas | Sequence[Lambdas]],
     seeds: Sequence[int] | None = None,
     initial: Sequence[tuple[Floats, Floats]] | None = None,
+    *,
+    after_epoch: Callable[[], object] | None = None,
 ) -> list[Fit]:
     """One network a lane, trained on `split` as `config` says; the fits are in the order of `lambdas`.
 
-    lambdas   one element a lane: `Lambdas` for all layers, or a tuple of them, one a layer
-    seeds     one a lane, else config.seed for all; lanes of one seed share initial weights and batches
-    initial   (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, to start all lanes from
+    lambdas       one element a lane: `Lambdas` for all layers, or a tuple of them, one a layer
+    seeds         one a lane, else config.seed for all; lanes of one seed share initial weights and batches
+    initial       (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, to start all lanes from
+    after_epoch   called at each epoch's end; what it raises ends the training, and comes out of it
 
     The number of classes is the largest class number in `split`, plus 1. The last batch of an epoch may be smaller. A
     full batch keeps the rows in order. Nothing given is changed, and NumPy's global random state is not used.
@@ -120,6 +123,8 @@ def train(
             measured["total_loss"] = measured["data_loss"] + measured["regularization_loss"]
             for name, curve in curves.items():
                 curve[:, epoch] = measured[name]
+            if after_epoch:
+                after_epoch()
 
     return [
         Fit(

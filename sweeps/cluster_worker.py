@@ -42,9 +42,10 @@ def forget(keys: Collection[str]) -> None:
 
 def call(topic: str, name: str, keys: Collection[str], function: Callable[[], Any]) -> Any:
     """What a call returns that needs these splits, or a Stranger who does not have them. That it is begun is told first, by its
-    name in the events of this topic, and waited for until it is known: this process may end by it.
+    name in the events of this topic, and waited for until it is known: this process may end by it. Dask forgets a task that was
+    cancelled and lets it run on; ours ends with its epoch, so that a worker is not kept for hours by what nobody waits for.
     """
-    from distributed import get_worker
+    from distributed import Reschedule, get_worker
     from distributed.utils import sync
 
     worker = get_worker()
@@ -53,4 +54,11 @@ def call(topic: str, name: str, keys: Collection[str], function: Callable[[], An
         return Stranger(worker.id, worker.address, lacking)
     with suppress(OSError):  # a worker whose scheduler is gone ends by itself; the call has not failed by that
         sync(worker.loop, worker.scheduler.log_event, topic=topic, msg=name)
-    return function()
+    task = worker.state.tasks[worker.get_current_task()]
+
+    def end_if_cancelled() -> None:
+        if task.state == "cancelled":
+            raise Reschedule  # Dask's word for a call that has no result
+
+    with evaluation.after_epoch(end_if_cancelled):
+        return function()

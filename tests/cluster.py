@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.processes import spawned
 from tests.servers import SLOWEST_START
 
 ROOT = Path(__file__).parents[1]
@@ -53,10 +54,8 @@ class Cluster:
         """The process of a worker that trains: its nanny's child."""
         deadline = time.monotonic() + SLOWEST_START
         while True:
-            for child in psutil.Process(self.nannies[number].pid).children():
-                with contextlib.suppress(psutil.Error):
-                    if "spawn_main" in " ".join(child.cmdline()):
-                        return child
+            if found := spawned(self.nannies[number].pid):
+                return found[0]
             assert time.monotonic() < deadline, self.log("worker", number)
             time.sleep(0.05)
 

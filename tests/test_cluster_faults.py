@@ -22,11 +22,13 @@ from tests.cluster import TTL, Cluster, cluster
 from tests.mlflow_reading import trial_runs
 from tests.namespaces import host
 from tests.postgres import running_postgres
+from tests.processes import started
 from tests.servers import plain_mlflow
 from tests.sweeps.test_same_table import recorded, tables
 
 TRIALS = 40
 EDITS = ["sweep.generation=8", "training.epochs=40"]
+ENDLESS = [*EDITS, "training.epochs=1000000"]  # the most there can be: hours
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
 PATIENCE = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}  # with a connection that says nothing; 30 s if not set
 FROZEN = 30  # seconds
@@ -48,9 +50,16 @@ def dask() -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, address: str, host: Sequence[str] = (), *, storage: str | None = None, tracking_uri: str = NO_TRACKER
+    folder: Path,
+    address: str,
+    host: Sequence[str] = (),
+    *,
+    storage: str | None = None,
+    tracking_uri: str = NO_TRACKER,
+    edits: Sequence[str] = EDITS,
+    begun: Callable[[], object] | None = None,
 ) -> "Iterator[subprocess.Popen[str]]":
-    """`sweeps run` on a cluster, from when trials are recorded."""
+    """`sweeps run` on a cluster, from when it has `begun`: trials are recorded, if nothing else is said."""
     folder.mkdir(exist_ok=True)
     journal = folder / "studies" / "digits.journal"
     command = [
@@ -63,21 +72,16 @@ def running(
         f"--storage={storage or journal}",
         f"--tracking-uri={tracking_uri}",
         "--no-confirm",
-        *(f"--set={edit}" for edit in EDITS),
+        *(f"--set={edit}" for edit in edits),
     ]
-    with subprocess.Popen(
-        command, cwd=folder, env=PATIENCE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            there = storage or journal
-            wait_until(lambda: process.poll() is not None or ((storage or journal.exists()) and recorded(there) > 0))
-            assert process.poll() is None, process.communicate()
-            yield process
-        finally:
-            process.kill()
+    begun = begun or (lambda: (storage or journal.exists()) and recorded(storage or journal) > 0)
+    with started(command, cwd=folder, env=PATIENCE) as process:
+        wait_until(lambda: process.poll() is not None or begun())
+        assert process.poll() is None, process.communicate()
+        yield process
 
 
-def wait_until(there: Callable[[], bool]) -> None:
+def wait_until(there: Callable[[], object]) -> None:
     deadline = time.monotonic() + SOON
     while not there():
         assert time.monotonic() < deadline
@@ -88,6 +92,12 @@ def tasks(address: str) -> int:
     """How many tasks the scheduler knows."""
     with Client(address, set_as_default=False) as client:
         return int(client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)))
+
+
+def busy(address: str) -> int:
+    """How many tasks the workers run, those among them too that the scheduler does not know any more."""
+    with Client(address, set_as_default=False) as client:
+        return sum(client.run(lambda dask_worker: dask_worker.state.executing_count).values())
 
 
 def test_a_worker_killed_and_one_stopped(dask: Cluster, tmp_path: Path, expected: dict[str, bytes]) -> None:
@@ -136,12 +146,14 @@ def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(tmp
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_what_a_driver_leaves_on_the_cluster_when_it_ends(number: int, status: int, dask: Cluster, tmp_path: Path) -> None:
-    with running(tmp_path, dask.address) as process:
+    """Nothing: what would train for hours ends, and the workers are free for who comes next."""
+    dask.await_workers(3)
+    with running(tmp_path, dask.address, edits=ENDLESS, begun=lambda: busy(dask.address) == 3) as process:
         process.send_signal(number)
         _, error = process.communicate(timeout=SOON)
         assert process.returncode == status, error
     assert "Traceback" not in error
-    wait_until(lambda: tasks(dask.address) == 0)
+    wait_until(lambda: tasks(dask.address) == busy(dask.address) == 0)
 
 
 def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[str, bytes]) -> None:
@@ -159,14 +171,14 @@ def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[st
 
 
 def test_a_driver_that_is_cut_off(tmp_path: Path) -> None:
-    """It says so, and the cluster forgets it."""
+    """It says so, and the cluster forgets it, and ends what it has asked for."""
     with host() as far, cluster(1, interface=far.here) as made:
-        with running(tmp_path, made.address, far.command) as process:
+        with running(tmp_path, made.address, far.command, edits=ENDLESS, begun=lambda: busy(made.address) == 1) as process:
             far.link("down")
             _, error = process.communicate(timeout=SOON)
             assert process.returncode == 1
             assert "does not answer any more; what was recorded is kept" in error
-        wait_until(lambda: tasks(made.address) == 0)
+        wait_until(lambda: tasks(made.address) == busy(made.address) == 0)
 
 
 def test_a_scheduler_that_ends(tmp_path: Path, expected: dict[str, bytes]) -> None:

@@ -12,16 +12,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from experiments.errors import TrackingError
 from experiments.tracking import Store, Tracker, TrackerProcess, Writer, choose, process
 from tests.mlflow_reading import trial_runs
+from tests.processes import spawned
 from tests.studies import make_study
 
 STUDY = make_study(6)
@@ -118,14 +118,6 @@ def opening() -> Iterator[Callable[[TrackerProcess], Future[None]]]:
     """Has a tracker opened by another thread, as the writer does."""
     with ThreadPoolExecutor(1) as thread:
         yield lambda tracker: thread.submit(tracker.open)
-
-
-def spawned() -> list[psutil.Process]:
-    there = []
-    for child in psutil.Process().children():
-        with suppress(psutil.Error):  # one that has just ended
-            there += [child] if "spawn_main" in " ".join(child.cmdline()) else []
-    return there
 
 
 def test_a_tracker_process_that_dies_while_it_starts_is_an_error(

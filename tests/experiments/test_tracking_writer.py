@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from experiments.errors import TrackingError
@@ -167,10 +166,10 @@ def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_pat
 def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) -> None:
     tracker = TrackerProcess(store, STUDY)
     tracker.write(STUDY.trials[0])
-    for child in psutil.Process().children():
-        if "spawn_main" in " ".join(child.cmdline()):
-            child.kill()
-            child.wait()
+    process = tracker._process
+    assert process
+    process.kill()
+    process.join()
     with pytest.raises(TrackingError, match="sweeps sync"):
         tracker.write(STUDY.trials[1])
     assert tracker.write(STUDY.trials[1]).new

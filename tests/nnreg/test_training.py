@@ -176,6 +176,22 @@ def test_nothing_given_is_changed_and_no_global_state_is_used(split: Split) -> N
     assert same(first, train(split, TrainConfig(**SMALL), [Lambdas(weight_l1=1e-3)], initial=start)[0])
 
 
+def test_a_call_after_each_epoch_can_end_the_training(split: Split) -> None:
+    calls: list[int] = []
+
+    def end_after_two() -> None:
+        calls.append(len(calls))
+        if len(calls) == 2:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        train(split, TrainConfig(**SMALL), [Lambdas()], after_epoch=end_after_two)
+    assert calls == [0, 1]
+    watched = train(split, TrainConfig(**SMALL), [Lambdas()], after_epoch=end_after_two)[0]
+    assert calls == [0, 1, 2, 3, 4]
+    assert same(watched, train(split, TrainConfig(**SMALL), [Lambdas()])[0])
+
+
 def test_fits_own_their_memory(split: Split) -> None:
     """One fit kept does not keep all lanes' arrays alive."""
     for fit in train(split, TrainConfig(**SMALL), [Lambdas()] * 2):

@@ -18,6 +18,7 @@ from experiments import worker
 from experiments.errors import WorkersError
 from sweeps import executors
 from sweeps.worker_process import WorkerDied, WorkerProcess
+from tests.processes import spawned
 
 LOADED = """
 import json, sys
@@ -161,7 +162,7 @@ def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
                 assert isinstance(pool.submit(eval, DIE).exception(), WorkerDied)
             pool.submit(int, "3").result()
             pool.submit(eval, "__import__('time').sleep(600)")
-            workers.extend(child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline()))
+            workers.extend(spawned())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from sweeps.interrupts import Interrupts, Terminated
+from tests.processes import spawned, started
 
 SLOWEST_END = 10  # seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
 
@@ -86,19 +87,19 @@ def test_outside_the_main_thread_nothing_is_installed() -> None:
 def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path, number: signal.Signals) -> None:
     """Its workers train for hours, one of them and the process that writes to MLflow are stopped."""
     command = [str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--workers", "2", "--set", "training.epochs=1000000"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        driver, trains = psutil.Process(process.pid), []
+    with started(command, cwd=tmp_path) as process:
+        trains: list[psutil.Process] = []
         while len(trains) < 2 and process.poll() is None:  # two that work, and one that waits for something to write
-            family = [child for child in driver.children() if "spawn_main" in " ".join(child.cmdline())]
+            family = spawned(process.pid)
             trains = [child for child in family if child.cpu_times().user > 1] if len(family) == 3 else []
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         for child in family[1:]:
             child.suspend()
-        started = time.monotonic()
+        start = time.monotonic()
         process.send_signal(number)
         out, error = process.communicate(timeout=60)
-        assert time.monotonic() - started < SLOWEST_END
+        assert time.monotonic() - start < SLOWEST_END
     assert (process.returncode, out) == (128 + number, "")
     assert error.splitlines()[-1] == "stopped; 0 trials are kept. Go on with the same command."
     _, alive = psutil.wait_procs(family, timeout=10)
@@ -117,7 +118,7 @@ def test_ctrl_c_twice_ends_at_once() -> None:
                 print("cleaning up", flush=True)
                 threading.Event().wait()
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", program]) as process:
         assert process.stdout
         for line in ("waiting\n", "cleaning up\n"):
             assert process.stdout.readline() == line
@@ -137,7 +138,7 @@ def test_what_does_not_let_go_ends_by_force_after_a_while() -> None:
             finally:
                 threading.Event().wait()
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", program]) as process:
         assert process.stdout
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGTERM)
