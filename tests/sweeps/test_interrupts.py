@@ -1,5 +1,7 @@
 """Interrupts: between two records and never inside one; twice ends at once."""
 
+import functools
+import logging
 import os
 import signal
 import subprocess
@@ -9,23 +11,26 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import FunctionType
 
 import psutil
 import pytest
 
+from sweeps import interrupts
 from sweeps.interrupts import Interrupts, Terminated
 from tests.processes import spawned, started
 
+BOTH = pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
 SLOWEST_END = 10  # seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
 
 
-@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+@BOTH
 def test_a_signal_waits_for_the_end_of_a_protected_block(number: signal.Signals, raised: type[BaseException]) -> None:
     done = []
 
     def record() -> None:
-        with Interrupts().installed() as interrupts:
-            with interrupts.protected():
+        with Interrupts().installed() as installed:
+            with installed.protected():
                 os.kill(os.getpid(), number)
                 done.append("whole")
             done.append("not reached")
@@ -35,7 +40,7 @@ def test_a_signal_waits_for_the_end_of_a_protected_block(number: signal.Signals,
     assert done == ["whole"]
 
 
-@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+@BOTH
 def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseException]) -> None:
     def wait() -> None:
         with Interrupts().installed():
@@ -46,15 +51,93 @@ def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseExc
         wait()
 
 
+class Interrupted(threading.Condition):
+    """A condition at whose `with` a signal comes, once, when its lock is taken and the block has not begun."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(threading.Lock())
+        self.signals = iter([functools.partial(os.kill, os.getpid(), number)])
+
+    def _enter(self) -> bool:
+        taken: bool = self._lock.__enter__()  # type: ignore[attr-defined]
+        for send in self.signals:
+            send()
+        return taken
+
+    __enter__ = FunctionType(_enter.__code__, vars(threading))  # a function of the standard library, to whoever looks
+
+
+@BOTH
+def test_a_signal_leaves_no_lock_locked(number: signal.Signals, raised: type[BaseException]) -> None:
+    """Else a worker's thread could wait for ever to give its result, and the sweep for the thread. It was seen once."""
+    condition = Interrupted(number)
+
+    def wait() -> None:
+        with Interrupts().installed(), condition:
+            threading.Event().wait(30)
+
+    start = time.monotonic()
+    with pytest.raises(raised):
+        wait()
+    assert condition.acquire(timeout=0)
+    assert time.monotonic() - start < SLOWEST_END
+
+
+@BOTH
+def test_a_signal_that_waited_comes_at_the_end_of_all_and_never_after_it(
+    number: signal.Signals, raised: type[BaseException]
+) -> None:
+    condition, done = Interrupted(number), []
+
+    def work() -> None:
+        with Interrupts().installed(), condition:
+            done.append("whole")
+
+    with pytest.raises(raised):
+        work()
+    assert done == ["whole"]
+    time.sleep(5 * interrupts.BETWEEN)  # one more would end the tests
+
+
+def test_a_signal_breaks_at_once_what_waits_in_the_standard_library() -> None:
+    """Where another thread is waited for, no lock is held."""
+    tries = []
+
+    def wait() -> None:
+        with Interrupts().installed() as installed:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                threading.Event().wait(30)
+            finally:
+                tries.append(installed._tries)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    assert tries == [0]
+
+
+def test_a_signal_does_not_wait_for_long() -> None:
+    """Such as for logging that writes to a pipe which nobody reads."""
+
+    def write() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(0.001)
+
+    slow = FunctionType(write.__code__, {**vars(logging), "os": os, "signal": signal, "time": time})
+    with pytest.raises(KeyboardInterrupt), Interrupts().installed():
+        slow()
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_a_pause_in_a_protected_block_is_broken(before: bool) -> None:
     def record() -> None:
-        with Interrupts().installed() as interrupts, interrupts.protected():
+        with Interrupts().installed() as installed, installed.protected():
             if before:
                 os.kill(os.getpid(), signal.SIGINT)
             else:
                 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-            interrupts.pause(30)
+            installed.pause(30)
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -74,7 +157,7 @@ def test_outside_the_main_thread_nothing_is_installed() -> None:
     seen = []
 
     def work() -> None:
-        with Interrupts().installed() as interrupts, interrupts.protected():
+        with Interrupts().installed() as installed, installed.protected():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
@@ -150,7 +233,7 @@ def test_what_does_not_let_go_ends_by_force_after_a_while() -> None:
 def test_nothing_is_ended_that_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("sweeps.interrupts.PATIENCE", 0.2)
-    monkeypatch.setattr("sweeps.interrupts._end_at_once", lambda number, frame: ended.append(number))
+    monkeypatch.setattr("sweeps.interrupts._end_at_once", ended.append)
     with pytest.raises(Terminated), Interrupts().installed():
         os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.5)  # what is tested is that nothing comes of it
