@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_iris
 
-from docs.migration.__main__ import NEEDS
+from docs.migration.__main__ import NEEDS, main
 from tests.needs import needs_package
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
@@ -52,3 +52,10 @@ def test_the_script_of_another_tool_runs(script: str) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert re.fullmatch(rf"{script}: ran in \d+ s: .*{FOUND[script]}.*\n", done.stdout)
+
+
+def test_a_script_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["docs.migration", "hyperopt"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert f"there is no script hyperopt; there are {', '.join(NEEDS)}\n" in capsys.readouterr().err

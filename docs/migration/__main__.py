@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which, if not all")
     parser.add_argument("--short", action="store_true", help="two trials each, to see that it runs")
     arguments = parser.parse_args()
+    if unknown := [name for name in arguments.names if name not in NEEDS]:
+        parser.error(f"there is no script {unknown[0]}; there are {', '.join(NEEDS)}")
     here, failed = Path(__file__).parent, 0
     for script in arguments.names or NEEDS:
         if importlib.util.find_spec(NEEDS[script]) is None:
