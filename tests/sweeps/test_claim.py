@@ -212,6 +212,29 @@ def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: 
     opened.close()
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+def test_a_sign_of_life_that_failed_is_made_up_for_soon(place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = []
+
+    def fail(_: object, __: object, statement: str, *rest: object) -> None:
+        if statement.startswith("UPDATE study_user_attributes") and len(failed) < 2:
+            failed.append(statement)
+            monkeypatch.setattr(row_claim, "BEAT", 3_600.0)  # from the second one on, the next in time is not waited for
+            raise sqlalchemy.exc.OperationalError(statement, {}, Exception("the connection is gone"))
+
+    monkeypatch.setattr(row_claim, "BEAT", 0.05)
+    opened = place.open(name, experiment_file.load("iris"))
+    first = loaded(place, name).user_attrs["driver"]["beat"]
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", fail)
+    try:
+        deadline = time.monotonic() + SLOWEST
+        while len(failed) < 2 or loaded(place, name).user_attrs["driver"]["beat"] == first:
+            assert time.monotonic() < deadline
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", fail)
+        opened.close()
+
+
 RACER = textwrap.dedent("""
     import sys
     from experiments import experiment_file
