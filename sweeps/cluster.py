@@ -2,10 +2,8 @@
 
 import functools
 import hashlib
-import logging
 import math
 import pickle
-import re
 import threading
 import time
 import uuid
@@ -14,28 +12,23 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
-from experiments.errors import InputError, WorkersError
+from experiments.errors import WorkersError
 from experiments.signature import DISTRIBUTION, differences, signature
 from nnreg import Split
 from sweeps import cluster_worker
+from sweeps.cluster_client import CONNECT, connect
 from sweeps.evaluator import ATTEMPTS
 from sweeps.executors import Workers
 from sweeps.worker_process import WorkerDied
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-CONNECT = 10.0  # seconds within which a scheduler that is there answers
 LOOK = 1.0  # seconds between two looks for a first worker
 SLOWEST_FORGET = 2.0  # seconds
 LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
 MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
-LOGGERS = ("distributed", "distributed.client")  # Dask gives a level to each
-ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^\s/:]+):\d{1,5}")
 
 
 class ClusterExecutor(ThreadPoolExecutor, Workers):
@@ -219,41 +212,3 @@ def _task() -> Callable[[bytes], tuple[str, Any]]:
         return "", made()
 
     return sweeps_task
-
-
-def checked(address: str) -> str:
-    """The address of a scheduler, where it can be one. Raises InputError."""
-    if not ADDRESS.fullmatch(address):
-        raise InputError(f"--cluster {address}: not the address of a Dask scheduler; write tcp://host:8786, or tls://host:8786")
-    return address
-
-
-def connect(address: str) -> "Client":
-    """A client of the scheduler at an address; TLS is as Dask's configuration has it. Raises InputError, WorkersError."""
-    checked(address)
-    try:
-        import distributed
-    except ImportError as error:
-        raise InputError(
-            f"--cluster {address}: the package {error.name} is missing; install it with: pip install '{DISTRIBUTION}[cluster]'"
-        ) from None
-    for logger in LOGGERS:
-        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what it would log comes back as errors, and is said once
-    security = distributed.Security()  # as Dask's configuration has it
-    if address.startswith("tls") and security.get_connection_args("client")["ssl_context"] is None:
-        raise InputError(
-            f"--cluster {address}: TLS needs certificates; name them in Dask's configuration "
-            "(distributed.comm.tls.ca-file, and client.cert and client.key)"
-        )
-    if address.startswith("tcp") and security.require_encryption:
-        raise InputError(
-            f"--cluster {address}: Dask's configuration asks for encryption (distributed.comm.require-encryption); write "
-            f"{address.replace('tcp', 'tls', 1)}, or take that out"
-        )
-    try:
-        return distributed.Client(address, timeout=CONNECT, set_as_default=False, name="sweeps", security=security)
-    except (OSError, TimeoutError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WorkersError(
-            f"no Dask scheduler answers at {address} ({reason}); start one with: dask scheduler, or correct --cluster"
-        ) from None

@@ -43,7 +43,7 @@ def _machine() -> Iterator[Finding]:
             yield Finding(
                 NOTE,
                 f"{name}={os.environ[name]} in the environment holds OpenBLAS to what it names, which may be slower",
-                f"unset {name}",
+                f"unset {name}, unless it makes the processors of a cluster alike",
             )
 
 

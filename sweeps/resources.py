@@ -7,7 +7,8 @@ from experiments.errors import InputError
 from experiments.spec import Experiment
 from nnreg import Split
 from sweeps import executors
-from sweeps.cluster import ClusterExecutor, checked
+from sweeps.cluster import ClusterExecutor
+from sweeps.cluster_client import checked
 from sweeps.lanes import lanes_a_task
 
 MOST_WORKERS, MOST_LANES = 1_000, 10_000

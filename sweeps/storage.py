@@ -21,6 +21,7 @@ from sweeps.row_claim import RowClaim
 SUFFIX = ".journal"
 # What SQLite says of a full disk, of a file that may not grow, and PostgreSQL of its own disk.
 NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
+NO_LOGIN = ("password authentication failed", "no password supplied")  # PostgreSQL's words
 ATTEMPTS = 4  # at a new database: it has several tables
 
 # Which of Optuna's loggers tell of a new study.
@@ -135,6 +136,11 @@ def answering(url: str) -> Iterator[None]:
         reason = without_secrets(reason, url)
         if any(sign in reason for sign in NO_ROOM):
             raise StorageError(f"storage {shown(url)} cannot be written ({reason}); {MAKE_ROOM}") from None
+        if any(sign in reason for sign in NO_LOGIN):
+            raise StorageError(
+                f"storage {shown(url)} does not let in ({reason}); correct the user in --storage, or the password in PGPASSWORD "
+                "or ~/.pgpass, where : and \\ in it are \\: and \\\\"
+            ) from None
         raise StorageError(f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage") from None
     except OSError as error:
         raise unwritable(shown(url), error, "check its permissions, or give another --directory") from None

@@ -30,7 +30,7 @@ from experiments import environment
 from experiments.errors import InputError, StorageError, WorkersError
 from sweeps import cli
 from sweeps.cli import run  # noqa: F401  # adds its command
-from sweeps.cluster import connect
+from sweeps.cluster_client import connect
 from sweeps.storage import open_storage
 from tests.postgres import postgres
 from tests.servers import SLOWEST_START, free_port
@@ -171,7 +171,7 @@ def test_who_has_no_certificate_of_the_authority_is_refused(
     encrypted: tuple[Path, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _, address = encrypted
-    monkeypatch.setattr("sweeps.cluster.CONNECT", 1.0)
+    monkeypatch.setattr("sweeps.cluster_client.CONNECT", 1.0)
     make, *_ = (line for line in shell_lines() if "req -x509" in line)
     (tmp_path / "tls").mkdir()
     subprocess.run(["bash", "-euc", make], cwd=tmp_path, check=True, capture_output=True)
@@ -180,6 +180,9 @@ def test_who_has_no_certificate_of_the_authority_is_refused(
         connect(address).close()  # that nobody answers is not for another reason
     with dask.config.set(settings(folder, **strange)), pytest.raises(WorkersError, match=r"no Dask scheduler answers.*SSL"):
         connect(address)
+    for key, words in (("gone.key", r"tls\.client\.key in .* is gone\.key, "), (strange["key"], r"certificates .* cannot be used")):
+        with dask.config.set(settings(folder, key=key)), pytest.raises(InputError, match=words):
+            connect(address)
     with pytest.raises(InputError, match="TLS needs certificates"):
         connect(address)
     with pytest.raises(WorkersError, match="no Dask scheduler answers"):  # it is hung up on
@@ -301,7 +304,7 @@ def test_a_password_is_found_where_the_page_puts_it(tmp_path: Path, monkeypatch:
         (url,) = {word for line in shell_lines() for word in line.split() if word.startswith(f"postgresql+psycopg://{user}@")}
         url = url.replace(host, "") + f"?host={socket}"
         monkeypatch.setenv("PGPASSFILE", str(tmp_path / "nothing"))
-        with pytest.raises(StorageError, match="no password supplied"):
+        with pytest.raises(StorageError, match=r"does not let in \(.*no password supplied\); .* or ~/\.pgpass, "):
             open_until_refused(url)
         (tmp_path / ".pgpass").write_text(line.replace(host, "*"))
         (tmp_path / ".pgpass").chmod(0o600)

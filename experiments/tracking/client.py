@@ -1,5 +1,6 @@
 """The client: MLflow opened with short limits, its database made where it is a file of ours, its errors in one sentence."""
 
+import configparser
 import logging
 import os
 import shutil
@@ -41,6 +42,7 @@ REFUSED = {
     "PERMISSION_DENIED": "does not allow this to these credentials; have its administrator give you the permission to edit, or "
     "write to another experiment with MLFLOW_EXPERIMENT_NAME",
 }
+STRANGE_HOST = "Invalid Host header"  # MLflow's word, with the status of PERMISSION_DENIED
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +169,12 @@ def answering(store: Store) -> Iterator[None]:
     try:
         with muted(NARRATOR, below=logging.CRITICAL):
             yield
+    except (configparser.Error, UnicodeDecodeError):  # what it says has a line of the file in it
+        raise TrackingError(
+            "the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow], mlflow_tracking_username = NAME "
+            "and mlflow_tracking_password = PASSWORD (% as %%), or set the variables of these names. Nothing of the study is "
+            "lost: `sweeps sync` writes what is missing"
+        ) from None
     # A CommandError: the database is another program's, such as Optuna's own.
     except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, ImportError, OSError) as error:
         raise TrackingError(
@@ -183,6 +191,8 @@ def _reason(error: Exception, uri: str) -> str:
         return "does not answer"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be used ({error.strerror})"
+    if STRANGE_HOST in str(error):
+        return "does not go by this name; use one that its --allowed-hosts lists, or have its administrator list this one"
     if refused := REFUSED.get(getattr(error, "error_code", "")):
         return refused
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error

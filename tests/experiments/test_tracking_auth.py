@@ -23,7 +23,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with an administrator, and with a user who may read."""
     needs_module("flask_wtf")
     environment = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "of the test", "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[1]}
-    with plain_mlflow(tmp_path_factory.mktemp("guarded"), "--app-name", "basic-auth", environment=environment) as server:
+    options = ("--app-name", "basic-auth", "--allowed-hosts", "127.0.0.1:*")
+    with plain_mlflow(tmp_path_factory.mktemp("guarded"), *options, environment=environment) as server:
         yield server
 
 
@@ -79,3 +80,29 @@ def test_who_may_read_alone_is_told_so(guarded: Running, tmp_path: Path, monkeyp
     requests.post(f"{guarded.url}/api/2.0/mlflow/users/create", json=account, auth=ADMIN, timeout=30).raise_for_status()
     be(READER, monkeypatch)
     assert f"MLflow at {guarded.url} does not allow this to these credentials; " in refusal(Tracker(store, STUDY))
+
+
+def test_a_name_that_the_server_does_not_go_by_is_told_from_a_permission(guarded: Running, tmp_path: Path) -> None:
+    url = guarded.url.replace("127.0.0.1", "localhost")
+    tracker = Tracker(choose(tmp_path, "digits", uri=url, environ={}), STUDY)
+    assert f"MLflow at {url} does not go by this name; use one that its --allowed-hosts lists, " in refusal(tracker)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"reader:canary\n",
+        b"[mlflow]\nmlflow_tracking_username = reader\nmlflow_tracking_password = 50%canary\n",
+        b"canary \xff\n",
+    ],
+)
+def test_a_file_of_credentials_that_cannot_be_read_is_one_sentence_without_them(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv(PASSWORD)
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_bytes(content)
+    text = refusal(Tracker(choose(tmp_path, "digits", uri="http://127.0.0.1:9", environ={}), STUDY))
+    assert text.startswith("the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow], ")
+    assert "canary" not in text

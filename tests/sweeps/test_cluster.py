@@ -80,8 +80,11 @@ def test_a_job_that_ends_every_worker_fails_alone(
     danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
     make = Resources.open
     monkeypatch.setattr(Resources, "open", lambda *arguments: Deadly(make(*arguments), danger))
-    address = request.getfixturevalue(where).address
-    sweep = sweeps.run(small(), trials=6, lanes=1, cluster=address, confirm=False, directory=tmp_path, tracking_uri=tracking_uri)
+    made: Cluster = request.getfixturevalue(where)
+    made.await_workers(len(made.nannies))  # those of the test before may be about to come again
+    sweep = sweeps.run(
+        small(), trials=6, lanes=1, cluster=made.address, confirm=False, directory=tmp_path, tracking_uri=tracking_uri
+    )
     assert [trial.state for trial in sweep.record.trials] == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     assert (
         sweep.record.trials[2].error
@@ -168,12 +171,13 @@ def test_who_is_interrupted_waits_for_nobody() -> None:
         ({"cluster": "tcp://127.0.0.1:1", "workers": 2}, "workers is 2, but a cluster has workers of its own"),
         ({"mixed_hardware": True}, "mixed_hardware is for a cluster"),
         ({"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        ({"cluster": "tcp://nobody.invalid:1"}, "no Dask scheduler answers at tcp://nobody.invalid:1 ([Errno -"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(
     resources: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.cluster.CONNECT", 0.5)
+    monkeypatch.setattr("sweeps.cluster_client.CONNECT", 0.5)
     with pytest.raises(SweepsError) as raised, contextlib.chdir(tmp_path):
         sweeps.run("iris", trials=1, **resources)
     assert words in str(raised.value)
