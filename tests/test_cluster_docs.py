@@ -180,7 +180,10 @@ def test_who_has_no_certificate_of_the_authority_is_refused(
         connect(address).close()  # that nobody answers is not for another reason
     with dask.config.set(settings(folder, **strange)), pytest.raises(WorkersError, match=r"no Dask scheduler answers.*SSL"):
         connect(address)
-    for key, words in (("gone.key", r"tls\.client\.key in .* is gone\.key, "), (strange["key"], r"certificates .* cannot be used")):
+    for key, words in (
+        ("gone.key", r"tls\.client\.key in .* is gone\.key, "),
+        (strange["key"], r"certificates .* cannot be used"),
+    ):
         with dask.config.set(settings(folder, key=key)), pytest.raises(InputError, match=words):
             connect(address)
     with pytest.raises(InputError, match="TLS needs certificates"):
