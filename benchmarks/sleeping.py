@@ -50,7 +50,8 @@ class Cluster:
         self._folder, self._stack, self._workers = folder, stack, 0
         told = folder / "scheduler.json"
         dask = str(Path(sys.executable).with_name("dask"))
-        self._start(dask, "scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={told}")
+        here = ("--host=127.0.0.1", "--port=0", "--dashboard-address=127.0.0.1:0")
+        self._start(dask, "scheduler", *here, f"--scheduler-file={told}")
         self.address = self._told(told)
 
     def grow(self, workers: int) -> None:
@@ -82,7 +83,7 @@ class Cluster:
 async def work(address: str, count: int) -> None:
     from distributed import Worker
 
-    workers = [Worker(address, nthreads=1, memory_limit=0) for _ in range(count)]
+    workers = [Worker(address, nthreads=1, memory_limit=0, host="127.0.0.1") for _ in range(count)]
     await asyncio.gather(*workers)
     await asyncio.gather(*(worker.finished() for worker in workers))
 

@@ -32,6 +32,7 @@ class Cluster:
 
     folder: Path
     ttl: int = TTL
+    interface: str = "127.0.0.1"
     address: str = ""
     scheduler: "subprocess.Popen[bytes] | None" = None
     nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -40,7 +41,7 @@ class Cluster:
         """A process of Dask's command; `host` is the command that runs it elsewhere."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
-        command = [*host, str(Path(sys.executable).with_name("dask")), *arguments, "--no-dashboard"]
+        command = [*host, str(Path(sys.executable).with_name("dask")), *arguments, "--dashboard-address=127.0.0.1:0"]
         with log:
             return subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log, start_new_session=True)
 
@@ -48,6 +49,8 @@ class Cluster:
         """One more worker, which a nanny starts anew when it dies; it need not have come yet."""
         number = len(self.nannies)
         arguments = ["worker", self.address, f"--nthreads={threads}", f"--local-directory={self.folder / f'worker-{number}'}"]
+        if not host:
+            arguments.append(f"--host={self.interface}")
         self.nannies.append(self.start(*arguments, *options, environ=environ, host=host))
 
     def worker(self, number: int) -> psutil.Process:
@@ -70,11 +73,11 @@ class Cluster:
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=SLOWEST_START)
 
-    def begin(self, port: int = 0, interface: str = "127.0.0.1") -> None:
+    def begin(self, port: int = 0) -> None:
         """Start the scheduler on an address of this machine, and wait until it tells the whole of it."""
         told = self.folder / "scheduler.json"
         told.unlink(missing_ok=True)
-        arguments = (f"--host={interface}", f"--port={port}", f"--scheduler-file={told}")
+        arguments = (f"--host={self.interface}", f"--port={port}", f"--scheduler-file={told}")
         limit = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{self.ttl}s"}
         self.scheduler = self.start("scheduler", *arguments, environ=limit)
         deadline = time.monotonic() + SLOWEST_START
@@ -101,9 +104,9 @@ class Cluster:
 def cluster(workers: int, interface: str = "127.0.0.1", ttl: int = TTL) -> Iterator[Cluster]:
     """A cluster whose workers have come, until the end of the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = Cluster(Path(folder), ttl)
+        made = Cluster(Path(folder), ttl, interface)
         try:
-            made.begin(interface=interface)
+            made.begin()
             for _ in range(workers):
                 made.add()
             if workers:

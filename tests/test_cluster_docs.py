@@ -20,6 +20,7 @@ from typing import Any
 import dask.config
 import distributed
 import mlflow.environment_variables
+import psutil
 import psycopg
 import pytest
 import typer
@@ -117,7 +118,7 @@ def three_terminals(step: int, folder: Path) -> Iterator[tuple[str, str]]:
     """The scheduler and one worker of a step, on a port of their own: the driver's command, and the address."""
     scheduler, workers, driver = (marked("terminal", name)[step].text.strip() for name in ("scheduler", "workers", "driver"))
     port = str(free_port())
-    start = f"{scheduler} --port {port}" + ("" if "--no-dashboard" in scheduler else " --no-dashboard")
+    start = f"{scheduler} --port {port}"
     one = workers.replace("8786", port).replace("--nworkers -1", "--nworkers 1") + f" --local-directory {folder}"
     with background(start, folder, QUICK), background(one, folder, QUICK):
         yield driver.replace("8786", port), shlex.split(driver)[-1].replace("8786", port)
@@ -158,6 +159,16 @@ def sweep(command: str, folder: Path) -> None:
 def test_step_1(tmp_path: Path) -> None:
     with three_terminals(0, tmp_path) as (driver, _):
         sweep(driver, tmp_path)
+        assert listened() == {"127.0.0.1"}
+
+
+def listened() -> set[str]:
+    """The addresses at which processes of this one can be reached from elsewhere."""
+    sockets = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            sockets += process.net_connections("inet")
+    return {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
 
 
 def test_a_sweep_on_an_encrypted_cluster(encrypted: tuple[Path, str, str]) -> None:
@@ -165,6 +176,7 @@ def test_a_sweep_on_an_encrypted_cluster(encrypted: tuple[Path, str, str]) -> No
     assert all(stat.S_IMODE(key.stat().st_mode) == 0o600 for key in folder.glob("tls/*.key"))
     sweep(driver, folder)
     assert "Register worker addr: tls://127.0.0.1" in (folder / "log").read_text()
+    assert listened() == {"127.0.0.1"}
 
 
 def test_who_has_no_certificate_of_the_authority_is_refused(
@@ -281,7 +293,15 @@ def test_the_logins_of_mlflow_are_in_its_words() -> None:
     assert spec
     assert spec.origin
     theirs.read(Path(spec.origin).with_name("auth") / "basic_auth.ini")
-    assert set(ours["mlflow"]) <= set(theirs["mlflow"])
+    commented = {
+        line.split()[1]
+        for line in Path(spec.origin).with_name("auth").joinpath("basic_auth.ini").read_text().splitlines()
+        if re.match(r"# \w+ =", line)
+    }
+    assert set(ours["mlflow"]) <= {*theirs["mlflow"], *commented}
+    login = configparser.ConfigParser()
+    login.read_string(content("credentials"))
+    assert [name.upper() for name in login["mlflow"]] == ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]
 
 
 def open_until_refused(url: str) -> None:
