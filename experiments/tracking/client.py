@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from filelock import FileLock
+
 from experiments.errors import TrackingError
 from experiments.muted import muted
 from experiments.secrets import without_secrets
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 NARRATOR = "mlflow.store.db.utils"  # tells of the making of tables, and with a traceback of what it raises as well
+LOGS = ("-wal", "-shm")  # beside a SQLite file; of one that was deleted, SQLite would write what they hold into the next
 SLOWEST_LOCK = 5  # seconds that SQLite waits for a lock of another process; MLflow would have it wait 20, at every statement
 
 # For this process, unless the user set them. By default a call to a server that is gone takes four minutes. Here it may take
@@ -122,19 +125,30 @@ def make_database(path: Path, artifacts: Path | None) -> None:
         _open_and_close(made, artifacts)
         with closing(sqlite3.connect(made)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")  # stays in the file; writing is 2.5 times cheaper
+        lock = path.with_name(f".{path.name}.lock")
         try:
             shutil.copyfile(made, temporary)
-            try:
-                os.link(temporary, path)  # unlike a rename, never replaces the database that another process has just made
-            except FileExistsError:
-                return
-            except OSError:  # a file system without links
-                if not path.exists():
-                    temporary.rename(path)
+            with FileLock(lock, timeout=SLOWEST_LOCK):
+                _put(temporary, path)
+                lock.unlink(missing_ok=True)  # who waits for it finds the database there
         finally:
             temporary.unlink(missing_ok=True)
     # Where this process had a database there before, MLflow holds connections to what was deleted.
     _open_and_close(path, artifacts)
+
+
+def _put(made: Path, path: Path) -> None:
+    """Put a database where it is to be, unless somebody else has, with nothing beside it that a deleted one has left."""
+    if path.exists():
+        return
+    for log in LOGS:
+        path.with_name(path.name + log).unlink(missing_ok=True)
+    try:
+        os.link(made, path)  # unlike a rename, never replaces what somebody has just made who does not know of our lock
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        made.rename(path)
 
 
 def _open_and_close(path: Path, artifacts: Path | None) -> None:

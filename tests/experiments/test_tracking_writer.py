@@ -1,9 +1,12 @@
 """Writing behind the search: it never waits, and what could not be written is said. Real databases, servers and sockets."""
 
 import os
+import shutil
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -161,6 +164,43 @@ def test_a_tracker_in_a_process_of_its_own_writes_the_same(store: Store, tmp_pat
         tracker.close()
     assert outcome.runs == Tracker(store, STUDY).run_ids()
     assert Tracker(store, STUDY).sync(STUDY).trials == 0
+
+
+def test_the_database_is_whole_in_its_one_file_when_the_process_has_ended(tmp_path: Path) -> None:
+    """As for who copies it. One that was deleted meanwhile is not made again."""
+    for name in ("kept", "deleted"):
+        store = choose(tmp_path / name, "digits", environ={})
+        assert store.file
+        tracker = TrackerProcess(store, STUDY)
+        for trial in STUDY.trials:
+            tracker.write(trial)
+        if name == "deleted":
+            store.file.unlink()
+        tracker.close()
+    assert not store.file.exists()
+    (tmp_path / "copied").mkdir()
+    shutil.copy(tmp_path / "kept" / "mlflow.db", tmp_path / "copied")
+    copied = choose(tmp_path / "copied", "digits", environ={})
+    assert sorted(trial_runs(copied, STUDY.study_uid)) == list(range(6))
+
+
+def test_what_a_deleted_database_has_left_does_not_spoil_the_next(tmp_path: Path) -> None:
+    """The write-ahead log of a process that was killed, when the one file was deleted to have it made again."""
+    store, study = choose(tmp_path, "digits", environ={}), make_study(100)  # so many that SQLite begins its log again
+    tracker = TrackerProcess(store, study)
+    for trial in study.trials:
+        tracker.write(trial)
+    assert tracker._process
+    assert store.file
+    tracker._process.kill()
+    tracker._process.join()
+    tracker.close()
+    assert (tmp_path / "mlflow.db-wal").stat().st_size > 0
+    store.file.unlink()
+    assert Tracker(store, study).sync(study).trials == len(study.trials)
+    with closing(sqlite3.connect(store.file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mlflow.db", "mlflow.db-shm", "mlflow.db-wal"]
 
 
 def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) -> None:
