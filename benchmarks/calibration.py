@@ -2,10 +2,12 @@
 
     python -m benchmarks.calibration [--tiny] [--studies N] [--planted N] [--workers N]
 
-Studies of made data whose labels are independent of the inputs: no setting is truly more accurate than another, so every
-"better" and every "worse" is false. Each is searched, confirmed and tested as `sweeps run` does it, in a folder of its own,
-without MLflow and reports. Then a comparison is forced: most such studies recommend the baseline, and so compare nothing; here
-their best other setting is tested as if it were recommended. Last come studies of `digits_noisy`, where regularization is better.
+Studies of made data whose labels are independent of the inputs: no setting is truly more accurate
+than another, so every "better" and every "worse" is false. Each is searched, confirmed and tested
+as `sweeps run` does it, in a folder of its own, without MLflow and reports. Then a comparison is
+forced: most such studies recommend the baseline, and so compare nothing; here their best other
+setting is tested as if it were recommended. Last come studies of `digits_noisy`, where
+regularization is better.
 """
 
 import functools
@@ -31,15 +33,15 @@ from experiments.evaluation import EvaluationSpec, row_answers, stored
 from experiments.spec import Experiment
 from experiments.verdict import BASELINE, BETTER, CANDIDATE, WINNER, WORSE, Comparison, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
-from sweeps.confirmation import Means, choice, claims, confirmed
+from sweeps.confirmation import Means, choice, confirmed, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import Scores, Weighting
 from sweeps.confirmation.replicates import Replicates, fresh_seeds
-from sweeps.driver import drive
-from sweeps.executors import InlineExecutor
+from sweeps.executors.lanes import lanes_a_task
+from sweeps.executors.local import InlineExecutor
 from sweeps.interrupts import Interrupts
-from sweeps.lanes import lanes_a_task
-from sweeps.study import Study
+from sweeps.search.driver import drive
+from sweeps.search.study import Study
 from sweeps.workspace import workspace
 
 TRIALS = 48
@@ -52,8 +54,9 @@ CERTAINTY = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Null:
-    """Data in which nothing can be learned, and what is made of it. `shares` are those of the classes; with `group` rows stand
-    together in groups of so many, which share a label and most of their inputs.
+    """Data in which nothing can be learned, and what is made of it. `shares` are those of the
+    classes; with `group` rows stand together in groups of so many, which share a label and most of
+    their inputs.
     """
 
     name: str
@@ -66,11 +69,15 @@ class Null:
     objective: str = "val_accuracy"
     part: float = 1.0  # of the studies that are asked for
 
-    def experiment(self, number: int, folder: Path, sweep: Mapping[str, Any], confirm: Mapping[str, Any]) -> Experiment:
+    def experiment(
+        self, number: int, folder: Path, sweep: Mapping[str, Any], confirm: Mapping[str, Any]
+    ) -> Experiment:
         """The study of this number: its rows are written into the folder."""
         rng = np.random.default_rng([number, self.features, self.group])
         units = self.rows // self.group
-        labels = np.repeat(np.arange(len(self.shares)), np.round(np.array(self.shares) * units).astype(int))
+        labels = np.repeat(
+            np.arange(len(self.shares)), np.round(np.array(self.shares) * units).astype(int)
+        )
         inputs = np.repeat(rng.standard_normal((len(labels), self.features)), self.group, axis=0)
         if self.group > 1:
             inputs += 0.5 * rng.standard_normal(inputs.shape)
@@ -97,14 +104,22 @@ THIRDS = (1 / 3, 1 / 3, 1 / 3)
 BATCHES = {"epochs": 20, "batch_size": 32}
 OFF = dict.fromkeys(LAMBDA_NAMES, 5e-10)
 NULLS = (
-    Null(name="(a) 3 classes, 20 features, minibatches", shares=THIRDS, features=20, training=BATCHES),
+    Null(
+        name="(a) 3 classes, 20 features, minibatches", shares=THIRDS, features=20, training=BATCHES
+    ),
     Null(
         name="(b) 2 classes, 6 features, full batch",
         shares=(0.5, 0.5),
         features=6,
         training={"epochs": 60, "batch_size": "full", "learning_rate": 0.01},
     ),
-    Null(name="(c) as (a), all lambdas fixed at 5e-10", shares=THIRDS, features=20, training=BATCHES, lambdas=OFF),
+    Null(
+        name="(c) as (a), all lambdas fixed at 5e-10",
+        shares=THIRDS,
+        features=20,
+        training=BATCHES,
+        lambdas=OFF,
+    ),
     Null(
         name="(d) as (a), 80:15:5, balanced accuracy",
         shares=(0.8, 0.15, 0.05),
@@ -114,17 +129,31 @@ NULLS = (
         objective="balanced_val_accuracy",
         part=0.4,
     ),
-    Null(name="(e) as (a), in groups of 5", shares=THIRDS, features=20, group=5, training=BATCHES, part=0.4),
     Null(
-        name="(f) as (c), by loss", shares=THIRDS, features=20, training=BATCHES, lambdas=OFF, objective="val_data_loss", part=0.4
+        name="(e) as (a), in groups of 5",
+        shares=THIRDS,
+        features=20,
+        group=5,
+        training=BATCHES,
+        part=0.4,
+    ),
+    Null(
+        name="(f) as (c), by loss",
+        shares=THIRDS,
+        features=20,
+        training=BATCHES,
+        lambdas=OFF,
+        objective="val_data_loss",
+        part=0.4,
     ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a study. `forced` are the comparisons of its best setting that is not the baseline; `over_seeds` is the
-    p-value of a t test over the seeds of that against the baseline, which forgets that rows vary.
+    """What became of a study. `forced` are the comparisons of its best setting that is not the
+    baseline; `over_seeds` is the p-value of a t test over the seeds of that against the baseline,
+    which forgets that rows vary.
     """
 
     word: str
@@ -148,11 +177,21 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
     start = time.perf_counter()
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
     config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
-    lanes = functools.partial(lanes_a_task, data.split, config, generation=experiment.sweep.generation, workers=1)
+    lanes = functools.partial(
+        lanes_a_task, data.split, config, generation=experiment.sweep.generation, workers=1
+    )
     with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
         spec = EvaluationSpec(config, experiment.lambdas.layers, arrays)
         trials = experiment.sweep.trials
-        drive(study, executor, spec, trials=trials, lanes=lanes, interrupts=interrupts, observe=lambda trial: None)
+        drive(
+            study,
+            executor,
+            spec,
+            trials=trials,
+            lanes=lanes,
+            interrupts=interrupts,
+            observe=lambda trial: None,
+        )
         means = Means(
             executor=executor,
             spec=spec,
@@ -161,7 +200,9 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
             others=functools.partial(place.attributes, study),
             observe=lambda trained, networks: None,
         )
-        verdict = confirmed(study, experiment, data, means, open_test=True, folder=place.reports_of(experiment.name))
+        verdict = confirmed(
+            study, experiment, data, means, open_test=True, folder=place.reports_of(experiment.name)
+        )
         seconds = time.perf_counter() - start
         assert verdict is not None
         forced, over_seeds = _forced(study, experiment, data, means, verdict)
@@ -177,9 +218,13 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
 def _forced(
     study: Study, experiment: Experiment, data: Dataset, means: Means, verdict: Verdict
 ) -> tuple[tuple[Comparison, ...], float]:
-    """The best setting that is not the baseline, compared on the test rows as if it were recommended."""
+    """The best setting that is not the baseline, compared on the test rows as if it were
+    recommended.
+    """
     sign = 1 if experiment.maximize else -1
-    tried = [each for each in verdict.settings if each.role in (WINNER, CANDIDATE) and each.lambdas.on]
+    tried = [
+        each for each in verdict.settings if each.role in (WINNER, CANDIDATE) and each.lambdas.on
+    ]
     best = max(tried, key=lambda setting: sign * setting.mean).lambdas
     against = {BASELINE: Lambdas()} | {name: choice.without(best, name) for name in best.on}
     counted = experiment.sweep.objective != "val_data_loss"
@@ -197,19 +242,31 @@ def _forced(
     rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
 
     def scores(lambdas: Lambdas) -> Scores:
-        fits = [(networks[lambdas, seed], replicates.replicate(lambdas, seed).diverged) for seed in seeds]
+        fits = [
+            (networks[lambdas, seed], replicates.replicate(lambdas, seed).diverged)
+            for seed in seeds
+        ]
         losses, hits = row_answers(rows.x, rows.y, fits)
         return hits.astype(np.float64) if counted else -losses
 
-    chooser = Choice(Weighting(rows.y if experiment.sweep.objective == "balanced_val_accuracy" else None, rows.groups), counted)
-    estimates = {lambdas: chooser.claimed(scores(best), scores(lambdas)) for lambdas in against.values()}
+    chooser = Choice(
+        Weighting(
+            rows.y if experiment.sweep.objective == "balanced_val_accuracy" else None, rows.groups
+        ),
+        counted,
+    )
+    estimates = {
+        lambdas: chooser.claimed(scores(best), scores(lambdas)) for lambdas in against.values()
+    }
     by_seed = chooser.weighting.means(scores(best) - scores(Lambdas()))
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
     compared = {name: estimates[lambdas] for name, lambdas in against.items()}
-    return claims.compare(compared, claims.alpha_of(1), experiment.confirm.margin), float(over_seeds)
+    return tests.compare(compared, tests.alpha_of(1), experiment.confirm.margin), float(over_seeds)
 
 
-def null(which: Null, number: int, *, sweep: Mapping[str, Any], confirm: Mapping[str, Any]) -> Outcome:
+def null(
+    which: Null, number: int, *, sweep: Mapping[str, Any], confirm: Mapping[str, Any]
+) -> Outcome:
     """The study of this number of a null, with these settings of its search and its confirmation."""
     with tempfile.TemporaryDirectory() as folder:
         return judged(which.experiment(number, Path(folder), sweep, confirm), Path(folder))
@@ -222,14 +279,15 @@ def planted(edits: Sequence[str], number: int) -> Outcome:
         return judged(experiment_file.load("digits_noisy", [*seeds, *edits]), Path(folder))
 
 
-def most(studies: int, rate: float = claims.ALPHA) -> int:
+def most(studies: int, rate: float = tests.ALPHA) -> int:
     """The most false ones that this rate makes in so many studies, but for one case in a hundred."""
     return int(stats.binom.ppf(CERTAINTY, studies, rate))
 
 
 def report(null: Null, found: Sequence[Outcome]) -> str:
-    """A null as a row of the table: how many studies recommend a penalty and claim what is false, and how many would when forced;
-    then, at 5 %, how often the forced comparison with the baseline alone is significant, and how often a t test over seeds is.
+    """A null as a row of the table: how many studies recommend a penalty and claim what is false,
+    and how many would when forced; then, at 5 %, how often the forced comparison with the baseline
+    alone is significant, and how often a t test over seeds is.
     """
     numbers = (
         len(found),
@@ -237,30 +295,55 @@ def report(null: Null, found: Sequence[Outcome]) -> str:
         sum(one.false for one in found),
         most(len(found)),
         sum(one.false_when_forced for one in found),
-        most(len(found), claims.alpha_of(1)),
-        sum(one.forced[0].p < claims.ALPHA for one in found),
-        sum(one.over_seeds < claims.ALPHA for one in found),
+        most(len(found), tests.alpha_of(1)),
+        sum(one.forced[0].p < tests.ALPHA for one in found),
+        sum(one.over_seeds < tests.ALPHA for one in found),
     )
-    return f"| {null.name} | {' | '.join(map(str, numbers))} | {np.mean([one.seconds for one in found]):.2f} |"
+    return (
+        f"| {null.name} | {' | '.join(map(str, numbers))} |"
+        f" {np.mean([one.seconds for one in found]):.2f} |"
+    )
 
 
 def main() -> None:
     arguments = begin(
-        __doc__, studies=(1_000, "of each null"), planted=(200, "studies of digits_noisy"), workers=(3, "processes")
+        __doc__,
+        studies=(1_000, "of each null"),
+        planted=(200, "studies of digits_noisy"),
+        workers=(3, "processes"),
     )
     studies, finding = (5, 1) if arguments.tiny else (arguments.studies, arguments.planted)
     sweep: dict[str, Any] = {"trials": 8, "generation": 4} if arguments.tiny else {"trials": TRIALS}
     edits = ("training.epochs=5", "sweep.trials=8", "confirm.seeds=3") if arguments.tiny else ()
-    head = ("null", "studies", "recommend", "claim falsely", "limit", "forced: falsely", "limit", "p < 5 %", "over seeds", "s")
+    head = (
+        "null",
+        "studies",
+        "recommend",
+        "claim falsely",
+        "limit",
+        "forced: falsely",
+        "limit",
+        "p < 5 %",
+        "over seeds",
+        "s",
+    )
     print(f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|", flush=True)
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         for each in NULLS:
             count = max(1, round(studies * each.part))
-            print(report(each, list(pool.map(partial(null, each, sweep=sweep, confirm={}), range(count)))), flush=True)
+            print(
+                report(
+                    each, list(pool.map(partial(null, each, sweep=sweep, confirm={}), range(count)))
+                ),
+                flush=True,
+            )
         found = list(pool.map(partial(planted, edits), range(finding)))
     print("\n| planted | studies | better | goal | s |\n|---|---|---|---|---|")
     better = sum(one.word == BETTER for one in found)
-    print(f"| digits_noisy | {finding} | {better} | {round(0.95 * finding)} | {np.mean([one.seconds for one in found]):.1f} |")
+    print(
+        f"| digits_noisy | {finding} | {better} | {round(0.95 * finding)} |"
+        f" {np.mean([one.seconds for one in found]):.1f} |"
+    )
 
 
 if __name__ == "__main__":

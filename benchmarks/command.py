@@ -29,9 +29,15 @@ def begin(doc: str | None, **options: tuple[int, str]) -> argparse.Namespace:
     From here on this process's environment is the cleaned one, which its children inherit.
     """
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
-    parser.add_argument("--tiny", action="store_true", help="a few seconds, to see that it runs; the numbers mean nothing")
+    parser.add_argument(
+        "--tiny",
+        action="store_true",
+        help="a few seconds, to see that it runs; the numbers mean nothing",
+    )
     for name, (default, meaning) in options.items():
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{meaning} ({default})")
+        parser.add_argument(
+            f"--{name}", type=int, default=default, metavar="N", help=f"{meaning} ({default})"
+        )
     chosen = parser.parse_args()
     cleaned = environment()
     os.environ.clear()
@@ -41,7 +47,9 @@ def begin(doc: str | None, **options: tuple[int, str]) -> argparse.Namespace:
 
 
 def in_child(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    """The call made by a fresh process: with its own imports, its own memory, and the cleaned environment from the start."""
+    """The call made by a fresh process: with its own imports, its own memory, and the cleaned
+    environment from the start.
+    """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments, **named).result()
 
@@ -67,7 +75,9 @@ def scripts() -> dict[str, str]:
     """The question of each script, by module name: the modules whose first line is a question."""
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        question = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        question = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition(
+            "\n"
+        )[0]
         if question.endswith("?"):
             found[path.stem] = question
     return found

@@ -2,9 +2,10 @@
 
     python -m benchmarks.growth [--tiny] [--trials N]
 
-The search alone, through the real driver and a real journal: proposing and recording. Training is made up in no time,
-and MLflow is left out, whose cost is the same for every trial; but what waits for it is kept in memory, all of it, as if it had
-never answered. At the end the reports are written. Each sampler has a process of its own; its peak memory is the driver's.
+The search alone, through the real driver and a real journal: proposing and recording. Training is
+made up in no time, and MLflow is left out, whose cost is the same for every trial; but what waits
+for it is kept in memory, all of it, as if it had never answered. At the end the reports are
+written. Each sampler has a process of its own; its peak memory is the driver's.
 """
 
 import math
@@ -26,7 +27,9 @@ GOALS = {"qmc": 1.3, "cmaes": 1.3, "tpe": 3.0}
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds a trial in each tenth of the search, seconds of the reports, and peak memory in MB after either."""
+    """Seconds a trial in each tenth of the search, seconds of the reports, and peak memory in MB
+    after either.
+    """
 
     parts: list[float]
     reports: float
@@ -50,7 +53,9 @@ def made_up(job: Any) -> Any:
 
     from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
 
-    value = math.exp(-sum((math.log10(max(each, 1e-7)) + 4) ** 2 for each in astuple(job.lambdas)) / 40)
+    value = math.exp(
+        -sum((math.log10(max(each, 1e-7)) + 4) ** 2 for each in astuple(job.lambdas)) / 40
+    )
     curve = tuple(value * (1 - math.exp(-epoch / 7)) for epoch in range(1, 31))
     now = datetime.now(UTC)
     return TrialResult(
@@ -68,7 +73,10 @@ def main() -> None:
         first, *_, last = growth.parts
         head(f"{sampler}, {trials:,} trials")
         for part in (0, PARTS // 2 - 1, PARTS - 1):
-            row(f"trials {part * tenth:,} to {(part + 1) * tenth:,}, a trial", f"{1000 * growth.parts[part]:.2f} ms")
+            row(
+                f"trials {part * tenth:,} to {(part + 1) * tenth:,}, a trial",
+                f"{1000 * growth.parts[part]:.2f} ms",
+            )
         row("the last against the first", f"{last / first:.2f}", f"<= {goal:g}")
         row("the driver's peak memory after the search", f"{growth.searched:,.0f} MB", "< 1,000 MB")
         row("and after the reports", f"{growth.reported:,.0f} MB", "< 1,000 MB")
@@ -85,11 +93,11 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
     from experiments import experiment_file
     from experiments.evaluation import EvaluationSpec
     from experiments.records import TrialRecord
-    from sweeps.driver import drive
-    from sweeps.importance import importances
     from sweeps.interrupts import Interrupts
     from sweeps.projection import Runs, write_reports
-    from sweeps.study import study_record
+    from sweeps.search.driver import drive
+    from sweeps.search.importance import importances
+    from sweeps.search.study import study_record
     from sweeps.workspace import workspace
 
     experiment = experiment_file.load("digits", [f"sweep.sampler={sampler}"])
@@ -104,14 +112,25 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
 
     start = time.perf_counter()
     with closing(place.open("growth", experiment)) as study:
-        drive(study, Instant(), spec, trials=trials, lanes=lambda: 16, interrupts=Interrupts(), observe=observe)
+        drive(
+            study,
+            Instant(),
+            spec,
+            trials=trials,
+            lanes=lambda: 16,
+            interrupts=Interrupts(),
+            observe=observe,
+        )
     tenth = trials // PARTS
     marks = [start, *times[tenth - 1 :: tenth]]
     searched = peak_memory()
     start = time.perf_counter()
     write_reports(place, study_record(study.optuna, importances(study.optuna)), Runs({}))
     return Growth(
-        [(marks[part + 1] - marks[part]) / tenth for part in range(PARTS)], time.perf_counter() - start, searched, peak_memory()
+        [(marks[part + 1] - marks[part]) / tenth for part in range(PARTS)],
+        time.perf_counter() - start,
+        searched,
+        peak_memory(),
     )
 
 

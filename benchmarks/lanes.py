@@ -2,7 +2,8 @@
 
     python -m benchmarks.lanes [--tiny] [--rounds N]
 
-Trials a millisecond by lanes, on one core, and the share of the time that the matrix products alone would take.
+Trials a millisecond by lanes, on one core, and the share of the time that the matrix products alone
+would take.
 """
 
 import statistics
@@ -18,12 +19,22 @@ LANES = (1, 2, 4, 8, 16, 32)
 
 def main() -> None:
     arguments = begin(__doc__, rounds=(5, "turns of each side"))
-    for case in (DIGITS,) if arguments.tiny else (DIGITS, replace(WIDE, epochs=5), replace(MNIST, epochs=1)):
-        measure(case, LANES[:1] if arguments.tiny else LANES, arguments.tiny, 1 if arguments.tiny else arguments.rounds)
+    for case in (
+        (DIGITS,) if arguments.tiny else (DIGITS, replace(WIDE, epochs=5), replace(MNIST, epochs=1))
+    ):
+        measure(
+            case,
+            LANES[:1] if arguments.tiny else LANES,
+            arguments.tiny,
+            1 if arguments.tiny else arguments.rounds,
+        )
 
 
 def measure(case: Case, lanes: tuple[int, ...], tiny: bool, rounds: int) -> None:
-    print(f"\n{case.name}, {case.epochs} epochs\n  {'lanes':>5s} {'ms a trial':>10s} {'trials/ms':>10s} {'products':>9s}")
+    print(
+        f"\n{case.name}, {case.epochs} epochs\n  {'lanes':>5s} {'ms a trial':>10s}"
+        f" {'trials/ms':>10s} {'products':>9s}"
+    )
     for count in lanes:
         measured = replace(case.made_tiny() if tiny else case, lanes=count)
         timings = alternate(["nnreg", "gemms"], measured.as_dict(), rounds)

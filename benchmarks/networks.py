@@ -2,9 +2,9 @@
 
     python -m benchmarks.networks [--tiny] [--rounds N]
 
-For each network nnreg.train and its peers take turns on one core, one thread each, in float32. A ratio below 1 means
-that nnreg.train takes less time. `gemms` are the matrix products of nnreg.train alone. Peers that are not installed are
-said and left out: pip install -e '.[bench]'.
+For each network nnreg.train and its peers take turns on one core, one thread each, in float32. A
+ratio below 1 means that nnreg.train takes less time. `gemms` are the matrix products of nnreg.train
+alone. Peers that are not installed are said and left out: pip install -e '.[bench]'.
 """
 
 from dataclasses import replace
@@ -36,15 +36,25 @@ def main() -> None:
     for case, goals in GOALS[: 1 if arguments.tiny else None]:
         measured = case.made_tiny() if arguments.tiny else case
         goals = {name: goals[name] for name in TINY} if arguments.tiny else goals
-        timings = alternate(["nnreg", *goals], measured.as_dict(), 1 if arguments.tiny else arguments.rounds)
+        timings = alternate(
+            ["nnreg", *goals], measured.as_dict(), 1 if arguments.tiny else arguments.rounds
+        )
         said |= {f"{name} is left out: {reason}" for name, reason in timings.absent.items()}
         said |= {version for version in timings.versions.values() if version}
-        print(f"\n{case.name}, {measured.lanes} trials: nnreg.train {timings.milliseconds('nnreg'):.2f} ms a trial")
-        print(f"  {'against':10s} {'ms a trial':>10s}   ratio: {'least':>6s} {'median':>8s} {'greatest':>8s} {'goal':>8s}")
+        print(
+            f"\n{case.name}, {measured.lanes} trials: nnreg.train"
+            f" {timings.milliseconds('nnreg'):.2f} ms a trial"
+        )
+        print(
+            f"  {'against':10s} {'ms a trial':>10s}   ratio: {'least':>6s} {'median':>8s}"
+            f" {'greatest':>8s} {'goal':>8s}"
+        )
         for name, goal in goals.items():
             if name in timings.seconds:
                 ratios = spread(timings.ratios("nnreg", name))
-                print(f"  {name:10s} {timings.milliseconds(name):10.2f}        {ratios} {goal:8.3f}")
+                print(
+                    f"  {name:10s} {timings.milliseconds(name):10.2f}        {ratios} {goal:8.3f}"
+                )
     print("", *sorted(said), sep="\n")
 
 

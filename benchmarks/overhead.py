@@ -2,8 +2,9 @@
 
     python -m benchmarks.overhead [--tiny] [--trials N] [--long N]
 
-The command `sweeps run` with a stopwatch around its parts, and then the same tasks once more through as many workers that are
-there already: the training alone, without proposals, storage, MLflow and reports.
+The command `sweeps run` with a stopwatch around its parts, and then the same tasks once more
+through as many workers that are there already: the training alone, without proposals, storage,
+MLflow and reports.
 """
 
 import sys
@@ -32,7 +33,11 @@ class Split:
 
 
 def main() -> None:
-    arguments = begin(__doc__, trials=(1_000, "trials of the tiny net"), long=(320, "trials that train for a second each"))
+    arguments = begin(
+        __doc__,
+        trials=(1_000, "trials of the tiny net"),
+        long=(320, "trials that train for a second each"),
+    )
     if arguments.tiny:
         show("digits", 8, ("training.epochs=2",), 8.0)
     else:
@@ -46,25 +51,44 @@ def show(name: str, trials: int, edits: tuple[str, ...], goal: float) -> None:
     for part, seconds in split.parts.items():
         row(part, f"{seconds:.2f}")
     row("the whole", f"{split.wall:.2f}")
-    row(f"training alone ({WORKERS * split.alone / trials:.3f} s a trial on its worker)", f"{split.alone:.2f}")
+    row(
+        f"training alone ({WORKERS * split.alone / trials:.3f} s a trial on its worker)",
+        f"{split.alone:.2f}",
+    )
     row("the whole against the training alone", f"{split.wall / split.alone:.2f}", f"<= {goal:g}")
 
 
 def measure(trials: int, edits: tuple[str, ...], begun: float) -> Split:
-    """The split of a sweep; `begun` is when its process was asked for, so that starting Python counts too."""
+    """The split of a sweep; `begun` is when its process was asked for, so that starting Python
+    counts too.
+    """
     from sweeps import cli
 
     watch, tasks = Watch(begun), list[tuple[Any, Any]]()
-    command = ["sweeps", "run", "digits", "--no-confirm", f"--trials={trials}", f"--workers={WORKERS}"]
+    command = [
+        "sweeps",
+        "run",
+        "digits",
+        "--no-confirm",
+        f"--trials={trials}",
+        f"--workers={WORKERS}",
+    ]
     sys.argv = [*command, *(f"--set={edit}" for edit in edits)]
     said = StringIO()
-    with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(said), redirect_stderr(said):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chdir(folder),
+        redirect_stdout(said),
+        redirect_stderr(said),
+    ):
         try:
             with watch.installed(tasks):
                 cli.main()
         except SystemExit as ended:
             if ended.code:
-                raise RuntimeError(f"sweeps run ended with status {ended.code}: {said.getvalue()}") from None
+                raise RuntimeError(
+                    f"sweeps run ended with status {ended.code}: {said.getvalue()}"
+                ) from None
     wall = time.time() - begun
     return Split(wall, watch.split(wall), alone(tasks, edits))
 
@@ -79,11 +103,13 @@ class Watch:
 
     @contextmanager
     def installed(self, tasks: list[tuple[Any, Any]]) -> Iterator[None]:
-        """Take the time inside this block; the tasks that are sent to the workers come into `tasks`."""
+        """Take the time inside this block; the tasks that are sent to the workers come into
+        `tasks`.
+        """
         from experiments.tracking import Writer
         from sweeps import projection, sweep
-        from sweeps.executors import ProcessExecutor
-        from sweeps.study import Study
+        from sweeps.executors.local import ProcessExecutor
+        from sweeps.search.study import Study
 
         submit, drive = ProcessExecutor.submit, sweep.drive
 
@@ -130,20 +156,27 @@ class Watch:
             "waiting for training, the workers' start included": taken["waiting"],
             "recording in the journal": taken["recording"],
         }
-        parts["the rest of the search: tasks, progress, MLflow's queue"] = self._start + taken["search"] - sum(parts.values())
-        parts |= {"MLflow, after the search": taken["writing"], "reports, kept on MLflow too": taken["reports"]}
-        return parts | {"the workers' end, importances, what is printed": wall - sum(parts.values())}
+        parts["the rest of the search: tasks, progress, MLflow's queue"] = (
+            self._start + taken["search"] - sum(parts.values())
+        )
+        parts |= {
+            "MLflow, after the search": taken["writing"],
+            "reports, kept on MLflow too": taken["reports"],
+        }
+        return parts | {
+            "the workers' end, importances, what is printed": wall - sum(parts.values())
+        }
 
 
 def alone(tasks: list[tuple[Any, Any]], edits: tuple[str, ...]) -> float:
     """Seconds of the tasks on workers that are there and have the data."""
     from experiments import datasets, experiment_file
     from experiments.evaluation import evaluate, stored
-    from sweeps import executors
+    from sweeps.executors import local
 
     experiment = experiment_file.load("digits", edits)
     split = datasets.load(experiment.data, experiment.training.dtype).split
-    with stored(split) as arrays, executors.make(WORKERS) as executor:
+    with stored(split) as arrays, local.make(WORKERS) as executor:
         specs = [(replace(spec, arrays=arrays), jobs) for spec, jobs in tasks]
         spec, jobs = specs[0]
         quick = replace(spec, config=replace(spec.config, epochs=1))

@@ -15,27 +15,42 @@ LANES = 1  # a task is a trial: the dearest that it can be
 class Search:
     """A study on a journal, or in a database at a URL."""
 
-    def __init__(self, folder: Path, generation: int, sampler: str = "tpe", storage: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, generation: int, sampler: str = "tpe", storage: str | None = None
+    ) -> None:
         from experiments import experiment_file
         from experiments.evaluation import EvaluationSpec
         from sweeps.workspace import workspace
 
-        experiment = experiment_file.load("digits", [f"sweep.sampler={sampler}", f"sweep.generation={generation}"])
+        experiment = experiment_file.load(
+            "digits", [f"sweep.sampler={sampler}", f"sweep.generation={generation}"]
+        )
         self.study = workspace(folder, storage).open(f"{sampler}-{generation}", experiment)
-        self._spec, self._generation = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, ""), generation
+        self._spec, self._generation = (
+            EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, ""),
+            generation,
+        )
         self._taken: dict[str, list[float]] = {"propose": [], "record": []}
         self.study.propose = self._watched("propose", self.study.propose)
         self.study.record = self._watched("record", self.study.record)
 
     def go(self, executor: Executor, trials: int, arrays: str = "") -> float:
         """Make so many trials more, rounded up to whole generations; trials a second."""
-        from sweeps.driver import drive
         from sweeps.interrupts import Interrupts
+        from sweeps.search.driver import drive
 
         whole = -(-trials // self._generation) * self._generation
         aim, spec = self.study.finished + whole, replace(self._spec, arrays=arrays)
         start = time.perf_counter()
-        drive(self.study, executor, spec, trials=aim, lanes=lambda: LANES, interrupts=Interrupts(), observe=lambda trial: None)
+        drive(
+            self.study,
+            executor,
+            spec,
+            trials=aim,
+            lanes=lambda: LANES,
+            interrupts=Interrupts(),
+            observe=lambda trial: None,
+        )
         return whole / (time.perf_counter() - start)
 
     def forget(self) -> None:

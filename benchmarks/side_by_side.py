@@ -1,8 +1,8 @@
 """Side by side: several programs that do the same work, timed in turns on one core.
 
-Each side is a child process of its own with a cleaned environment and one thread, told by a line on its standard input
-to train once more. The turns are A B C A B C ..., so that a change of the machine's pace meets all sides alike, and
-ratios are taken within a round.
+Each side is a child process of its own with a cleaned environment and one thread, told by a line on
+its standard input to train once more. The turns are A B C A B C ..., so that a change of the
+machine's pace meets all sides alike, and ratios are taken within a round.
 """
 
 import json
@@ -37,8 +37,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def environment() -> dict[str, str]:
     """This process's environment with one thread a side, nothing that holds it back, and no server."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*HELD_BACK, *COMPILING, *ELSEWHERE)}
-    others = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))]
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in (*HELD_BACK, *COMPILING, *ELSEWHERE)
+    }
+    others = [
+        path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))
+    ]
     return kept | ONE_THREAD | {"PYTHONPATH": os.pathsep.join([str(ROOT), *others])}
 
 
@@ -48,7 +54,9 @@ class Side:
     def __init__(self, name: str, case: dict[str, Any], cpu: int | None = None) -> None:
         self.name = name
         command = [sys.executable, "-m", "benchmarks.sides", name, json.dumps(case)]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        )
         if cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self._child.pid, {cpu})
         said = self._hear()
@@ -69,7 +77,10 @@ class Side:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
-            raise RuntimeError(f"the side {self.name!r} ended with status {self._child.wait()}; its own message stands above.")
+            raise RuntimeError(
+                f"the side {self.name!r} ended with status {self._child.wait()}; its own message"
+                " stands above."
+            )
         heard: dict[str, Any] = json.loads(line)
         return heard
 
@@ -115,13 +126,15 @@ def alternate(names: Sequence[str], case: dict[str, Any], rounds: int) -> Timing
 def machine() -> str:
     """Cores, BLAS kernel and versions, as a cleaned child sees them."""
     code = (
-        "import os, platform, numpy\n"
-        "try:\n from threadpoolctl import threadpool_info\n"
-        " blas = ', '.join(f\"{b['internal_api']} {b['version']} {b.get('architecture', '')}\" for b in threadpool_info())\n"
-        "except ImportError:\n blas = 'unknown (threadpoolctl is absent)'\n"
-        "print(f'{os.cpu_count()} cores, BLAS {blas}, Python {platform.python_version()}, NumPy {numpy.__version__}')"
+        "import os, platform, numpy\ntry:\n from threadpoolctl import threadpool_info\n blas = ',"
+        " '.join(f\"{b['internal_api']} {b['version']} {b.get('architecture', '')}\" for b in"
+        " threadpool_info())\nexcept ImportError:\n blas = 'unknown (threadpoolctl is"
+        " absent)'\nprint(f'{os.cpu_count()} cores, BLAS {blas}, Python"
+        " {platform.python_version()}, NumPy {numpy.__version__}')"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 

@@ -1,8 +1,10 @@
-"""The sleeping cluster: a real Dask scheduler and real Dask workers, where tasks sleep in place of training.
+"""The sleeping cluster: a real Dask scheduler and real Dask workers, where tasks sleep in place of
+training.
 
     python -m benchmarks.sleeping ADDRESS WORKERS
 
-is one process of it. Many workers share a process, because they sleep; each has its own connection and its own heartbeat.
+is one process of it. Many workers share a process, because they sleep; each has its own connection
+and its own heartbeat.
 """
 
 import asyncio
@@ -17,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.growth import made_up
-from sweeps.cluster import ClusterExecutor
+from sweeps.executors.cluster import ClusterExecutor
 
 A_PROCESS = 32  # workers
 SLOWEST_START = 120.0  # seconds
 SETTINGS = {
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # a thread a worker, which elsewhere has a core of its own
+    # a thread a worker, which elsewhere has a core of its own
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",  # no word of a busy machine
 }
 
@@ -44,7 +47,9 @@ def slept(seconds: float, spec: Any, jobs: Any) -> list[Any]:
 
 
 class Cluster:
-    """A scheduler, as `dask scheduler` starts it, and its workers, of one thread each; they end with the stack."""
+    """A scheduler, as `dask scheduler` starts it, and its workers, of one thread each; they end
+    with the stack.
+    """
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder, self._stack, self._workers = folder, stack, 0
@@ -67,7 +72,9 @@ class Cluster:
 
     def _start(self, *command: str) -> None:
         with (self._folder / "cluster.log").open("ab") as log:
-            process = subprocess.Popen(command, cwd=self._folder, env={**os.environ, **SETTINGS}, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command, cwd=self._folder, env={**os.environ, **SETTINGS}, stdout=log, stderr=log
+            )
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
 
@@ -77,7 +84,9 @@ class Cluster:
             with suppress(OSError, ValueError):  # it is not there, or not whole
                 return str(json.loads(path.read_text())["address"])
             time.sleep(0.05)
-        raise TimeoutError(f"the scheduler did not start: {(self._folder / 'cluster.log').read_text()}")
+        raise TimeoutError(
+            f"the scheduler did not start: {(self._folder / 'cluster.log').read_text()}"
+        )
 
 
 async def work(address: str, count: int) -> None:

@@ -2,9 +2,10 @@
 
     python -m benchmarks.sweep [--tiny] [--trials N] [--peers N]
 
-The digits net with every epoch's losses and accuracies on MLflow, on an SQLite file, on 4 cores. Ours is the command
-`sweeps run`, from its start to its end, reports included, divided by its trials. The peers have fewer trials, after first
-ones that are not counted: their start costs them nothing. Peers that are not installed are said and left out.
+The digits net with every epoch's losses and accuracies on MLflow, on an SQLite file, on 4 cores.
+Ours is the command `sweeps run`, from its start to its end, reports included, divided by its
+trials. The peers have fewer trials, after first ones that are not counted: their start costs them
+nothing. Peers that are not installed are said and left out.
 """
 
 import sys
@@ -46,8 +47,15 @@ def main() -> None:
             by_hand.append(seconds)
     if by_hand:
         head("ratio")
-        row(f"{many:,} trials of ours against the better by hand", f"{ours[many] / min(by_hand):.4f}", f"<= {GOAL:.4f}")
-        row(f"{few:,} trials of ours against it, our start included", f"{ours[few] / min(by_hand):.4f}")
+        row(
+            f"{many:,} trials of ours against the better by hand",
+            f"{ours[many] / min(by_hand):.4f}",
+            f"<= {GOAL:.4f}",
+        )
+        row(
+            f"{few:,} trials of ours against it, our start included",
+            f"{ours[few] / min(by_hand):.4f}",
+        )
 
 
 def whole(case: Case, trials: int) -> float:
@@ -64,7 +72,9 @@ def measure(module: str, case: Case, trials: int, jobs: int) -> float:
     """Seconds a trial of a peer, in a fresh folder. Raises ImportError where it is not installed."""
     sys.stdout = sys.stderr  # a table is printed there
     with tempfile.TemporaryDirectory() as folder:
-        seconds: float = import_module(f"benchmarks.peers.{module}").seconds_a_trial(case, Path(folder), trials, jobs)
+        seconds: float = import_module(f"benchmarks.peers.{module}").seconds_a_trial(
+            case, Path(folder), trials, jobs
+        )
         return seconds
 
 

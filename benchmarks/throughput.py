@@ -2,7 +2,8 @@
 
     python -m benchmarks.throughput [--tiny] [--trials N]
 
-The training alone, of the experiment `digits`, through the real executors: no proposals, no storage, no MLflow.
+The training alone, of the experiment `digits`, through the real executors: no proposals, no
+storage, no MLflow.
 """
 
 import functools
@@ -19,27 +20,33 @@ def main() -> None:
     lanes, workers = (LANES[1:2], WORKERS[-1:]) if arguments.tiny else (LANES, WORKERS)
     head("digits: workers, lanes", "trials/s", goal="")
     for count in workers:
-        for each, rate in in_child(measure, count, lanes, 8 if arguments.tiny else arguments.trials).items():
+        for each, rate in in_child(
+            measure, count, lanes, 8 if arguments.tiny else arguments.trials
+        ).items():
             row(f"{count}, {each}", f"{rate:,.0f}")
 
 
 def measure(workers: int, lanes: tuple[int, ...], trials: int) -> dict[int, float]:
-    """Trials a second by lanes, the better of two turns each, with workers that are there and have the data."""
+    """Trials a second by lanes, the better of two turns each, with workers that are there and have
+    the data.
+    """
     from experiments import datasets, experiment_file
     from experiments.evaluation import EvaluationSpec, Job, stored
     from nnreg import Lambdas
-    from sweeps import executors
-    from sweeps.evaluator import Evaluator
+    from sweeps.executors import local
+    from sweeps.executors.evaluator import Evaluator
 
     experiment = experiment_file.load("digits")
     data = datasets.load(experiment.data, experiment.training.dtype)
     jobs = [Job(Lambdas(weight_l2=1e-4), seed=0)] * trials
-    with stored(data.split) as arrays, executors.make(workers) as executor:
+    with stored(data.split) as arrays, local.make(workers) as executor:
         spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, arrays)
 
         def seconds(each: int, trials: int) -> float:
             start = time.perf_counter()
-            for _ in Evaluator(executor, spec, functools.partial(int, each)).evaluate(jobs[:trials]):
+            for _ in Evaluator(executor, spec, functools.partial(int, each)).evaluate(
+                jobs[:trials]
+            ):
                 pass
             return time.perf_counter() - start
 

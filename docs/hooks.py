@@ -1,4 +1,6 @@
-"""The site: what its pages take from the code when mkdocs builds them, so that neither can be changed without the other."""
+"""The site: what its pages take from the code when mkdocs builds them, so that neither can be
+changed without the other.
+"""
 
 import ast
 import html
@@ -27,11 +29,17 @@ def on_config(config: Any) -> None:
 
 def formula(source: str, *_: Any, **__: Any) -> str:
     """A formula as MathML, each line of the block on its own."""
-    return "".join(f'<div class="formula">{convert(line, display="block")}</div>' for line in source.splitlines() if line)
+    return "".join(
+        f'<div class="formula">{convert(line, display="block")}</div>'
+        for line in source.splitlines()
+        if line
+    )
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """A line `{{ name argument ... }}` becomes what the function of that name writes, and `$...$` a formula within the line."""
+    """A line `{{ name argument ... }}` becomes what the function of that name writes, and `$...$` a
+    formula within the line.
+    """
     written, fenced = [], False
     for line in markdown.split("\n"):
         fenced ^= line.lstrip().startswith("```")
@@ -40,7 +48,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _inline(found: re.Match[str]) -> str:
-    return f"<span>{convert(found[1])}</span>"  # a line that begins with <math> would be a paragraph of its own
+    # a line that begins with <math> would be a paragraph of its own
+    return f"<span>{convert(found[1])}</span>"
 
 
 def _line(line: str) -> str:
@@ -51,7 +60,9 @@ def _line(line: str) -> str:
 
 
 def source(file: str, name: str) -> str:
-    """The lines of a function, class, method or variable, as they stand in the file, without its docstring."""
+    """The lines of a function, class, method or variable, as they stand in the file, without its
+    docstring.
+    """
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     body: Any = ast.parse("\n".join(lines)).body
     for part in name.split("."):
@@ -66,7 +77,12 @@ def source(file: str, name: str) -> str:
 
 def _names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Assign):
-        return [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+        return [
+            name.id
+            for target in node.targets
+            for name in ast.walk(target)
+            if isinstance(name, ast.Name)
+        ]
     return [getattr(node, "name", "")]
 
 
@@ -78,7 +94,9 @@ def script(file: str) -> str:
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table in Markdown."""
     cells = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells
+    )
 
 
 def keys(section: str = "") -> str:
@@ -92,7 +110,15 @@ def keys(section: str = "") -> str:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue  # a table of its own
-        rows.append((f"`{name}`", _type(field.annotation), _rules(field), _default(field), field.description or ""))
+        rows.append(
+            (
+                f"`{name}`",
+                _type(field.annotation),
+                _rules(field),
+                _default(field),
+                field.description or "",
+            )
+        )
         if not field.description:
             raise LookupError(f"{section}.{name} has no description in experiments/spec.py")
     return table(("key", "type", "rule", "default", "meaning"), rows)
@@ -129,7 +155,9 @@ def _bounds(metadata: list[Any], annotation: Any) -> Iterator[str]:
     for part in typing.get_args(annotation):
         if typing.get_origin(part) is typing.Annotated:
             inner, *more = typing.get_args(part)
-            yield from _bounds([two for one in more for two in getattr(one, "metadata", [one])], inner)
+            yield from _bounds(
+                [two for one in more for two in getattr(one, "metadata", [one])], inner
+            )
 
 
 def _default(field: Any) -> str:
@@ -145,10 +173,18 @@ def columns(file: str) -> str:
     from experiments.reports import frames
 
     kinds: Mapping[str, str] = getattr(frames, file.upper())
-    named = {frames.TEXT: "text", frames.INTEGER: "integer", frames.OPTIONAL_INTEGER: "integer or empty", frames.NUMBER: "number"}
+    named = {
+        frames.TEXT: "text",
+        frames.INTEGER: "integer",
+        frames.OPTIONAL_INTEGER: "integer or empty",
+        frames.NUMBER: "number",
+    }
     named |= {frames.FLAG: "true or false", frames.TIME: "time"}
     meanings = MEANINGS["columns"]["all"] | MEANINGS["columns"][file]
-    return table(("column", "type", "meaning"), [(f"`{name}`", named[kind], meanings[name]) for name, kind in kinds.items()])
+    return table(
+        ("column", "type", "meaning"),
+        [(f"`{name}`", named[kind], meanings[name]) for name, kind in kinds.items()],
+    )
 
 
 def mlflow(what: str) -> str:
@@ -158,24 +194,41 @@ def mlflow(what: str) -> str:
     from nnreg import LAMBDA_NAMES
 
     if what == "tags":
-        return table(("tag", "meaning"), [(f"`{name}`", meaning) for name, meaning in MEANINGS["tags"].items()])
+        return table(
+            ("tag", "meaning"),
+            [(f"`{name}`", meaning) for name, meaning in MEANINGS["tags"].items()],
+        )
     strengths = (*LAMBDA_NAMES, *(f"log10_{name}" for name in LAMBDA_NAMES))
     rows = [
         ("trial", "params", LAMBDA_NAMES),
-        ("", "metrics", (*strengths, *runs.SCALARS, *(name for name in METRICS if name not in CURVES))),
+        (
+            "",
+            "metrics",
+            (*strengths, *runs.SCALARS, *(name for name in METRICS if name not in CURVES)),
+        ),
         ("", "metrics with a curve", CURVES),
         ("network of the confirmation", "params", (*LAMBDA_NAMES, "seed")),
         ("", "metrics", (*strengths, *runs.CONFIRMED, *runs.TESTED)),
         ("study", "metrics", runs.ANSWER),
     ]
-    return table(("run", "", "names"), [(run, kind, " ".join(f"`{name}`" for name in names)) for run, kind, names in rows])
+    return table(
+        ("run", "", "names"),
+        [(run, kind, " ".join(f"`{name}`" for name in names)) for run, kind, names in rows],
+    )
 
 
 def helped(command: str) -> str:
     """A command's arguments and options, as its `--help` has them."""
     import typer.main
 
-    from sweeps.cli import app, confirm, predict, run, setup, studies  # noqa: F401  # each adds its commands to the app
+    from sweeps.cli import (  # noqa: F401  # each adds its commands to the app
+        app,
+        confirm,
+        predict,
+        run,
+        setup,
+        studies,
+    )
 
     group: Any = typer.main.get_command(app)
     rows = []

@@ -1,4 +1,6 @@
-"""Makes the pictures of the documentation from real sweeps: `python -m docs.pictures` (needs the browser chromium)."""
+"""Makes the pictures of the documentation from real sweeps: `python -m docs.pictures` (needs the
+browser chromium).
+"""
 
 import json
 import subprocess
@@ -20,7 +22,7 @@ from experiments.reports.page import own, script_safe
 from experiments.reports.panels import axes
 from experiments.reports.strengths import lambda_panel
 from nnreg import LAMBDA_NAMES
-from sweeps.server import Server
+from sweeps.cli.server import Server
 from sweeps.workspace import workspace
 from tests.browser import browser
 from tests.snippets import ROOT, Reader
@@ -29,9 +31,16 @@ from tests.warm import warm
 HERE = Path(__file__).parent / "pictures"
 SHOWN = {"digits_noisy": "300 digits, half of the labels wrong", "digits": "1,079 clean digits"}
 LAMBDA = "weight_l2"
-ASSISTANT = '[data-component-id="mlflow.assistant.chat_panel.close"]'  # opens beside MLflow's first page
+ASSISTANT = (  # opens beside MLflow's first page
+    '[data-component-id="mlflow.assistant.chat_panel.close"]'
+)
 SETTLED = 3  # seconds until what moves on MLflow's page has come to rest
-GRID = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False, "linecolor": "rgba(128,128,128,0.5)", "automargin": True}
+GRID = {
+    "gridcolor": "rgba(128,128,128,0.2)",
+    "zeroline": False,
+    "linecolor": "rgba(128,128,128,0.5)",
+    "automargin": True,
+}
 LOOK = {
     "template": "none",
     "height": 420,
@@ -66,21 +75,36 @@ def main() -> None:
 
 
 def side_by_side(studies: dict[str, StudyRecord]) -> str:
-    """Validation accuracy against one lambda as the page of a study draws it, a panel a study: the body of an HTML page."""
+    """Validation accuracy against one lambda as the page of a study draws it, a panel a study: the
+    body of an HTML page.
+    """
     values = [study.value(trial) for study in studies.values() for trial in study.complete]
     edges = [edge for study in studies.values() if (edge := limit(study)) is not None]
     lowest, highest = min(edges, default=min(values)), max(values)
     room = (highest - lowest) / 20
     panels = [
-        {"table": trials_table(study, study.trials), "axes": axes(study), "maximize": study.maximize}
+        {
+            "table": trials_table(study, study.trials),
+            "axes": axes(study),
+            "maximize": study.maximize,
+        }
         | {"panel": asdict(lambda_panel(study, LAMBDA)), "title": f"{name}: {SHOWN[name]}"}
         for name, study in studies.items()
     ]
-    given = {"studies": panels, "names": LAMBDA_NAMES, "look": LOOK, "grid": GRID, "range": [lowest - room, highest + room]}
+    given = {
+        "studies": panels,
+        "names": LAMBDA_NAMES,
+        "look": LOOK,
+        "grid": GRID,
+        "range": [lowest - room, highest + room],
+    }
     given["legend"] = ["trial", "", "baseline (all off)", "best", ""]
     places = "".join(f"<div id='f{at}' style='float:left'></div>" for at in range(len(panels)))
     script = own("columns.js") + SIDE_BY_SIDE % script_safe(json.dumps(given))
-    return f"<style>{own('page.css')} body {{ padding: 0; max-width: none }}</style>{places}<script>{script}</script>"
+    return (
+        f"<style>{own('page.css')} body {{ padding: 0; max-width: none"
+        f" }}</style>{places}<script>{script}</script>"
+    )
 
 
 def throughput() -> go.Figure:
@@ -89,10 +113,29 @@ def throughput() -> go.Figure:
     for workers in WORKERS:
         rates = in_child(measure, workers, LANES, 512)
         name = f"{workers} worker{'s' * (workers > 1)}"
-        figure.add_scatter(x=list(rates), y=list(rates.values()), name=name, mode="lines+markers", line={"width": 3})
-    figure.update_xaxes(title_text="networks trained in lockstep (lanes)", type="log", tickvals=LANES, ticktext=LANES, **GRID)
+        figure.add_scatter(
+            x=list(rates),
+            y=list(rates.values()),
+            name=name,
+            mode="lines+markers",
+            line={"width": 3},
+        )
+    figure.update_xaxes(
+        title_text="networks trained in lockstep (lanes)",
+        type="log",
+        tickvals=LANES,
+        ticktext=LANES,
+        **GRID,
+    )
     figure.update_yaxes(title_text="trials a second", rangemode="tozero", **GRID)
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "top", "yref": "container"}
+    legend = {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "top",
+        "yref": "container",
+    }
     figure.update_layout(**LOOK, width=760, showlegend=True, legend=legend)
     return figure
 
@@ -124,13 +167,19 @@ def tutorial(folder: Path) -> None:
 
 def drawn(figure: go.Figure) -> str:
     """A figure as the body of an HTML page."""
-    return f"<div id='f'></div><script>Plotly.newPlot('f', {{...{figure.to_json()}, config: {{displayModeBar: false}}}})</script>"
+    return (
+        f"<div id='f'></div><script>Plotly.newPlot('f', {{...{figure.to_json()}, config:"
+        " {displayModeBar: false}})</script>"
+    )
 
 
 def save(body: str, size: tuple[int, int], path: Path, folder: Path) -> None:
     """What is drawn in the body of an HTML page, as a PNG file, by a browser without a window."""
     page = folder / "figure.html"
-    page.write_text(f"<!doctype html><body style='margin:0'><script>{get_plotlyjs()}</script>{body}", encoding="utf-8")
+    page.write_text(
+        f"<!doctype html><body style='margin:0'><script>{get_plotlyjs()}</script>{body}",
+        encoding="utf-8",
+    )
     shoot(page.as_uri(), size, path, folder, scale=1.5)
 
 

@@ -1,4 +1,6 @@
-"""One experiment: its definition, its data, one evaluation, its records, its tracking, its reports, its model."""
+"""One experiment: its definition, its data, one evaluation, its records, its tracking, its reports,
+its model.
+"""
 
 import logging
 

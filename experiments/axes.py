@@ -10,7 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 class Section(BaseModel):
     """A table of the experiment file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Range(Section):
@@ -22,15 +24,24 @@ class Range(Section):
     @model_validator(mode="after")
     def _is_a_log_axis(self) -> Self:
         if self.low <= 0:
-            raise ValueError(f"low is {self.low:g}; a log axis needs low > 0. To switch it off, write 0 in place of the range")
+            raise ValueError(
+                f"low is {self.low:g}; a log axis needs low > 0. To switch it off, write 0 in place"
+                " of the range"
+            )
         if self.low >= self.high:
-            raise ValueError(f"low = {self.low:g} is not below high = {self.high:g}; write low < high, or one number to fix it")
+            raise ValueError(
+                f"low = {self.low:g} is not below high = {self.high:g}; write low < high, or one"
+                " number to fix it"
+            )
         return self
 
 
 def _number_or_range(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | Mapping | Range):
-        raise ValueError("write a range such as { low = 1e-6, high = 1e-1 }, or a number to fix it (0 switches it off)")
+        raise ValueError(
+            "write a range such as { low = 1e-6, high = 1e-1 }, or a number to fix it (0 switches"
+            " it off)"
+        )
     if isinstance(value, int | float):
         if not math.isfinite(value) or value < 0:
             raise ValueError("a lambda is a finite number, 0 or more; write 0 to switch it off")

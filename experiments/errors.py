@@ -1,9 +1,15 @@
-"""The errors that a person can do something about: each is one sentence, and knows the exit status it ends with."""
+"""The errors that a person can do something about: each is one sentence, and knows the exit status
+it ends with.
+"""
 
 import errno
 from typing import ClassVar
 
-FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # the disk, the limit of a file, the quota
+FULL = {
+    errno.ENOSPC,
+    errno.EFBIG,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+}  # the disk, the limit of a file, the quota
 MAKE_ROOM = "make room, then give the same command again: what was recorded is kept"
 
 
@@ -44,7 +50,9 @@ class StorageError(SweepsError):
 
 
 class ClaimError(SweepsError):
-    """Another process drives the study. What was asked for is right, and may be asked again: not an InputError."""
+    """Another process drives the study. What was asked for is right, and may be asked again: not an
+    InputError.
+    """
 
 
 class TrackingError(SweepsError):
@@ -59,7 +67,13 @@ class WorkersError(SweepsError):
     """The system starts no worker."""
 
 
-def unwritable(what: object, error: OSError, remedy: str, *, full: str = MAKE_ROOM) -> DirectoryError:
-    """What an OSError that was met in writing comes to, as one sentence; a full disk has a remedy of its own."""
+def unwritable(
+    what: object, error: OSError, remedy: str, *, full: str = MAKE_ROOM
+) -> DirectoryError:
+    """What an OSError that was met in writing comes to, as one sentence; a full disk has a remedy
+    of its own.
+    """
     reason = error.strerror or error  # some have a text alone
-    return DirectoryError(f"{what} cannot be written ({reason}); {full if error.errno in FULL else remedy}")
+    return DirectoryError(
+        f"{what} cannot be written ({reason}); {full if error.errno in FULL else remedy}"
+    )

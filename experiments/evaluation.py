@@ -1,4 +1,6 @@
-"""One evaluation: lambdas and a seed in, measurements out; the pure function that travels to the workers."""
+"""One evaluation: lambdas and a seed in, measurements out; the pure function that travels to the
+workers.
+"""
 
 import functools
 import tempfile
@@ -23,9 +25,9 @@ from nnreg.network import LayerParameters
 class EvaluationSpec:
     """All that a worker must know, picklable and free of heavy imports.
 
-    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made by `stored`, or a key
-    given to `hold`; `whole` is whether the networks themselves are asked for, beside what was measured; `all_rows` whether they
-    are trained on the validation rows too.
+    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made
+    by `stored`, or a key given to `hold`; `whole` is whether the networks themselves are asked for,
+    beside what was measured; `all_rows` whether they are trained on the validation rows too.
     """
 
     config: TrainConfig
@@ -67,7 +69,9 @@ CURVES = ("data_loss", "regularization_loss", "val_data_loss", "val_accuracy", "
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTerms:
-    """A layer at the end of training: its penalties, in the order of the lambdas, and its share of near-zero weights."""
+    """A layer at the end of training: its penalties, in the order of the lambdas, and its share of
+    near-zero weights.
+    """
 
     penalties: tuple[float, ...]
     near_zero_weights: float
@@ -75,9 +79,11 @@ class LayerTerms:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Whole:
-    """A network itself: its parameters, a layer each, and for every validation row its loss and whether its class was found.
+    """A network itself: its parameters, a layer each, and for every validation row its loss and
+    whether its class was found.
 
-    For one that diverged, what its accuracies and losses are by definition: no row found, and the largest loss.
+    For one that diverged, what its accuracies and losses are by definition: no row found, and the
+    largest loss.
     """
 
     parameters: list[LayerParameters]
@@ -88,7 +94,9 @@ class Whole:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What one evaluation measured. Times are UTC; `seconds` is this network's share of its task's wall time."""
+    """What one evaluation measured. Times are UTC; `seconds` is this network's share of its task's
+    wall time.
+    """
 
     metrics: Metrics | None
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -115,16 +123,22 @@ def after_epoch(call: Callable[[], object]) -> Iterator[None]:
 
 
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
-    """Train one network a job, all at once, and measure each; the same numbers however the jobs are divided."""
+    """Train one network a job, all at once, and measure each; the same numbers however the jobs are
+    divided.
+    """
     split = _with_all_rows(load_split(spec.arrays)) if spec.all_rows else load_split(spec.arrays)
     return evaluate_on(split, spec.config, spec.layers, jobs, whole=spec.whole)
 
 
-def evaluate_on(split: Split, config: TrainConfig, layers: str, jobs: Sequence[Job], *, whole: bool = False) -> list[TrialResult]:
+def evaluate_on(
+    split: Split, config: TrainConfig, layers: str, jobs: Sequence[Job], *, whole: bool = False
+) -> list[TrialResult]:
     """As `evaluate`, of a split that is here."""
     strengths = [per_layer(job.lambdas, layers, len(config.hidden)) for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
-    fits = train(split, config, strengths, seeds=[job.seed for job in jobs], after_epoch=_after_epoch.get())
+    fits = train(
+        split, config, strengths, seeds=[job.seed for job in jobs], after_epoch=_after_epoch.get()
+    )
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
     common = {"seconds": seconds, "started": started, "finished": finished, "epochs": config.epochs}
     wholes = _wholes(split, fits, strengths) if whole else [None] * len(fits)
@@ -133,24 +147,36 @@ def evaluate_on(split: Split, config: TrainConfig, layers: str, jobs: Sequence[J
 
 def _with_all_rows(split: Split) -> Split:
     """The split that trains on all rows it has."""
-    x, y = np.concatenate([split.x_train, split.x_val]), np.concatenate([split.y_train, split.y_val])
+    x, y = (
+        np.concatenate([split.x_train, split.x_val]),
+        np.concatenate([split.y_train, split.y_val]),
+    )
     return Split(x, y, split.x_val, split.y_val)
 
 
 def row_answers(
     x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The loss of each row and whether its class was found, (networks, rows) both; of parameters, and whether they diverged."""
+    """The loss of each row and whether its class was found, (networks, rows) both; of parameters,
+    and whether they diverged.
+    """
     losses, hits = answers(x, y, [parameters for parameters, _ in fits])
     diverged = np.array([diverged for _, diverged in fits])
     losses[diverged], hits[diverged] = WORST_LOSS, False
     return losses, hits
 
 
-def _wholes(split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]) -> list[Whole]:
-    losses, hits = row_answers(split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits])
+def _wholes(
+    split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]
+) -> list[Whole]:
+    losses, hits = row_answers(
+        split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits]
+    )
     layers = [
-        tuple(LayerTerms(penalties=terms, near_zero_weights=near_zero) for terms, near_zero in layer_terms(fit.parameters, each))
+        tuple(
+            LayerTerms(penalties=terms, near_zero_weights=near_zero)
+            for terms, near_zero in layer_terms(fit.parameters, each)
+        )
         for fit, each in zip(fits, strengths, strict=True)
     ]
     return [
@@ -161,18 +187,24 @@ def _wholes(split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lamb
 
 def _result(fit: Fit, **common: Any) -> TrialResult:
     metrics = Metrics(**{name: float(getattr(fit, name)[-1]) for name in METRICS})
-    names = (*CURVES, "balanced_val_accuracy")  # the last may be the objective, whose curve is always kept
+    names = (
+        *CURVES,
+        "balanced_val_accuracy",
+    )  # the last may be the objective, whose curve is always kept
     curves = {name: tuple(getattr(fit, name).tolist()) for name in names}
     return TrialResult(metrics=metrics, curves=curves, diverged=fit.diverged, **common)
 
 
 @contextmanager
 def stored(split: Split) -> Iterator[str]:
-    """The arrays of a split where workers map them into memory, in a temporary folder, as `EvaluationSpec.arrays` has it.
+    """The arrays of a split where workers map them into memory, in a temporary folder, as
+    `EvaluationSpec.arrays` has it.
 
     Raises DirectoryError where they cannot be written.
     """
-    from experiments.errors import unwritable  # a worker imports this module, and needs no sentences
+    from experiments.errors import (
+        unwritable,  # a worker imports this module, and needs no sentences
+    )
 
     with ExitStack() as stack:
         try:
@@ -190,7 +222,9 @@ def stored(split: Split) -> Iterator[str]:
 
 
 def _save(array: np.ndarray, path: Path) -> None:
-    """As np.save, which on a full disk may lose the last bytes of an array and say nothing (NumPy 2.4)."""
+    """As np.save, which on a full disk may lose the last bytes of an array and say nothing (NumPy
+    2.4).
+    """
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
@@ -202,7 +236,9 @@ MOST_HELD = 4
 
 
 def hold(key: str, split: Split) -> None:
-    """Have `load_split` find a split by a key in this process; of more than MOST_HELD the eldest goes."""
+    """Have `load_split` find a split by a key in this process; of more than MOST_HELD the eldest
+    goes.
+    """
     _held[key] = split
     for eldest in list(_held)[:-MOST_HELD]:
         del _held[eldest]
@@ -225,8 +261,14 @@ def load_split(arrays: str) -> Split:
 
 @functools.lru_cache(maxsize=2)
 def _mapped(folder: str) -> Split:
-    """The split that `stored` wrote, mapped rather than read: workers of one machine share its memory."""
+    """The split that `stored` wrote, mapped rather than read: workers of one machine share its
+    memory.
+    """
     names = Split.__dataclass_fields__
-    arrays = {name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
-    # np.asarray takes the memmap's subclass off (its overhead is paid at every slice); the memory stays mapped.
+    arrays = {
+        name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in names
+    }
+    # np.asarray takes the memmap's subclass off (its overhead is paid at every slice); the memory
+    # stays mapped.
     return Split(**{name: np.asarray(array) for name, array in arrays.items()})

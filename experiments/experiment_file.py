@@ -1,4 +1,6 @@
-"""The experiment file: a catalog name or a TOML file, with edits, as an Experiment or as one sentence that says what is wrong."""
+"""The experiment file: a catalog name or a TOML file, with edits, as an Experiment or as one
+sentence that says what is wrong.
+"""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,7 +17,8 @@ LONGEST_VALUE = 60  # characters of a value in a sentence
 
 
 def load(source: "str | Path | Experiment", edits: Iterable[str] = ()) -> Experiment:
-    """The experiment that `source` names (a catalog name, or a path to a TOML file), after the edits `key=value`.
+    """The experiment that `source` names (a catalog name, or a path to a TOML file), after the
+    edits `key=value`.
 
     Raises ExperimentError with one sentence: file, key, value, rule, remedy.
     """
@@ -55,17 +58,25 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if path.suffix == ".toml" or len(path.parts) > 1:
-            raise ExperimentError(f"{where}: there is no such file; check the path, or write one with: sweeps new DATA") from None
+            raise ExperimentError(
+                f"{where}: there is no such file; check the path, or write one with: sweeps new"
+                " DATA"
+            ) from None
         hint = nearest(where, list(catalog()))
-        raise ExperimentError(f"{where}: neither a catalog name nor a file; {hint}, or give a path to a TOML file") from None
+        raise ExperimentError(
+            f"{where}: neither a catalog name nor a file; {hint}, or give a path to a TOML file"
+        ) from None
     except IsADirectoryError:
         raise ExperimentError(f"{where}: this is a directory; give the TOML file in it") from None
     except UnicodeDecodeError as error:
         raise ExperimentError(
-            f"{where}: not a TOML file, byte {error.start} is not UTF-8; give the experiment file, not the data"
+            f"{where}: not a TOML file, byte {error.start} is not UTF-8; give the experiment file,"
+            " not the data"
         ) from None
     except OSError as error:
-        raise ExperimentError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
+        raise ExperimentError(
+            f"{where}: cannot be read ({error.strerror}); check its permissions"
+        ) from None
     except ValueError as error:  # a NUL in the path
         raise ExperimentError(f"{where!r}: not a path ({error}); check its spelling") from None
     try:
@@ -77,7 +88,8 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
 def _check_file(where: str, path: Path) -> None:
     if path.suffix.lower() not in FILE_SUFFIXES:
         raise ExperimentError(
-            f"{where} is {path}; a file of rows ends with {', '.join(FILE_SUFFIXES)}: convert it to one of these"
+            f"{where} is {path}; a file of rows ends with {', '.join(FILE_SUFFIXES)}: convert it to"
+            " one of these"
         )
     if path.is_dir():
         raise ExperimentError(f"{where} is {path}, a directory; name the file in it")
@@ -85,10 +97,13 @@ def _check_file(where: str, path: Path) -> None:
         path.open("rb").close()
     except FileNotFoundError:
         raise ExperimentError(
-            f"{where} is {path}, which is not there; paths are relative to the experiment file: correct it"
+            f"{where} is {path}, which is not there; paths are relative to the experiment file:"
+            " correct it"
         ) from None
     except OSError as error:
-        raise ExperimentError(f"{where} is {path}, which cannot be read ({error.strerror}); check its permissions") from None
+        raise ExperimentError(
+            f"{where} is {path}, which cannot be read ({error.strerror}); check its permissions"
+        ) from None
 
 
 def _check_bundled(data: Data, where: str) -> None:
@@ -97,13 +112,14 @@ def _check_bundled(data: Data, where: str) -> None:
     if data.source not in BUNDLED:
         hint = nearest(data.source, list(BUNDLED))
         raise ExperimentError(
-            f"{where}: data.source is {data.source!r}; it is neither bundled data nor a file ending with "
-            f"{', '.join(FILE_SUFFIXES)}; {hint}"
+            f"{where}: data.source is {data.source!r}; it is neither bundled data nor a file ending"
+            f" with {', '.join(FILE_SUFFIXES)}; {hint}"
         )
     for key in ("target", "validation", "test"):
         if getattr(data, key) is not None:
             raise ExperimentError(
-                f"{where}: data.{key} goes with a file, and data.source is the bundled {data.source!r}; remove it"
+                f"{where}: data.{key} goes with a file, and data.source is the bundled"
+                f" {data.source!r}; remove it"
             )
 
 
@@ -112,7 +128,9 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
     key, equals, text = edit.partition("=")
     key, text = key.strip(), text.strip()
     if not equals or not key:
-        raise ExperimentError(f"--set {edit}: not KEY=VALUE; write for example --set training.epochs=50")
+        raise ExperimentError(
+            f"--set {edit}: not KEY=VALUE; write for example --set training.epochs=50"
+        )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -129,14 +147,20 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
 def _sentence(error: ValidationError) -> str:
     """The first thing that is wrong, as what, the value, the rule, the remedy."""
     # A misspelt key first: the key that is missing is then mostly the same one.
-    errors = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    errors = sorted(
+        error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden"
+    )
     first, key = errors[0], _key(errors[0])
     kind, value, context = first["type"], first["input"], first.get("ctx", {})
     shown = _shown(value)
     if kind == "extra_forbidden":
         return f"unknown key {key} = {shown}; {_known(key)}"
     if kind == "missing":
-        example = {"name": 'name = "mine"', "data": '[data] source = "digits"', "data.source": 'source = "digits"'}
+        example = {
+            "name": 'name = "mine"',
+            "data": '[data] source = "digits"',
+            "data.source": 'source = "digits"',
+        }
         return f"{key} is missing; write for example {example.get(key, key + ' = 1e-6')}"
     if kind == "value_error":
         return f"{key} = {shown}: {context['error']}" if key else str(context["error"])
@@ -154,7 +178,11 @@ def _shown(value: object) -> str:
 
 def _key(error: Any) -> str:
     """The dotted key that an error is about, without the branches of a choice between types."""
-    return ".".join(str(part) for part in error["loc"] if part not in ("literal['full']", "int", "constrained-int"))
+    return ".".join(
+        str(part)
+        for part in error["loc"]
+        if part not in ("literal['full']", "int", "constrained-int")
+    )
 
 
 def _known(key: str) -> str:
@@ -175,6 +203,10 @@ def _section(dotted: str) -> type[BaseModel]:
     section: type[BaseModel] = Experiment
     for part in filter(None, dotted.split(".")):
         annotation: Any = section.model_fields[part].annotation
-        classes = [arg for arg in (annotation, *get_args(annotation)) if isinstance(arg, type) and issubclass(arg, BaseModel)]
+        classes = [
+            arg
+            for arg in (annotation, *get_args(annotation))
+            if isinstance(arg, type) and issubclass(arg, BaseModel)
+        ]
         section = classes[0]
     return section

@@ -1,4 +1,6 @@
-"""The records: one study and its trials as plain data, the one read model for everything downstream."""
+"""The records: one study and its trials as plain data, the one read model for everything
+downstream.
+"""
 
 import dataclasses
 import functools
@@ -15,7 +17,9 @@ COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(TrialResult):
-    """One trial. The columns of trials.csv that are its own are attributes: `record.val_accuracy`, `record.weight_l2`."""
+    """One trial. The columns of trials.csv that are its own are attributes: `record.val_accuracy`,
+    `record.weight_l2`.
+    """
 
     trial: int
     generation: int
@@ -32,11 +36,13 @@ class TrialRecord(TrialResult):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions` are those at its birth;
-    `provenance` is the command, commit and user of its birth, `data` the digest of its data, their `features` and the `rows` of
-    each part; `warm_start` names the study that taught it; `mixed_hardware` is how workers of a cluster differed from their
-    driver, as `name: here -> there`; `aim` is how many trials were asked for; `importances` are shares of the searched lambdas;
-    `verdict` is that of the last confirmation, `replicates` are the networks of all.
+    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions`
+    are those at its birth; `provenance` is the command, commit and user of its birth, `data` the
+    digest of its data, their `features` and the `rows` of each part; `warm_start` names the study
+    that taught it; `mixed_hardware` is how workers of a cluster differed from their driver, as
+    `name: here -> there`; `aim` is how many trials were asked for; `importances` are shares of the
+    searched lambdas; `verdict` is that of the last confirmation, `replicates` are the networks of
+    all.
     """
 
     study: str
@@ -81,9 +87,14 @@ class StudyRecord:
 
     @functools.cached_property
     def ranked(self) -> list[TrialRecord]:
-        """Complete trials, best first: objective, then val_data_loss, then fewest lambdas on, then the lower number."""
+        """Complete trials, best first: objective, then val_data_loss, then fewest lambdas on, then
+        the lower number.
+        """
         sign = -1 if self.maximize else 1
-        return sorted(self.complete, key=lambda t: (sign * self.value(t), t.val_data_loss, len(t.lambdas.on), t.trial))
+        return sorted(
+            self.complete,
+            key=lambda t: (sign * self.value(t), t.val_data_loss, len(t.lambdas.on), t.trial),
+        )
 
     @property
     def best(self) -> TrialRecord | None:
@@ -92,18 +103,28 @@ class StudyRecord:
 
     @functools.cached_property
     def confirmed(self) -> dict[tuple[Lambdas, int], Replicate]:
-        """The networks of the verdict, by lambdas and seed. Test scores are there only where the verdict itself has them: the
-        test set may have been opened for an earlier one.
+        """The networks of the verdict, by lambdas and seed. Test scores are there only where the
+        verdict itself has them: the test set may have been opened for an earlier one.
         """
         if self.verdict is None:
             return {}
         kept = {(one.lambdas, one.seed): one for one in self.replicates}
-        keys = [(setting.lambdas, seed) for setting in self.verdict.settings for seed in self.verdict.seeds]
+        keys = [
+            (setting.lambdas, seed)
+            for setting in self.verdict.settings
+            for seed in self.verdict.seeds
+        ]
         opened = self.verdict.opening is not None
-        return {key: kept[key] if opened else dataclasses.replace(kept[key], test=None) for key in keys}
+        return {
+            key: kept[key] if opened else dataclasses.replace(kept[key], test=None) for key in keys
+        }
 
     @property
     def tied(self) -> int:
         """How many trials share the best objective, the best itself included."""
         best = self.best
-        return 0 if best is None else sum(self.value(trial) == self.value(best) for trial in self.complete)
+        return (
+            0
+            if best is None
+            else sum(self.value(trial) == self.value(best) for trial in self.complete)
+        )

@@ -7,7 +7,9 @@ from pydantic import PlainSerializer, WrapValidator
 
 
 def is_function(name: object) -> bool:
-    """Whether this is a function of Python that makes samplers, `module:qualname`; it has to be given from Python too."""
+    """Whether this is a function of Python that makes samplers, `module:qualname`; it has to be
+    given from Python too.
+    """
     return isinstance(name, str) and ":" in name
 
 
@@ -16,5 +18,7 @@ def _or_function(value: object, handler: Callable[[object], Any]) -> Any:
 
 
 SamplerName = Annotated[
-    Literal["tpe", "random", "qmc", "cmaes"], WrapValidator(_or_function), PlainSerializer(str, return_type=str)
+    Literal["tpe", "random", "qmc", "cmaes"],
+    WrapValidator(_or_function),
+    PlainSerializer(str, return_type=str),
 ]

@@ -7,9 +7,20 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 URL = re.compile(r"([\w+.-]+)://([^\s'\"]*)")
-# What a query may say aloud: where a database is and how it is reached. The value of anything else is hidden.
+# What a query may say aloud: where a database is and how it is reached. The value of anything else
+# is hidden.
 HARMLESS = (
-    *("host", "hostaddr", "port", "dbname", "user", "service", "sslmode", "connect_timeout", "application_name"),
+    *(
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "service",
+        "sslmode",
+        "connect_timeout",
+        "application_name",
+    ),
     *("charset", "driver", "timeout", "mode", "cache", "uri"),
 )
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "MYSQL_PWD")
@@ -17,7 +28,9 @@ SHORTEST = 2  # characters; a single one would be taken out of every word
 
 
 def shown(url: str) -> str:
-    """A URL, or what was given in place of one, without its secrets: a database keeps its user, a server not even that."""
+    """A URL, or what was given in place of one, without its secrets: a database keeps its user, a
+    server not even that.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return re.sub(r"^[^/]*:[^/]*@", f"{HIDDEN}@", url)
@@ -26,7 +39,9 @@ def shown(url: str) -> str:
 
 def _shown_rest(scheme: str, rest: str) -> str:
     address, question, query = rest.partition("?")
-    if "@" in query:  # a password may hold a question mark, and a parameter an @: which of them, nobody can tell
+    if (
+        "@" in query
+    ):  # a password may hold a question mark, and a parameter an @: which of them, nobody can tell
         return HIDDEN
     information, _, place = address.rpartition("@")
     user, colon, _ = information.partition(":")
@@ -36,16 +51,21 @@ def _shown_rest(scheme: str, rest: str) -> str:
 
 def _shown_pair(pair: str) -> str:
     key, equals, _ = pair.partition("=")
-    return pair if key.lower() in HARMLESS or not pair else f"{key if equals else ''}{equals}{HIDDEN}"
+    return (
+        pair if key.lower() in HARMLESS or not pair else f"{key if equals else ''}{equals}{HIDDEN}"
+    )
 
 
 def without_secrets(text: str, *urls: str) -> str:
-    """A text without the secrets of any URL in it, of the environment, and of `urls`, wherever in it they stand.
+    """A text without the secrets of any URL in it, of the environment, and of `urls`, wherever in
+    it they stand.
 
     A driver names the host that it understood: of `user:p@ss@host` that is `ss@host`.
     """
     text = URL.sub(lambda found: shown(found[0]), text)
-    secrets = {secret for url in urls for secret in _secrets(url)} | {os.environ.get(name, "") for name in VARIABLES}
+    secrets = {secret for url in urls for secret in _secrets(url)} | {
+        os.environ.get(name, "") for name in VARIABLES
+    }
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST:
             text = text.replace(secret, HIDDEN)
@@ -53,12 +73,17 @@ def without_secrets(text: str, *urls: str) -> str:
 
 
 def _secrets(url: str) -> Iterator[str]:
-    """The secrets of a URL as they are written and as they are meant, whole and in the pieces that a reader may make of them."""
+    """The secrets of a URL as they are written and as they are meant, whole and in the pieces that
+    a reader may make of them.
+    """
     scheme, _, rest = url.partition("://")
     information = rest.rpartition("@")[0]
     user, _, password = information.partition(":")
     pairs = [pair.partition("=") for pair in rest.partition("?")[2].split("&")]
-    words = [password or ("" if "sql" in scheme else user), *(value for key, _, value in pairs if key.lower() not in HARMLESS)]
+    words = [
+        password or ("" if "sql" in scheme else user),
+        *(value for key, _, value in pairs if key.lower() not in HARMLESS),
+    ]
     for word in words:
         for written in (word, unquote(word)):
             yield written

@@ -1,4 +1,6 @@
-"""The experiment: what is trained on what data, and how it is searched; one TOML file as one frozen record."""
+"""The experiment: what is trained on what data, and how it is searched; one TOML file as one frozen
+record.
+"""
 
 import difflib
 import functools
@@ -33,8 +35,8 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 def _check_objective(value: object) -> object:
     if value == "total_loss":
         raise ValueError(
-            "total_loss holds the penalty itself, so a search would win by switching the penalty off; "
-            f"use one of {', '.join(OBJECTIVES)}"
+            "total_loss holds the penalty itself, so a search would win by switching the penalty"
+            f" off; use one of {', '.join(OBJECTIVES)}"
         )
     return value
 
@@ -55,10 +57,13 @@ class Shares(Section):
     def _something_is_left(self) -> Self:
         if self.val + self.test >= 1:
             raise ValueError(
-                f"val = {self.val:g} and test = {self.test:g} leave nothing to train on; together they must stay below 1"
+                f"val = {self.val:g} and test = {self.test:g} leave nothing to train on; together"
+                " they must stay below 1"
             )
         if self.val == 0:
-            raise ValueError("val = 0 leaves nothing to choose the lambdas by; give it a share such as 0.2")
+            raise ValueError(
+                "val = 0 leaves nothing to choose the lambdas by; give it a share such as 0.2"
+            )
         return self
 
 
@@ -69,7 +74,9 @@ class Spiral(Section):
     """The points of each class."""
     classes: Annotated[int, Field(ge=2, le=100)] = 3
     """How many arms it has."""
-    noise: Annotated[float, Field(ge=0, le=100)] = 0.2  # radians; beyond a few the arms are gone, and far beyond they overflow
+    noise: Annotated[float, Field(ge=0, le=100)] = (
+        0.2  # radians; beyond a few the arms are gone, and far beyond they overflow
+    )
     """How far points stray from their arm, in radians."""
     seed: Seed = 0
     """Another seed draws other points."""
@@ -121,9 +128,9 @@ class Data(Section):
 class Model(Section):
     """[model]: the network."""
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False, max_length=100)] = (
-        TrainConfig.hidden
-    )
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False, max_length=100)
+    ] = TrainConfig.hidden
     """The neurons of each hidden layer: [64] is one layer, [64, 32] are two, [] is none."""
     initialization: Literal["he", "normal_0.01"] = TrainConfig.initialization  # type: ignore[assignment]  # str there
     """How the weights begin: "he" (suits ReLU) or "normal_0.01" (the book's)."""
@@ -134,7 +141,8 @@ class Model(Section):
         weights = sum(first * second for first, second in itertools.pairwise(hidden))
         if weights > MOST_WEIGHTS:
             raise ValueError(
-                f"{weights:,} weights between hidden layers, and at most {MOST_WEIGHTS:,} are allowed; use fewer neurons"
+                f"{weights:,} weights between hidden layers, and at most {MOST_WEIGHTS:,} are"
+                " allowed; use fewer neurons"
             )
         return hidden
 
@@ -144,7 +152,9 @@ class Training(Section):
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = TrainConfig.epochs
     """How often the network sees every row."""
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = TrainConfig.batch_size or "full"
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = (
+        TrainConfig.batch_size or "full"
+    )
     """The rows in one step of the optimizer, or "full" for all of them."""
     learning_rate: Positive = TrainConfig.learning_rate
     """The size of the optimizer's steps."""
@@ -229,10 +239,14 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _has_a_bottom(self) -> Self:
         for name, axis in self.lambdas.axes.items():
-            if isinstance(axis, Range) and axis.low * 10**-self.sweep.off_decades < sys.float_info.min:
+            if (
+                isinstance(axis, Range)
+                and axis.low * 10**-self.sweep.off_decades < sys.float_info.min
+            ):
                 raise ValueError(
-                    f"lambdas.{name}.low is {axis.low:g}, and sweep.off_decades = {self.sweep.off_decades:g} below it no number "
-                    "is left for off; write a larger low or fewer decades"
+                    f"lambdas.{name}.low is {axis.low:g}, and sweep.off_decades ="
+                    f" {self.sweep.off_decades:g} below it no number is left for off; write a"
+                    " larger low or fewer decades"
                 )
         return self
 
@@ -243,11 +257,14 @@ class Experiment(Section):
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """What decides the numbers of a trial, as `{"training.epochs": 30, ...}`: the input of the fingerprint.
+        """What decides the numbers of a trial, as `{"training.epochs": 30, ...}`: the input of the
+        fingerprint.
 
         Raises OSError where a data file cannot be read.
         """
-        parts = self.model_dump(mode="json", include={"data", "model", "training", "lambdas", "sweep"})
+        parts = self.model_dump(
+            mode="json", include={"data", "model", "training", "lambdas", "sweep"}
+        )
         parts["data"] |= {key: f"sha256:{_digest(path)}" for key, path in self.data.files.items()}
         del parts["sweep"]["trials"]
         return dict(sorted(flatten(parts)))
@@ -262,12 +279,16 @@ class Experiment(Section):
         training = self.training.model_dump()
         if training["batch_size"] == "full":
             training["batch_size"] = None
-        return TrainConfig(hidden=self.model.hidden, initialization=self.model.initialization, **training)
+        return TrainConfig(
+            hidden=self.model.hidden, initialization=self.model.initialization, **training
+        )
 
 
 def digest(identity: Mapping[str, Any]) -> str:
     """SHA-256 of an identity as canonical JSON: sorted keys, no spaces."""
-    return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def _digest(path: Path) -> str:
@@ -279,7 +300,11 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     """Tables in tables as rows of dotted keys and their values, such as `("training.epochs", 30)`."""
     rows: list[tuple[str, Any]] = []
     for key, value in table.items():
-        rows += flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+        rows += (
+            flatten(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else [(f"{prefix}{key}", value)]
+        )
     return rows
 
 

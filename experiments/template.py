@@ -1,4 +1,6 @@
-"""The template: a data file in, a commented experiment file out, with what could be guessed filled in."""
+"""The template: a data file in, a commented experiment file out, with what could be guessed filled
+in.
+"""
 
 import os
 import re
@@ -18,7 +20,11 @@ from experiments.spec import Data, Experiment, Training
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-ENCODINGS = ("utf-16", "cp1252", "latin-1")  # tried in this order where the default does not fit; the last always fits
+ENCODINGS = (
+    "utf-16",
+    "cp1252",
+    "latin-1",
+)  # tried in this order where the default does not fit; the last always fits
 STEPS_AN_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
 CODES = range(3, 21)  # how many different whole numbers look like codes
@@ -33,10 +39,12 @@ class Written:
 
 
 def write(data_file: Path, target: str | None = None, output: Path | None = None) -> Written:
-    """Write an experiment file for the data, by default `<stem of the data>.toml` in the current directory.
+    """Write an experiment file for the data, by default `<stem of the data>.toml` in the current
+    directory.
 
-    Raises DataError where the file or its target cannot be read, InputError where `output` is there already or has no folder,
-    DirectoryError where it cannot be written. What keeps the data from being used otherwise is a sentence of the guesses.
+    Raises DataError where the file or its target cannot be read, InputError where `output` is there
+    already or has no folder, DirectoryError where it cannot be written. What keeps the data from
+    being used otherwise is a sentence of the guesses.
     """
     output = Path(f"{data_file.stem}.toml") if output is None else output
     _check_output(output)
@@ -46,11 +54,18 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
         data = _guess_text(data_file, data, guesses)
     table = files.read(data_file, data)
     classes = labels.find_classes(table, labels.read_labels(table, data.missing))
-    guesses.insert(0, f"{len(table.frame)} rows, and {len(classes)} classes in {shown(table.target)}: {listed(classes)}")
+    guesses.insert(
+        0,
+        f"{len(table.frame)} rows, and {len(classes)} classes in {shown(table.target)}:"
+        f" {listed(classes)}",
+    )
     data = _guess_drop(table, data, guesses)
     codes = _codes(table, data)
     if codes:
-        guesses.append(f"few different whole numbers in {listed(codes)}: if these are codes, name them in data.categorical")
+        guesses.append(
+            f"few different whole numbers in {listed(codes)}: if these are codes, name them in"
+            " data.categorical"
+        )
     rows = _try(data, len(table.frame), guesses)
     size = batch_size(rows)
     guesses.append(f"training.batch_size = {size}, which suits {rows} rows to train on")
@@ -61,11 +76,18 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
 
 def _check_output(output: Path) -> None:
     if output.suffix != ".toml":
-        raise InputError(f"{output}: an experiment file ends with .toml; write --output {output.name}.toml")
+        raise InputError(
+            f"{output}: an experiment file ends with .toml; write --output {output.name}.toml"
+        )
     if output.exists() or output.is_symlink():
-        raise InputError(f"{output}: this is there already, and is never overwritten; delete it, or write --output FILE.toml")
+        raise InputError(
+            f"{output}: this is there already, and is never overwritten; delete it, or write"
+            " --output FILE.toml"
+        )
     if not output.parent.is_dir():
-        raise InputError(f"{output}: there is no directory {output.parent}; make it, or write --output FILE.toml")
+        raise InputError(
+            f"{output}: there is no directory {output.parent}; make it, or write --output FILE.toml"
+        )
 
 
 def _guess_text(path: Path, data: Data, guesses: list[str]) -> Data:
@@ -78,10 +100,15 @@ def _guess_text(path: Path, data: Data, guesses: list[str]) -> Data:
         except DataError:
             continue
         if encoding != data.encoding:
-            guesses.append(f"data.encoding = {toml_string(encoding)}, because the file is not UTF-8")
+            guesses.append(
+                f"data.encoding = {toml_string(encoding)}, because the file is not UTF-8"
+            )
         separator = csv_text.find_separator(text)
         if separator != ",":
-            guesses.append(f"the fields are divided by {shown(separator)}, which data.separator = {toml_string('auto')} finds")
+            guesses.append(
+                f"the fields are divided by {shown(separator)}, which data.separator ="
+                f" {toml_string('auto')} finds"
+            )
         return data.model_copy(update={"encoding": encoding})
     return data
 
@@ -108,7 +135,11 @@ def _codes(table: files.Table, data: Data) -> list[str]:
     for name in columns.inputs(table, data) if Path(data.source).suffix.lower() != ".npz" else []:
         numbers, bad = values.parse_numbers(table.frame[name], data.missing)
         different = np.unique(numbers[np.isfinite(numbers)])
-        if bad is None and len(different) in CODES and bool((different == np.floor(different)).all()):
+        if (
+            bad is None
+            and len(different) in CODES
+            and bool((different == np.floor(different)).all())
+        ):
             found.append(name)
     return found
 
@@ -148,7 +179,9 @@ def _experiment(data: Data, size: int, data_file: Path, output: Path) -> Experim
 
 def experiment_name(stem: str) -> str:
     """The name of a file as the name of an experiment: what may not stand in one becomes _."""
-    name = re.sub(r"[^\w .+-]", "_", unicodedata.normalize("NFKC", stem)).lstrip(" .+-")[:LONGEST_NAME]
+    name = re.sub(r"[^\w .+-]", "_", unicodedata.normalize("NFKC", stem)).lstrip(" .+-")[
+        :LONGEST_NAME
+    ]
     name = name.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(" .")
     return f"_{name}" if DEVICES.match(name) else name or "experiment"
 
@@ -156,25 +189,41 @@ def experiment_name(stem: str) -> str:
 def _render(experiment: Experiment, codes: list[str], file: str) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    # The result is TOML and no HTML: every value goes through the filter `toml`, which escapes what TOML needs.
+    # The result is TOML and no HTML: every value goes through the filter `toml`, which escapes what
+    # TOML needs.
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["toml"] = toml
     text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
     hints = {}
     if codes:
-        hints["categorical"] = f"Here these hold few different whole numbers; those that are codes belong below: {toml(codes)}"
-    return environment.from_string(text).render(experiment=experiment, hints=hints, file=file, line=_line, plain_keys=plain_keys)
+        hints["categorical"] = (
+            "Here these hold few different whole numbers; those that are codes belong below:"
+            f" {toml(codes)}"
+        )
+    return environment.from_string(text).render(
+        experiment=experiment, hints=hints, file=file, line=_line, plain_keys=plain_keys
+    )
 
 
 def plain_keys(section: Section) -> list[tuple[str, "FieldInfo"]]:
     """The keys of a table of the experiment file but those that are tables themselves."""
-    given = [(name, field, getattr(section, name)) for name, field in type(section).model_fields.items()]
-    return [(name, field) for name, field, value in given if isinstance(value, Range) or not isinstance(value, Section)]
+    given = [
+        (name, field, getattr(section, name)) for name, field in type(section).model_fields.items()
+    ]
+    return [
+        (name, field)
+        for name, field, value in given
+        if isinstance(value, Range) or not isinstance(value, Section)
+    ]
 
 
 def _line(key: str, value: Any, field: "FieldInfo") -> str:
     """`key = value`; where there is none, an example behind `#:`."""
-    return f"{key} = {toml(value)}" if value is not None else f"#: {key} = {toml((field.examples or [])[0])}"
+    return (
+        f"{key} = {toml(value)}"
+        if value is not None
+        else f"#: {key} = {toml((field.examples or [])[0])}"
+    )
 
 
 def toml(value: Any) -> str:
@@ -184,7 +233,9 @@ def toml(value: Any) -> str:
     if isinstance(value, Range):
         return f"{{ low = {value.low!r}, high = {value.high!r} }}"
     if isinstance(value, tuple | list):
-        return toml_list(value) if all(isinstance(item, str) for item in value) else repr(list(value))
+        return (
+            toml_list(value) if all(isinstance(item, str) for item in value) else repr(list(value))
+        )
     return repr(value)
 
 
@@ -199,6 +250,8 @@ def _create(output: Path, text: str) -> None:
                 output.unlink()  # half a file would not be overwritten next time
                 raise
     except FileExistsError:
-        raise InputError(f"{output}: this is there already, and is never overwritten; write --output FILE.toml") from None
+        raise InputError(
+            f"{output}: this is there already, and is never overwritten; write --output FILE.toml"
+        ) from None
     except OSError as error:
         raise unwritable(output, error, "check the directory's permissions") from None

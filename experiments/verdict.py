@@ -38,7 +38,8 @@ class TestScores:
 class Replicate:
     """One network of the confirmation: the lambdas of a setting, trained again with a fresh seed.
 
-    `layers` are the penalties and the near-zero weights at the end, a layer each; `test` is None unless the test set was opened.
+    `layers` are the penalties and the near-zero weights at the end, a layer each; `test` is None
+    unless the test set was opened.
     """
 
     lambdas: Lambdas
@@ -60,10 +61,12 @@ class Replicate:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A setting of the lambdas in one of its roles. `trial` is the trial that it is from, None for one that no trial had.
+    """A setting of the lambdas in one of its roles. `trial` is the trial that it is from, None for
+    one that no trial had.
 
-    `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better the winner's is (positive also
-    where less is better), and `error` the standard error of that difference, rows and seeds both counted.
+    `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better
+    the winner's is (positive also where less is better), and `error` the standard error of that
+    difference, rows and seeds both counted.
     """
 
     role: str
@@ -94,11 +97,13 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The recommended setting against another on the test rows, in the objective's metric; positive is better.
+    """The recommended setting against another on the test rows, in the objective's metric; positive
+    is better.
 
-    `against` is "baseline", or the lambda that is switched off. `gain` is at the level that Holm's procedure tests it at,
-    `narrow` the 90 % interval that must lie within the margin for "no difference that matters". `p` is two-sided and not
-    adjusted. `detectable` is the smallest difference that so many rows would show four times in five.
+    `against` is "baseline", or the lambda that is switched off. `gain` is at the level that Holm's
+    procedure tests it at, `narrow` the 90 % interval that must lie within the margin for "no
+    difference that matters". `p` is two-sided and not adjusted. `detectable` is the smallest
+    difference that so many rows would show four times in five.
     """
 
     against: str
@@ -113,11 +118,11 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How exactly a lambda must be set: the span of the trials that are tied with the winner, of itself and of the
-    recommended setting.
+    """How exactly a lambda must be set: the span of the trials that are tied with the winner, of
+    itself and of the recommended setting.
 
-    `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in one. `bound` is the upper end
-    to try where the search's own cut the span off, else None.
+    `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in
+    one. `bound` is the upper end to try where the search's own cut the span off, else None.
     """
 
     name: str
@@ -129,8 +134,8 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShare:
-    """A layer of the recommended network, mean over seeds: each penalty's share of the total loss, by lambda, and the share of
-    near-zero weights.
+    """A layer of the recommended network, mean over seeds: each penalty's share of the total loss,
+    by lambda, and the share of near-zero weights.
     """
 
     layer: int
@@ -140,7 +145,9 @@ class LayerShare:
 
 @dataclass(frozen=True, kw_only=True)
 class Curse:
-    """The winner's curse, of the search's best trial: its score, its mean over fresh seeds, and that on the test rows."""
+    """The winner's curse, of the search's best trial: its score, its mean over fresh seeds, and
+    that on the test rows.
+    """
 
     trial: int
     search: float
@@ -150,7 +157,9 @@ class Curse:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A look at the test rows: the how-manieth at rows with this digest, and the error rate that was left for it."""
+    """A look at the test rows: the how-manieth at rows with this digest, and the error rate that
+    was left for it.
+    """
 
     digest: str
     number: int
@@ -162,13 +171,15 @@ class Opening:
 class Verdict:
     """The answer. `basis` says what it is an answer to: it is current as long as that is so.
 
-    `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds cannot tell from the winner,
-    `width` how far below its mean they may lie. `rows` counts training, validation and test rows, `majority` is the share of the
-    most common class among the validation rows, `diverged` how many of the recommended setting's networks diverged.
+    `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds
+    cannot tell from the winner, `width` how far below its mean they may lie. `rows` counts
+    training, validation and test rows, `majority` is the share of the most common class among the
+    validation rows, `diverged` how many of the recommended setting's networks diverged.
 
-    `word` is how the recommended setting compares with the baseline. It is sealed where the test set was not opened; all that
-    follows is then empty. `comparisons` are empty too where the baseline itself is recommended. `accuracy` and
-    `baseline_accuracy` are 95 % intervals on the test rows; `rarest` is how many of these are of the rarest class.
+    `word` is how the recommended setting compares with the baseline. It is sealed where the test
+    set was not opened; all that follows is then empty. `comparisons` are empty too where the
+    baseline itself is recommended. `accuracy` and `baseline_accuracy` are 95 % intervals on the
+    test rows; `rarest` is how many of these are of the rarest class.
     """
 
     basis: Mapping[str, Any]
@@ -200,30 +211,38 @@ class Verdict:
 
     @property
     def recommended(self) -> Lambdas:
-        """The setting that the confirmation chose; whether to use it is another question: see `use`."""
+        """The setting that the confirmation chose; whether to use it is another question: see
+        `use`.
+        """
         return self.setting(RECOMMENDED).lambdas
 
     @property
     def use(self) -> Lambdas:
-        """The lambdas to use: those of the recommended setting, or none where the test rows say that it is worse than none."""
+        """The lambdas to use: those of the recommended setting, or none where the test rows say
+        that it is worse than none.
+        """
         return Lambdas() if self.word == WORSE else self.recommended
 
     @property
     def against_baseline(self) -> Comparison | None:
         """The comparison with the baseline, where there is one."""
-        return next((comparison for comparison in self.comparisons if comparison.against == BASELINE), None)
+        return next(
+            (comparison for comparison in self.comparisons if comparison.against == BASELINE), None
+        )
 
     @property
     def gain(self) -> Interval | None:
-        """By how much the recommended setting is better than the baseline on the test rows; exactly 0 where it is the
-        baseline.
+        """By how much the recommended setting is better than the baseline on the test rows; exactly
+        0 where it is the baseline.
         """
         if self.against_baseline:
             return self.against_baseline.gain
         return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
 
     def keeping(self, name: str) -> str | None:
-        """What to do with a lambda of those to use: keep, drop, undecided or sealed; None where it is off."""
+        """What to do with a lambda of those to use: keep, drop, undecided or sealed; None where it
+        is off.
+        """
         if name not in self.use.on:
             return None
         words = {comparison.against: comparison.word for comparison in self.comparisons}

@@ -1,11 +1,12 @@
-"""A small neural network with L1 and L2 penalties on its weights and biases, trained many at a time.
+"""A small neural network with L1 and L2 penalties on its weights and biases, trained many at a
+time.
 
     from nnreg import Lambdas, Split, TrainConfig, train
     fits = train(Split(x_train, y_train, x_val, y_val), TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
     fits[1].val_accuracy[-1]
 
-Imports NumPy and the standard library only, and a module of its own when a name of it is first used. For scikit-learn there is
-`nnreg.estimator`, which imports it, and is not imported from here.
+Imports NumPy and the standard library only, and a module of its own when a name of it is first
+used. For scikit-learn there is `nnreg.estimator`, which imports it, and is not imported from here.
 """
 
 from importlib import import_module

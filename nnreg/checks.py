@@ -13,7 +13,9 @@ def whole_number(name: str, value: Any, *, low: int, remedy: str) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; it must be a whole number of at least {low}. {remedy}") from None
+        raise TypeError(
+            f"{name} is {value!r}; it must be a whole number of at least {low}. {remedy}"
+        ) from None
     if number < low:
         raise ValueError(f"{name} is {value!r}; it must be at least {low}. {remedy}")
     return number
@@ -28,7 +30,9 @@ def real_number(
     open_low: bool = False,
     remedy: str,
 ) -> float:
-    """`value` as a finite float in [low, high), or in (low, high) with `open_low`; booleans do not count."""
+    """`value` as a finite float in [low, high), or in (low, high) with `open_low`; booleans do not
+    count.
+    """
     rule = f"a finite number {'greater than' if open_low else 'of at least'} {low:g}"
     if high < math.inf:
         rule += f" and less than {high:g}"
@@ -41,8 +45,14 @@ def real_number(
 
 
 def as_float(value: Any) -> float | None:
-    """A real scalar (Python's or NumPy's) as a float; None for all else: text, booleans, arrays, complex numbers."""
-    if isinstance(value, (bool, str, bytes)) or type(value).__name__ == "bool" or getattr(value, "shape", ()) != ():
+    """A real scalar (Python's or NumPy's) as a float; None for all else: text, booleans, arrays,
+    complex numbers.
+    """
+    if (
+        isinstance(value, (bool, str, bytes))
+        or type(value).__name__ == "bool"
+        or getattr(value, "shape", ()) != ()
+    ):
         return None
     try:
         return float(value)

@@ -15,14 +15,14 @@ DTYPES = ("float32", "float64")
 class TrainConfig:
     """One record for all lanes.
 
-    hidden          neurons of each hidden layer; () is logistic regression
-    epochs          times that every training row is used
-    batch_size      rows a step; None is the full batch, whose rows keep their order
-    learning_rate   of step t = 0, 1, ...: learning_rate / (1 + decay * t)
-    optimizer       "adam", with beta_1, beta_2, epsilon; or "sgd", with momentum
-    initialization  of the weights: "he" is normal * sqrt(2 / n_inputs), "normal_0.01" is normal * 0.01; biases are 0
+    hidden          neurons of each hidden layer; () is logistic regression epochs          times
+    that every training row is used batch_size      rows a step; None is the full batch, whose rows
+    keep their order learning_rate   of step t = 0, 1, ...: learning_rate / (1 + decay * t)
+    optimizer       "adam", with beta_1, beta_2, epsilon; or "sgd", with momentum initialization  of
+    the weights: "he" is normal * sqrt(2 / n_inputs), "normal_0.01" is normal * 0.01; biases are 0
     dtype           "float32" or "float64", of all that is computed; what is reported is float64
-    seed            of the initial weights and of the order of rows, where `train` is not given seeds
+    seed            of the initial weights and of the order of rows, where `train` is not given
+    seeds
 
     Raises TypeError where a type is wrong, ValueError where a value is.
     """
@@ -47,10 +47,17 @@ class TrainConfig:
 
         if not isinstance(self.hidden, Sequence) or isinstance(self.hidden, str):
             raise TypeError(
-                f"hidden is {self.hidden!r}; it must be a tuple, the neurons of each layer. For one layer, use (64,)."
+                f"hidden is {self.hidden!r}; it must be a tuple, the neurons of each layer. For one"
+                " layer, use (64,)."
             )
         width = "To have one layer fewer, leave the number out."
-        keep("hidden", tuple(whole_number(f"hidden[{i}]", n, low=1, remedy=width) for i, n in enumerate(self.hidden)))
+        keep(
+            "hidden",
+            tuple(
+                whole_number(f"hidden[{i}]", n, low=1, remedy=width)
+                for i, n in enumerate(self.hidden)
+            ),
+        )
         keep("epochs", whole_number("epochs", self.epochs, low=1, remedy="Try 30."))
         if self.batch_size is not None:
             full = "For the full batch, use None."
@@ -59,7 +66,8 @@ class TrainConfig:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("initialization", self.initialization, INITIALIZATIONS)
         one_of("dtype", self.dtype, DTYPES)
-        # Each optimizer checks its own numbers; both are made here, so that a wrong one is told at birth, used or not.
+        # Each optimizer checks its own numbers; both are made here, so that a wrong one is told at
+        # birth, used or not.
         adam = Adam(self.learning_rate, self.decay, self.epsilon, self.beta_1, self.beta_2)
         sgd = SGD(self.learning_rate, self.decay, self.momentum)
         for name in ("learning_rate", "decay", "epsilon", "beta_1", "beta_2"):

@@ -57,7 +57,9 @@ class Rows:
         hits = np.empty_like(losses)
         passes = self._new_passes() if self._kept is None else self._kept
         for part, places, one in zip(self._parts, self._places, passes, strict=True):
-            losses[:, part], hits[:, part] = losses_and_hits(one.forward(), self.labels[part], places)
+            losses[:, part], hits[:, part] = losses_and_hits(
+                one.forward(), self.labels[part], places
+            )
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
 
@@ -71,15 +73,20 @@ class Rows:
         return (Pass(self._network, self._table.part(part)) for part in self._parts)
 
     def _true_places(self, labels: Ints) -> Ints:
-        """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes, batch)."""
+        """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes,
+        batch).
+        """
         lanes, rows = self._network.lanes, len(labels)
-        return labels.astype(np.intp) * (lanes * rows) + np.arange(lanes * rows).reshape(lanes, rows)
+        return labels.astype(np.intp) * (lanes * rows) + np.arange(lanes * rows).reshape(
+            lanes, rows
+        )
 
 
 def row_parts(rows: int, network: Network) -> list[slice]:
     """Where to cut so many rows, so that what the network computes of a part stays in the cache."""
     widest = max(layer.weights.shape[-1] for layer in network.layers)
-    # Parts of any number of rows give the same bits, as long as they are cut at multiples of ROWS_TOGETHER.
+    # Parts of any number of rows give the same bits, as long as they are cut at multiples of
+    # ROWS_TOGETHER.
     size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
     whole = rows - rows % ROWS_TOGETHER
     ends = sorted([*range(size, whole, size), *{whole, rows} - {0}])
@@ -87,7 +94,9 @@ def row_parts(rows: int, network: Network) -> list[slice]:
 
 
 def measure(network: Network, train: Rows, val: Rows) -> Measured:
-    """Every curve's number for the parameters as they are, one a lane; not finite where a lane has diverged."""
+    """Every curve's number for the parameters as they are, one a lane; not finite where a lane has
+    diverged.
+    """
     losses, hits = train.answers()
     val_losses, val_hits = val.answers()
     measured = {
@@ -101,7 +110,9 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
 
 
 def worst(lanes: int) -> Measured:
-    """What a diverged lane is said to have reached: no accuracy at all, and the largest loss that clipping allows."""
+    """What a diverged lane is said to have reached: no accuracy at all, and the largest loss that
+    clipping allows.
+    """
     nothing, most = np.zeros(lanes), np.full(lanes, WORST_LOSS)
     return {
         "data_loss": most,

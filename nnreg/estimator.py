@@ -32,8 +32,9 @@ from nnreg.training import train
 class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A small neural network with L1 and L2 penalties on its weights and biases.
 
-    The same network, bit for bit, as that of `nnreg.train`, with one BLAS thread. Inputs are read as they are: put a
-    StandardScaler before it in a Pipeline. It trains for all its epochs, and keeps no rows back to validate on.
+    The same network, bit for bit, as that of `nnreg.train`, with one BLAS thread. Inputs are read
+    as they are: put a StandardScaler before it in a Pipeline. It trains for all its epochs, and
+    keeps no rows back to validate on.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     loss_ : the last of loss_curve_
     n_iter_ : epochs trained
 
-    `fit` raises TypeError where a parameter's type is wrong and ValueError where its value is, and warns with a
-    ConvergenceWarning where the training diverges; the network is then that of the last epoch before.
+    `fit` raises TypeError where a parameter's type is wrong and ValueError where its value is, and
+    warns with a ConvergenceWarning where the training diverges; the network is then that of the
+    last epoch before.
     """
 
     def __init__(
@@ -116,8 +118,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             fit = train(split, config, [lambdas])[0]
         if fit.diverged:
             warnings.warn(
-                "The training diverged, and the network is that of the last epoch before. Scale the inputs, or use a smaller "
-                "learning_rate or weaker penalties.",
+                "The training diverged, and the network is that of the last epoch before. Scale the"
+                " inputs, or use a smaller learning_rate or weaker penalties.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -133,7 +135,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         """(rows, classes) in the order of `classes_`, each row adding up to 1."""
         check_is_fitted(self)
         values = validate_data(self, X, dtype=np.float64, reset=False)
-        parameters = [(weights, biases[np.newaxis]) for weights, biases in zip(self.coefs_, self.intercepts_, strict=True)]
+        parameters = [
+            (weights, biases[np.newaxis])
+            for weights, biases in zip(self.coefs_, self.intercepts_, strict=True)
+        ]
         with _blas().limit(limits=1):
             return probabilities(values, parameters)
 

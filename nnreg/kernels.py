@@ -1,7 +1,8 @@
 """Kernels: the inner loops, arranged for how NumPy and BLAS work.
 
-All speed tricks of the package live here, each with what it bought. Times are microseconds a training step of 16 lanes
-of a 64-64-10 network on 128 rows in float32, where a whole step takes about 350, of which the products take 200.
+All speed tricks of the package live here, each with what it bought. Times are microseconds a
+training step of 16 lanes of a 64-64-10 network on 128 rows in float32, where a whole step takes
+about 350, of which the products take 200.
 
 Three arrangements are used throughout:
 
@@ -12,9 +13,10 @@ Three arrangements are used throughout:
 - *Classes first in memory.* What comes out last lies as (classes, lanes, batch), so that softmax works on a few long
   rows: 16 instead of 24 for (lanes, classes, batch), and 150 for the classes last.
 
-Nothing here may depend on the number of lanes in any bit. Products run lane by lane in BLAS. Element by element
-NumPy gives the same bits at any position. Sums are taken over C-ordered arrays only: over a transposed view NumPy
-picks the order of the additions from all of the shape, lanes included.
+Nothing here may depend on the number of lanes in any bit. Products run lane by lane in BLAS.
+Element by element NumPy gives the same bits at any position. Sums are taken over C-ordered arrays
+only: over a transposed view NumPy picks the order of the additions from all of the shape, lanes
+included.
 """
 
 import os
@@ -57,7 +59,9 @@ _ELEMENTS_TOGETHER = 65_536
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Floats:
-    """`np.zeros` that begins on a cache line: 9 fewer for Adam and penalties, since no vector straddles two lines."""
+    """`np.zeros` that begins on a cache line: 9 fewer for Adam and penalties, since no vector
+    straddles two lines.
+    """
     dtype = np.dtype(dtype)
     size = prod(shape) * dtype.itemsize
     memory = np.zeros(size + 64, dtype=np.uint8)
@@ -74,7 +78,8 @@ def swap(array: Floats) -> Floats:
 def with_ones(inputs: Floats) -> Floats:
     """[inputs, 1]: (..., batch, features) -> (..., batch, features + 1), a copy in C order.
 
-    Bought: the bias for 1 instead of 19, and its gradient, as a product with the ones, for 7 instead of 30.
+    Bought: the bias for 1 instead of 19, and its gradient, as a product with the ones, for 7
+    instead of 30.
     """
     result = np.ones((*inputs.shape[:-1], inputs.shape[-1] + 1), dtype=inputs.dtype)
     result[..., :-1] = inputs
@@ -82,18 +87,21 @@ def with_ones(inputs: Floats) -> Floats:
 
 
 def small_products(a: Floats, b: Floats, out: Floats) -> tuple[Floats, Floats, Floats]:
-    """Views of `a`, `b`, `out` for `np.matmul`, that cut a product into ones that are small to BLAS where it is not.
+    """Views of `a`, `b`, `out` for `np.matmul`, that cut a product into ones that are small to BLAS
+    where it is not.
 
-    Bought: with 256 neurons 300 instead of 377 for the first layer, 293 instead of 484 for its gradient, 61 instead of
-    162 for that of the second; with 784 features a third of the first layer. The cuts follow from the shapes of one
-    lane alone. Without OpenBLAS's kernels for small matrices they would cost 7 to 18 % and are not made.
+    Bought: with 256 neurons 300 instead of 377 for the first layer, 293 instead of 484 for its
+    gradient, 61 instead of 162 for that of the second; with 784 features a third of the first
+    layer. The cuts follow from the shapes of one lane alone. Without OpenBLAS's kernels for small
+    matrices they would cost 7 to 18 % and are not made.
     """
     dots = a.strides[-1] == b.strides[-2] == out.itemsize
     rows, columns = _cuts(a.shape[-2], a.shape[-1], b.shape[-1], dots)
     if rows == columns == 1:
         return a, b, out
     height, width = a.shape[-2] // rows, b.shape[-1] // columns
-    # (..., row blocks, 1, height, inner) @ (..., 1, column blocks, inner, width) -> (..., both, height, width)
+    # (..., row blocks, 1, height, inner) @ (..., 1, column blocks, inner, width) -> (..., both,
+    # height, width)
     return (
         a.reshape(*a.shape[:-2], rows, 1, height, a.shape[-1]),
         b.reshape(*b.shape[:-2], 1, b.shape[-2], columns, width).swapaxes(-2, -3),
@@ -103,28 +111,42 @@ def small_products(a: Floats, b: Floats, out: Floats) -> tuple[Floats, Floats, F
 
 @cache
 def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
-    """Into how many equal blocks to cut the rows and the columns of a product; (1, 1) where no cut makes it small."""
+    """Into how many equal blocks to cut the rows and the columns of a product; (1, 1) where no cut
+    makes it small.
+    """
     together = rows // ROWS_TOGETHER if rows % ROWS_TOGETHER == 0 else 1
     rows //= together
 
     def small(height: int, width: int) -> bool:
-        return height * width * inner <= _SMALL_PRODUCT and (not dots or height * width <= _SMALL_DOT_PRODUCT)
+        return height * width * inner <= _SMALL_PRODUCT and (
+            not dots or height * width <= _SMALL_DOT_PRODUCT
+        )
 
     def cuts(length: int) -> Iterator[int]:
-        # Blocks narrower than a vector, or that fill their last vector in part, waste more than a cut gains.
+        # Blocks narrower than a vector, or that fill their last vector in part, waste more than a
+        # cut gains.
         yield 1
         yield from (n for n in range(2, length // 16 + 1) if length % (16 * n) == 0)
 
     possible: list[tuple[int, int]] = []
     if _has_small_kernels():
-        possible += [(m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)]
-    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of 64 x 256 weights.
-    m, n = min(possible, key=lambda cut: (cut[0] * cut[1], -min(rows // cut[0], columns // cut[1]), cut), default=(1, 1))
+        possible += [
+            (m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)
+        ]
+    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of 64 x
+    # 256 weights.
+    m, n = min(
+        possible,
+        key=lambda cut: (cut[0] * cut[1], -min(rows // cut[0], columns // cut[1]), cut),
+        default=(1, 1),
+    )
     return together * m, n
 
 
 def cpu_features() -> list[str]:
-    """The groups of instructions that NumPy found and chose its loops by, for example X86_V3 and X86_V4."""
+    """The groups of instructions that NumPy found and chose its loops by, for example X86_V3 and
+    X86_V4.
+    """
     about: Any = np.show_config(mode="dicts")
     found: list[str] = about["SIMD Extensions"].get("found", [])  # no such key where there are none
     return found
@@ -136,24 +158,30 @@ def _has_small_kernels() -> bool:
     blas = about["Build Dependencies"]["blas"]["name"]
     found = cpu_features()
     core = os.environ.get("OPENBLAS_CORETYPE", "").lower()
-    return "openblas" in blas and ("X86_V4" in found or "AVX512_SKX" in found) and core in _CORES_WITH_AVX512
+    return (
+        "openblas" in blas
+        and ("X86_V4" in found or "AVX512_SKX" in found)
+        and core in _CORES_WITH_AVX512
+    )
 
 
 def relu(inputs: Floats, zeros: Floats, out: Floats | None = None) -> Floats:
     """max(0, inputs). `zeros` has the shape and the memory layout of one lane's inputs.
 
-    Bought: 8 instead of 79, since `np.maximum` is vectorised for two arrays but not for an array and a scalar; one
-    lane's zeros serve all lanes, and stay in the first cache.
+    Bought: 8 instead of 79, since `np.maximum` is vectorised for two arrays but not for an array
+    and a scalar; one lane's zeros serve all lanes, and stay in the first cache.
     """
     return np.maximum(inputs, zeros, out=out)
 
 
 def relu_gradient(dvalues: Floats, output: Floats, out: Floats) -> Floats:
-    """`dvalues` where output > 0, else 0; `out` must not overlap `dvalues`, and may be `output` itself.
+    """`dvalues` where output > 0, else 0; `out` must not overlap `dvalues`, and may be `output`
+    itself.
 
-    0 - output has its sign bit set exactly where output > 0 (0 - 0.0 and 0 - -0.0 are both 0.0). Shifted over the whole
-    word, that bit is a mask for a bitwise and. Bought: 18 instead of 31 for a boolean mask and its product; over whole
-    arrays, since with gaps each pass takes a quarter longer.
+    0 - output has its sign bit set exactly where output > 0 (0 - 0.0 and 0 - -0.0 are both 0.0).
+    Shifted over the whole word, that bit is a mask for a bitwise and. Bought: 18 instead of 31 for
+    a boolean mask and its product; over whole arrays, since with gaps each pass takes a quarter
+    longer.
     """
     integer = _INT[out.dtype]
     np.subtract(0.0, output, out=out)
@@ -164,9 +192,11 @@ def relu_gradient(dvalues: Floats, output: Floats, out: Floats) -> Floats:
 
 
 def blocks(*arrays: Floats) -> list[tuple[Floats, ...]]:
-    """The same elements of arrays of one shape, as many at once as stay in the cache: flat views where all are C-ordered.
+    """The same elements of arrays of one shape, as many at once as stay in the cache: flat views
+    where all are C-ordered.
 
-    Bought nothing for 64 neurons, whose parameters are one block; a sixth of Adam for 784 features, 10 times as much.
+    Bought nothing for 64 neurons, whose parameters are one block; a sixth of Adam for 784 features,
+    10 times as much.
     """
     if not all(array.flags.c_contiguous for array in arrays):
         return [arrays]
@@ -174,16 +204,22 @@ def blocks(*arrays: Floats) -> list[tuple[Floats, ...]]:
     size = flat[0].size
     step = -(-size // max(1, round(size / _ELEMENTS_TOGETHER)))
     step += -step % 16
-    return [tuple([array[start : start + step] for array in flat]) for start in range(0, size, step)]
+    return [
+        tuple([array[start : start + step] for array in flat]) for start in range(0, size, step)
+    ]
 
 
-def add_penalty_gradient(gradient: Floats, values: Floats, l1: Floats, twice_l2: Floats, work: Floats) -> None:
-    """gradient += l1 * s(values) + twice_l2 * values, in place; all of one shape and dtype, strengths >= 0.
+def add_penalty_gradient(
+    gradient: Floats, values: Floats, l1: Floats, twice_l2: Floats, work: Floats
+) -> None:
+    """gradient += l1 * s(values) + twice_l2 * values, in place; all of one shape and dtype,
+    strengths >= 0.
 
-    s(v) is -1 where v < 0, else +1: the sign bit of the value set on l1. So `values` must not hold -0.0; where a
-    caller's may, `values + 0.0` does not, and no step of an optimizer gives one (x - x is 0.0). Bought: 7 instead of 40
-    for `np.copysign`. A strength for each parameter, so that all layers and lanes are one call: 30 instead of 103 for a
-    call each for weights and biases of a layer.
+    s(v) is -1 where v < 0, else +1: the sign bit of the value set on l1. So `values` must not hold
+    -0.0; where a caller's may, `values + 0.0` does not, and no step of an optimizer gives one (x -
+    x is 0.0). Bought: 7 instead of 40 for `np.copysign`. A strength for each parameter, so that all
+    layers and lanes are one call: 30 instead of 103 for a call each for weights and biases of a
+    layer.
     """
     unsigned = _UINT[gradient.dtype]
     np.multiply(values, twice_l2, work)
@@ -209,20 +245,25 @@ def _column_sums(columns: Floats) -> Floats:
     """The sums down C-ordered (classes, ...), added from the first class to the last."""
     flat = columns.reshape(len(columns), -1)
     # One column alone is to NumPy a row, whose elements it adds in another order.
-    sums: Floats = np.add.reduce(flat, axis=0) if flat.shape[1] > 1 else np.add.accumulate(flat, axis=0)[-1]
+    sums: Floats = (
+        np.add.reduce(flat, axis=0) if flat.shape[1] > 1 else np.add.accumulate(flat, axis=0)[-1]
+    )
     return sums.reshape(columns.shape[1:])
 
 
 def losses_and_hits(logits: Floats, labels: Ints, places: Ints) -> tuple[Floats, Bools]:
-    """-log softmax of the true class, and whether it is the first of the largest; of C-ordered (classes, lanes, batch).
+    """-log softmax of the true class, and whether it is the first of the largest; of C-ordered
+    (classes, lanes, batch).
 
-    `labels` (batch,); `places` (lanes, batch) are the places of the true classes' logits in the flat array. `logits`
-    are used up. The results are (lanes, batch). The loss is log sum exp of the shifted logits minus the one picked: one
-    logarithm a row and no division. Bought: 22 instead of 66 for softmax, a product with one-hot rows, and argmax.
+    `labels` (batch,); `places` (lanes, batch) are the places of the true classes' logits in the
+    flat array. `logits` are used up. The results are (lanes, batch). The loss is log sum exp of the
+    shifted logits minus the one picked: one logarithm a row and no division. Bought: 22 instead of
+    66 for softmax, a product with one-hot rows, and argmax.
     """
     np.subtract(logits, np.maximum.reduce(logits, axis=0), logits)
     picked = logits.reshape(-1).take(places)
-    # A hit is a shifted logit of 0. Only where several are 0 (or none, after NaN) does it matter which comes first.
+    # A hit is a shifted logit of 0. Only where several are 0 (or none, after NaN) does it matter
+    # which comes first.
     largest = np.equal(logits, 0.0)
     alone = np.count_nonzero(largest) == picked.size
     hits: Bools = np.equal(picked, 0.0) if alone else first_largest(largest) == labels
@@ -233,10 +274,11 @@ def losses_and_hits(logits: Floats, labels: Ints, places: Ints) -> tuple[Floats,
 
 
 def first_largest(largest: Bools) -> Ints:
-    """The first class that is marked as largest in (classes, ...); the number of classes where none is.
+    """The first class that is marked as largest in (classes, ...); the number of classes where none
+    is.
 
-    NumPy's argmax turns the array over first, at about 30 ns a row. Here each mark is weighed with how many classes
-    stand from it to the end, and the greatest is the first of them.
+    NumPy's argmax turns the array over first, at about 30 ns a row. Here each mark is weighed with
+    how many classes stand from it to the end, and the greatest is the first of them.
     """
     classes = len(largest)
     small = np.min_scalar_type(classes)
@@ -247,7 +289,9 @@ def first_largest(largest: Bools) -> Ints:
 
 
 def sums(values: Float64s) -> Float64s:
-    """The sum along the last axis of C-ordered float64: a product with ones, 3 instead of 12 for 64 weights of a lane."""
+    """The sum along the last axis of C-ordered float64: a product with ones, 3 instead of 12 for 64
+    weights of a lane.
+    """
     total: Float64s = np.vecdot(values, np.ones(values.shape[-1]))
     return total
 
@@ -270,10 +314,11 @@ def adam_step(
     rate: float,
     epsilon: float,
 ) -> None:
-    """first = beta_1 first + g; second = beta_2 second + g^2; p -= rate * first / (sqrt(second) + epsilon), in place.
+    """first = beta_1 first + g; second = beta_2 second + g^2; p -= rate * first / (sqrt(second) +
+    epsilon), in place.
 
-    All arrays are of one shape; `work` is overwritten. Ten passes over the parameters: 65, of which the
-    root takes 23.
+    All arrays are of one shape; `work` is overwritten. Ten passes over the parameters: 65, of which
+    the root takes 23.
     """
     np.multiply(first, beta_1, first)
     np.add(first, gradient, first)

@@ -14,7 +14,8 @@ LAYERS = ("all", "hidden")
 
 @dataclass(frozen=True, kw_only=True)
 class Lambdas:
-    """The four strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2; all off unless given.
+    """The four strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2; all
+    off unless given.
 
     Raises ValueError where one of them is not a real number, not finite, or negative.
     """
@@ -39,15 +40,21 @@ class Lambdas:
 
 
 def per_layer(lambdas: Lambdas, layers: str, hidden: int) -> tuple[Lambdas, ...]:
-    """The lambdas of each layer, from first to last, of a network with so many hidden ones; `layers` is one of LAYERS.
+    """The lambdas of each layer, from first to last, of a network with so many hidden ones;
+    `layers` is one of LAYERS.
 
     Raises TypeError or ValueError where it is none.
     """
-    return (lambdas,) * hidden + (lambdas if one_of("layers", layers, LAYERS) == "all" else Lambdas(),)
+    return (lambdas,) * hidden + (
+        lambdas if one_of("layers", layers, LAYERS) == "all" else Lambdas(),
+    )
 
 
 def _strength(name: str, value: object) -> float:
     number = as_float(value)
     if number is None or not math.isfinite(number) or number < 0:
-        raise ValueError(f"{name} is {value!r}; a penalty's strength is a finite number of at least 0. To switch it off, use 0.")
+        raise ValueError(
+            f"{name} is {value!r}; a penalty's strength is a finite number of at least 0. To switch"
+            " it off, use 0."
+        )
     return number + 0.0  # -0.0 becomes 0.0, so that equal lambdas print and hash alike

@@ -1,7 +1,8 @@
 """Layers: dense with its penalties, and ReLU.
 
-The formulas come from the book "Neural Networks from Scratch". Shapes are written (batch, n_inputs) as in the
-book; every array may have leading axes of lanes, `(lanes, batch, n_inputs)`, and the same lines work on all of them.
+The formulas come from the book "Neural Networks from Scratch". Shapes are written (batch, n_inputs)
+as in the book; every array may have leading axes of lanes, `(lanes, batch, n_inputs)`, and the same
+lines work on all of them.
 """
 
 import numpy as np
@@ -16,12 +17,14 @@ Strength = float | Floats
 
 
 class Dense:
-    """output = inputs @ weights + biases, penalised by l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2.
+    """output = inputs @ weights + biases, penalised by l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| +
+    l2b*sum b^2.
 
-    `weights` (n_inputs, n_neurons) start at 0.01 * normal drawn from `rng`, `biases` (1, n_neurons) at zero, in
-    float64. Both are views of `parameters` (n_inputs + 1, n_neurons), where the biases are the last row; `dweights` and
-    `dbiases` are views of `dparameters` likewise. Given `parameters` and `dparameters` (any leading axes of lanes,
-    float32 or float64), the layer lives in them instead, so that an optimizer can work on one buffer of all layers.
+    `weights` (n_inputs, n_neurons) start at 0.01 * normal drawn from `rng`, `biases` (1, n_neurons)
+    at zero, in float64. Both are views of `parameters` (n_inputs + 1, n_neurons), where the biases
+    are the last row; `dweights` and `dbiases` are views of `dparameters` likewise. Given
+    `parameters` and `dparameters` (any leading axes of lanes, float32 or float64), the layer lives
+    in them instead, so that an optimizer can work on one buffer of all layers.
 
     Raises ValueError where a strength is negative or not finite in all lanes.
     """
@@ -39,8 +42,12 @@ class Dense:
         parameters: Floats | None = None,
         dparameters: Floats | None = None,
     ) -> None:
-        n_inputs = whole_number("n_inputs", n_inputs, low=1, remedy="A layer needs something to read.")
-        n_neurons = whole_number("n_neurons", n_neurons, low=1, remedy="A layer needs at least one neuron.")
+        n_inputs = whole_number(
+            "n_inputs", n_inputs, low=1, remedy="A layer needs something to read."
+        )
+        n_neurons = whole_number(
+            "n_neurons", n_neurons, low=1, remedy="A layer needs at least one neuron."
+        )
         self.weight_regularizer_l1 = _strength("weight_regularizer_l1", weight_regularizer_l1)
         self.weight_regularizer_l2 = _strength("weight_regularizer_l2", weight_regularizer_l2)
         self.bias_regularizer_l1 = _strength("bias_regularizer_l1", bias_regularizer_l1)
@@ -92,16 +99,20 @@ class Dense:
         self.output = np.matmul(self.inputs, self.parameters)
 
     def backward(self, dvalues: Floats) -> None:
-        """`.dweights`, `.dbiases` and `.dinputs` from the loss's gradient by the output, (..., batch, n_neurons).
+        """`.dweights`, `.dbiases` and `.dinputs` from the loss's gradient by the output, (...,
+        batch, n_neurons).
 
-        The penalties add l1 * s(w) + 2 * l2 * w to the gradient, where s(w) is -1 for w < 0 and +1 else, at 0 too.
+        The penalties add l1 * s(w) + 2 * l2 * w to the gradient, where s(w) is -1 for w < 0 and +1
+        else, at 0 too.
         """
         np.matmul(swap(self.inputs), dvalues, out=self.dparameters)
         self.dinputs = np.matmul(dvalues, swap(self.weights))
         l1, twice_l2 = np.empty_like(self.parameters), np.empty_like(self.parameters)
         self.write_strengths(l1, twice_l2)
         # A caller may have put -0.0 among the parameters, where s is +1: adding 0.0 makes it 0.0.
-        add_penalty_gradient(self.dparameters, self.parameters + 0.0, l1, twice_l2, np.empty_like(l1))
+        add_penalty_gradient(
+            self.dparameters, self.parameters + 0.0, l1, twice_l2, np.empty_like(l1)
+        )
 
     def write_strengths(self, l1: Floats, twice_l2: Floats) -> None:
         """l1 and 2 * l2 of each parameter, into arrays of the shape of `parameters`."""

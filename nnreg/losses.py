@@ -1,7 +1,7 @@
 """Losses: the mean error on the data, and the penalty for large parameters.
 
-The formulas come from the book "Neural Networks from Scratch". Shapes are written (batch, classes); leading axes of
-lanes may stand before them, and each lane then has its own number.
+The formulas come from the book "Neural Networks from Scratch". Shapes are written (batch, classes);
+leading axes of lanes may stand before them, and each lane then has its own number.
 """
 
 from typing import Protocol
@@ -37,8 +37,9 @@ def penalty_terms(
 ) -> tuple[Float64s, Float64s, Float64s, Float64s]:
     """l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer, in the order of LAMBDA_NAMES.
 
-    Each has the shape of the lanes, () for a layer of 2-D arrays. Summed in float64 also where the network is float32.
-    `sizes` are |w| and |b| in float64, (..., all of them), where the caller has them already.
+    Each has the shape of the lanes, () for a layer of 2-D arrays. Summed in float64 also where the
+    network is float32. `sizes` are |w| and |b| in float64, (..., all of them), where the caller has
+    them already.
     """
     weights, biases = (_sizes(layer.weights), _sizes(layer.biases)) if sizes is None else sizes
     return (
@@ -66,8 +67,12 @@ def softmax(logits: Floats) -> Floats:
 
 
 def one_hot(labels: Ints, classes: int, dtype: FloatType) -> Floats:
-    """Class numbers (..., batch) as (..., batch, classes) of zeros and ones, features first in memory."""
-    return swap(np.equal(labels[..., np.newaxis, :], np.arange(classes)[:, np.newaxis]).astype(dtype))
+    """Class numbers (..., batch) as (..., batch, classes) of zeros and ones, features first in
+    memory.
+    """
+    return swap(
+        np.equal(labels[..., np.newaxis, :], np.arange(classes)[:, np.newaxis]).astype(dtype)
+    )
 
 
 class Loss:
@@ -83,7 +88,9 @@ class Loss:
         return mean
 
     def regularization_loss(self, layer: Penalised) -> Float64s:
-        """The penalty of one layer, one number (one a lane): its four terms, added in the order of LAMBDA_NAMES."""
+        """The penalty of one layer, one number (one a lane): its four terms, added in the order of
+        LAMBDA_NAMES.
+        """
         weight_l1, weight_l2, bias_l1, bias_l2 = penalty_terms(layer)
         return weight_l1 + weight_l2 + bias_l1 + bias_l2
 
@@ -103,15 +110,20 @@ class CategoricalCrossentropy(Loss):
         They are clipped to [1e-7, 1 - 1e-7], and the logarithm is taken, in float64.
         """
         truth = _truth(output, y)
-        # All but one product of a row are zeros, so this sum is exact; picking by index costs ten times as much.
-        picked = np.ascontiguousarray(swap(output * truth)).sum(axis=-2).astype(np.float64, copy=False)
+        # All but one product of a row are zeros, so this sum is exact; picking by index costs ten
+        # times as much.
+        picked = (
+            np.ascontiguousarray(swap(output * truth)).sum(axis=-2).astype(np.float64, copy=False)
+        )
         losses: Float64s = -np.log(np.clip(picked, CLIP, 1 - CLIP))
         return losses
 
     def backward(self, output: Floats, y: Ints | Floats, out: Floats | None = None) -> None:
-        """`.dinputs`: the gradient of the mean loss by what went into the softmax, (output - one_hot) / batch.
+        """`.dinputs`: the gradient of the mean loss by what went into the softmax, (output -
+        one_hot) / batch.
 
-        Softmax and cross-entropy together, from the softmax's output as it is, not clipped. `out` may be `output`.
+        Softmax and cross-entropy together, from the softmax's output as it is, not clipped. `out`
+        may be `output`.
         """
         self.dinputs = np.subtract(output, _truth(output, y), out=out)
         np.divide(self.dinputs, output.shape[-2], out=self.dinputs)

@@ -6,7 +6,15 @@ from itertools import pairwise
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import add_penalty_gradient, blocks, relu, relu_gradient, small_products, swap, zeros
+from nnreg.kernels import (
+    add_penalty_gradient,
+    blocks,
+    relu,
+    relu_gradient,
+    small_products,
+    swap,
+    zeros,
+)
 from nnreg.layers import Dense
 
 LayerParameters = tuple[Floats, Floats]
@@ -16,9 +24,9 @@ LayerParameters = tuple[Floats, Floats]
 class Network:
     """Dense, ReLU, Dense, ..., softmax, once a lane.
 
-    `sizes` are features, neurons of each hidden layer, classes. `parameters` and `dparameters` (lanes, all parameters)
-    are what an optimizer works on; the layers are views of them. `strengths` (lanes, layers, 4) are the lambdas in the
-    order of LAMBDA_NAMES.
+    `sizes` are features, neurons of each hidden layer, classes. `parameters` and `dparameters`
+    (lanes, all parameters) are what an optimizer works on; the layers are views of them.
+    `strengths` (lanes, layers, 4) are the lambdas in the order of LAMBDA_NAMES.
     """
 
     def __init__(self, sizes: Sequence[int], strengths: Float64s, dtype: FloatType) -> None:
@@ -29,7 +37,9 @@ class Network:
         whole = (self.lanes, int(ends[-1]))
         self.parameters, self.dparameters = zeros(whole, dtype), zeros(whole, dtype)
         l1, twice_l2 = zeros(whole, dtype), zeros(whole, dtype)
-        self._penalty_blocks = blocks(self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype))
+        self._penalty_blocks = blocks(
+            self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype)
+        )
         self.layers: list[Dense] = []
         for i, ((rows, columns), end) in enumerate(zip(shapes, ends, strict=True)):
             part, shape = slice(end - rows * columns, end), (self.lanes, rows, columns)
@@ -41,12 +51,16 @@ class Network:
                 dparameters=self.dparameters[:, part].reshape(shape),
             )
             self.layers.append(layer)
-            # A strength beyond float32 is infinite there: its lane diverges at the first step, and is reported so.
+            # A strength beyond float32 is infinite there: its lane diverges at the first step, and
+            # is reported so.
             with np.errstate(over="ignore", under="ignore"):
                 layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
         self._sizes: Float64s = np.zeros(whole)
         self._layer_sizes: list[tuple[Float64s, Float64s]] = [
-            (self._sizes[:, end - rows * columns : end - columns], self._sizes[:, end - columns : end])
+            (
+                self._sizes[:, end - rows * columns : end - columns],
+                self._sizes[:, end - columns : end],
+            )
             for (rows, columns), end in zip(shapes, ends, strict=True)
         ]
         self._work: dict[int, Work] = {}
@@ -57,7 +71,9 @@ class Network:
             add_penalty_gradient(*block)
 
     def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
-        """|w| and |b| of each layer in float64, (lanes, all weights) and (lanes, all biases): work arrays."""
+        """|w| and |b| of each layer in float64, (lanes, all weights) and (lanes, all biases): work
+        arrays.
+        """
         np.copyto(self._sizes, self.parameters)
         np.abs(self._sizes, out=self._sizes)
         return self._layer_sizes
@@ -67,7 +83,9 @@ class Network:
         return [(layer.weights[lane].copy(), layer.biases[lane].copy()) for layer in self.layers]
 
     def work(self, batch: int) -> "Work":
-        """The arrays that a batch of so many rows passes through; all batches of one size share them."""
+        """The arrays that a batch of so many rows passes through; all batches of one size share
+        them.
+        """
         if batch not in self._work:
             self._work[batch] = Work(self, batch)
         return self._work[batch]
@@ -79,14 +97,16 @@ class Work:
     def __init__(self, network: Network, batch: int) -> None:
         *widths, classes = [layer.weights.shape[-1] for layer in network.layers]
         lanes, dtype = network.lanes, network.dtype
-        # One lane lies as it would beside another, since BLAS and NumPy take other kernels where rows join up.
+        # One lane lies as it would beside another, since BLAS and NumPy take other kernels where
+        # rows join up.
         self.logits = zeros((classes, max(lanes, 2), batch), dtype)[:, :lanes]
         """(classes, lanes, batch)."""
         self.hidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         """(lanes, neurons + 1, batch), as the next layer reads it: the last row of a lane is its ones."""
         for array in self.hidden:
             array[:, -1] = 1
-        # Of the same shape, though nothing is written beside the neurons: whole arrays are quicker to go over.
+        # Of the same shape, though nothing is written beside the neurons: whole arrays are quicker
+        # to go over.
         self.dhidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         self.nothing = [zeros((width + 1, batch), dtype) for width in widths]
         """Zeros for `relu`, of the size of one lane."""
@@ -95,8 +115,9 @@ class Work:
 class Pass:
     """The way of one batch through the network and back.
 
-    `inputs` (batch, features + 1), or one such a lane, hold their ones; what is written into them later is what the
-    next `forward` reads. All views are made here, once: a step of one lane takes longer to make them than to compute.
+    `inputs` (batch, features + 1), or one such a lane, hold their ones; what is written into them
+    later is what the next `forward` reads. All views are made here, once: a step of one lane takes
+    longer to make them than to compute.
     """
 
     def __init__(self, network: Network, inputs: Floats) -> None:
@@ -113,7 +134,8 @@ class Pass:
         ]
         self._backward = []
         for i, layer in enumerate(network.layers):
-            # Two products: for 64 inputs, BLAS takes a quarter less time for 64 rows and 1 row than for 65.
+            # Two products: for 64 inputs, BLAS takes a quarter less time for 64 rows and 1 row than
+            # for 65.
             products = [
                 small_products(swap(read[i])[..., :-1, :], written[i], layer.dweights),
                 small_products(swap(read[i])[..., -1:, :], written[i], layer.dbiases),
@@ -129,7 +151,9 @@ class Pass:
         for i, (inputs, parameters, output) in enumerate(self._forward):
             np.matmul(inputs, parameters, out=output)
             if i < last:
-                relu(self._hidden[i], self._nothing[i], out=self._hidden[i])  # the ones too, which stay ones
+                relu(
+                    self._hidden[i], self._nothing[i], out=self._hidden[i]
+                )  # the ones too, which stay ones
         return self.logits
 
     def backward(self) -> None:
@@ -138,7 +162,8 @@ class Pass:
             for a, b, out in self._backward[i]:
                 np.matmul(a, b, out=out)
             if i > 0:
-                # What layer i read is needed no more: the gradient takes its place, and the cache holds one array less.
+                # What layer i read is needed no more: the gradient takes its place, and the cache
+                # holds one array less.
                 relu_gradient(self._dhidden[i - 1], self._hidden[i - 1], out=self._hidden[i - 1])
                 self._ones[i - 1].fill(1)
         self._network.add_penalty_gradient()

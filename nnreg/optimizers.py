@@ -1,7 +1,8 @@
 """Optimizers: how gradients move parameters.
 
-The formulas come from the book "Neural Networks from Scratch". An optimizer works in place on anything with
-`parameters` and `dparameters`: on layers by hand, `adam.update(dense1, dense2)`, or on the one buffer of a network.
+The formulas come from the book "Neural Networks from Scratch". An optimizer works in place on
+anything with `parameters` and `dparameters`: on layers by hand, `adam.update(dense1, dense2)`, or
+on the one buffer of a network.
 """
 
 from typing import Protocol
@@ -23,13 +24,17 @@ class Trainable(Protocol):
 
 
 class Optimizer:
-    """The learning rate of step t = 0, 1, ...: learning_rate / (1 + decay * t). Subclasses say what a step is.
+    """The learning rate of step t = 0, 1, ...: learning_rate / (1 + decay * t). Subclasses say what
+    a step is.
 
-    The parts given to `update` must be the same, in the same order, at every step: each has its own moments.
+    The parts given to `update` must be the same, in the same order, at every step: each has its own
+    moments.
     """
 
     def __init__(self, learning_rate: float, decay: float) -> None:
-        self.learning_rate = real_number("learning_rate", learning_rate, open_low=True, remedy="Try 0.001.")
+        self.learning_rate = real_number(
+            "learning_rate", learning_rate, open_low=True, remedy="Try 0.001."
+        )
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
         self._states: list[_State] = []
@@ -48,7 +53,9 @@ class Optimizer:
                 self._move(*block)
         self.iterations += 1
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
+    def _move(
+        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
+    ) -> None:
         raise NotImplementedError
 
 
@@ -62,9 +69,15 @@ class _State:
         self._blocks: list[tuple[Floats, ...]] = []
 
     def blocks(self, part: Trainable) -> list[tuple[Floats, ...]]:
-        """Parameters, gradient, moments and a work array, block by block; made again only for other arrays."""
+        """Parameters, gradient, moments and a work array, block by block; made again only for other
+        arrays.
+        """
         parameters, gradient = part.parameters, part.dparameters
-        if self._given is None or self._given[0] is not parameters or self._given[1] is not gradient:
+        if (
+            self._given is None
+            or self._given[0] is not parameters
+            or self._given[1] is not gradient
+        ):
             self._given = parameters, gradient
             self._blocks = blocks(parameters, gradient, *self._kept)
         return self._blocks
@@ -90,8 +103,11 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
-        # The moments are kept without their factors (1 - beta), and all that is the same for every parameter is put
+    def _move(
+        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
+    ) -> None:
+        # The moments are kept without their factors (1 - beta), and all that is the same for every
+        # parameter is put
         # into two numbers, `rate` and `epsilon`: 10 passes over the parameters in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
         #   v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
@@ -110,11 +126,17 @@ class Adam(Optimizer):
 class SGD(Optimizer):
     """p += u, where u = momentum u - rate g; with momentum 0 plain gradient descent."""
 
-    def __init__(self, learning_rate: float = 1.0, decay: float = 0.0, momentum: float = 0.0) -> None:
+    def __init__(
+        self, learning_rate: float = 1.0, decay: float = 0.0, momentum: float = 0.0
+    ) -> None:
         super().__init__(learning_rate, decay)
-        self.momentum = real_number("momentum", momentum, high=1, remedy="For plain gradient descent, use 0.")
+        self.momentum = real_number(
+            "momentum", momentum, high=1, remedy="For plain gradient descent, use 0."
+        )
 
-    def _move(self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats) -> None:
+    def _move(
+        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
+    ) -> None:
         np.multiply(first, self.momentum, out=first)
         np.multiply(gradient, self.current_learning_rate, out=work)
         np.subtract(first, work, out=first)

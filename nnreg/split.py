@@ -9,9 +9,11 @@ from nnreg.arrays import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """x: (rows, features), finite numbers; y: (rows,), class numbers 0, 1, 2, ... The arrays are kept, never changed.
+    """x: (rows, features), finite numbers; y: (rows,), class numbers 0, 1, 2, ... The arrays are
+    kept, never changed.
 
-    Raises TypeError where an array holds the wrong kind of thing, ValueError where its shape or a value is wrong.
+    Raises TypeError where an array holds the wrong kind of thing, ValueError where its shape or a
+    value is wrong.
     """
 
     x_train: Floats
@@ -27,12 +29,13 @@ class Split:
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             if len(x) != len(y):
                 raise ValueError(
-                    f"x_{part} has {len(x)} rows and y_{part} has {len(y)}; each row needs one label. Give both the same length."
+                    f"x_{part} has {len(x)} rows and y_{part} has {len(y)}; each row needs one"
+                    " label. Give both the same length."
                 )
         if self.x_train.shape[1] != self.x_val.shape[1]:
             raise ValueError(
-                f"x_train has {self.x_train.shape[1]} features and x_val has {self.x_val.shape[1]}; "
-                "one network reads both. Give both the same columns."
+                f"x_train has {self.x_train.shape[1]} features and x_val has {self.x_val.shape[1]};"
+                " one network reads both. Give both the same columns."
             )
 
     @property
@@ -44,19 +47,27 @@ class Split:
 def _features(name: str, values: object) -> Floats:
     x = np.asarray(values)
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"{name} holds {x.dtype}; it must hold real numbers. Encode text and categories as numbers first.")
+        raise TypeError(
+            f"{name} holds {x.dtype}; it must hold real numbers. Encode text and categories as"
+            " numbers first."
+        )
     if x.ndim != 2:
         raise ValueError(
-            f"{name} has the shape {x.shape}; it must be (rows, features). For one feature, use {name}.reshape(-1, 1)."
+            f"{name} has the shape {x.shape}; it must be (rows, features). For one feature, use"
+            f" {name}.reshape(-1, 1)."
         )
     if 0 in x.shape:
-        raise ValueError(f"{name} has the shape {x.shape}; it needs at least one row and one feature. Give it some data.")
+        raise ValueError(
+            f"{name} has the shape {x.shape}; it needs at least one row and one feature. Give it"
+            " some data."
+        )
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
     if not np.isfinite(x).all():
         row, column = np.argwhere(~np.isfinite(x))[0]
         raise ValueError(
-            f"{name}[{row}, {column}] is {x[row, column]}; every value must be finite. Fill in or drop missing values first."
+            f"{name}[{row}, {column}] is {x[row, column]}; every value must be finite. Fill in or"
+            " drop missing values first."
         )
     return x
 
@@ -64,11 +75,19 @@ def _features(name: str, values: object) -> Floats:
 def _labels(name: str, values: object) -> Ints:
     y = np.asarray(values)
     if y.dtype.kind not in "iu":
-        raise TypeError(f"{name} holds {y.dtype}; it must hold class numbers 0, 1, 2, ... Use {name}.astype(int) if it does.")
+        raise TypeError(
+            f"{name} holds {y.dtype}; it must hold class numbers 0, 1, 2, ... Use"
+            f" {name}.astype(int) if it does."
+        )
     if y.ndim != 1:
-        raise ValueError(f"{name} has the shape {y.shape}; it must be (rows,). For one-hot rows, use {name}.argmax(axis=1).")
+        raise ValueError(
+            f"{name} has the shape {y.shape}; it must be (rows,). For one-hot rows, use"
+            f" {name}.argmax(axis=1)."
+        )
     if len(y) == 0:
         raise ValueError(f"{name} has no rows; it needs at least one. Give it some data.")
     if y.min() < 0:
-        raise ValueError(f"{name} holds {y.min()}; class numbers start at 0. Number the classes 0, 1, 2, ...")
+        raise ValueError(
+            f"{name} holds {y.min()}; class numbers start at 0. Number the classes 0, 1, 2, ..."
+        )
     return y

@@ -26,8 +26,12 @@ class Table:
         return with_ones(self._x[rows]) if self._whole is None else self._whole[rows]
 
     def gather(self, rows: Ints, out: Floats) -> None:
-        """[x, 1] of these rows (...) into C-ordered `out` (..., features + 1), which has its ones already."""
+        """[x, 1] of these rows (...) into C-ordered `out` (..., features + 1), which has its ones
+        already.
+        """
         if self._whole is None:
             out[..., :-1] = self._x.take(rows, axis=0)
         else:
-            self._whole.take(rows, axis=0, out=out, mode="clip")  # any other mode makes a copy first
+            self._whole.take(
+                rows, axis=0, out=out, mode="clip"
+            )  # any other mode makes a copy first

@@ -14,10 +14,14 @@ from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.tables import Table
 
 
-def answers(x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]) -> tuple[Float64s, Bools]:
-    """The loss of each row, and whether its class was found, (networks, rows) both; networks of one shape and dtype.
+def answers(
+    x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]
+) -> tuple[Float64s, Bools]:
+    """The loss of each row, and whether its class was found, (networks, rows) both; networks of one
+    shape and dtype.
 
-    The same numbers as those that the curves of `train` are means of. x: (rows, features) finite; y: (rows,) class numbers.
+    The same numbers as those that the curves of `train` are means of. x: (rows, features) finite;
+    y: (rows,) class numbers.
     """
     network, table = _loaded(networks, x, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
@@ -26,9 +30,11 @@ def answers(x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]) -
 
 
 def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
-    """How probable one network finds each class, (rows, classes) float64, each row adding up to 1; x: (rows, features) finite.
+    """How probable one network finds each class, (rows, classes) float64, each row adding up to 1;
+    x: (rows, features) finite.
 
-    Computed in float64 also where the network is float32: in that, the rows beside a row change its seventh digit.
+    Computed in float64 also where the network is float32: in that, the rows beside a row change its
+    seventh digit.
     """
     network, table = _loaded([parameters], x, np.dtype(np.float64))
     result = np.empty((len(x), parameters[-1][0].shape[1]))
@@ -39,7 +45,9 @@ def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
     return result
 
 
-def _loaded(networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType) -> tuple[Network, Table]:
+def _loaded(
+    networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType
+) -> tuple[Network, Table]:
     """Trained networks as the lanes of one, and the rows that it is to read; both in `dtype`."""
     first = networks[0]
     sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
@@ -50,14 +58,18 @@ def _loaded(networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: Flo
     return network, Table(np.ascontiguousarray(x, dtype=dtype))
 
 
-def layer_terms(parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]) -> list[tuple[tuple[float, ...], float]]:
-    """Of each layer its four penalties, in the order of LAMBDA_NAMES, and its share of weights near zero; one `Lambdas` a
-    layer.
+def layer_terms(
+    parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]
+) -> list[tuple[tuple[float, ...], float]]:
+    """Of each layer its four penalties, in the order of LAMBDA_NAMES, and its share of weights near
+    zero; one `Lambdas` a layer.
     """
     measured: list[tuple[tuple[float, ...], float]] = []
     for (weights, biases), strengths in zip(parameters, lambdas, strict=True):
         n_inputs, n_neurons = weights.shape
-        layer = Dense(n_inputs, n_neurons, *strengths.as_tuple(), parameters=np.concatenate([weights, biases]))
+        layer = Dense(
+            n_inputs, n_neurons, *strengths.as_tuple(), parameters=np.concatenate([weights, biases])
+        )
         near_zero = float(np.mean(np.abs(weights) < weights.dtype.type(NEAR_ZERO)))
         measured.append((tuple(float(term) for term in penalty_terms(layer)), near_zero))
     return measured

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.errors import SweepsError as SweepsError
     from experiments.spec import Experiment as Experiment
-    from sweeps.own_study import objective as objective
+    from sweeps.search.objective import objective as objective
     from sweeps.sweep import Sweep as Sweep
     from sweeps.sweep import confirm as confirm
     from sweeps.sweep import run as run
@@ -16,7 +16,7 @@ _HOMES = {
     "Sweep": "sweeps.sweep",
     "SweepsError": "experiments.errors",
     "confirm": "sweeps.sweep",
-    "objective": "sweeps.own_study",
+    "objective": "sweeps.search.objective",
     "run": "sweeps.sweep",
 }
 __all__ = list(_HOMES)

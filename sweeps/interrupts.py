@@ -11,8 +11,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 20.0  # seconds that it may take to end after SIGTERM; it takes one or two
-LOCKING = ("concurrent.futures._base", "logging", "threading")  # modules where one function takes a lock that another lets go
-TRIES, BETWEEN = 20, 0.01  # times, and seconds from one to the next, that a signal waits for such a function to end
+LOCKING = (
+    "concurrent.futures._base",
+    "logging",
+    "threading",
+)  # modules where one function takes a lock that another lets go
+TRIES, BETWEEN = (
+    20,
+    0.01,
+)  # times, and seconds from one to the next, that a signal waits for such a function to end
 
 
 class Terminated(BaseException):
@@ -20,8 +27,9 @@ class Terminated(BaseException):
 
 
 class Interrupts:
-    """Raises KeyboardInterrupt or Terminated where the program waits, after a protected block where it writes, and a moment later
-    where the standard library may hold a lock: what is raised there leaves it locked, and who ends would wait for it.
+    """Raises KeyboardInterrupt or Terminated where the program waits, after a protected block where
+    it writes, and a moment later where the standard library may hold a lock: what is raised there
+    leaves it locked, and who ends would wait for it.
     """
 
     def __init__(self) -> None:
@@ -56,7 +64,9 @@ class Interrupts:
         if self._pending is None:
             self._pending = KeyboardInterrupt if number == signal.SIGINT else Terminated
             if number == signal.SIGTERM:
-                _thread.start_new_thread(self._end_late, ())  # past threading, whose locks the interrupted code may hold
+                _thread.start_new_thread(
+                    self._end_late, ()
+                )  # past threading, whose locks the interrupted code may hold
         elif number == signal.SIGINT and not again:
             _end_at_once(number)
         if self._protected:
@@ -74,20 +84,29 @@ class Interrupts:
             os.kill(os.getpid(), number)
 
     def _end_late(self) -> None:
-        """End all the same where something does not let go: what is recorded is whole, and who sends SIGTERM would send SIGKILL
-        next. Of Ctrl-C a second one does this.
+        """End all the same where something does not let go: what is recorded is whole, and who
+        sends SIGTERM would send SIGKILL next. Of Ctrl-C a second one does this.
         """
         if not self._over.wait(PATIENCE):
-            print("stopped by force; what was recorded is kept. Go on with the same command.", file=sys.stderr, flush=True)
+            print(
+                "stopped by force; what was recorded is kept. Go on with the same command.",
+                file=sys.stderr,
+                flush=True,
+            )
             _end_at_once(signal.SIGTERM)
 
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:
-        """Handle the signals inside this block; outside the main thread Python gives none to handle."""
+        """Handle the signals inside this block; outside the main thread Python gives none to
+        handle.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             yield self
         finally:
@@ -99,10 +118,14 @@ class Interrupts:
 
 
 def _may_hold_lock(frame: FrameType | None) -> bool:
-    """Whether code was interrupted that may hold a lock for a moment. Where it waits for another thread it has let go of it."""
+    """Whether code was interrupted that may hold a lock for a moment. Where it waits for another
+    thread it has let go of it.
+    """
     if frame is None or frame.f_globals.get("__name__") not in LOCKING:
         return False
-    waits = frame.f_code is threading.Condition.wait.__code__ and "gotit" in frame.f_locals  # set when it has let go
+    waits = (
+        frame.f_code is threading.Condition.wait.__code__ and "gotit" in frame.f_locals
+    )  # set when it has let go
     return not waits
 
 

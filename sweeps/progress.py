@@ -19,7 +19,9 @@ WORTH_SAYING = 50  # trials that MLflow is behind
 
 
 class Progress:
-    """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context manager around the search."""
+    """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context
+    manager around the search.
+    """
 
     def __init__(self) -> None:
         self.began = False
@@ -30,7 +32,9 @@ class Progress:
         self._new = 0
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
-        """Say what is there already, how many trials there shall be, and how to ask how many wait to be written to MLflow."""
+        """Say what is there already, how many trials there shall be, and how to ask how many wait
+        to be written to MLflow.
+        """
         self._behind = behind
         self.study, self.trials, self.began = study, trials, True
         for trial in study.trials:
@@ -63,7 +67,9 @@ class Progress:
 
     @property
     def pace(self) -> str:
-        """Trials a second, the time left, and how far MLflow is behind where that is far; empty when the search is over."""
+        """Trials a second, the time left, and how far MLflow is behind where that is far; empty
+        when the search is over.
+        """
         if not self._new or self.finished >= self.trials:
             return ""
         behind = self._behind()
@@ -98,12 +104,19 @@ class Progress:
         """Say that the search is over, and how many networks of the confirmation are trained."""
 
     def writing(self, waiting: int) -> None:
-        """Say that nothing is trained any more, and how many runs still wait to be written to MLflow."""
+        """Say that nothing is trained any more, and how many runs still wait to be written to
+        MLflow.
+        """
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         pass
 
 
@@ -122,9 +135,15 @@ class Lines(Progress):
     def show(self) -> None:
         """Print a line, at most one in two seconds."""
         now = time.monotonic()
-        if now - self._shown_at >= SECONDS_BETWEEN_LINES or (self.finished >= self.trials and self._shown != self.finished):
+        if now - self._shown_at >= SECONDS_BETWEEN_LINES or (
+            self.finished >= self.trials and self._shown != self.finished
+        ):
             self._shown_at, self._shown = now, self.finished
-            parts = [f"{self.study.study}: {self.finished}/{max(self.trials, self.finished)} trials", self.values, self.pace]
+            parts = [
+                f"{self.study.study}: {self.finished}/{max(self.trials, self.finished)} trials",
+                self.values,
+                self.pace,
+            ]
             _print("; ".join(filter(None, parts)))
 
     def confirming(self, trained: int, networks: int) -> None:
@@ -144,7 +163,9 @@ class Lines(Progress):
 
 
 def _print(line: str) -> None:
-    """Write a line with its end at once: between the two calls that `print` makes, Ctrl-C would glue the next line to it."""
+    """Write a line with its end at once: between the two calls that `print` makes, Ctrl-C would
+    glue the next line to it.
+    """
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
@@ -192,7 +213,9 @@ class Bar(Progress):
     def confirming(self, trained: int, networks: int) -> None:
         """Show a second bar, for the confirmation."""
         if self._confirming is None:
-            self._confirming = self._bar.add_task("confirming with fresh seeds", total=networks, values="", speed="")
+            self._confirming = self._bar.add_task(
+                "confirming with fresh seeds", total=networks, values="", speed=""
+            )
         self._bar.update(self._confirming, total=networks, completed=trained)
 
     def writing(self, waiting: int) -> None:
@@ -200,13 +223,20 @@ class Bar(Progress):
         if self._writing is None:
             self._writing = self._bar.add_task("writing to MLflow", total=0, values="", speed="")
         self._most_waiting = max(self._most_waiting, waiting)
-        self._bar.update(self._writing, total=self._most_waiting, completed=self._most_waiting - waiting)
+        self._bar.update(
+            self._writing, total=self._most_waiting, completed=self._most_waiting - waiting
+        )
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._bar.stop()
 
 

@@ -1,4 +1,6 @@
-"""The projection: MLflow's runs and the files of reports/, made from a study's record, and made again at will."""
+"""The projection: MLflow's runs and the files of reports/, made from a study's record, and made
+again at will.
+"""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -15,8 +17,8 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Runs:
-    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written; `unconfirmed` is how many of the
-    confirmation's networks were not written then.
+    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written;
+    `unconfirmed` is how many of the confirmation's networks were not written then.
     """
 
     ids: dict[int, str]
@@ -26,9 +28,9 @@ class Runs:
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were written; runs that were too
-    many were deleted; the study's own run was put right, or not; the files that were kept on MLflow; whether its model was
-    registered.
+    """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were
+    written; runs that were too many were deleted; the study's own run was put right, or not; the
+    files that were kept on MLflow; whether its model was registered.
     """
 
     trials: int
@@ -56,13 +58,15 @@ def write_tables(
     folder: Path | None = None,
     formats: Collection[Format] = (Format.csv,),
 ) -> list[Path]:
-    """Write the tables, into reports/ of the workspace if no folder is given; the paths written. Raises DirectoryError."""
+    """Write the tables, into reports/ of the workspace if no folder is given; the paths written.
+    Raises DirectoryError.
+    """
     return files.export(study, folder or place.reports_of(study.study), runs.ids, formats)
 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
-    """Write the CSV files and the page, and the tables again in any format that is there already: none may fall behind; the
-    paths written. Raises DirectoryError.
+    """Write the CSV files and the page, and the tables again in any format that is there already:
+    none may fall behind; the paths written. Raises DirectoryError.
     """
     store = place.store(study.experiment)
     server = store.shown if store.is_server else None
@@ -72,10 +76,15 @@ def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path
 
 
 def write_all(
-    place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess, outcome: Outcome, observe: Callable[[int], None]
+    place: Workspace,
+    study: StudyRecord,
+    tracker: Tracker | TrackerProcess,
+    outcome: Outcome,
+    observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
-    """The end of a sweep whose trials were written with this outcome: the reports, the runs of the confirmation, and what else
-    MLflow keeps with the study's run. `observe` is told how many runs wait to be written.
+    """The end of a sweep whose trials were written with this outcome: the reports, the runs of the
+    confirmation, and what else MLflow keeps with the study's run. `observe` is told how many runs
+    wait to be written.
 
     A MLflow that did not answer just now is not asked again.
     """
@@ -102,8 +111,9 @@ def write_all(
 
 
 def sync(place: Workspace, name: str) -> Synced:
-    """Make MLflow again from a study, and the reports of the study, if it has any, where runs were written. Does nothing where
-    all is there. Only for who has claimed the study: a run that a driver has just written would seem to have no trial.
+    """Make MLflow again from a study, and the reports of the study, if it has any, where runs were
+    written. Does nothing where all is there. Only for who has claimed the study: a run that a
+    driver has just written would seem to have no trial.
 
     Raises TrackingError, DirectoryError.
     """
@@ -114,7 +124,11 @@ def sync(place: Workspace, name: str) -> Synced:
     if mended.trials and reports.exists():
         write_reports(place, study, Runs(tracker.run_ids()))
     kept = tracker.kept()
-    stale = [path for path in artifacts(reports) if any(mended) or kept.get(path.name) != path.stat().st_size]
+    stale = [
+        path
+        for path in artifacts(reports)
+        if any(mended) or kept.get(path.name) != path.stat().st_size
+    ]
     for path in stale:
         tracker.log_file(path)
     return Synced(
@@ -131,4 +145,6 @@ def sync(place: Workspace, name: str) -> Synced:
 
 def artifacts(reports: Path) -> list[Path]:
     """The files of a folder of reports, but for those that are being written."""
-    return sorted(path for path in reports.glob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(
+        path for path in reports.glob("*") if path.is_file() and not path.name.startswith(".")
+    )

@@ -19,7 +19,9 @@ def provenance() -> dict[str, str]:
 
 
 def command(arguments: list[str]) -> str:
-    """For example `sweeps run digits`; of another program its name alone, because its arguments are none of ours."""
+    """For example `sweeps run digits`; of another program its name alone, because its arguments are
+    none of ours.
+    """
     name = Path(arguments[0]).stem if arguments else ""
     if name != PROGRAM:
         return Path(arguments[0]).name if name else "python"

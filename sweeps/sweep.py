@@ -1,4 +1,6 @@
-"""The sweep: from an experiment to finished trials, a verdict, MLflow runs and files; what `sweeps.run` does and returns."""
+"""The sweep: from an experiment to finished trials, a verdict, MLflow runs and files; what
+`sweeps.run` does and returns.
+"""
 
 import functools
 import json
@@ -18,17 +20,18 @@ from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import TrackerProcess, Writer
 from experiments.verdict import Verdict
-from sweeps import factory, projection
+from sweeps import projection
 from sweeps.confirmation import Means, confirmed, is_current
-from sweeps.driver import drive
-from sweeps.factory import Factory
-from sweeps.importance import importances
+from sweeps.executors.resources import Resources
 from sweeps.interrupts import Interrupts
-from sweeps.patience import LONGEST, Patience
 from sweeps.progress import Progress
-from sweeps.resources import Resources
-from sweeps.search import Search
-from sweeps.study import study_record
+from sweeps.search import own_sampler
+from sweeps.search.driver import drive
+from sweeps.search.importance import importances
+from sweeps.search.own_sampler import Factory
+from sweeps.search.search import Search
+from sweeps.search.study import study_record
+from sweeps.storage.retry import LONGEST, Patience
 from sweeps.workspace import Workspace, checked, workspace
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 % there.
+# Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 %
+# there.
 TRACKERS, TRACKERS_ON_SQLITE = 2, 1
 
 
@@ -46,7 +50,8 @@ TRACKERS, TRACKERS_ON_SQLITE = 2, 1
 class Sweep:
     """A study that was run: its tables, its best trial, and the Optuna study itself.
 
-    `runs` are MLflow's run ids by trial, and why they could not be read or written; `files` are the reports.
+    `runs` are MLflow's run ids by trial, and why they could not be read or written; `files` are the
+    reports.
     """
 
     record: StudyRecord
@@ -72,7 +77,9 @@ class Sweep:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial: objective, then val_data_loss, then fewest lambdas on, then the lower number."""
+        """The best trial: objective, then val_data_loss, then fewest lambdas on, then the lower
+        number.
+        """
         return self.record.best
 
     @property
@@ -82,11 +89,15 @@ class Sweep:
 
     @functools.cached_property
     def model(self) -> Model | None:
-        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows. None where there is no verdict,
-        or where the model is not in reports/.
+        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows.
+        None where there is no verdict, or where the model is not in reports/.
         """
         verdict = self.record.verdict
-        return find_model(self.workspace.reports_of(self.record.study), origin(self.record, verdict)) if verdict else None
+        return (
+            find_model(self.workspace.reports_of(self.record.study), origin(self.record, verdict))
+            if verdict
+            else None
+        )
 
 
 def run(
@@ -110,20 +121,24 @@ def run(
 ) -> Sweep:
     """Run the sweep of an experiment to its end, or go on with it, and confirm what it found.
 
-    `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also after an interruption;
-    `study` the study's name (the experiment's, if not given); `workers` and `lanes` matter for speed alone; `cluster` is the
-    address of a Dask scheduler whose workers train in place of this machine, and with `mixed_hardware` they may be of several
-    kinds; `edits` are `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. `sampler` is the name of
-    one, as in the file, or a function that makes an Optuna sampler from a seed: it is called for every generation, and known on
-    the study by its module and name. `warm_start` is an older study of the directory whose finished trials teach this one. That
-    MLflow does not answer is no failure: see `Sweep.runs`.
+    `experiment` is a catalog name, a path to a TOML file or an Experiment; `trials` the total, also
+    after an interruption; `study` the study's name (the experiment's, if not given); `workers` and
+    `lanes` matter for speed alone; `cluster` is the address of a Dask scheduler whose workers train
+    in place of this machine, and with `mixed_hardware` they may be of several kinds; `edits` are
+    `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. `sampler` is the
+    name of one, as in the file, or a function that makes an Optuna sampler from a seed: it is
+    called for every generation, and known on the study by its module and name. `warm_start` is an
+    older study of the directory whose finished trials teach this one. That MLflow does not answer
+    is no failure: see `Sweep.runs`.
 
-    Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError or WorkersError, each with one
-    sentence.
+    Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError
+    or WorkersError, each with one sentence.
     """
     if trials is not None and not 1 <= trials <= MOST_TRIALS:
         raise InputError(f"trials is {trials}; it must be at least 1 and at most {MOST_TRIALS:,}")
-    resources = Resources(workers=workers, lanes=lanes, cluster=cluster, mixed_hardware=mixed_hardware)
+    resources = Resources(
+        workers=workers, lanes=lanes, cluster=cluster, mixed_hardware=mixed_hardware
+    )
     search = _search(experiment, edits, sampler)
     definition, place = search.experiment, workspace(directory, storage, tracking_uri)
     name = definition.name if study is None else study
@@ -153,9 +168,11 @@ def confirm(
     tracking_uri: str | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
-    """Confirm what a study has found so far: choose on fresh seeds, and with `open_test` claim on the sealed test rows.
+    """Confirm what a study has found so far: choose on fresh seeds, and with `open_test` claim on
+    the sealed test rows.
 
-    What is kept on the study is shown again: nothing is trained and nothing is opened twice. Raises as `run` does.
+    What is kept on the study is shown again: nothing is trained and nothing is opened twice. Raises
+    as `run` does.
     """
     resources = Resources(workers=workers, cluster=cluster, mixed_hardware=mixed_hardware)
     place = workspace(directory, storage, tracking_uri)
@@ -170,16 +187,31 @@ def confirm(
         if is_current(record, last, open_test=open_test) and shown.model:
             return replace(shown, runs=projection.read_runs(place.tracker(record)))
     search = Search(definition, warm_start=place.taught(name))
-    return _carry_out(place, name, search, trials=None, confirm=True, open_test=open_test, resources=resources, progress=progress)
+    return _carry_out(
+        place,
+        name,
+        search,
+        trials=None,
+        confirm=True,
+        open_test=open_test,
+        resources=resources,
+        progress=progress,
+    )
 
 
-def _search(experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None") -> Search:
+def _search(
+    experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None"
+) -> Search:
     """What is searched, by whom. Raises InputError."""
     if sampler is None or isinstance(sampler, str):
-        search = Search(experiment_file.load(experiment, [*edits, *([] if sampler is None else [f"sweep.sampler={sampler}"])]))
-        search.kind  # noqa: B018  # raises before anything is made
+        search = Search(
+            experiment_file.load(
+                experiment, [*edits, *([] if sampler is None else [f"sweep.sampler={sampler}"])]
+            )
+        )
+        search.kind  # raises before anything is made  # noqa: B018
         return search
-    return factory.searched(experiment_file.load(experiment, edits), sampler)
+    return own_sampler.searched(experiment_file.load(experiment, edits), sampler)
 
 
 def _carry_out(
@@ -193,16 +225,22 @@ def _carry_out(
     resources: Resources,
     progress: Progress | None,
 ) -> Sweep:
-    """Search until there are so many trials (None: not at all), confirm, and write MLflow and the files."""
+    """Search until there are so many trials (None: not at all), confirm, and write MLflow and the
+    files.
+    """
     definition = search.experiment
     data = datasets.load(definition.data, definition.training.dtype)
     for note in data.notes:
         logger.info("data: %s", note)
-    tracking = place.store(definition.name)  # a URI that MLflow cannot use is refused before anything is made
+    tracking = place.store(
+        definition.name
+    )  # a URI that MLflow cannot use is refused before anything is made
     shown = progress or Progress()
 
     with Interrupts().installed() as interrupts, ExitStack() as stack:
-        executor = resources.open(definition, shown.note)  # a cluster that does not answer is told before anything is made
+        executor = resources.open(
+            definition, shown.note
+        )  # a cluster that does not answer is told before anything is made
         stack.callback(executor.hang_up)
         patience = Patience(LONGEST, shown.note, interrupts.pause)
         opened = stack.enter_context(closing(place.open(name, search, data, patience)))
@@ -215,7 +253,10 @@ def _carry_out(
             shown.note(f"study {before.study} {changed}; it goes on with that")
         if search.warm_start and trials is not None:
             shown.remark(search.warm_start.note)
-        trackers = [TrackerProcess(tracking, before) for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)]
+        trackers = [
+            TrackerProcess(tracking, before)
+            for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)
+        ]
         for tracker in trackers:
             stack.callback(tracker.close)
         writer = Writer(*trackers)
@@ -233,11 +274,21 @@ def _carry_out(
                     writer.put(trial)
                     shown.add(trial)
 
-                shown.begin(before, before.aim if trials is None else trials, behind=lambda: writer.depth)
+                shown.begin(
+                    before, before.aim if trials is None else trials, behind=lambda: writer.depth
+                )
                 for trial in before.trials:  # those that an earlier run could not write
                     writer.put(trial)
                 if trials is not None:
-                    drive(opened, executor, spec, trials=trials, lanes=lanes, interrupts=interrupts, observe=observe)
+                    drive(
+                        opened,
+                        executor,
+                        spec,
+                        trials=trials,
+                        lanes=lanes,
+                        interrupts=interrupts,
+                        observe=observe,
+                    )
                 if confirm:
                     means = Means(
                         executor=executor,
@@ -247,7 +298,14 @@ def _carry_out(
                         others=functools.partial(place.attributes, opened),
                         observe=shown.confirming,
                     )
-                    confirmed(opened, definition, data, means, open_test=open_test, folder=place.reports_of(name))
+                    confirmed(
+                        opened,
+                        definition,
+                        data,
+                        means,
+                        open_test=open_test,
+                        folder=place.reports_of(name),
+                    )
                 opened.note_mixture(executor.mixture)
         except BaseException:
             writer.abandon()

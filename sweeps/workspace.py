@@ -1,4 +1,6 @@
-"""The workspace: a directory with its studies, its tracking and its reports, or the servers that stand in for them."""
+"""The workspace: a directory with its studies, its tracking and its reports, or the servers that
+stand in for them.
+"""
 
 import os
 import shlex
@@ -16,13 +18,20 @@ from experiments.records import StudyRecord
 from experiments.secrets import shown
 from experiments.spec import Experiment, nearest
 from experiments.tracking import Store, Tracker, choose
-from sweeps.claim import Claim, Owner
-from sweeps.importance import importances
-from sweeps.patience import Patience
-from sweeps.search import Search
-from sweeps.storage import SUFFIX, answering, claim_on, hang_up, journal_path, open_storage
-from sweeps.study import BIRTH, Study, open_study, study_record
-from sweeps.warm_start import WarmStart, kept, learned
+from sweeps.search.importance import importances
+from sweeps.search.search import Search
+from sweeps.search.study import BIRTH, Study, open_study, study_record
+from sweeps.search.warm_start import WarmStart, kept, learned
+from sweeps.storage.lock import Claim, Owner
+from sweeps.storage.retry import Patience
+from sweeps.storage.storage import (
+    SUFFIX,
+    answering,
+    claim_on,
+    hang_up,
+    journal_path,
+    open_storage,
+)
 
 if TYPE_CHECKING:
     from optuna.study._frozen import FrozenStudy
@@ -32,7 +41,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things are kept. `storage` and `tracking_uri` are as the options of the same name; None means in the directory."""
+    """Where things are kept. `storage` and `tracking_uri` are as the options of the same name; None
+    means in the directory.
+    """
 
     directory: Path
     storage: str | None = None
@@ -48,14 +59,19 @@ class Workspace:
         options = (
             ""
             if directory == "."
-            else f" --directory {shlex.quote(str(self.directory) if directory.startswith('..') else directory)}"
+            else (
+                " --directory"
+                f" {shlex.quote(str(self.directory) if directory.startswith('..') else directory)}"
+            )
         )
         for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
             options += f" {name} {shlex.quote(shown(url))}" if url else ""
         return options
 
     def shown_storage(self, study: str) -> str:
-        """The storage that keeps a study, as short as it can be written from here, without its password."""
+        """The storage that keeps a study, as short as it can be written from here, without its
+        password.
+        """
         url = self.storage_of(study)
         return shown(url) if "://" in url else shlex.quote(min(os.path.relpath(url), url, key=len))
 
@@ -73,7 +89,9 @@ class Workspace:
         """The names of those that others have not made; in a folder of journals all of them."""
         if self.storage is None:
             return self.studies()
-        return sorted(study.study_name for study in self._stored(self.storage) if BIRTH in study.user_attrs)
+        return sorted(
+            study.study_name for study in self._stored(self.storage) if BIRTH in study.user_attrs
+        )
 
     def _stored(self, storage: str) -> "list[FrozenStudy]":
         """All that is in a storage; nothing is where its file is not."""
@@ -83,7 +101,9 @@ class Workspace:
             return open_storage(storage).get_all_studies()
 
     def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The name and the attributes of every study of the directory and of the storage, whoever made it; a study is open."""
+        """The name and the attributes of every study of the directory and of the storage, whoever
+        made it; a study is open.
+        """
         urls = [str(path) for path in sorted((self.directory / "studies").glob(f"*{SUFFIX}"))]
         for url in [*urls, *([self.storage] if self.storage else [])]:
             with answering(url):
@@ -92,7 +112,9 @@ class Workspace:
                     yield study.study_name, study.user_attrs
 
     def choose(self, study: str | None) -> str:
-        """The study of this name, or the only one that is ours. Raises InputError where there is none, or more than one."""
+        """The study of this name, or the only one that is ours. Raises InputError where there is
+        none, or more than one.
+        """
         known = self._begun() if study is None else self.studies()
         where = shown(self.storage) if self.storage else str(self.directory)
         if not known:
@@ -100,13 +122,19 @@ class Workspace:
         if study is None and len(known) == 1:
             return known[0]
         if study is None:
-            raise InputError(f"{where}: there are {len(known)} studies; name one of {', '.join(known)}")
+            raise InputError(
+                f"{where}: there are {len(known)} studies; name one of {', '.join(known)}"
+            )
         if study not in known:
-            raise InputError(f"study {study}: there is none of this name in {where}; {nearest(study, known)}")
+            raise InputError(
+                f"study {study}: there is none of this name in {where}; {nearest(study, known)}"
+            )
         return study
 
     def load(self, study: str) -> "optuna.Study":
-        """The Optuna study of this name, which must be there. Raises StrangerError where it is none of ours."""
+        """The Optuna study of this name, which must be there. Raises StrangerError where it is none
+        of ours.
+        """
         checked(study)  # others may write to the storage too, and the name becomes that of a folder
         url = self.storage_of(study)
         with answering(url):
@@ -116,7 +144,8 @@ class Workspace:
                 loaded = None
             if loaded is None or BIRTH not in loaded.user_attrs:
                 raise StrangerError(
-                    f"study {study}: it was never begun, or sweeps did not make it; make one with: sweeps run digits"
+                    f"study {study}: it was never begun, or sweeps did not make it; make one with:"
+                    " sweeps run digits"
                 )
             return loaded
 
@@ -127,11 +156,14 @@ class Workspace:
             return study_record(loaded, importances(loaded))
 
     def teacher(self, name: str, older: str, search: Search) -> WarmStart:
-        """What the study `older` teaches the study of this name. One that was born with it goes on with the copy that it keeps,
-        also where the older one has grown since, or is gone. Raises InputError, StorageError.
+        """What the study `older` teaches the study of this name. One that was born with it goes on
+        with the copy that it keeps, also where the older one has grown since, or is gone. Raises
+        InputError, StorageError.
         """
         if older == name:
-            raise InputError(f"study {name}: it cannot teach itself; to go on with it leave the warm start out")
+            raise InputError(
+                f"study {name}: it cannot teach itself; to go on with it leave the warm start out"
+            )
         known = self.studies()
         if name in known:
             copy = None
@@ -160,10 +192,15 @@ class Workspace:
             return None
 
     def open(
-        self, name: str, search: Search | Experiment, data: "Dataset | None" = None, patience: Patience | None = None
+        self,
+        name: str,
+        search: Search | Experiment,
+        data: "Dataset | None" = None,
+        patience: Patience | None = None,
     ) -> Study:
-        """The study of this name for this search, made now if it is not there, with these data; it is ours to write until it is
-        closed. A database that is gone meanwhile is waited for with `patience`, or not at all.
+        """The study of this name for this search, made now if it is not there, with these data; it
+        is ours to write until it is closed. A database that is gone meanwhile is waited for with
+        `patience`, or not at all.
 
         Raises InputError, StudyError, ClaimError, StorageError, DirectoryError.
         """
@@ -173,7 +210,9 @@ class Workspace:
         with self.writing():
             if self.storage is None:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
-        return open_study(open_storage(url, writing=True, patience=patience), url, name, search, data)
+        return open_study(
+            open_storage(url, writing=True, patience=patience), url, name, search, data
+        )
 
     def driver(self, study: str) -> Owner | None:
         """Who drives a study that is there at this moment."""
@@ -182,7 +221,9 @@ class Workspace:
 
     @contextmanager
     def claimed(self, study: str) -> Iterator[None]:
-        """Nobody else writes the study, or writes it to MLflow, in this block. Raises ClaimError where somebody does already."""
+        """Nobody else writes the study, or writes it to MLflow, in this block. Raises ClaimError
+        where somebody does already.
+        """
         with self._claim(study) as claim, ExitStack() as stack:
             claim.acquire()
             stack.callback(claim.release)
@@ -197,18 +238,26 @@ class Workspace:
             yield claim_on(storage, url, study)
 
     def _check_apart(self, name: str) -> None:
-        """Raise InputError where a study is there whose files are those of this one on a disk that knows no capitals."""
-        there = [path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}")] if self.storage is None else []
+        """Raise InputError where a study is there whose files are those of this one on a disk that
+        knows no capitals.
+        """
+        there = (
+            [path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}")]
+            if self.storage is None
+            else []
+        )
         there += [path.name for path in (self.directory / "reports").glob("*")]
         for other in there:
             if other != name and other.casefold() == name.casefold():
                 raise InputError(
-                    f"study {name}: {other} is there already, and on some disks the two are one; write --study {other}, or "
-                    "another name"
+                    f"study {name}: {other} is there already, and on some disks the two are one;"
+                    f" write --study {other}, or another name"
                 )
 
     def store(self, experiment: str) -> Store:
-        """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for an impossible URI."""
+        """Where MLflow keeps an experiment of this name; nothing is opened. Raises InputError for
+        an impossible URI.
+        """
         return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
 
     def tracker(self, study: StudyRecord) -> Tracker:
@@ -221,7 +270,9 @@ class Workspace:
         try:
             yield
         except OSError as error:
-            raise unwritable(self.directory, error, "check its permissions, or give another --directory") from None
+            raise unwritable(
+                self.directory, error, "check its permissions, or give another --directory"
+            ) from None
 
 
 def checked(study: str) -> str:
@@ -232,15 +283,24 @@ def checked(study: str) -> str:
         raise InputError(f"study {study[:120]!r}: {error}") from None
 
 
-def workspace(directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None) -> Workspace:
-    """The workspace of a directory, which need not be there yet; a storage path is relative to where one stands."""
+def workspace(
+    directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None
+) -> Workspace:
+    """The workspace of a directory, which need not be there yet; a storage path is relative to
+    where one stands.
+    """
     if storage is not None and "://" not in storage:
-        storage = os.path.abspath(storage)  # noqa: PTH100  # resolve() would follow a link to a journal
+        storage = os.path.abspath(storage)  # resolve() would follow a link to a journal  # noqa: PTH100
     try:
         resolved = Path(directory).resolve()
         str(resolved).encode()
     except UnicodeEncodeError:
-        raise InputError(f"--directory {str(directory)!r}: its path is not UTF-8, which databases need; choose another") from None
+        raise InputError(
+            f"--directory {str(directory)!r}: its path is not UTF-8, which databases need; choose"
+            " another"
+        ) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"--directory {str(directory)[:120]!r}: not a directory ({error}); correct it") from None
+        raise InputError(
+            f"--directory {str(directory)[:120]!r}: not a directory ({error}); correct it"
+        ) from None
     return Workspace(resolved, storage, tracking_uri)

@@ -1,1 +1,3 @@
-"""The tests. A package, so that what they share is imported as `tests.needs`, whatever else is called tests."""
+"""The tests. A package, so that what they share is imported as `tests.needs`, whatever else is
+called tests.
+"""

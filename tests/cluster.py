@@ -1,4 +1,6 @@
-"""A real Dask cluster of the tests' own: a scheduler and workers, each a process of its own on a loopback address."""
+"""A real Dask cluster of the tests' own: a scheduler and workers, each a process of its own on a
+loopback address.
+"""
 
 import contextlib
 import json
@@ -37,18 +39,39 @@ class Cluster:
     scheduler: "subprocess.Popen[bytes] | None" = None
     nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
-    def start(self, *arguments: str, environ: Mapping[str, str], host: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    def start(
+        self, *arguments: str, environ: Mapping[str, str], host: Sequence[str] = ()
+    ) -> "subprocess.Popen[bytes]":
         """A process of Dask's command; `host` is the command that runs it elsewhere."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
-        command = [*host, str(Path(sys.executable).with_name("dask")), *arguments, "--dashboard-address=127.0.0.1:0"]
+        command = [
+            *host,
+            str(Path(sys.executable).with_name("dask")),
+            *arguments,
+            "--dashboard-address=127.0.0.1:0",
+        ]
         with log:
-            return subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=variables,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
-    def add(self, *options: str, threads: int = 1, host: Sequence[str] = (), **environ: str) -> None:
+    def add(
+        self, *options: str, threads: int = 1, host: Sequence[str] = (), **environ: str
+    ) -> None:
         """One more worker, which a nanny starts anew when it dies; it need not have come yet."""
         number = len(self.nannies)
-        arguments = ["worker", self.address, f"--nthreads={threads}", f"--local-directory={self.folder / f'worker-{number}'}"]
+        arguments = [
+            "worker",
+            self.address,
+            f"--nthreads={threads}",
+            f"--local-directory={self.folder / f'worker-{number}'}",
+        ]
         if not host:
             arguments.append(f"--host={self.interface}")
         self.nannies.append(self.start(*arguments, *options, environ=environ, host=host))
@@ -74,7 +97,9 @@ class Cluster:
             client.wait_for_workers(count, timeout=SLOWEST_START)
 
     def begin(self, port: int = 0) -> None:
-        """Start the scheduler on an address of this machine, and wait until it tells the whole of it."""
+        """Start the scheduler on an address of this machine, and wait until it tells the whole of
+        it.
+        """
         told = self.folder / "scheduler.json"
         told.unlink(missing_ok=True)
         arguments = (f"--host={self.interface}", f"--port={port}", f"--scheduler-file={told}")
@@ -93,7 +118,11 @@ class Cluster:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
-            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
+            for child in (
+                psutil.Process(process.pid).children(recursive=True)
+                if process.poll() is None
+                else []
+            ):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
         for process in processes:

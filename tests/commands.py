@@ -1,4 +1,6 @@
-"""The console command: in this process, which has imported what it needs, or in one of its own, which takes seconds for that."""
+"""The console command: in this process, which has imported what it needs, or in one of its own,
+which takes seconds for that.
+"""
 
 import contextlib
 import io
@@ -15,7 +17,9 @@ SWEEPS = str(Path(sys.executable).with_name("sweeps"))
 
 
 def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process; it must end with this status. What it starts are processes of their own as ever."""
+    """Run the command in this process; it must end with this status. What it starts are processes
+    of their own as ever.
+    """
     out, error = io.StringIO(), io.StringIO()
     command = ["sweeps", *arguments]
     with (
@@ -27,15 +31,24 @@ def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedP
     ):
         main()
     assert isinstance(end.value.code, int)
-    return checked(subprocess.CompletedProcess(command, end.value.code, out.getvalue(), error.getvalue()), status)
+    return checked(
+        subprocess.CompletedProcess(command, end.value.code, out.getvalue(), error.getvalue()),
+        status,
+    )
 
 
 def sweeps_process(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """As `sweeps`, in a process of its own: the command that is installed, where the start is part of what is tested."""
-    return checked(subprocess.run([SWEEPS, *arguments], cwd=cwd, capture_output=True, text=True), status)
+    """As `sweeps`, in a process of its own: the command that is installed, where the start is part
+    of what is tested.
+    """
+    return checked(
+        subprocess.run([SWEEPS, *arguments], cwd=cwd, capture_output=True, text=True), status
+    )
 
 
-def checked(done: subprocess.CompletedProcess[str], status: int) -> subprocess.CompletedProcess[str]:
+def checked(
+    done: subprocess.CompletedProcess[str], status: int
+) -> subprocess.CompletedProcess[str]:
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -1,4 +1,6 @@
-"""What holds for all tests: the longest come first, and under CI=true a skip is a failure; MLflow's database, made once."""
+"""What holds for all tests: the longest come first, and under CI=true a skip is a failure; MLflow's
+database, made once.
+"""
 
 import os
 from collections.abc import Generator
@@ -11,17 +13,25 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that look at the whole from the outside take longest, and of them the killing: what is begun last is waited for
-    alone.
+    """Those that look at the whole from the outside take longest, and of them the killing: what is
+    begun last is waited for alone.
     """
-    items.sort(key=lambda item: (item.path.name != "test_chaos.py", item.path.parent != HERE, item.path.parent.name != "sweeps"))
+    items.sort(
+        key=lambda item: (
+            item.path.name != "test_chaos.py",
+            item.path.parent != HERE,
+            item.path.parent.name != "sweeps",
+        )
+    )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """On a laptop a test that needs something absent is skipped with its reason; a machine that guards the code must have it."""
+    """On a laptop a test that needs something absent is skipped with its reason; a machine that
+    guards the code must have it.
+    """
     report = yield
     if os.environ.get("CI") == "true" and report.skipped:
         report.outcome = "failed"

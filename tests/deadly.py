@@ -1,4 +1,6 @@
-"""Deadly trials: an evaluation that really ends its worker for chosen lambdas, and an executor that has it made."""
+"""Deadly trials: an evaluation that really ends its worker for chosen lambdas, and an executor that
+has it made.
+"""
 
 import os
 import signal
@@ -13,14 +15,16 @@ from typing import Any, Never, Self
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
 from nnreg import Lambdas, Split
-from sweeps.executors import Workers
+from sweeps.executors.local import Workers
 
 PIECE, PAUSE = 20_000_000, 0.02  # bytes, and seconds between them
 
 
 @dataclass(frozen=True)
 class Danger:
-    """Who dies, how, and when: at most so many `times`, and among at least so many jobs. Each loss leaves a file in `losses`."""
+    """Who dies, how, and when: at most so many `times`, and among at least so many jobs. Each loss
+    leaves a file in `losses`.
+    """
 
     losses: str
     victims: tuple[Lambdas, ...] = ()
@@ -35,7 +39,11 @@ class Danger:
 
 
 def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
-    if {job.lambdas for job in jobs} & set(danger.victims) and len(jobs) >= danger.company and danger.lost < danger.times:
+    if (
+        {job.lambdas for job in jobs} & set(danger.victims)
+        and len(jobs) >= danger.company
+        and danger.lost < danger.times
+    ):
         (Path(danger.losses) / uuid.uuid4().hex).touch()
         if danger.way == "MemoryError":
             raise MemoryError("Unable to allocate 8.00 TiB")
@@ -48,7 +56,9 @@ def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -
 
 
 def _hog() -> Never:
-    """Take ever more memory, at a pace at which somebody who watches can end this before the system does."""
+    """Take ever more memory, at a pace at which somebody who watches can end this before the system
+    does.
+    """
     taken = []
     while True:
         taken.append(b"x" * PIECE)

@@ -1,4 +1,5 @@
-"""MLflow, written from the process that runs a sweep: a process of its own imports MLflow, for two seconds of a core.
+"""MLflow, written from the process that runs a sweep: a process of its own imports MLflow, for two
+seconds of a core.
 
 That it writes the same is tested in tests/experiments/test_tracking_writer.py.
 """

@@ -12,12 +12,20 @@ def all_runs(store: Store) -> list[Run]:
     """All runs of the experiment that are not deleted."""
     client = MlflowClient(store.uri)
     experiment = client.get_experiment_by_name(store.experiment)
-    return list(client.search_runs([experiment.experiment_id], max_results=10_000)) if experiment else []
+    return (
+        list(client.search_runs([experiment.experiment_id], max_results=10_000))
+        if experiment
+        else []
+    )
 
 
 def trial_runs(store: Store, study_uid: str) -> dict[int, Run]:
     """The runs of a study's trials, by number; there must be one of each."""
-    found = [run for run in all_runs(store) if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "trial"]
+    found = [
+        run
+        for run in all_runs(store)
+        if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "trial"
+    ]
     runs = {int(run.data.tags["trial"]): run for run in found}
     assert len(runs) == len(found)
     return runs
@@ -25,7 +33,11 @@ def trial_runs(store: Store, study_uid: str) -> dict[int, Run]:
 
 def study_run(store: Store, study_uid: str) -> Run:
     """The run of a study itself."""
-    (run,) = [run for run in all_runs(store) if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "study"]
+    (run,) = [
+        run
+        for run in all_runs(store)
+        if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "study"
+    ]
     return run
 
 
@@ -39,7 +51,10 @@ def everything(store: Store) -> list[dict[str, Any]]:
         if "mlflow.parentRunId" in tags:
             tags["mlflow.parentRunId"] = names[tags["mlflow.parentRunId"]]
         history = {
-            name: [(point.step, point.value, point.timestamp) for point in client.get_metric_history(run.info.run_id, name)]
+            name: [
+                (point.step, point.value, point.timestamp)
+                for point in client.get_metric_history(run.info.run_id, name)
+            ]
             for name in sorted(run.data.metrics)
         }
         info = run.info
@@ -48,7 +63,9 @@ def everything(store: Store) -> list[dict[str, Any]]:
                 "name": info.run_name,
                 "status": info.status,
                 # The run above a confirmation's is a folder: when it was made says nothing.
-                "times": None if tags["kind"] == "confirmation" else (info.start_time, info.end_time),
+                "times": None
+                if tags["kind"] == "confirmation"
+                else (info.start_time, info.end_time),
                 "tags": tags,
                 "params": dict(run.data.params),
                 "history": history,

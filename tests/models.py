@@ -28,16 +28,27 @@ FRAME = pd.DataFrame(
 
 
 def made_model(study: StudyRecord, folder: Path) -> Model:
-    """A model of the study's verdict for FRAME, which stands in the folder as rows.csv; its weights are drawn."""
+    """A model of the study's verdict for FRAME, which stands in the folder as rows.csv; its weights
+    are drawn.
+    """
     FRAME.to_csv(folder / "rows.csv", index=False)
-    data = datasets.load(Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",)))
+    data = datasets.load(
+        Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",))
+    )
     assert study.verdict is not None
     rng, sizes = np.random.default_rng(0), (len(data.features), 8, len(data.classes))
-    layers = [(rng.normal(size=(n, m)), rng.normal(size=(1, m))) for n, m in itertools.pairwise(sizes)]
+    layers = [
+        (rng.normal(size=(n, m)), rng.normal(size=(1, m))) for n, m in itertools.pairwise(sizes)
+    ]
     return Model(
-        parameters=[(weights.astype(np.float32), biases.astype(np.float32)) for weights, biases in layers],
+        parameters=[
+            (weights.astype(np.float32), biases.astype(np.float32)) for weights, biases in layers
+        ],
         origin=origin(study, study.verdict),
-        **{name: getattr(data, name) for name in ("preparation", "classes", "target", "label_type", "example")},
+        **{
+            name: getattr(data, name)
+            for name in ("preparation", "classes", "target", "label_type", "example")
+        },
     )
 
 

@@ -1,4 +1,6 @@
-"""Hosts of the tests' own: network namespaces, each with a link to this one that can be cut and slowed down."""
+"""Hosts of the tests' own: network namespaces, each with a link to this one that can be cut and
+slowed down.
+"""
 
 import contextlib
 import os
@@ -33,7 +35,21 @@ class Host:
         """Let no more through to the host than this, such as 2mbit a second."""
         needs_program("tc")
         subprocess.run(
-            ["tc", "qdisc", "add", "dev", self.name, "root", "tbf", "rate", rate, "burst", "32kbit", "latency", "400ms"],
+            [
+                "tc",
+                "qdisc",
+                "add",
+                "dev",
+                self.name,
+                "root",
+                "tbf",
+                "rate",
+                rate,
+                "burst",
+                "32kbit",
+                "latency",
+                "400ms",
+            ],
             check=True,
         )
 

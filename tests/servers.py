@@ -1,4 +1,6 @@
-"""Real servers of others: started on a free loopback port, waited for, and ended with all their processes."""
+"""Real servers of others: started on a free loopback port, waited for, and ended with all their
+processes.
+"""
 
 import contextlib
 import http.client
@@ -15,7 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-# MLflow's server alone starts a dozen processes more, for jobs that nothing here asks for: half a minute of a core each time.
+# MLflow's server alone starts a dozen processes more, for jobs that nothing here asks for: half a
+# minute of a core each time.
 QUIET = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 SLOWEST_START = 120  # seconds, on a machine with 2 cores that runs other tests too
 
@@ -61,12 +64,22 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], *, cwd: Path, url: str, path: str, environment: Mapping[str, str] = MappingProxyType({})
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    url: str,
+    path: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
     """A server, from when it answers at `path` until the end of the block."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, cwd=cwd, env={**QUIET, **environment}, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=cwd,
+            env={**QUIET, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         server = Running(url, process)
         try:
@@ -74,7 +87,9 @@ def running(
             while not answers(url, path):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
-                    raise RuntimeError(f"{command} did not answer: {log.read().decode(errors='replace')[-2000:]}")
+                    raise RuntimeError(
+                        f"{command} did not answer: {log.read().decode(errors='replace')[-2000:]}"
+                    )
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.1)
             yield server
@@ -94,9 +109,21 @@ def answers(url: str, path: str) -> bool:
 def plain_mlflow(
     folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
 ) -> contextlib.AbstractContextManager[Running]:
-    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that it finds there, but for those
-    that are given.
+    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that
+    it finds there, but for those that are given.
     """
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port), *options]
-    return running(command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health", environment=environment)
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--workers",
+        "1",
+        "--port",
+        str(port),
+        *options,
+    ]
+    return running(
+        command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health", environment=environment
+    )

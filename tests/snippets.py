@@ -1,4 +1,5 @@
-"""The snippets of a page: its fenced blocks of code, run in order in one folder, as a reader who follows it word for word would.
+"""The snippets of a page: its fenced blocks of code, run in order in one folder, as a reader who
+follows it word for word would.
 
 What stands before a block as an HTML comment says what is special about it:
 
@@ -28,8 +29,17 @@ from tests.servers import answer, free_port, running
 INSTALLED = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = ("sh", "console", "python", "pycon", "toml")  # other languages, `text` first of all, are to be looked at
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+RUN = (
+    "sh",
+    "console",
+    "python",
+    "pycon",
+    "toml",
+)  # other languages, `text` first of all, are to be looked at
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
 COMMENT = re.compile(r"<!-- (\w[\w ]*?)(?:: (.*?))? -->\s*\Z")
 ROW = re.compile(r"^[a-z]\w*(?=  )", re.MULTILINE)
 LINK = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -65,14 +75,18 @@ def _blocks(page: Path, text: str) -> Iterator[Snippet]:
         while comment := COMMENT.search(before):
             marks[comment[1]], before = comment[2] or "", before[: comment.start()]
         indent = found["indent"]
-        lines = "".join(line.removeprefix(indent) for line in found["text"].splitlines(keepends=True))
+        lines = "".join(
+            line.removeprefix(indent) for line in found["text"].splitlines(keepends=True)
+        )
         number = text.count("\n", 0, found.start()) + 1
         yield Snippet(page=page, line=number, language=found["language"], text=lines, marks=marks)
 
 
 @dataclass
 class Reader:
-    """Somebody who follows pages in a folder: a shell with `programs` on its PATH, a Python session, and the servers started."""
+    """Somebody who follows pages in a folder: a shell with `programs` on its PATH, a Python
+    session, and the servers started.
+    """
 
     folder: Path
     stack: contextlib.ExitStack
@@ -86,7 +100,9 @@ class Reader:
         self.environment = {**os.environ, "PATH": path, "BROWSER": "true"}
 
     def follow(self, page: Path) -> None:
-        """Run the page's blocks. The variables that they set, as MLflow does too, are gone at the end."""
+        """Run the page's blocks. The variables that they set, as MLflow does too, are gone at the
+        end.
+        """
         before = dict(os.environ)
         try:
             with contextlib.chdir(self.folder):
@@ -100,7 +116,9 @@ class Reader:
             os.environ.update(before)
 
     def run(self, snippet: Snippet) -> None:
-        """Run one block; AssertionError, with its place, where it fails or prints something else than it says."""
+        """Run one block; AssertionError, with its place, where it fails or prints something else
+        than it says.
+        """
         text = snippet.text
         for shown, free in self.ports.items():
             text = text.replace(shown, free)
@@ -117,10 +135,14 @@ class Reader:
         elif snippet.language == "pycon":
             self.session(snippet, text)
         else:
-            raise AssertionError(f"{snippet.place}: nothing is known of what to do with this {snippet.language}")
+            raise AssertionError(
+                f"{snippet.place}: nothing is known of what to do with this {snippet.language}"
+            )
 
     def command(self, snippet: Snippet, command: str) -> str:
-        """What a line of shell prints; it must end well. A server whose links are shown is looked at, a model's stays."""
+        """What a line of shell prints; it must end well. A server whose links are shown is looked
+        at, a model's stays.
+        """
         if command.startswith("sweeps run"):
             command = " ".join([command.partition("#")[0], snippet.marks.get("short", "")])
         words = shlex.split(command, comments=True)
@@ -128,7 +150,11 @@ class Reader:
             self.environment |= [word.split("=", 1) for word in words[1:]]
             return ""
         if words[:2] == ["sweeps", "ui"]:
-            return self.look_at_page(snippet, words) if snippet.language == "console" else self.almost_start(snippet, command)
+            return (
+                self.look_at_page(snippet, words)
+                if snippet.language == "console"
+                else self.almost_start(snippet, command)
+            )
         if words[:3] == ["mlflow", "models", "serve"]:
             return self.serve(words)
         return self.shell(snippet, command, int(snippet.marks.get("status", 0)))
@@ -143,7 +169,9 @@ class Reader:
         return done.stdout
 
     def almost_start(self, snippet: Snippet, command: str) -> str:
-        """Have `sweeps ui` do all but start a server, which is eight seconds of a core: the port that it is given is taken."""
+        """Have `sweeps ui` do all but start a server, which is eight seconds of a core: the port
+        that it is given is taken.
+        """
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             said = self.shell(snippet, f"{command.partition('#')[0]} --port {port}", status=2)
@@ -151,13 +179,23 @@ class Reader:
         return said
 
     def look_at_page(self, snippet: Snippet, words: list[str]) -> str:
-        """Start it, ask for what it opens in the browser, and end it: by SIGTERM, for in a background job Ctrl-C is ignored."""
+        """Start it, ask for what it opens in the browser, and end it: by SIGTERM, for in a
+        background job Ctrl-C is ignored.
+        """
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         command = [str(INSTALLED / words[0]), *words[1:]]
-        with subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe) as process:
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe
+        ) as process:
             try:
-                links = list(itertools.takewhile(str.strip, (process.stdout.readline() for _ in range(LINKS))))
-                found = LINK.search(links[0]) if links else None  # they are printed once the server answers
+                links = list(
+                    itertools.takewhile(
+                        str.strip, (process.stdout.readline() for _ in range(LINKS))
+                    )
+                )
+                found = (
+                    LINK.search(links[0]) if links else None
+                )  # they are printed once the server answers
                 assert found, f"{snippet.place}: {words}"
                 assert "MLflow" in answer(found[0], "/")
             finally:
@@ -175,7 +213,9 @@ class Reader:
 
     def session(self, snippet: Snippet, text: str) -> None:
         """A Python session with what it prints."""
-        test = doctest.DocTestParser().get_doctest(text, self.names, snippet.place, str(snippet.page), 0)
+        test = doctest.DocTestParser().get_doctest(
+            text, self.names, snippet.place, str(snippet.page), 0
+        )
         said: list[str] = []
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         doctest.DocTestRunner(optionflags=flags).run(test, out=said.append, clear_globs=False)
@@ -186,10 +226,14 @@ class Reader:
         """What is shown must be what is printed; `...` stands for anything."""
         if "varies" in snippet.marks:
             first, shown = set(ROW.findall(printed)), set(ROW.findall(expected))
-            assert shown <= first, f"{snippet.place}: no line begins with {', '.join(shown - first)} in\n{printed}"
+            assert shown <= first, (
+                f"{snippet.place}: no line begins with {', '.join(shown - first)} in\n{printed}"
+            )
             return
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        assert doctest.OutputChecker().check_output(expected, printed, flags), f"{snippet.place}:\n{printed}"
+        assert doctest.OutputChecker().check_output(expected, printed, flags), (
+            f"{snippet.place}:\n{printed}"
+        )
 
 
 def _session(text: str) -> Iterator[tuple[str, str]]:

@@ -34,17 +34,28 @@ BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
 
 def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
-    """Trial 0 has all lambdas off; the numbers of the others are drawn, the same for the same number."""
+    """Trial 0 has all lambdas off; the numbers of the others are drawn, the same for the same
+    number.
+    """
     rng = np.random.default_rng(number)
     curves = {name: tuple(rng.random(epochs).tolist()) for name in CURVES}
-    numbers = {name: float(rng.random()) for name in METRICS} | {name: curve[-1] for name, curve in curves.items()}
-    strengths = 10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) if number else np.zeros(len(LAMBDA_NAMES))
+    numbers = {name: float(rng.random()) for name in METRICS} | {
+        name: curve[-1] for name, curve in curves.items()
+    }
+    strengths = (
+        10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) if number else np.zeros(len(LAMBDA_NAMES))
+    )
     started = BORN + timedelta(seconds=number)
     record = TrialRecord(
         trial=number,
         generation=number // 16,
         state=COMPLETE,
-        lambdas=Lambdas(**{name: float(s) if s >= 1e-6 else 0.0 for name, s in zip(LAMBDA_NAMES, strengths, strict=True)}),
+        lambdas=Lambdas(
+            **{
+                name: float(s) if s >= 1e-6 else 0.0
+                for name, s in zip(LAMBDA_NAMES, strengths, strict=True)
+            }
+        ),
         metrics=Metrics(**numbers),
         curves=curves,
         epochs=epochs,
@@ -55,9 +66,13 @@ def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
     return dataclasses.replace(record, **changes)
 
 
-def make_study(trials: int = 3, *, name: str = "digits", epochs: int = 3, **sections: Any) -> StudyRecord:
+def make_study(
+    trials: int = 3, *, name: str = "digits", epochs: int = 3, **sections: Any
+) -> StudyRecord:
     """A study of the experiment `digits`; `sections` are tables of the experiment file."""
-    experiment = Experiment.model_validate({"name": "digits", "data": {"source": "digits"}, **sections})
+    experiment = Experiment.model_validate(
+        {"name": "digits", "data": {"source": "digits"}, **sections}
+    )
     return StudyRecord(
         study=name,
         study_uid=uuid.uuid4().hex,
@@ -71,11 +86,17 @@ def make_study(trials: int = 3, *, name: str = "digits", epochs: int = 3, **sect
 
 
 def confirmed_study(
-    study: StudyRecord | None = None, *, winner: int = 1, seeds: tuple[int, ...] = (4268029250, 11), look: int = 0
+    study: StudyRecord | None = None,
+    *,
+    winner: int = 1,
+    seeds: tuple[int, ...] = (4268029250, 11),
+    look: int = 0,
 ) -> StudyRecord:
-    """A study of three trials with the verdict that one of them won; `look` is which look at the test rows this is, 0 for none.
+    """A study of three trials with the verdict that one of them won; `look` is which look at the
+    test rows this is, 0 for none.
 
-    The winner is recommended too; the other trial is a candidate. Networks of an earlier verdict stay with the study.
+    The winner is recommended too; the other trial is a candidate. Networks of an earlier verdict
+    stay with the study.
     """
     study = study or make_study(3)
     trials = {trial.lambdas: trial.trial for trial in study.trials}
@@ -84,12 +105,19 @@ def confirmed_study(
     listed += [(f"without_{name}", dataclasses.replace(won, **{name: 0.0})) for name in won.on[:1]]
     listed += [(RECOMMENDED, won), (BASELINE, Lambdas())]
     settings = tuple(
-        Setting(role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01) for role, one in listed
+        Setting(role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01)
+        for role, one in listed
     )
     networks = {(one.lambdas, one.seed): one for one in study.replicates}
     for number, key in enumerate((setting.lambdas, seed) for setting in settings for seed in seeds):
-        networks[key] = dataclasses.replace(networks.get(key) or _replicate(*key, number), test=_scores(*key) if look else None)
-    return dataclasses.replace(study, verdict=_verdict(study, settings, seeds, winner, look), replicates=tuple(networks.values()))
+        networks[key] = dataclasses.replace(
+            networks.get(key) or _replicate(*key, number), test=_scores(*key) if look else None
+        )
+    return dataclasses.replace(
+        study,
+        verdict=_verdict(study, settings, seeds, winner, look),
+        replicates=tuple(networks.values()),
+    )
 
 
 def _replicate(lambdas: Lambdas, seed: int, number: int) -> Replicate:
@@ -106,12 +134,27 @@ def _scores(lambdas: Lambdas, seed: int) -> TestScores:
     return TestScores(accuracy=accuracy, balanced_accuracy=balanced, data_loss=loss)
 
 
-def _verdict(study: StudyRecord, settings: tuple[Setting, ...], seeds: tuple[int, ...], winner: int, look: int) -> Verdict:
+def _verdict(
+    study: StudyRecord,
+    settings: tuple[Setting, ...],
+    seeds: tuple[int, ...],
+    winner: int,
+    look: int,
+) -> Verdict:
     gain = Interval(mean=0.02 + 0.001 * look, low=0.006, high=0.04, level=0.975)
     comparison = Comparison(
-        against=BASELINE, gain=gain, narrow=gain, error=0.01, freedom=9.0, p=0.001, detectable=0.02, word=BETTER
+        against=BASELINE,
+        gain=gain,
+        narrow=gain,
+        error=0.01,
+        freedom=9.0,
+        p=0.001,
+        detectable=0.02,
+        word=BETTER,
     )
-    opening = Opening(digest="0" * 64, number=look, alpha=0.05 / 2**look, opened=BORN + timedelta(hours=look))
+    opening = Opening(
+        digest="0" * 64, number=look, alpha=0.05 / 2**look, opened=BORN + timedelta(hours=look)
+    )
     opened: dict[str, Any] = {
         "word": BETTER,
         "opening": opening,
@@ -128,8 +171,12 @@ def _verdict(study: StudyRecord, settings: tuple[Setting, ...], seeds: tuple[int
         settings=settings,
         width=0.01,
         tied=(winner,),
-        tolerances=tuple(Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES),
-        layers=(LayerShare(layer=0, penalties=dict.fromkeys(LAMBDA_NAMES, 0.01), near_zero_weights=0.1),),
+        tolerances=tuple(
+            Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
+        ),
+        layers=(
+            LayerShare(layer=0, penalties=dict.fromkeys(LAMBDA_NAMES, 0.01), near_zero_weights=0.1),
+        ),
         curse=Curse(trial=winner, search=0.95, fresh=0.9, test=0.9 if look else None),
         rows={"training": 1078, "validation": 359, "test": 360},
         majority=0.1,

@@ -1,4 +1,6 @@
-"""A real terminal: a program that is started in a pseudo-terminal, what is typed into it, and what it shows."""
+"""A real terminal: a program that is started in a pseudo-terminal, what is typed into it, and what
+it shows.
+"""
 
 import contextlib
 import os
@@ -15,7 +17,9 @@ SLOWEST = 30.0  # seconds, for a program that imports, on a machine that runs ot
 
 @dataclass
 class Terminal:
-    """The side of the terminal where a person sits; `shown` is all that was shown so far, escapes included."""
+    """The side of the terminal where a person sits; `shown` is all that was shown so far, escapes
+    included.
+    """
 
     descriptor: int
     process: "subprocess.Popen[bytes]"
@@ -51,11 +55,19 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None) -> Iterator[Terminal]:
+def terminal(
+    command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
     """The program in a terminal of its own, which also is its standard output and error."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command, cwd=cwd, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        command,
+        cwd=cwd,
+        env=environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
     ) as process:
         os.close(theirs)
         try:

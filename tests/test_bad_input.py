@@ -1,4 +1,6 @@
-"""Bad input from the outside: one sentence that names file, key and value, the right status, and nothing left behind."""
+"""Bad input from the outside: one sentence that names file, key and value, the right status, and
+nothing left behind.
+"""
 
 import os
 import sys
@@ -14,7 +16,9 @@ Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def sweeps(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+def sweeps(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
     """The console command in this process: (exit status, standard error), in a fresh folder."""
     monkeypatch.chdir(tmp_path)
 
@@ -29,11 +33,16 @@ def sweeps(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], t
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
 
 
 def refused(sweeps: Command, *arguments: str, status: int = 2, says: tuple[str, ...]) -> str:
-    """Run the command; it must end with this status and one sentence that holds all of `says`, and change nothing."""
+    """Run the command; it must end with this status and one sentence that holds all of `says`, and
+    change nothing.
+    """
     before = contents(Path.cwd())
     code, error = sweeps(*arguments)
     assert code == status, error
@@ -49,8 +58,14 @@ def refused(sweeps: Command, *arguments: str, status: int = 2, says: tuple[str, 
 EXPERIMENTS = {
     "syntax": ('name = "x"\n[data\n', ("line 2", "column")),
     "unknown key": ('name = "x"\nepochs = 3\n[data]\nsource = "iris"\n', ("epochs", "3")),
-    "misspelt key": ('name = "x"\n[data]\nsource = "iris"\n[training]\nepoch = 3\n', ("training.epoch", "3", "'epochs'")),
-    "misspelt section": ('name = "x"\n[data]\nsource = "iris"\n[trainning]\nepochs = 3\n', ("trainning", "'training'")),
+    "misspelt key": (
+        'name = "x"\n[data]\nsource = "iris"\n[training]\nepoch = 3\n',
+        ("training.epoch", "3", "'epochs'"),
+    ),
+    "misspelt section": (
+        'name = "x"\n[data]\nsource = "iris"\n[trainning]\nepochs = 3\n',
+        ("trainning", "'training'"),
+    ),
     "no name": ('[data]\nsource = "iris"\n', ("name", "missing")),
     "no data": ('name = "x"\n', ("data", "missing")),
     "low above high": (
@@ -69,9 +84,18 @@ EXPERIMENTS = {
         'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nbias_l1 = { lo = 0.1, high = 0.1 }\n',
         ("lambdas.bias_l1.lo", "'low'"),
     ),
-    "negative lambda": ('name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = -0.5\n', ("lambdas.weight_l2", "-0.5")),
-    "NaN lambda": ('name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = nan\n', ("lambdas.weight_l2", "nan")),
-    "infinite lambda": ('name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = inf\n', ("lambdas.weight_l2", "inf")),
+    "negative lambda": (
+        'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = -0.5\n',
+        ("lambdas.weight_l2", "-0.5"),
+    ),
+    "NaN lambda": (
+        'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = nan\n',
+        ("lambdas.weight_l2", "nan"),
+    ),
+    "infinite lambda": (
+        'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = inf\n',
+        ("lambdas.weight_l2", "inf"),
+    ),
     "infinite bound": (
         'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = { low = 0.1, high = inf }\n',
         ("lambdas.weight_l2.high", "inf"),
@@ -80,10 +104,22 @@ EXPERIMENTS = {
         'name = "x"\n[data]\nsource = "iris"\n[lambdas]\nweight_l2 = "much"\n',
         ("lambdas.weight_l2", "'much'"),
     ),
-    "no trials": ('name = "x"\n[data]\nsource = "iris"\n[sweep]\ntrials = 0\n', ("sweep.trials", "0")),
-    "no epochs": ('name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = 0\n', ("training.epochs", "0")),
-    "text for a number": ('name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = "30"\n', ("training.epochs", "'30'")),
-    "a flag for a number": ('name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = true\n', ("training.epochs", "True")),
+    "no trials": (
+        'name = "x"\n[data]\nsource = "iris"\n[sweep]\ntrials = 0\n',
+        ("sweep.trials", "0"),
+    ),
+    "no epochs": (
+        'name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = 0\n',
+        ("training.epochs", "0"),
+    ),
+    "text for a number": (
+        'name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = "30"\n',
+        ("training.epochs", "'30'"),
+    ),
+    "a flag for a number": (
+        'name = "x"\n[data]\nsource = "iris"\n[training]\nepochs = true\n',
+        ("training.epochs", "True"),
+    ),
     "odd batch size": (
         'name = "x"\n[data]\nsource = "iris"\n[training]\nbatch_size = "half"\n',
         ("training.batch_size", "'half'"),
@@ -92,21 +128,42 @@ EXPERIMENTS = {
         'name = "x"\n[data]\nsource = "iris"\n[training]\noptimizer = "adamw"\n',
         ("training.optimizer", "'adamw'"),
     ),
-    "no neurons": ('name = "x"\n[data]\nsource = "iris"\n[model]\nhidden = [0]\n', ("model.hidden.0", "0")),
+    "no neurons": (
+        'name = "x"\n[data]\nsource = "iris"\n[model]\nhidden = [0]\n',
+        ("model.hidden.0", "0"),
+    ),
     "shares leave nothing": (
         'name = "x"\n[data]\nsource = "iris"\nsplit = { val = 0.5, test = 0.5 }\n',
         ("data.split", "0.5", "nothing to train on"),
     ),
-    "no validation": ('name = "x"\n[data]\nsource = "iris"\nsplit = { val = 0 }\n', ("data.split", "val = 0")),
+    "no validation": (
+        'name = "x"\n[data]\nsource = "iris"\nsplit = { val = 0 }\n',
+        ("data.split", "val = 0"),
+    ),
     "total_loss": (
         'name = "x"\n[data]\nsource = "iris"\n[sweep]\nobjective = "total_loss"\n',
         ("sweep.objective", "total_loss", "switching the penalty off", "val_accuracy"),
     ),
-    "unknown objective": ('name = "x"\n[data]\nsource = "iris"\n[sweep]\nobjective = "f1"\n', ("sweep.objective", "'f1'")),
-    "unknown sampler": ('name = "x"\n[data]\nsource = "iris"\n[sweep]\nsampler = "gp"\n', ("sweep.sampler", "'gp'")),
-    "unknown data": ('name = "x"\n[data]\nsource = "irish"\n', ("data.source", "'irish'", "'iris'")),
-    "a file that is not there": ('name = "x"\n[data]\nsource = "rows.csv"\n', ("data.source", "rows.csv", "not there")),
-    "a file of another kind": ('name = "x"\n[data]\nsource = "rows.xlsx"\n', ("data.source", "rows.xlsx")),
+    "unknown objective": (
+        'name = "x"\n[data]\nsource = "iris"\n[sweep]\nobjective = "f1"\n',
+        ("sweep.objective", "'f1'"),
+    ),
+    "unknown sampler": (
+        'name = "x"\n[data]\nsource = "iris"\n[sweep]\nsampler = "gp"\n',
+        ("sweep.sampler", "'gp'"),
+    ),
+    "unknown data": (
+        'name = "x"\n[data]\nsource = "irish"\n',
+        ("data.source", "'irish'", "'iris'"),
+    ),
+    "a file that is not there": (
+        'name = "x"\n[data]\nsource = "rows.csv"\n',
+        ("data.source", "rows.csv", "not there"),
+    ),
+    "a file of another kind": (
+        'name = "x"\n[data]\nsource = "rows.xlsx"\n',
+        ("data.source", "rows.xlsx"),
+    ),
     "name with a slash": ('name = "a/b"\n[data]\nsource = "iris"\n', ("name", "'a/b'", "slash")),
     "name that climbs": ('name = ".."\n[data]\nsource = "iris"\n', ("name", "'..'")),
     "empty name": ('name = ""\n[data]\nsource = "iris"\n', ("name", "''", "empty")),
@@ -130,7 +187,10 @@ TABLES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "nothing": ("", ("empty",)),
     "ragged": ("x,z,y\n" + "\n".join([*ROWS[:20], "1,2,a,4,5", *ROWS[20:]]), ("22",)),
     "binary rubbish": (bytes(range(256)) * 40, ()),
-    "free text": ("x,words,y\n" + "\n".join(f"{i % 9},some words {i},{'ab'[i % 2]}" for i in range(400)), ("words", "drop")),
+    "free text": (
+        "x,words,y\n" + "\n".join(f"{i % 9},some words {i},{'ab'[i % 2]}" for i in range(400)),
+        ("words", "drop"),
+    ),
     "10,000 categories": (
         "x,code,y\n" + "\n".join(f"{i % 9},c{i % 10_000},{'ab'[i % 2]}" for i in range(20_000)),
         ("code", "10000", "drop"),
@@ -147,9 +207,15 @@ def test_a_table(sweeps: Command, case: str) -> None:
 
 
 ARRAYS = {
-    "objects": ({"X": np.array([[1, "a"], [2, None]] * 20, dtype=object), "y": np.arange(40) % 2}, ("X", "object")),
+    "objects": (
+        {"X": np.array([[1, "a"], [2, None]] * 20, dtype=object), "y": np.arange(40) % 2},
+        ("X", "object"),
+    ),
     "NaN": ({"X": np.full((40, 2), np.nan), "y": np.arange(40) % 2}, ("X", "NaN")),
-    "infinity": ({"X": np.where(np.arange(80).reshape(40, 2) == 3, np.inf, 1.0), "y": np.arange(40) % 2}, ("X", "inf")),
+    "infinity": (
+        {"X": np.where(np.arange(80).reshape(40, 2) == 3, np.inf, 1.0), "y": np.arange(40) % 2},
+        ("X", "inf"),
+    ),
     "no y": ({"X": np.ones((40, 2))}, ("y",)),
     "other lengths": ({"X": np.ones((40, 2)), "y": np.arange(39) % 2}, ("40", "39")),
 }
@@ -198,7 +264,10 @@ def test_a_study_name(sweeps: Command, name: str) -> None:
         ("--set=training.epochs=0", ("training.epochs", "0")),
         ("--set=name.first=3", ("name",)),
         ("--trails=3", ("--trails",)),
-        ("--set=sweep.sampler=mine:gp", ("sweep.sampler", "'mine:gp'", "from Python", "sampler=FUNCTION")),
+        (
+            "--set=sweep.sampler=mine:gp",
+            ("sweep.sampler", "'mine:gp'", "from Python", "sampler=FUNCTION"),
+        ),
         ("--warm-start=mine", ("no study yet",)),
         ("--warm-start=iris", ("study iris", "teach itself")),
         ("--storage=studies.db", ("studies.db", "sqlite:///")),
@@ -212,20 +281,48 @@ def test_an_option(sweeps: Command, option: str, says: tuple[str, ...]) -> None:
 
 def test_a_storage_that_does_not_answer(sweeps: Command) -> None:
     url = "postgresql+psycopg://someone:secret@127.0.0.1:1/studies"
-    error = refused(sweeps, "run", "iris", "--storage", url, status=1, says=("127.0.0.1", "does not answer", "--storage"))
+    error = refused(
+        sweeps,
+        "run",
+        "iris",
+        "--storage",
+        url,
+        status=1,
+        says=("127.0.0.1", "does not answer", "--storage"),
+    )
     assert "secret" not in error
 
 
-def test_a_storage_whose_package_is_missing(sweeps: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_whose_package_is_missing(
+    sweeps: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    for url in ("postgresql+psycopg://someone:secret@127.0.0.1:1/studies", "postgresql://someone:secret@127.0.0.1:1/studies"):
-        error = refused(sweeps, "run", "iris", "--storage", url, says=("psycopg", "pip install 'nnreg-sweeps[postgres]'"))
+    for url in (
+        "postgresql+psycopg://someone:secret@127.0.0.1:1/studies",
+        "postgresql://someone:secret@127.0.0.1:1/studies",
+    ):
+        error = refused(
+            sweeps,
+            "run",
+            "iris",
+            "--storage",
+            url,
+            says=("psycopg", "pip install 'nnreg-sweeps[postgres]'"),
+        )
         assert "secret" not in error
 
 
 def test_a_directory_that_cannot_be_written(sweeps: Command) -> None:
     Path("file").write_text("in the way")
-    refused(sweeps, "run", "iris", "--directory", "file/below", status=1, says=("file/below", "cannot be written"))
+    refused(
+        sweeps,
+        "run",
+        "iris",
+        "--directory",
+        "file/below",
+        status=1,
+        says=("file/below", "cannot be written"),
+    )
 
 
 def test_a_directory_without_permission(sweeps: Command) -> None:
@@ -233,13 +330,30 @@ def test_a_directory_without_permission(sweeps: Command) -> None:
     if os.geteuid() != 0:
         closed = Path("closed")
         closed.mkdir(mode=0o500)
-    refused(sweeps, "run", "iris", "--directory", str(closed), status=1, says=(str(closed), "cannot be written"))
+    refused(
+        sweeps,
+        "run",
+        "iris",
+        "--directory",
+        str(closed),
+        status=1,
+        says=(str(closed), "cannot be written"),
+    )
 
 
 @pytest.mark.usefixtures("tracker_here")
 def test_a_study_that_belongs_to_another_experiment(sweeps: Command) -> None:
-    assert sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1", "--no-confirm")[0] == 0
-    refused(sweeps, "run", "iris", "--trials", "1", says=("iris", "training.epochs: 1 -> 100", "--study NAME"))
+    assert (
+        sweeps("run", "iris", "--trials", "1", "--set", "training.epochs=1", "--no-confirm")[0] == 0
+    )
+    refused(
+        sweeps,
+        "run",
+        "iris",
+        "--trials",
+        "1",
+        says=("iris", "training.epochs: 1 -> 100", "--study NAME"),
+    )
 
 
 def test_a_format_that_is_none(sweeps: Command) -> None:
@@ -258,13 +372,18 @@ def test_a_study_that_is_not_there(sweeps: Command, command: str) -> None:
         (("folder", "--target", "y"), ("folder",)),
         (("there.csv", "--target", "z"), ("there.csv", "'z'", "'x', 'y'")),
         (("there.csv",), ("there.csv", "target", "'x', 'y'")),
-        (("there.csv", "--target", "y", "--output", "taken.toml"), ("taken.toml", "never overwritten")),
+        (
+            ("there.csv", "--target", "y", "--output", "taken.toml"),
+            ("taken.toml", "never overwritten"),
+        ),
         (("there.csv", "--target", "y", "--output", "nowhere/new.toml"), ("nowhere/new.toml",)),
         (("there.xlsx", "--target", "y"), ("there.xlsx", ".csv")),
         ((), ("DATA",)),
     ],
 )
-def test_a_new_experiment(sweeps: Command, arguments: tuple[str, ...], says: tuple[str, ...]) -> None:
+def test_a_new_experiment(
+    sweeps: Command, arguments: tuple[str, ...], says: tuple[str, ...]
+) -> None:
     Path("there.csv").write_text("x,y\n" + "\n".join(f"{i},{'ab'[i % 2]}" for i in range(40)))
     Path("taken.toml").write_text("mine")
     Path("folder").mkdir()

@@ -1,4 +1,6 @@
-"""Kills at random instants, each followed by one more `sweeps run`: nothing is lost, nothing is there twice."""
+"""Kills at random instants, each followed by one more `sweeps run`: nothing is lost, nothing is
+there twice.
+"""
 
 import os
 from pathlib import Path
@@ -7,7 +9,9 @@ import pytest
 
 from benchmarks import chaos
 
-KILLS = 5  # of two studies: one with an MLflow database of its own, one on servers; one of six may come too late
+# of two studies: one with an MLflow database of its own, one on servers; one of six may come too
+# late
+KILLS = 5
 
 
 @pytest.mark.timeout(900)  # half a minute on two quiet cores
@@ -19,5 +23,9 @@ def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) ->
     assert counts.faults == 0, counts
     assert counts.kills >= KILLS
     assert counts.served >= 1  # of a PostgreSQL and an MLflow server
-    assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 1, counts.found
-    assert len(counts.seen) >= 2, counts.seen  # looked at in the middle of the search: no trial is RUNNING there
+    assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 1, (
+        counts.found
+    )
+    assert len(counts.seen) >= 2, (
+        counts.seen
+    )  # looked at in the middle of the search: no trial is RUNNING there

@@ -1,4 +1,6 @@
-"""The cluster's faults: real commands, while workers, the scheduler or the driver are killed, stopped or cut off."""
+"""The cluster's faults: real commands, while workers, the scheduler or the driver are killed,
+stopped or cut off.
+"""
 
 import contextlib
 import os
@@ -16,8 +18,8 @@ from distributed import Client
 
 import sweeps
 from experiments.tracking import choose
-from sweeps.storage import open_storage
-from sweeps.study import BIRTH
+from sweeps.search.study import BIRTH
+from sweeps.storage.storage import open_storage
 from tests.cluster import TTL, Cluster, cluster
 from tests.mlflow_reading import trial_runs
 from tests.namespaces import host
@@ -30,7 +32,10 @@ TRIALS = 40
 EDITS = ["sweep.generation=8", "training.epochs=40"]
 ENDLESS = [*EDITS, "training.epochs=1000000"]  # the most there can be: hours
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
-PATIENCE = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s"}  # with a connection that says nothing; 30 s if not set
+PATIENCE = {
+    **os.environ,
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
+}  # with a connection that says nothing; 30 s if not set
 FROZEN = 30  # seconds
 SOON = 60  # seconds, on a machine that runs other tests too
 
@@ -38,7 +43,15 @@ SOON = 60  # seconds, on a machine that runs other tests too
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("calm")
-    sweeps.run("digits", trials=TRIALS, edits=EDITS, workers=1, confirm=False, directory=folder, tracking_uri=NO_TRACKER)
+    sweeps.run(
+        "digits",
+        trials=TRIALS,
+        edits=EDITS,
+        workers=1,
+        confirm=False,
+        directory=folder,
+        tracking_uri=NO_TRACKER,
+    )
     return tables(folder, "digits")
 
 
@@ -59,7 +72,9 @@ def running(
     edits: Sequence[str] = EDITS,
     begun: Callable[[], object] | None = None,
 ) -> "Iterator[subprocess.Popen[str]]":
-    """`sweeps run` on a cluster, from when it has `begun`: trials are recorded, if nothing else is said."""
+    """`sweeps run` on a cluster, from when it has `begun`: trials are recorded, if nothing else is
+    said.
+    """
     folder.mkdir(exist_ok=True)
     journal = folder / "studies" / "digits.journal"
     command = [
@@ -95,13 +110,19 @@ def tasks(address: str) -> int:
 
 
 def busy(address: str) -> int:
-    """How many tasks the workers run, those among them too that the scheduler does not know any more."""
+    """How many tasks the workers run, those among them too that the scheduler does not know any
+    more.
+    """
     with Client(address, set_as_default=False) as client:
         return sum(client.run(lambda dask_worker: dask_worker.state.executing_count).values())
 
 
-def test_a_worker_killed_and_one_stopped(dask: Cluster, tmp_path: Path, expected: dict[str, bytes]) -> None:
-    """The one that is stopped is waited for as long as the scheduler's worker-ttl, then its tasks are another's."""
+def test_a_worker_killed_and_one_stopped(
+    dask: Cluster, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """The one that is stopped is waited for as long as the scheduler's worker-ttl, then its tasks
+    are another's.
+    """
     with running(tmp_path, dask.address) as process:
         dask.worker(0).kill()
         stopped = dask.worker(1)
@@ -120,13 +141,17 @@ def test_a_worker_killed_and_one_stopped(dask: Cluster, tmp_path: Path, expected
     assert list(rows["trial"]) == list(range(TRIALS))
 
 
-def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(tmp_path: Path, expected: dict[str, bytes]) -> None:
+def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(
+    tmp_path: Path, expected: dict[str, bytes]
+) -> None:
     """The one that is frozen comes back before it is given up, and goes on."""
     with running_postgres() as postgres, ExitStack() as stack:
         backend = postgres.database("mlflow")
         server = stack.enter_context(plain_mlflow(tmp_path, "--backend-store-uri", backend))
         dask = stack.enter_context(cluster(3, ttl=60))
-        with running(tmp_path / "here", dask.address, storage=postgres.url, tracking_uri=server.url) as process:
+        with running(
+            tmp_path / "here", dask.address, storage=postgres.url, tracking_uri=server.url
+        ) as process:
             dask.worker(0).kill()
             frozen = dask.worker(1)
             frozen.suspend()
@@ -140,15 +165,25 @@ def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(tmp
         (study,) = open_storage(postgres.url).get_all_studies()
         store = choose(tmp_path / "here", "digits", uri=server.url, environ={})
         runs = trial_runs(store, study.user_attrs[BIRTH]["study_uid"])
-        assert (sorted(runs), {run.info.status for run in runs.values()}) == (list(range(TRIALS)), {"FINISHED"})
+        assert (sorted(runs), {run.info.status for run in runs.values()}) == (
+            list(range(TRIALS)),
+            {"FINISHED"},
+        )
         assert recorded(postgres.url) == TRIALS
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_a_driver_leaves_on_the_cluster_when_it_ends(number: int, status: int, dask: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+)
+def test_what_a_driver_leaves_on_the_cluster_when_it_ends(
+    number: int, status: int, dask: Cluster, tmp_path: Path
+) -> None:
     """Nothing: what would train for hours ends, and the workers are free for who comes next."""
     dask.await_workers(3)
-    with running(tmp_path, dask.address, edits=ENDLESS, begun=lambda: busy(dask.address) == 3) as process:
+    with running(
+        tmp_path, dask.address, edits=ENDLESS, begun=lambda: busy(dask.address) == 3
+    ) as process:
         process.send_signal(number)
         _, error = process.communicate(timeout=SOON)
         assert process.returncode == status, error
@@ -157,13 +192,17 @@ def test_what_a_driver_leaves_on_the_cluster_when_it_ends(number: int, status: i
 
 
 def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    """Its tasks are another's when it has not been heard of for worker-ttl; nobody waits for it, not at the end either."""
+    """Its tasks are another's when it has not been heard of for worker-ttl; nobody waits for it,
+    not at the end either.
+    """
     with host() as far, cluster(1, interface=far.here) as made:
         far.slow("5mbit")
         made.add(host=far.command)
         made.await_workers(2)
         with running(tmp_path, made.address) as process:
-            wait_until(lambda: "Run out-of-band function 'introduce'" in made.log("worker", 1))  # it has been given work
+            wait_until(
+                lambda: "Run out-of-band function 'introduce'" in made.log("worker", 1)
+            )  # it has been given work
             far.link("down")
             _, error = process.communicate(timeout=300)
             assert process.returncode == 0, error
@@ -173,7 +212,13 @@ def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[st
 def test_a_driver_that_is_cut_off(tmp_path: Path) -> None:
     """It says so, and the cluster forgets it, and ends what it has asked for."""
     with host() as far, cluster(1, interface=far.here) as made:
-        with running(tmp_path, made.address, far.command, edits=ENDLESS, begun=lambda: busy(made.address) == 1) as process:
+        with running(
+            tmp_path,
+            made.address,
+            far.command,
+            edits=ENDLESS,
+            begun=lambda: busy(made.address) == 1,
+        ) as process:
             far.link("down")
             _, error = process.communicate(timeout=SOON)
             assert process.returncode == 1
@@ -194,9 +239,10 @@ def test_a_scheduler_that_ends(tmp_path: Path, expected: dict[str, bytes]) -> No
         assert process.returncode == 1
         kept = recorded(tmp_path / "studies" / "digits.journal")
         assert 0 < kept < TRIALS
-        assert error.strip().splitlines()[-1] == (
-            f"sweeps: the scheduler at {made.address} does not answer any more; what was recorded is kept. When it is back, "
-            "go on with the same command"
+        assert (
+            error.strip().splitlines()[-1]
+            == f"sweeps: the scheduler at {made.address} does not answer any more; what was"
+            " recorded is kept. When it is back, go on with the same command"
         )
         made.begin(port=int(made.address.rpartition(":")[2]))
         made.add()

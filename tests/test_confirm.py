@@ -1,4 +1,6 @@
-"""The confirmation from the outside: what `run` says at its end, `confirm`, and a kill while it trains."""
+"""The confirmation from the outside: what `run` says at its end, `confirm`, and a kill while it
+trains.
+"""
 
 import json
 import subprocess
@@ -50,7 +52,10 @@ def confirmed(folder: Path) -> pd.DataFrame:
 def test_sealed_then_opened_then_shown(folder: Path, tmp_path: Path) -> None:
     sealed = sweeps("run", *SMALL, "--keep-sealed", cwd=tmp_path)
     command = "sweeps confirm iris --open-test"
-    assert f"test set still sealed; open it with: {command} --tracking-uri http://127.0.0.1:9\n" in sealed.stdout
+    assert (
+        f"test set still sealed; open it with: {command} --tracking-uri http://127.0.0.1:9\n"
+        in sealed.stdout
+    )
     page = (tmp_path / "reports" / "iris" / "report.html").read_text(encoding="utf-8")
     assert command in page
     assert f"{command} --" not in page  # which travels
@@ -77,12 +82,19 @@ def test_run_again_shows_the_verdict_and_trains_nothing(folder: Path) -> None:
 
 
 def test_killed_while_it_confirms(folder: Path, tmp_path: Path) -> None:
-    """SIGKILL as soon as a network of the confirmation is on the study; the same command again ends as if nothing had been."""
+    """SIGKILL as soon as a network of the confirmation is on the study; the same command again ends
+    as if nothing had been.
+    """
     journal = tmp_path / "studies" / "iris.journal"
     with subprocess.Popen(
-        [SWEEPS, "run", *SMALL, NO_TRACKER], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [SWEEPS, "run", *SMALL, NO_TRACKER],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
-        while process.poll() is None and not (journal.exists() and b"replicate:" in journal.read_bytes()):
+        while process.poll() is None and not (
+            journal.exists() and b"replicate:" in journal.read_bytes()
+        ):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.005)
         process.kill()

@@ -1,7 +1,8 @@
-"""Disks that are full, and power that was cut: one sentence, what was recorded is kept, and at the end the same table.
+"""Disks that are full, and power that was cut: one sentence, what was recorded is kept, and at the
+end the same table.
 
-A limit on the size of files (which every system has) makes a disk full for one process; where one may mount, a small file
-system is full for all.
+A limit on the size of files (which every system has) makes a disk full for one process; where one
+may mount, a small file system is full for all.
 """
 
 import os
@@ -27,7 +28,14 @@ TRIALS = 20
 ROOMY = 2**26  # bytes
 # As tests.sweeps.test_same_table has it, on the command line.
 EDITS = ("sweep.sampler=tpe", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]")
-RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", "--no-confirm", *(f"--set={edit}" for edit in EDITS))
+RUN = (
+    "run",
+    "iris",
+    f"--trials={TRIALS}",
+    "--workers=1",
+    "--no-confirm",
+    *(f"--set={edit}" for edit in EDITS),
+)
 
 
 class Disk:
@@ -46,7 +54,12 @@ class Disk:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
         return subprocess.run(
-            [SWEEPS, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=120, preexec_fn=limit
+            [SWEEPS, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            preexec_fn=limit,
         )
 
     def make_room(self) -> None:
@@ -63,7 +76,11 @@ class SmallDisk(Disk):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "tmpfs", folder], check=True, capture_output=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "tmpfs", folder],
+            check=True,
+            capture_output=True,
+        )
 
     def sweeps(self, *arguments: str, room: int | None) -> subprocess.CompletedProcess[str]:
         self._resize(room or ROOMY)
@@ -89,7 +106,9 @@ def may_mount(folder: Path) -> bool:
 
 @pytest.fixture(params=["a limit", "a file system"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    """Where one may not mount, the second is the first again: a skip would be a failure under CI=true."""
+    """Where one may not mount, the second is the first again: a skip would be a failure under
+    CI=true.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
     kind = SmallDisk if request.param == "a file system" and may_mount(folder) else Disk
@@ -117,7 +136,11 @@ def tracking(finished: Path, made: Path) -> str:
 def recorded(journal: Path) -> int:
     """How many trials Optuna's own backend finds, and that every line is whole."""
     assert journal.read_bytes().endswith(b"}\n")
-    return len(optuna.load_study(study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))).trials)
+    return len(
+        optuna.load_study(
+            study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))
+        ).trials
+    )
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -130,7 +153,9 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def go_on(folder: Path, finished: Path) -> None:
-    """The same search again, now that nothing is in its way: it ends with the table of the one that met nothing."""
+    """The same search again, now that nothing is in its way: it ends with the table of the one that
+    met nothing.
+    """
     assert search(folder, experiment("tpe"), trials=TRIALS) == tables(finished)
 
 
@@ -138,9 +163,10 @@ def test_a_sweep_goes_on_when_there_is_room(disk: Disk, finished: Path, tracking
     journal = disk.folder / "studies" / "iris.journal"
     half = (finished / "studies" / "iris.journal").stat().st_size // 2
     done = disk.sweeps(*RUN, f"--tracking-uri={tracking}", room=half)
-    assert sentence(done) == (
-        f"sweeps: {journal} cannot be written ({disk.reason}); make room, then give the same command again: "
-        "what was recorded is kept"
+    assert (
+        sentence(done)
+        == f"sweeps: {journal} cannot be written ({disk.reason}); make room, then give the same"
+        " command again: what was recorded is kept"
     )
     assert 0 < recorded(journal) < TRIALS
     disk.make_room()
@@ -156,33 +182,47 @@ def test_reports_are_made_when_there_is_room(tmp_path: Path, finished: Path, tra
     torn = len(data) - 200 - data.rindex(b"\n", 0, -1) - 1
     done = Disk(tmp_path).sweeps(*RUN, f"--tracking-uri={tracking}", room=2**20)
     assert (
-        f"{journal}: its last record was cut short ({torn} bytes are there, probably by a power cut or a full disk); "
-        "it is dropped (kept in iris.journal.torn), and what it recorded is made again"
-    ) in done.stderr.splitlines()
+        f"{journal}: its last record was cut short ({torn} bytes are there, probably by a power cut"
+        " or a full disk); it is dropped (kept in iris.journal.torn), and what it recorded is made"
+        " again" in done.stderr.splitlines()
+    )
     page = tmp_path / "reports" / "iris" / "report.html"
-    assert sentence(done) == (
-        f"sweeps: {page} cannot be written (File too large); make room, then give the same command again: "
-        "what was recorded is kept"
+    assert (
+        sentence(done)
+        == f"sweeps: {page} cannot be written (File too large); make room, then give the same"
+        " command again: what was recorded is kept"
     )
     assert recorded(journal) == TRIALS
-    assert sorted(path.name for path in page.parent.iterdir()) == ["history.csv", "lambdas.csv", "summary.csv", "trials.csv"]
+    assert sorted(path.name for path in page.parent.iterdir()) == [
+        "history.csv",
+        "lambdas.csv",
+        "summary.csv",
+        "trials.csv",
+    ]
     command(*RUN, f"--tracking-uri={tracking}", cwd=tmp_path)
     assert page.exists()
     assert tables(tmp_path) == tables(finished)
 
 
 @pytest.mark.parametrize("record", [1, 6])
-def test_a_sweep_whose_journal_was_torn_ends_with_the_same_table(finished: Path, tmp_path: Path, record: int) -> None:
+def test_a_sweep_whose_journal_was_torn_ends_with_the_same_table(
+    finished: Path, tmp_path: Path, record: int
+) -> None:
     """Torn in the birth of the study, and in its first generation."""
     lines = (finished / "studies" / "iris.journal").read_bytes().splitlines(keepends=True)
     (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "iris.journal").write_bytes(b"".join(lines[:record]) + lines[record][:-9])
+    (tmp_path / "studies" / "iris.journal").write_bytes(
+        b"".join(lines[:record]) + lines[record][:-9]
+    )
     go_on(tmp_path, finished)
 
 
 def child(program: str, folder: Path) -> str:
     """What a program prints that limits its own files."""
-    preamble = "import resource\ndef limit(n): resource.setrlimit(resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY))\n"
+    preamble = (
+        "import resource\ndef limit(n): resource.setrlimit(resource.RLIMIT_FSIZE, (n,"
+        " resource.RLIM_INFINITY))\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", preamble + textwrap.dedent(program)],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
@@ -195,7 +235,7 @@ def test_full_at_every_byte_of_a_record(tmp_path: Path) -> None:
     program = """
         import json
         from pathlib import Path
-        from sweeps.journal import Journal
+        from sweeps.storage.journal import Journal
         path, journal = Path("s.journal"), Journal("s.journal")
         journal.append_logs([{"op_code": 0}])
         whole = path.read_bytes()
@@ -220,8 +260,8 @@ def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
     program = """
         from pathlib import Path
         from experiments.errors import StorageError
-        from sweeps.storage import open_storage
-        from sweeps.study import open_study
+        from sweeps.storage.storage import open_storage
+        from sweeps.search.study import open_study
         from tests.sweeps.test_study import experiment, grow, table
         URL = "sqlite:///study.db"
         opened = lambda url: open_study(open_storage(url, writing=True), url, "s", experiment("sweep.sampler=random"))
@@ -241,15 +281,18 @@ def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
         grow(whole, 30)
         assert table(study) == table(whole)
     """
-    assert child(program, tmp_path) == (
-        "storage sqlite:///study.db cannot be written (disk I/O error); make room, then give the same command again: "
-        "what was recorded is kept\n"
+    assert (
+        child(program, tmp_path)
+        == "storage sqlite:///study.db cannot be written (disk I/O error); make room, then give the"
+        " same command again: what was recorded is kept\n"
     )
 
 
 @pytest.mark.parametrize("values", [500, 100_000])
 def test_arrays_for_the_workers_are_whole_or_refused(tmp_path: Path, values: int) -> None:
-    """500 float64 behind a header of 128 bytes are 32 more than the limit: np.save loses them and says nothing."""
+    """500 float64 behind a header of 128 bytes are 32 more than the limit: np.save loses them and
+    says nothing.
+    """
     program = f"""
         import numpy as np
         from experiments.errors import DirectoryError
@@ -265,8 +308,10 @@ def test_arrays_for_the_workers_are_whole_or_refused(tmp_path: Path, values: int
         except DirectoryError as error:
             print(error)
     """
-    assert child(program, tmp_path) == (
-        "the temporary folder cannot be written (File too large); make room there, or set TMPDIR to another\n"
+    assert (
+        child(program, tmp_path)
+        == "the temporary folder cannot be written (File too large); make room there, or set TMPDIR"
+        " to another\n"
     )
 
 
@@ -286,6 +331,12 @@ def test_half_an_experiment_file_is_not_left(rows: Path) -> None:
 def test_an_output_that_is_full(rows: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [SWEEPS, "new", "rows.csv", "--target", "b"]
-        environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # met at the end alone
-        done = subprocess.run(command, cwd=rows, stdout=full, stderr=subprocess.PIPE, text=True, env=environ)
-    assert sentence(done).startswith("sweeps: the output cannot be written (No space left on device)")
+        environ = {
+            name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"
+        }  # met at the end alone
+        done = subprocess.run(
+            command, cwd=rows, stdout=full, stderr=subprocess.PIPE, text=True, env=environ
+        )
+    assert sentence(done).startswith(
+        "sweeps: the output cannot be written (No space left on device)"
+    )

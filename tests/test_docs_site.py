@@ -1,4 +1,6 @@
-"""The documentation's site: it builds without a warning, takes what it says from the code, and asks nothing of other hosts."""
+"""The documentation's site: it builds without a warning, takes what it says from the code, and asks
+nothing of other hosts.
+"""
 
 import dataclasses
 import os
@@ -20,7 +22,9 @@ from tests.needs import needs_module
 from tests.snippets import PAGES, ROOT, RUN, snippets
 from tests.studies import confirmed_study
 
-OUTSIDE = re.compile(r"<(?:script|link|img|source|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^>]*>")
+OUTSIDE = re.compile(
+    r"<(?:script|link|img|source|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^>]*>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +73,28 @@ def test_a_page_asks_nothing_of_other_hosts(server: str, tmp_path: Path) -> None
     with browser(tmp_path / "profile") as window:
         window.open(f"{server}/mathematics.html")
         window.wait_for(lambda: window.texts(".formula > math") and window.texts("span > math"))
-        window.driver.find_element("css selector", "input.md-search__input").send_keys("sweeps sync")
+        window.driver.find_element("css selector", "input.md-search__input").send_keys(
+            "sweeps sync"
+        )
         window.wait_for(
-            lambda: "sweeps sync" in " ".join(window.texts(".md-search-result__title, .md-search-result__article h1"))
+            lambda: (
+                "sweeps sync"
+                in " ".join(window.texts(".md-search-result__title, .md-search-result__article h1"))
+            )
         )
         assert window.hosts() == {"127.0.0.1"}
 
 
-CLUSTER = ("bash", "yaml", "sql", "ini", "dockerfile")  # languages of files that docs/cluster.md shows
+CLUSTER = (
+    "bash",
+    "yaml",
+    "sql",
+    "ini",
+    "dockerfile",
+)  # languages of files that docs/cluster.md shows
 NOT_RUN = {
-    "docs/cluster.md": 10,  # what needs Slurm, Kubernetes or several machines; what its programs take is looked at
+    # what needs Slurm, Kubernetes or several machines; what its programs take is looked at
+    "docs/cluster.md": 10,
     "README.md": 2,  # the two commands that make an environment
     "docs/index.md": 1,  # the same
     "docs/optuna.md": 1,  # the server of another package
@@ -87,7 +103,12 @@ NOT_RUN = {
 
 
 def test_what_is_not_run_is_counted_and_says_why() -> None:
-    left_out = [one for page in PAGES for one in snippets(page) if one.language in RUN and "not run" in one.marks]
+    left_out = [
+        one
+        for page in PAGES
+        for one in snippets(page)
+        if one.language in RUN and "not run" in one.marks
+    ]
     assert all(one.marks["not run"] for one in left_out)
     counted = [str(one.page.relative_to(ROOT)) for one in left_out]
     assert {page: counted.count(page) for page in counted} == NOT_RUN
@@ -95,21 +116,34 @@ def test_what_is_not_run_is_counted_and_says_why() -> None:
 
 def test_every_block_says_what_it_is() -> None:
     known = {*RUN, "text", "math", *CLUSTER}
-    assert [one.place for page in PAGES for one in snippets(page) if one.language not in known] == []
+    assert [
+        one.place for page in PAGES for one in snippets(page) if one.language not in known
+    ] == []
 
 
 def test_every_page_has_its_test() -> None:
     with_snippets = {page for page in PAGES if any(one.language in RUN for one in snippets(page))}
     from tests import test_cluster_docs, test_docs, test_docs_tutorial
 
-    followed = {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, ROOT / "docs" / "tutorial.md", test_cluster_docs.PAGE}
+    followed = {
+        *test_docs.FOLLOWED,
+        *test_docs_tutorial.GUIDES,
+        ROOT / "docs" / "tutorial.md",
+        test_cluster_docs.PAGE,
+    }
     assert with_snippets <= followed
 
 
 def test_every_tag_has_its_meaning_and_no_other() -> None:
     born = {"command": "sweeps run digits", "commit": "0123456789" * 4, "user": "somebody"}
-    study = dataclasses.replace(confirmed_study(), provenance=born, mixed_hardware=("numpy: 2.4.0 -> 2.4.1",))
-    told = [runs.study_tags(study), runs.closing_tags(study), runs.trial_tags(study, study.trials[0])]
+    study = dataclasses.replace(
+        confirmed_study(), provenance=born, mixed_hardware=("numpy: 2.4.0 -> 2.4.1",)
+    )
+    told = [
+        runs.study_tags(study),
+        runs.closing_tags(study),
+        runs.trial_tags(study, study.trials[0]),
+    ]
     told += [run.tags for run in runs.confirmation(study)] + [registry.entry(study).tags]
     meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text())["tags"]
     there = {name for tags in told for name in tags} - set(study.versions) | {"mlflow.note.content"}

@@ -12,8 +12,10 @@ import pytest
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
-with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code when this is imported first
-    import mlflow.pyfunc  # noqa: F401  # which the tutorial uses
+with warnings.catch_warnings(
+    action="ignore"
+):  # MLflow warns of its own code when this is imported first
+    import mlflow.pyfunc  # which the tutorial uses  # noqa: F401
 
 GUIDES = [
     *sorted((ROOT / "docs" / "commands").glob("*.md")),

@@ -1,4 +1,6 @@
-"""The house: who may import whom, doors that stay lazy, no file too long, no second definition of a setting."""
+"""The house: who may import whom, doors that stay lazy, no file too long, no second definition of a
+setting.
+"""
 
 import ast
 import subprocess
@@ -19,15 +21,15 @@ PACKAGES = ("nnreg", "experiments", "sweeps")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 HOMES = {
     "optuna": {
-        "sweeps/study.py",
-        "sweeps/samplers.py",
-        "sweeps/factory.py",
-        "sweeps/importance.py",
-        "sweeps/journal.py",
-        "sweeps/mirror.py",
-        "sweeps/storage.py",
-        "sweeps/database.py",
-        "sweeps/journal_lock.py",
+        "sweeps/search/study.py",
+        "sweeps/search/samplers.py",
+        "sweeps/search/own_sampler.py",
+        "sweeps/search/importance.py",
+        "sweeps/storage/journal.py",
+        "sweeps/search/mirror.py",
+        "sweeps/storage/storage.py",
+        "sweeps/storage/database.py",
+        "sweeps/storage/journal_lock.py",
         "sweeps/workspace.py",
     },
     "mlflow": {"experiments/tracking", "experiments/model"},
@@ -38,7 +40,9 @@ def imported(path: Path) -> set[str]:
     """The top-level packages that a file imports when it runs, wherever in it."""
     names = set()
     tree = ast.parse(path.read_text())
-    typing_only = {id(node) for branch in ast.walk(tree) if is_typing_only(branch) for node in ast.walk(branch)}
+    typing_only = {
+        id(node) for branch in ast.walk(tree) if is_typing_only(branch) for node in ast.walk(branch)
+    }
     for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
@@ -50,7 +54,11 @@ def imported(path: Path) -> set[str]:
 
 
 def is_typing_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -84,23 +92,32 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
         ("experiments.evaluation", ["pandas", "sklearn", "scipy", "optuna", "mlflow", "pydantic"]),
         ("sweeps", ["numpy", "pandas", "sklearn", "optuna", "mlflow"]),
         ("sweeps.cli", ["numpy", "pandas", "sklearn", "optuna", "mlflow", "plotly"]),
-        ("sweeps.driver", ["pandas", "sklearn", "mlflow"]),
+        ("sweeps.search.driver", ["pandas", "sklearn", "mlflow"]),
         ("sweeps.sweep", ["pandas", "sklearn", "scipy", "mlflow", "plotly"]),
     ],
 )
 def test_doors_are_lazy(door: str, closed: list[str]) -> None:
     program = f"import sys, {door}; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not set(closed) & set(loaded)
 
 
 def test_what_the_door_of_sweeps_shows() -> None:
     import sweeps
 
-    assert sorted(sweeps.__all__) == ["Experiment", "Sweep", "SweepsError", "confirm", "objective", "run"]
+    assert sorted(sweeps.__all__) == [
+        "Experiment",
+        "Sweep",
+        "SweepsError",
+        "confirm",
+        "objective",
+        "run",
+    ]
     assert all(getattr(sweeps, name) for name in sweeps.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        sweeps.nothing  # noqa: B018  # to look is the test
+        sweeps.nothing  # to look is the test  # noqa: B018
 
 
 def test_choices_and_names_agree_between_packages() -> None:

@@ -1,5 +1,5 @@
-"""The main job from the outside: `sweeps run digits`, then study, MLflow and CSV, each by its own public tools; once in files,
-and once on a PostgreSQL and an MLflow server.
+"""The main job from the outside: `sweeps run digits`, then study, MLflow and CSV, each by its own
+public tools; once in files, and once on a PostgreSQL and an MLflow server.
 """
 
 import json
@@ -31,7 +31,9 @@ EPOCHS = 30
 
 @dataclass(frozen=True)
 class Job:
-    """A sweep of the catalog's digits that was run: its folder, where it is kept, and the options that say so."""
+    """A sweep of the catalog's digits that was run: its folder, where it is kept, and the options
+    that say so.
+    """
 
     folder: Path
     storage: str  # as optuna-dashboard takes it
@@ -47,23 +49,45 @@ class Job:
 @pytest.fixture(scope="module", params=["files", "servers"])
 def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     """Started from somewhere else."""
-    elsewhere, folder = tmp_path_factory.mktemp("elsewhere"), tmp_path_factory.mktemp("sweep") / "made by the run"
+    elsewhere, folder = (
+        tmp_path_factory.mktemp("elsewhere"),
+        tmp_path_factory.mktemp("sweep") / "made by the run",
+    )
     with ExitStack() as stack:
         if request.param == "files":
-            storage, tracking = str(folder / "studies" / "digits.journal"), f"sqlite:///{folder}/mlflow.db"
+            storage, tracking = (
+                str(folder / "studies" / "digits.journal"),
+                f"sqlite:///{folder}/mlflow.db",
+            )
             options: tuple[str, ...] = ("--directory", str(folder))
             trials, fewer = 100, list[str]()
         else:
             postgres = stack.enter_context(running_postgres())
             storage, backend = postgres.url, postgres.database("mlflow")
-            tracking = stack.enter_context(plain_mlflow(tmp_path_factory.mktemp("server"), "--backend-store-uri", backend)).url
+            tracking = stack.enter_context(
+                plain_mlflow(tmp_path_factory.mktemp("server"), "--backend-store-uri", backend)
+            ).url
             options = ("--directory", str(folder), "--storage", storage, "--tracking-uri", tracking)
-            trials, fewer = 32, ["--trials=32", "--set=confirm.seeds=3"]  # 60 ms each, of which the server's are most
+            trials, fewer = (
+                32,
+                ["--trials=32", "--set=confirm.seeds=3"],
+            )  # 60 ms each, of which the server's are most
         done = subprocess.run(
-            [SWEEPS, "run", "digits", *fewer, *options], cwd=elsewhere, check=True, capture_output=True, text=True
+            [SWEEPS, "run", "digits", *fewer, *options],
+            cwd=elsewhere,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         assert not list(elsewhere.iterdir())
-        for words in ("baseline", "best", "sweeps ui digits --directory", "optuna-dashboard", "trials.csv", "report.html"):
+        for words in (
+            "baseline",
+            "best",
+            "sweeps ui digits --directory",
+            "optuna-dashboard",
+            "trials.csv",
+            "report.html",
+        ):
             assert words in done.stdout
         assert f"digits: {trials}/{trials} trials; best val_accuracy" in done.stderr
         yield Job(folder, storage, tracking, trials, options)
@@ -72,8 +96,12 @@ def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def study(job: Job) -> optuna.Study:
     if "://" in job.storage:
-        return optuna.load_study(study_name="digits", storage=RDBStorage(job.storage, {"poolclass": NullPool}))
-    return optuna.load_study(study_name="digits", storage=JournalStorage(JournalFileBackend(job.storage)))
+        return optuna.load_study(
+            study_name="digits", storage=RDBStorage(job.storage, {"poolclass": NullPool})
+        )
+    return optuna.load_study(
+        study_name="digits", storage=JournalStorage(JournalFileBackend(job.storage))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +121,9 @@ def runs(client: mlflow.MlflowClient) -> dict[int, Run]:
     return {int(run.data.tags["trial"]): run for run in found}
 
 
-def test_there_is_one_of_each_for_every_trial(job: Job, study: optuna.Study, table: pd.DataFrame, runs: dict[int, Run]) -> None:
+def test_there_is_one_of_each_for_every_trial(
+    job: Job, study: optuna.Study, table: pd.DataFrame, runs: dict[int, Run]
+) -> None:
     numbers = list(range(job.trials))
     assert [trial.number for trial in study.trials] == list(table.trial) == sorted(runs) == numbers
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
@@ -101,7 +131,9 @@ def test_there_is_one_of_each_for_every_trial(job: Job, study: optuna.Study, tab
     assert [runs[number].info.run_name for number in (0, 27)] == ["trial-00000", "trial-00027"]
 
 
-def test_the_three_agree_in_every_number(study: optuna.Study, table: pd.DataFrame, runs: dict[int, Run]) -> None:
+def test_the_three_agree_in_every_number(
+    study: optuna.Study, table: pd.DataFrame, runs: dict[int, Run]
+) -> None:
     for trial, row in zip(study.trials, table.to_dict("records"), strict=True):
         run = runs[trial.number].data
         assert trial.value == row["val_accuracy"]
@@ -116,7 +148,9 @@ def test_effective_lambdas_are_the_draws_above_low(study: optuna.Study) -> None:
     for trial in study.trials:
         for name in LAMBDA_NAMES:
             draw, low = trial.params[name], trial.distributions[name].low * 10  # off_decades is 1
-            assert trial.user_attrs[name] == (draw if draw >= low * (1 - 1e-12) else 0)  # low itself was divided by 10
+            assert trial.user_attrs[name] == (
+                draw if draw >= low * (1 - 1e-12) else 0
+            )  # low itself was divided by 10
 
 
 def test_curves_have_a_step_an_epoch_and_agree(
@@ -128,16 +162,25 @@ def test_curves_have_a_step_an_epoch_and_agree(
     for number in (0, 27, job.trials - 1):
         rows = history[history.trial == number]
         assert list(rows.epoch) == list(range(1, EPOCHS + 1))
-        assert study.trials[number].intermediate_values == dict(zip(rows.epoch, rows.val_accuracy, strict=True))
+        assert study.trials[number].intermediate_values == dict(
+            zip(rows.epoch, rows.val_accuracy, strict=True)
+        )
         for name in CURVES:
-            points = sorted((point.step, point.value) for point in client.get_metric_history(runs[number].info.run_id, name))
+            points = sorted(
+                (point.step, point.value)
+                for point in client.get_metric_history(runs[number].info.run_id, name)
+            )
             assert points == list(zip(rows.epoch, rows[name], strict=True))
 
 
 def test_losses_add_up(job: Job, table: pd.DataFrame) -> None:
     terms = table[[f"penalty_{name}" for name in LAMBDA_NAMES]]
-    assert (table.regularization_loss == terms.sum(axis=1)).sum() > job.trials / 2  # the rest differs in the order of adding
-    pd.testing.assert_series_equal(table.regularization_loss, terms.sum(axis=1), check_names=False, rtol=1e-14)
+    assert (
+        table.regularization_loss == terms.sum(axis=1)
+    ).sum() > job.trials / 2  # the rest differs in the order of adding
+    pd.testing.assert_series_equal(
+        table.regularization_loss, terms.sum(axis=1), check_names=False, rtol=1e-14
+    )
     assert (table.total_loss == table.data_loss + table.regularization_loss).all()
 
 
@@ -156,7 +199,12 @@ def test_the_csv_reads_as_numbers(job: Job, table: pd.DataFrame) -> None:
 
 def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
     (row,) = pd.read_csv(job.reports / "summary.csv").to_dict("records")
-    assert (row["study"], row["complete"], row["fail"], row["baseline_trial"]) == ("digits", job.trials, 0, 0)
+    assert (row["study"], row["complete"], row["fail"], row["baseline_trial"]) == (
+        "digits",
+        job.trials,
+        0,
+        0,
+    )
     assert row["best_value"] == study.best_value
     assert row["baseline_value"] == study.trials[0].value
     assert row["difference"] == row["best_value"] - row["baseline_value"]
@@ -191,13 +239,20 @@ def server(job: Job) -> Iterator[str]:
         yield server.url
 
 
-def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(job: Job, server: str, runs: dict[int, Run]) -> None:
+def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(
+    job: Job, server: str, runs: dict[int, Run]
+) -> None:
     client = mlflow.MlflowClient(tracking_uri=server)
     experiment = client.get_experiment_by_name("digits")
     (parent,) = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
     assert parent.info.status == "FINISHED"
     assert (
-        len(client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")) == job.trials
+        len(
+            client.search_runs(
+                [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+            )
+        )
+        == job.trials
     )
     names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
     assert {"trials.csv", "history.csv", "lambdas.csv", "summary.csv", "report.html"} <= names
@@ -214,29 +269,45 @@ def test_optuna_dashboard_opens_the_study(job: Job, study: optuna.Study, tmp_pat
         "127.0.0.1",
         f"--port={port}",
     ]
-    with running(command, cwd=job.folder, url=f"http://127.0.0.1:{port}", path="/dashboard") as server:
+    with running(
+        command, cwd=job.folder, url=f"http://127.0.0.1:{port}", path="/dashboard"
+    ) as server:
         (listed,) = json.loads(answer(server.url, "/api/studies"))["study_summaries"]
         assert listed["study_name"] == "digits"
         page = f"{server.url}/dashboard/studies/{listed['study_id']}"
         with browser(tmp_path) as user:
             user.open(page)
-            drawn = "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer .trace')].length"
+            drawn = (
+                "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer"
+                " .trace')].length"
+            )
             assert user.wait_for(lambda: user.driver.execute_script(drawn) >= job.trials)
             user.open(f"{page}/trials?numbers=7")
-            text = user.wait_for(lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None)
+            text = user.wait_for(
+                lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None
+            )
             fits = "return document.documentElement.scrollWidth <= window.innerWidth"
             assert user.driver.execute_script(fits)  # no attribute stretches the page
             assert user.hosts() == {"127.0.0.1"}
     trial = study.trials[7]
     assert f"{EPOCHS} {trial.value}" in text.splitlines()  # the last of the curve
-    assert all(any(line.startswith(f"{name} ") for line in text.splitlines()) for name in trial.user_attrs)
+    assert all(
+        any(line.startswith(f"{name} ") for line in text.splitlines()) for name in trial.user_attrs
+    )
     assert set(trial.user_attrs) == {
         *LAMBDA_NAMES, *METRICS, "generation", "diverged", "epochs", "seconds", "started", "finished"
     }  # fmt: skip
 
 
 PLOTS = (
-    *("optimization_history", "intermediate_values", "parallel_coordinate", "contour", "slice", "param_importances"),
+    *(
+        "optimization_history",
+        "intermediate_values",
+        "parallel_coordinate",
+        "contour",
+        "slice",
+        "param_importances",
+    ),
     *("edf", "rank", "timeline"),
 )
 

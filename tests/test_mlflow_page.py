@@ -1,6 +1,8 @@
-"""MLflow's page as a user sees it: a real server, a real browser, made studies of 100 and of 1,000 trials.
+"""MLflow's page as a user sees it: a real server, a real browser, made studies of 100 and of 1,000
+trials.
 
-Screenshots are kept in the folder that the variable SCREENSHOTS names, if it does, so that somebody can look at them.
+Screenshots are kept in the folder that the variable SCREENSHOTS names, if it does, so that somebody
+can look at them.
 """
 
 import dataclasses
@@ -11,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from experiments.card import card
 from experiments.evaluation import CURVES
 from experiments.records import FAIL, StudyRecord
-from experiments.reports.card import card
 from experiments.reports.page import write_page
 from experiments.tracking import Links, Tracker, choose
 from nnreg import LAMBDA_NAMES
-from sweeps.server import HOST, Server
+from sweeps.cli.server import HOST, Server
 from tests.browser import Browser, browser
 from tests.studies import confirmed_study, make_study, make_trial
 
@@ -34,13 +36,19 @@ def troubled(study: StudyRecord) -> StudyRecord:
     gone = make_trial(DIVERGED)
     assert gone.metrics
     metrics = dataclasses.replace(gone.metrics, val_accuracy=0.0, train_accuracy=0.0)
-    trials[DIVERGED] = dataclasses.replace(gone, metrics=metrics, diverged=True, curves=dict.fromkeys(CURVES, (0.0,) * 3))
+    trials[DIVERGED] = dataclasses.replace(
+        gone, metrics=metrics, diverged=True, curves=dict.fromkeys(CURVES, (0.0,) * 3)
+    )
     return dataclasses.replace(study, trials=tuple(trials))
 
 
 BORN: dict[str, Any] = {
     "provenance": {"command": "sweeps run digits", "commit": "0123456789" * 4, "user": "somebody"},
-    "data": {"digest": "d" * 64, "features": 64, "rows": {"training": 1078, "validation": 359, "test": 360}},
+    "data": {
+        "digest": "d" * 64,
+        "features": 64,
+        "rows": {"training": 1078, "validation": 359, "test": 360},
+    },
 }
 SMALL = confirmed_study(troubled(dataclasses.replace(make_study(100), **BORN)), look=1, winner=3)
 LARGE = make_study(1_000, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"})
@@ -78,7 +86,11 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         trackers[study.study].sync(study)
     trackers[SMALL.study].log_file(write_page(SMALL, folder / "report.html"))
     with Server(store) as server, browser(folder / "profile") as page:
-        shown = Shown(page, {name: tracker.show().at(server.url) for name, tracker in trackers.items()}, pictures)
+        shown = Shown(
+            page,
+            {name: tracker.show().at(server.url) for name, tracker in trackers.items()},
+            pictures,
+        )
         yield shown
 
 
@@ -102,12 +114,15 @@ def rows(window: Shown) -> list[dict[str, str]]:
     return list(window.page.driver.execute_script(script))
 
 
-CHAT = "[data-component-id='mlflow.assistant.chat_panel.close']"  # is there where MLflow's chat is open
+# is there where MLflow's chat is open
+CHAT = "[data-component-id='mlflow.assistant.chat_panel.close']"
 
 
 def name_in(row: dict[str, str]) -> str:
     """The name of a run; KeyError or empty where its row is still being drawn."""
-    return row[NAME].rpartition("\n")[2]  # above it is the color of its dot, for those who cannot see it
+    return row[NAME].rpartition("\n")[
+        2
+    ]  # above it is the color of its dot, for those who cannot see it
 
 
 def names(window: Shown) -> list[str]:
@@ -134,10 +149,14 @@ CUT_LAMBDAS = """
 
 
 @pytest.mark.parametrize("study", [SMALL, LARGE], ids=["100", "1000"])
-def test_the_link_opens_the_trials_of_the_study_best_first(window: Shown, study: StudyRecord) -> None:
+def test_the_link_opens_the_trials_of_the_study_best_first(
+    window: Shown, study: StudyRecord
+) -> None:
     window.open(window.links[study.study].trials)
     value = f"metrics.`{study.objective}`"
-    window.page.wait_for(lambda: [(name_in(row), row[value]) for row in rows(window)[:10]] == best_first(study))
+    window.page.wait_for(
+        lambda: [(name_in(row), row[value]) for row in rows(window)[:10]] == best_first(study)
+    )
     window.picture(f"trials-{len(study.trials)}")
     script = """
         const cells = [...document.querySelectorAll('.ag-header-cell[col-id^="metrics."]')];
@@ -150,8 +169,12 @@ def test_the_link_opens_the_trials_of_the_study_best_first(window: Shown, study:
     assert [name for name, _ in headers] == list(dict.fromkeys([study.objective, *COLUMNS]))
     assert [name for name, cut in headers if cut] == []
     assert window.page.driver.execute_script(CUT_LAMBDAS) == []
-    assert {name.partition("-")[0] for name in names(window)} == {"trial"}  # no run of the confirmation, and not the study's
-    assert "100 matching runs" in " ".join(window.page.texts("body")[0].split())  # the first hundred; there is "load more"
+    assert {name.partition("-")[0] for name in names(window)} == {
+        "trial"
+    }  # no run of the confirmation, and not the study's
+    assert "100 matching runs" in " ".join(
+        window.page.texts("body")[0].split()
+    )  # the first hundred; there is "load more"
 
 
 def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> None:
@@ -159,7 +182,9 @@ def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> No
         window.open(window.links[study.study].charts)
         window.page.wait_for(lambda: len(traces(window)) >= 2)
         window.page.wait_for(
-            lambda: window.page.driver.find_elements("css selector", ".parcoords path, .parcoords canvas, canvas")
+            lambda: window.page.driver.find_elements(
+                "css selector", ".parcoords path, .parcoords canvas, canvas"
+            )
         )
         text = " ".join(window.page.texts("body")[0].split())
         assert f"{sections} (1)" in text
@@ -187,13 +212,26 @@ def test_the_curves_are_those_of_the_best_ten_and_of_the_baseline(window: Shown)
     window.open(window.links[SMALL.study].curves)
     wanted = {*(name for name, _ in best_first(SMALL)), "trial-00000"}
     window.page.wait_for(lambda: set(filter(None, window.page.texts(".ag-row a"))) == wanted)
-    window.page.wait_for(lambda: len(traces(window)) >= 2 and all(len(plot) >= len(wanted) for plot in traces(window)[:2]))
+    window.page.wait_for(
+        lambda: (
+            len(traces(window)) >= 2
+            and all(len(plot) >= len(wanted) for plot in traces(window)[:2])
+        )
+    )
     window.picture("curves-100")
-    for plot, metric in zip(traces(window), ("val_accuracy", "data_loss"), strict=False):  # then come those of other metrics
-        curves = {f"trial-{trial.trial:05d}": list(trial.curves[metric]) for trial in SMALL.trials if trial.curves}
+    for plot, metric in zip(
+        traces(window), ("val_accuracy", "data_loss"), strict=False
+    ):  # then come those of other metrics
+        curves = {
+            f"trial-{trial.trial:05d}": list(trial.curves[metric])
+            for trial in SMALL.trials
+            if trial.curves
+        }
         lines = [(name.split()[0], heights) for name, heights in plot if name]
         assert {name for name, _ in lines} == wanted
-        assert [name for name, heights in lines if heights != curves[name]] == []  # as they are, not smoothed
+        assert [
+            name for name, heights in lines if heights != curves[name]
+        ] == []  # as they are, not smoothed
 
 
 def test_the_views_are_in_the_menu_of_views(window: Shown) -> None:
@@ -214,7 +252,14 @@ def test_the_studys_run_says_what_was_found_on_what_by_which_command(window: Sho
     window.page.wait_for(lambda: made.says in window.page.texts("body")[0])
     window.picture("study")
     text = " ".join(window.page.texts("body")[0].split())
-    for part in ("sweeps run digits", "0123456", "somebody", "digits (", "Training +2", f"fingerprint : {SMALL.fingerprint}"):
+    for part in (
+        "sweeps run digits",
+        "0123456",
+        "somebody",
+        "digits (",
+        "Training +2",
+        f"fingerprint : {SMALL.fingerprint}",
+    ):
         assert part in text
 
 
@@ -226,25 +271,53 @@ def test_the_report_is_previewed_whole(window: Shown) -> None:
     window.page.driver.get_log("browser")
     window.page.driver.switch_to.frame(frame)
     try:
-        assert window.run("return document.querySelector('h1') && document.querySelector('h1').innerText") == SMALL.study
-        window.page.wait_for(lambda: window.page.driver.find_elements("css selector", "svg.main-svg"))
+        assert (
+            window.run(
+                "return document.querySelector('h1') && document.querySelector('h1').innerText"
+            )
+            == SMALL.study
+        )
+        window.page.wait_for(
+            lambda: window.page.driver.find_elements("css selector", "svg.main-svg")
+        )
     finally:
         window.page.driver.switch_to.default_content()
     window.picture("report")
-    errors = [entry["message"] for entry in window.page.driver.get_log("browser") if entry["level"] == "SEVERE"]
-    assert [message for message in errors if "users/current" not in message] == []  # MLflow asks who one is, and nobody is
+    errors = [
+        entry["message"]
+        for entry in window.page.driver.get_log("browser")
+        if entry["level"] == "SEVERE"
+    ]
+    assert [
+        message for message in errors if "users/current" not in message
+    ] == []  # MLflow asks who one is, and nobody is
 
 
-@pytest.mark.parametrize(("number", "status", "note"), [(FAILED, "Failed", EVIL), (DIVERGED, "Finished", "Diverged: the loss")])
-def test_what_went_wrong_with_a_trial_is_its_description(window: Shown, number: int, status: str, note: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "note"),
+    [(FAILED, "Failed", EVIL), (DIVERGED, "Finished", "Diverged: the loss")],
+)
+def test_what_went_wrong_with_a_trial_is_its_description(
+    window: Shown, number: int, status: str, note: str
+) -> None:
     window.open(window.links[SMALL.study].trials)
     window.page.wait_for(lambda: names(window)[:10] == [name for name, _ in best_first(SMALL)])
     window.page.driver.execute_script("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
     window.page.wait_for(lambda: f"trial-{number:05d}" in names(window))
     window.picture("trials-100-last")
-    window.run(f"return [...document.querySelectorAll('a')].find(one => one.innerText.trim() === 'trial-{number:05d}')").click()
-    window.page.wait_for(lambda: note in window.page.texts("body")[0] and status in window.page.texts("body")[0])
+    window.run(
+        "return [...document.querySelectorAll('a')].find(one => one.innerText.trim() ==="
+        f" 'trial-{number:05d}')"
+    ).click()
+    window.page.wait_for(
+        lambda: note in window.page.texts("body")[0] and status in window.page.texts("body")[0]
+    )
     window.picture(f"trial-{status.lower()}")
-    assert "Evaluation runs" not in window.page.texts("body")[0]  # MLflow's page for language models, which it begins with
+    assert (
+        "Evaluation runs" not in window.page.texts("body")[0]
+    )  # MLflow's page for language models, which it begins with
     assert window.page.driver.find_elements("css selector", CHAT) == []
-    assert window.page.driver.find_elements("css selector", "img[onerror], a[href^='javascript']") == []
+    assert (
+        window.page.driver.find_elements("css selector", "img[onerror], a[href^='javascript']")
+        == []
+    )

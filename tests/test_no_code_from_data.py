@@ -1,4 +1,6 @@
-"""No code from data: nothing is unpickled or evaluated, no formula reaches a spreadsheet, no name leaves its folder."""
+"""No code from data: nothing is unpickled or evaluated, no formula reaches a spreadsheet, no name
+leaves its folder.
+"""
 
 import ast
 import csv
@@ -17,14 +19,37 @@ from experiments.records import FAIL
 from experiments.reports import files
 from experiments.spec import Data
 from sweeps import workspace
-from sweeps.study import BIRTH
+from sweeps.search.study import BIRTH
 from tests.studies import make_study, make_trial
 from tests.test_house import FILES, ROOT
 
 RUN_CODE = {"eval", "exec", "compile", "__import__"}
-UNPICKLE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "yaml", "_pickle"}
-CARRIES = {"sweeps/cluster.py"}  # its workers are sent calls, as every Dask worker is, by who may run anything there
-EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "'=1", "''=1"]  # noqa: RUF001  # the full-width one is meant
+UNPICKLE = {
+    "pickle",
+    "cPickle",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "shelve",
+    "marshal",
+    "yaml",
+    "_pickle",
+}
+CARRIES = {
+    "sweeps/executors/cluster.py"
+}  # its workers are sent calls, as every Dask worker is, by who may run anything there
+EVIL = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "＝1",  # noqa: RUF001
+    "'=1",
+    "''=1",
+]  # the full-width one is meant
 FINE = ["", "digits", "a=b", "'quoted'", "1-2", " -"]
 
 
@@ -33,16 +58,24 @@ def test_nothing_that_runs_code_from_data_is_called(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
-            assert str(path.relative_to(ROOT)) in CARRIES or not {name.split(".")[0] for name in names} & UNPICKLE
+            assert (
+                str(path.relative_to(ROOT)) in CARRIES
+                or not {name.split(".")[0] for name in names} & UNPICKLE
+            )
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Name):
             assert node.func.id not in RUN_CODE
         elif isinstance(node.func, ast.Attribute):
             assert node.func.attr not in {"read_pickle", "to_pickle"}
-            if isinstance(node.func.value, ast.Name) and (node.func.value.id, node.func.attr) in {("np", "load"), ("np", "save")}:
+            if isinstance(node.func.value, ast.Name) and (node.func.value.id, node.func.attr) in {
+                ("np", "load"),
+                ("np", "save"),
+            }:
                 allowed = [word.value for word in node.keywords if word.arg == "allow_pickle"]
-                assert [isinstance(value, ast.Constant) and value.value for value in allowed] == [False]
+                assert [isinstance(value, ast.Constant) and value.value for value in allowed] == [
+                    False
+                ]
 
 
 class Payload:
@@ -57,7 +90,11 @@ class Payload:
 
 @pytest.mark.parametrize("key", ["X", "y"])
 def test_an_npz_with_a_pickle_in_it_is_refused_and_not_run(tmp_path: Path, key: str) -> None:
-    arrays = {"X": np.ones((40, 2)), "y": np.arange(40) % 2, key: np.array([Payload(tmp_path / "run")] * 40)}
+    arrays = {
+        "X": np.ones((40, 2)),
+        "y": np.arange(40) % 2,
+        key: np.array([Payload(tmp_path / "run")] * 40),
+    }
     np.savez(tmp_path / "rows.npz", **arrays)  # type: ignore[arg-type]  # its second parameter is a flag
     with pytest.raises(DataError, match="could run code") as caught:
         datasets.load(Data(source=str(tmp_path / "rows.npz")))
@@ -66,20 +103,36 @@ def test_an_npz_with_a_pickle_in_it_is_refused_and_not_run(tmp_path: Path, key: 
 
 
 def test_no_study_keeps_a_pickle(tmp_path: Path) -> None:
-    """CMA-ES is the sampler that would: Optuna keeps its state pickled in a trial's system attributes, and unpickles it."""
+    """CMA-ES is the sampler that would: Optuna keeps its state pickled in a trial's system
+    attributes, and unpickles it.
+    """
     from sweeps import sweep
 
     edits = ["sweep.sampler=cmaes", "sweep.generation=4", "training.epochs=1"]
-    sweep.run("iris", trials=9, workers=1, confirm=False, edits=edits, directory=tmp_path, tracking_uri="http://127.0.0.1:9")
+    sweep.run(
+        "iris",
+        trials=9,
+        workers=1,
+        confirm=False,
+        edits=edits,
+        directory=tmp_path,
+        tracking_uri="http://127.0.0.1:9",
+    )
     (journal,) = (tmp_path / "studies").glob("*.journal")
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(journal))
+    )
     trials = optuna.load_study(study_name="iris", storage=storage).trials
     assert len(trials) == 9
-    assert {key for trial in trials for key in trial.system_attrs} == {"sweeps:curves"}  # ours, compressed JSON
+    assert {key for trial in trials for key in trial.system_attrs} == {
+        "sweeps:curves"
+    }  # ours, compressed JSON
 
 
 @pytest.mark.parametrize("text", EVIL)
-def test_a_text_that_a_spreadsheet_would_run_is_written_with_a_quote_in_front(tmp_path: Path, text: str) -> None:
+def test_a_text_that_a_spreadsheet_would_run_is_written_with_a_quote_in_front(
+    tmp_path: Path, text: str
+) -> None:
     trials = (make_trial(0), make_trial(1, state=FAIL, metrics=None, curves={}, error=text))
     files.export(dataclasses.replace(make_study(), trials=trials), tmp_path)
     with (tmp_path / "trials.csv").open(encoding="utf-8", newline="") as file:
@@ -96,23 +149,51 @@ def test_any_other_text_is_written_as_it_is(text: str) -> None:
 def test_a_number_below_zero_stays_a_number(tmp_path: Path) -> None:
     trial = make_trial(1)
     assert trial.metrics
-    trial = dataclasses.replace(trial, metrics=dataclasses.replace(trial.metrics, val_data_loss=-0.5))
+    trial = dataclasses.replace(
+        trial, metrics=dataclasses.replace(trial.metrics, val_data_loss=-0.5)
+    )
     files.export(dataclasses.replace(make_study(), trials=(trial,)), tmp_path)
     assert ",-0.5," in (tmp_path / "trials.csv").read_text()
 
 
-CLIMBING = ["..", "../up", "a/b", "/etc/x", "a\\b", "C:x", ".hidden", "~", "a\0b", "a\nb", "x ", "x.", "-x", "=x", "\u202ex"]
+CLIMBING = [
+    "..",
+    "../up",
+    "a/b",
+    "/etc/x",
+    "a\\b",
+    "C:x",
+    ".hidden",
+    "~",
+    "a\0b",
+    "a\nb",
+    "x ",
+    "x.",
+    "-x",
+    "=x",
+    "\u202ex",
+]
 DEVICES = ["CON", "nul", "Com1", "lpt9.txt", "aux.journal"]
-SPELLINGS = ["ﬁt", "Ａ", "e\u0301", "½", "\u212a"]  # noqa: RUF001  # ligature, full-width, decomposed, fraction, the sign of kelvin
+SPELLINGS = [
+    "ﬁt",
+    "Ａ",  # noqa: RUF001
+    "e\u0301",
+    "½",
+    "\u212a",
+]  # ligature, full-width, decomposed, fraction, the sign of kelvin
 
 
-@pytest.mark.parametrize("name", [*CLIMBING, *DEVICES, *SPELLINGS, "", "x" * 101, "\U00020000" * 100])
+@pytest.mark.parametrize(
+    "name", [*CLIMBING, *DEVICES, *SPELLINGS, "", "x" * 101, "\U00020000" * 100]
+)
 def test_a_name_that_is_not_safe_everywhere_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["digits", "Größe 1.0", "a+b-c_d", "1", "数字", "console", "com10", "x" * 100])
+@pytest.mark.parametrize(
+    "name", ["digits", "Größe 1.0", "a+b-c_d", "1", "数字", "console", "com10", "x" * 100]
+)
 def test_a_name_that_is_safe_is_taken(name: str) -> None:
     assert check_name(unicodedata.normalize("NFC", name)) == name
 
@@ -133,7 +214,10 @@ def test_two_names_that_differ_in_capitals_alone_are_not_taken(tmp_path: Path) -
     before = sorted(tmp_path.rglob("*"))
     from experiments import experiment_file
 
-    for name, other, storage in (("Digits", "digits", None), ("wine", "Wine", f"sqlite:///{tmp_path}/studies.db")):
+    for name, other, storage in (
+        ("Digits", "digits", None),
+        ("wine", "Wine", f"sqlite:///{tmp_path}/studies.db"),
+    ):
         with pytest.raises(InputError, match=f"{other} is there already"):
             workspace.workspace(tmp_path, storage).open(name, experiment_file.load("iris"))
     assert sorted(tmp_path.rglob("*")) == before

@@ -1,4 +1,6 @@
-"""Odd input, made by hypothesis: an experiment file, edits and command lines end in a result or in one sentence of status 2."""
+"""Odd input, made by hypothesis: an experiment file, edits and command lines end in a result or in
+one sentence of status 2.
+"""
 
 import contextlib
 import io
@@ -15,24 +17,34 @@ from experiments.datasets.wording import toml_string
 from experiments.errors import ExperimentError
 from experiments.spec import Experiment
 from sweeps.cli import main
-from sweeps.space import Space
+from sweeps.search.space import Space
 
-HUGE = "a number of more digits than Python turns into text"  # as TOML has it: hypothesis could not show the number itself
+# as TOML has it: hypothesis could not show the number itself
+HUGE = "a number of more digits than Python turns into text"
 SCALARS = st.one_of(
     st.none().map(lambda _: ""),
     st.booleans(),
     st.integers(),
     st.floats(),
     st.sampled_from([HUGE, -1, 0, 1, 2**32, 2**63, 5e-324, 1e308, float("nan"), float("inf")]),
-    st.sampled_from(["digits", "tpe", "full", "../x", "x.csv", "=1", "\0", "\u2028", "ﬁ", "CON", "x" * 300]),
+    st.sampled_from(
+        ["digits", "tpe", "full", "../x", "x.csv", "=1", "\0", "\u2028", "ﬁ", "CON", "x" * 300]
+    ),
     st.text(max_size=8),
     st.dates(),
 )
-KEYS = st.one_of(st.sampled_from(["low", "high", "val", "test", "group", "x", ""]), st.text(max_size=4))
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=8
+KEYS = st.one_of(
+    st.sampled_from(["low", "high", "val", "test", "group", "x", ""]), st.text(max_size=4)
 )
-SECTIONS = {name: list(getattr(field.annotation, "model_fields", ())) for name, field in Experiment.model_fields.items()}
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+SECTIONS = {
+    name: list(getattr(field.annotation, "model_fields", ()))
+    for name, field in Experiment.model_fields.items()
+}
 DOTTED = [f"{name}.{key}" for name, keys in SECTIONS.items() for key in keys] + list(SECTIONS)
 
 
@@ -51,7 +63,7 @@ def toml(value: Any) -> str:
     return str(value)
 
 
-def outcome(source: str | Path, edits: list[str] = []) -> None:  # noqa: B006  # never changed
+def outcome(source: str | Path, edits: list[str] = []) -> None:  # never changed  # noqa: B006
     """The experiment can be used to its end, or one sentence says why not."""
     try:
         experiment = experiment_file.load(source, edits)
@@ -69,11 +81,17 @@ def outcome(source: str | Path, edits: list[str] = []) -> None:  # noqa: B006  #
     assert all(0 < axis.bottom <= axis.high for axis in space.axes.values())
 
 
-@given(changes=st.dictionaries(st.sampled_from(DOTTED), VALUES, min_size=1, max_size=3), twice=st.booleans())
+@given(
+    changes=st.dictionaries(st.sampled_from(DOTTED), VALUES, min_size=1, max_size=3),
+    twice=st.booleans(),
+)
 @settings(max_examples=300, deadline=None, derandomize=True)
 @example(changes={"training.epochs": HUGE}, twice=False)
 @example(changes={"training.epochs": [HUGE]}, twice=False)
-@example(changes={"sweep.off_decades": 100.0, "lambdas.weight_l1": {"low": 1e-300, "high": 1.0}}, twice=False)
+@example(
+    changes={"sweep.off_decades": 100.0, "lambdas.weight_l1": {"low": 1e-300, "high": 1.0}},
+    twice=False,
+)
 @example(changes={"model.hidden": [1] * 1000}, twice=False)
 def test_an_odd_experiment_file(changes: dict[str, Any], twice: bool) -> None:
     lines = ["name = 'x'", "data.source = 'iris'"]
@@ -88,10 +106,24 @@ def test_an_odd_experiment_file(changes: dict[str, Any], twice: bool) -> None:
 @given(
     st.one_of(
         st.binary(max_size=200),
-        st.sampled_from([b"\xef\xbb\xbfname = 'x'\ndata.source = 'iris'", "name = 'x'".encode("utf-16"), b"a=" + b"[" * 100_000]),
+        st.sampled_from(
+            [
+                b"\xef\xbb\xbfname = 'x'\ndata.source = 'iris'",
+                "name = 'x'".encode("utf-16"),
+                b"a=" + b"[" * 100_000,
+            ]
+        ),
         st.integers(1, 3000).map(lambda depth: b"a." * depth + b"b = 1"),
         st.integers(1, 3000).map(lambda depth: b"a = " + b"{a=" * depth + b"1" + b"}" * depth),
-        st.sampled_from([b"a = 1" + b"0" * 5000, b"a = 1\na = 2", b"[a]\n[a]", b"a = 1e400", b"a = 0x" + b"f" * 9000]),
+        st.sampled_from(
+            [
+                b"a = 1" + b"0" * 5000,
+                b"a = 1\na = 2",
+                b"[a]\n[a]",
+                b"a = 1e400",
+                b"a = 0x" + b"f" * 9000,
+            ]
+        ),
     )
 )
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -102,15 +134,46 @@ def test_any_bytes_for_an_experiment_file(content: bytes) -> None:
         outcome(path)
 
 
-@given(st.lists(st.tuples(st.one_of(st.sampled_from(DOTTED), st.text(max_size=6)), st.one_of(VALUES.map(toml), st.text()))))
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.sampled_from(DOTTED), st.text(max_size=6)),
+            st.one_of(VALUES.map(toml), st.text()),
+        )
+    )
+)
 @settings(max_examples=300, deadline=None, derandomize=True)
 @example([("training.epochs", "9" * 5000)])
 def test_odd_edits(edits: list[tuple[str, str]]) -> None:
     outcome("iris", [f"{key}={value}" for key, value in edits])
 
 
-COMMANDS = ["run", "status", "report", "export", "confirm", "sync", "ui", "doctor", "new", "predict", "nothing", "--help"]
-OPTIONS = ["--trials", "--study", "--workers", "--lanes", "--set", "--directory", "--storage", "--tracking-uri", "--json", "--to"]
+COMMANDS = [
+    "run",
+    "status",
+    "report",
+    "export",
+    "confirm",
+    "sync",
+    "ui",
+    "doctor",
+    "new",
+    "predict",
+    "nothing",
+    "--help",
+]
+OPTIONS = [
+    "--trials",
+    "--study",
+    "--workers",
+    "--lanes",
+    "--set",
+    "--directory",
+    "--storage",
+    "--tracking-uri",
+    "--json",
+    "--to",
+]
 OPTIONS += [
     "--port",
     "--no-browser",
@@ -148,13 +211,19 @@ URLS = [
     "redis://h",
 ]
 NUMBERS = ["0", "-1", "1e3", "9" * 5000, "nan", "99999"]
-# What argv can hold. A command that would work is not the point here: nothing is named that is there.
-WORDS = st.text(st.characters(exclude_characters="\0"), max_size=6).filter(lambda word: word not in experiment_file.catalog())
+# What argv can hold. A command that would work is not the point here: nothing is named that is
+# there.
+WORDS = st.text(st.characters(exclude_characters="\0"), max_size=6).filter(
+    lambda word: word not in experiment_file.catalog()
+)
 
 
 @given(
     st.sampled_from(COMMANDS),
-    st.lists(st.one_of(st.sampled_from(OPTIONS), st.sampled_from(PLACES + URLS + NUMBERS), WORDS), max_size=5),
+    st.lists(
+        st.one_of(st.sampled_from(OPTIONS), st.sampled_from(PLACES + URLS + NUMBERS), WORDS),
+        max_size=5,
+    ),
 )
 @settings(max_examples=250, deadline=None, derandomize=True)
 @example("status", ["--directory", "x" * 5000])

@@ -1,4 +1,6 @@
-"""`sweeps predict` from the outside: a file of rows in, labels as CSV out, the same as the model says in Python."""
+"""`sweeps predict` from the outside: a file of rows in, labels as CSV out, the same as the model
+says in Python.
+"""
 
 import dataclasses
 import json
@@ -47,7 +49,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> sweeps.Sweep:
     folder = tmp_path_factory.mktemp("shop")
     FRAME.to_csv(folder / "shop.csv", sep=";", index=False, encoding="latin-1")
     (folder / "shop.toml").write_text(TOML)
-    return sweeps.run(folder / "shop.toml", trials=2, workers=1, directory=folder, tracking_uri=NO_TRACKER)
+    return sweeps.run(
+        folder / "shop.toml", trials=2, workers=1, directory=folder, tracking_uri=NO_TRACKER
+    )
 
 
 @pytest.fixture
@@ -63,7 +67,10 @@ def test_rows_go_in_as_they_stand_and_labels_come_out_as_csv(
     labels, found = sweep.model.predict(FRAME), sweep.model.probabilities(FRAME)
     done = subprocess.run([SWEEPS, "predict", "shop.csv"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["'=good?", *map(str, labels)]  # a spreadsheet would run the name
+    assert done.stdout.splitlines() == [
+        "'=good?",
+        *map(str, labels),
+    ]  # a spreadsheet would run the name
     written = command(capfd, "shop", "shop.csv", "--probabilities", "--output", "out/labels.csv")
     assert written == "out/labels.csv written: 90 rows\n"
     table = pd.read_csv(folder / "out" / "labels.csv")
@@ -72,11 +79,15 @@ def test_rows_go_in_as_they_stand_and_labels_come_out_as_csv(
     np.testing.assert_array_equal(table.iloc[:, 1:], found)
 
 
-def test_rows_in_another_kind_of_file_say_the_same(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    FRAME.drop(columns="=good?").replace({"": None, "none": None}).astype({"größe": float})[["colour", "größe"]].to_parquet(
-        tmp_path / "rows.parquet"
+def test_rows_in_another_kind_of_file_say_the_same(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    FRAME.drop(columns="=good?").replace({"": None, "none": None}).astype({"größe": float})[
+        ["colour", "größe"]
+    ].to_parquet(tmp_path / "rows.parquet")
+    assert command(capfd, "shop", "shop.csv") == command(
+        capfd, "shop", str(tmp_path / "rows.parquet")
     )
-    assert command(capfd, "shop", "shop.csv") == command(capfd, "shop", str(tmp_path / "rows.parquet"))
 
 
 def test_an_npz_of_inputs_needs_no_labels(
@@ -86,7 +97,9 @@ def test_an_npz_of_inputs_needs_no_labels(
     x = np.random.default_rng(0).integers(0, 9, size=(60, 2, 2))
     np.savez("all.npz", X=x, y=np.arange(60) % 2 == 1)
     np.savez("rows.npz", X=x)
-    Path("all.toml").write_text(TOML.replace("shop", "all").replace(".csv", ".npz").replace('target = "=good?"\n', ""))
+    Path("all.toml").write_text(
+        TOML.replace("shop", "all").replace(".csv", ".npz").replace('target = "=good?"\n', "")
+    )
     sweep = sweeps.run("all.toml", trials=2, workers=1, tracking_uri=NO_TRACKER)
     assert sweep.model
     labels = sweep.model.predict(pd.DataFrame(x.reshape(60, 4), columns=["x0", "x1", "x2", "x3"]))
@@ -111,14 +124,23 @@ def command(capfd: pytest.CaptureFixture[str], *arguments: str, status: int = 0)
 
 
 ROWS = {
-    "missing.csv": ("colour\nred\n", "missing.csv: there is no column 'größe'; there are 'colour': add or rename it"),
-    "misspelt.csv": ("grösse;colour\n3;red\n", "there is no column 'größe'; did you mean 'grösse'?"),
+    "missing.csv": (
+        "colour\nred\n",
+        "missing.csv: there is no column 'größe'; there are 'colour': add or rename it",
+    ),
+    "misspelt.csv": (
+        "grösse;colour\n3;red\n",
+        "there is no column 'größe'; did you mean 'grösse'?",
+    ),
     "text.csv": ("größe;colour\n3;red\nbig;red\n", "text.csv: column 'größe' holds 'big' in row 2"),
     "header.csv": ("größe;colour\n", "header.csv: there are no rows"),
     "empty.csv": ("", "empty.csv: the file is empty"),
     "empty.parquet": ("", "empty.parquet: the file is empty"),
     "ragged.csv": ("größe;colour\n3;red;4\n", "ragged.csv: line 2 has 3 fields"),
-    "rows.txt": ("größe;colour\n3;red\n", "rows.txt: a file of rows ends with .csv, .parquet, .npz"),
+    "rows.txt": (
+        "größe;colour\n3;red\n",
+        "rows.txt: a file of rows ends with .csv, .parquet, .npz",
+    ),
     "no.parquet": ("größe", "no.parquet: not a parquet file"),
     "no.npz": ("größe", "no.npz: not an .npz file"),
     "folder.csv": (None, "folder.csv: this is a directory"),
@@ -126,32 +148,53 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_rows_that_cannot_be_used(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+def test_rows_that_cannot_be_used(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
     text, says = ROWS[name]
     if text is None:
         (tmp_path / name).mkdir()
     else:
         (tmp_path / name).write_text(text, encoding="latin-1")
-    assert says in command(capfd, str(tmp_path / name), "--output", str(tmp_path / "out.csv"), status=2)
+    assert says in command(
+        capfd, str(tmp_path / name), "--output", str(tmp_path / "out.csv"), status=2
+    )
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_arguments_that_cannot_be_meant(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "nowhere.csv: there is no such file; check the path\n" in command(capfd, "nowhere.csv", status=2)
-    assert "which rows? Give a file of them: sweeps predict shop rows.csv" in command(capfd, "shop", status=2)
+def test_arguments_that_cannot_be_meant(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "nowhere.csv: there is no such file; check the path\n" in command(
+        capfd, "nowhere.csv", status=2
+    )
+    assert "which rows? Give a file of them: sweeps predict shop rows.csv" in command(
+        capfd, "shop", status=2
+    )
     assert "study shp: there is none of this name" in command(capfd, "shp", "shop.csv", status=2)
     assert "Missing argument '[STUDY] ROWS'" in command(capfd, status=2)
-    assert "one study and one file of rows at a time" in command(capfd, "shop", "shop.csv", "more.csv", status=2)
+    assert "one study and one file of rows at a time" in command(
+        capfd, "shop", "shop.csv", "more.csv", status=2
+    )
     before = (folder / "shop.csv").read_bytes()
-    assert "shop.csv: it is there already" in command(capfd, "shop.csv", "--output", "shop.csv", status=2)
+    assert "shop.csv: it is there already" in command(
+        capfd, "shop.csv", "--output", "shop.csv", status=2
+    )
     assert (folder / "shop.csv").read_bytes() == before
-    assert "cannot be written" in command(capfd, "shop.csv", "--output", "shop.csv/out.csv", status=1)
-    elsewhere = command(capfd, str(folder / "shop.csv"), "--directory", str(tmp_path / "none"), status=2)
+    assert "cannot be written" in command(
+        capfd, "shop.csv", "--output", "shop.csv/out.csv", status=1
+    )
+    elsewhere = command(
+        capfd, str(folder / "shop.csv"), "--directory", str(tmp_path / "none"), status=2
+    )
     assert "there is no study yet" in elsewhere
 
 
 def test_a_study_without_a_model_says_how_to_get_it(
-    sweep: sweeps.Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    sweep: sweeps.Sweep,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(sweep.workspace.directory / "studies", "studies")
@@ -163,8 +206,20 @@ def test_a_study_without_a_model_says_how_to_get_it(
     words["origin"]["seed"] += 1  # of an earlier verdict
     (Path("reports") / "shop" / WORDS).write_text(json.dumps(words))
     assert "make it again with: sweeps confirm shop" in command(capfd, "shop.csv", status=2)
-    assert dataclasses.replace(sweep, workspace=dataclasses.replace(sweep.workspace, directory=tmp_path)).model is None
+    assert (
+        dataclasses.replace(
+            sweep, workspace=dataclasses.replace(sweep.workspace, directory=tmp_path)
+        ).model
+        is None
+    )
 
-    sweeps.run("iris", trials=1, confirm=False, workers=1, tracking_uri=NO_TRACKER, edits=["training.epochs=1"])
+    sweeps.run(
+        "iris",
+        trials=1,
+        confirm=False,
+        workers=1,
+        tracking_uri=NO_TRACKER,
+        edits=["training.epochs=1"],
+    )
     assert "study iris has no verdict yet" in command(capfd, "iris", "shop.csv", status=2)
     assert "there are 2 studies; name one of iris, shop" in command(capfd, "shop.csv", status=2)

@@ -19,7 +19,7 @@ import pytest
 from experiments.errors import SweepsError
 from experiments.secrets import shown, without_secrets
 from sweeps import cli
-from sweeps.storage import open_storage
+from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
 from tests.servers import plain_mlflow
 
@@ -50,12 +50,24 @@ for command in json.load(sys.stdin):
 
 @contextmanager
 def commands(folder: Path, *lines: list[str]) -> Iterator[psutil.Popen]:
-    """A process that carries out some commands, one after the other; what they print goes to the file `printed`."""
-    environment = {**os.environ, "MLFLOW_TRACKING_PASSWORD": f"{CANARY}2", "MLFLOW_TRACKING_TOKEN": f"{CANARY}3"}
+    """A process that carries out some commands, one after the other; what they print goes to the
+    file `printed`.
+    """
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_PASSWORD": f"{CANARY}2",
+        "MLFLOW_TRACKING_TOKEN": f"{CANARY}3",
+    }
     with (folder / "printed").open("wb") as printed:
         process = psutil.Popen(
             [sys.executable, "-c", PROGRAM],
-            **{"cwd": folder, "env": environment, "stdin": subprocess.PIPE, "stdout": printed, "stderr": subprocess.STDOUT},
+            **{
+                "cwd": folder,
+                "env": environment,
+                "stdin": subprocess.PIPE,
+                "stdout": printed,
+                "stderr": subprocess.STDOUT,
+            },
         )
     try:
         process.stdin.write(json.dumps(lines).encode())
@@ -79,8 +91,12 @@ def holders(folder: Path) -> list[str]:
     return [str(path) for path in files if CANARY.encode() in path.read_bytes()]
 
 
-def test_a_password_stays_where_it_was_given(database: tuple[str, Path], made: Path, tmp_path: Path) -> None:
-    """A study on PostgreSQL, its runs on a server and then on PostgreSQL too, whose page a server of ours shows."""
+def test_a_password_stays_where_it_was_given(
+    database: tuple[str, Path], made: Path, tmp_path: Path
+) -> None:
+    """A study on PostgreSQL, its runs on a server and then on PostgreSQL too, whose page a server
+    of ours shows.
+    """
     storage, data = database
     with psycopg.connect(storage.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CREATE DATABASE mlflow")
@@ -88,11 +104,30 @@ def test_a_password_stays_where_it_was_given(database: tuple[str, Path], made: P
     (tmp_path / "server").mkdir()
     shutil.copy(made, tmp_path / "server")
     with plain_mlflow(tmp_path / "server") as server:
-        onto = [*kept, "--tracking-uri", server.url.replace("://", f"://me:{CANARY}@")]  # a plain server takes any password
+        onto = [
+            *kept,
+            "--tracking-uri",
+            server.url.replace("://", f"://me:{CANARY}@"),
+        ]  # a plain server takes any password
         over = [*kept, "--tracking-uri", storage.replace("/postgres?", "/mlflow?")]
-        small = ["--trials=5", "--workers=2", "--set=training.epochs=1", "--set=sweep.generation=4", "--set=confirm.seeds=2"]
-        lines = [["run", "iris", *small, *onto], ["status", "--json", *onto], ["doctor", *onto], ["ui", "--no-browser", *onto]]
-        lines += [["sync", *kept, "--tracking-uri", storage], ["sync", *over], ["ui", "--no-browser", *over]]
+        small = [
+            "--trials=5",
+            "--workers=2",
+            "--set=training.epochs=1",
+            "--set=sweep.generation=4",
+            "--set=confirm.seeds=2",
+        ]
+        lines = [
+            ["run", "iris", *small, *onto],
+            ["status", "--json", *onto],
+            ["doctor", *onto],
+            ["ui", "--no-browser", *onto],
+        ]
+        lines += [
+            ["sync", *kept, "--tracking-uri", storage],
+            ["sync", *over],
+            ["ui", "--no-browser", *over],
+        ]
         seen: set[str] = set()
         with commands(tmp_path, *lines) as process:
             while "Ctrl-C stops it" not in (text := (tmp_path / "printed").read_text()):
@@ -102,7 +137,9 @@ def test_a_password_stays_where_it_was_given(database: tuple[str, Path], made: P
                 time.sleep(0.1)  # to look is dear where there are many processes
             seen.update(titles(process))
     assert re.findall("status (.*)", text) == ["0", "0", "0", "0", "1", "0"], text
-    assert "cannot be used (Can't locate revision" in text  # Optuna and MLflow do not share a database: a sentence
+    assert (
+        "cannot be used (Can't locate revision" in text
+    )  # Optuna and MLflow do not share a database: a sentence
     assert '"mlflow_missing": 0' in text
     assert f"{server.url}/#/experiments" in text  # a link that a browser can open
     assert "5 of 5 runs written" in text
@@ -142,17 +179,28 @@ def test_a_storage_that_cannot_be_opened_is_told_without_its_password(case: str)
 
 
 def test_what_is_no_secret_is_shown() -> None:
-    for url in ("sqlite:////a/b c.db", "postgresql+psycopg://me@host:1/db?host=/tmp/x&sslmode=require", "/a:b/c.journal", "x"):
+    for url in (
+        "sqlite:////a/b c.db",
+        "postgresql+psycopg://me@host:1/db?host=/tmp/x&sslmode=require",
+        "/a:b/c.journal",
+        "x",
+    ):
         assert shown(url) == url
     assert shown("postgresql://me:p@host/db?sslcert=s") == "postgresql://me:***@host/db?sslcert=***"
     assert shown("https://me:p@host:1/x") == "https://host:1/x"
     assert without_secrets("at http://p@host, again", "http://p@host") == "at http://host, again"
 
 
-def test_a_mistake_of_ours_is_one_sentence_and_its_file_has_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_mistake_of_ours_is_one_sentence_and_its_file_has_no_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"])
-    sentence = cli._mistake(ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db"))
+    monkeypatch.setattr(
+        sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"]
+    )
+    sentence = cli._mistake(
+        ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
+    )
     (path,) = tmp_path.iterdir()
     assert str(path) in sentence
     assert len(sentence.splitlines()) == 1

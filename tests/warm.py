@@ -1,6 +1,8 @@
-"""The command `sweeps`, warm: each call is a process of its own, forked from one that has imported everything, 2 s sooner.
+"""The command `sweeps`, warm: each call is a process of its own, forked from one that has imported
+everything, 2 s sooner.
 
-The console script as it is installed, cold and with the processes that it starts, is what tests/test_cli.py calls.
+The console script as it is installed, cold and with the processes that it starts, is what
+tests/test_cli.py calls.
 """
 
 import contextlib
@@ -33,7 +35,9 @@ def warm() -> Iterator[Path]:
         program = folder / "sweeps"
         program.write_text(PROGRAM.format(python=sys.executable, address=address))
         program.chmod(0o755)
-        with subprocess.Popen([sys.executable, "-m", "tests.warm", address], cwd=ROOT, stdout=subprocess.PIPE) as server:
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.warm", address], cwd=ROOT, stdout=subprocess.PIPE
+        ) as server:
             try:
                 assert server.stdout
                 assert server.stdout.readline()  # it listens
@@ -63,7 +67,9 @@ def serve(address: str) -> None:
                 child = os.fork()
                 if child == 0:
                     os._exit(_call(connection))
-                connection.sendall(bytes([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF]))
+                connection.sendall(
+                    bytes([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF])
+                )
 
 
 def _call(connection: socket.socket) -> int:

@@ -1,1 +1,3 @@
-"""Peers: one training a module, `prepare(case)` gives what trains once, how many trials that is, and versions."""
+"""Peers: one training a module, `prepare(case)` gives what trains once, how many trials that is,
+and versions.
+"""

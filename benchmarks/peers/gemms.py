@@ -1,4 +1,6 @@
-"""The matrix products of nnreg.train alone: no other operation, in the memory orders and blocks that are fastest."""
+"""The matrix products of nnreg.train alone: no other operation, in the memory orders and blocks
+that are fastest.
+"""
 
 from typing import Any
 
@@ -31,7 +33,9 @@ def prepare(case: Case) -> Prepared:
     size = min(case.batch_size, len(x))
     steps = {n: step(np.ascontiguousarray(x[:n]), True) for n in {size, len(x) % size} - {0}}
     epoch = [steps[min(size, len(x) - at)] for at in range(0, len(x), size)]
-    epoch += [step(part[at : at + 128], False) for part in (x, x_val) for at in range(0, len(part), 128)]
+    epoch += [
+        step(part[at : at + 128], False) for part in (x, x_val) for at in range(0, len(part), 128)
+    ]
 
     def once() -> None:
         for _ in range(case.epochs):

@@ -1,4 +1,6 @@
-"""JAX: one network's whole training as a pure function, `vmap` over the trials, compiled once; no Python loop runs."""
+"""JAX: one network's whole training as a pure function, `vmap` over the trials, compiled once; no
+Python loop runs.
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -37,12 +39,17 @@ def prepare(case: Case) -> Prepared:
     def penalty(parameters: Any, lambdas: Any) -> Any:
         weight_l1, weight_l2, bias_l1, bias_l2 = lambdas
         return sum(
-            weight_l1 * jnp.abs(w).sum() + weight_l2 * (w * w).sum() + bias_l1 * jnp.abs(b).sum() + bias_l2 * (b * b).sum()
+            weight_l1 * jnp.abs(w).sum()
+            + weight_l2 * (w * w).sum()
+            + bias_l1 * jnp.abs(b).sum()
+            + bias_l2 * (b * b).sum()
             for w, b in parameters
         )
 
     def total(parameters: Any, inputs: Any, labels: Any, lambdas: Any) -> Any:
-        return cross_entropy(forward(parameters, inputs), labels).mean() + penalty(parameters, lambdas)
+        return cross_entropy(forward(parameters, inputs), labels).mean() + penalty(
+            parameters, lambdas
+        )
 
     def evaluate(parameters: Any, inputs: Any, labels: Any) -> Any:
         logits = forward(parameters, inputs)
@@ -58,7 +65,12 @@ def prepare(case: Case) -> Prepared:
             second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, gradient)
             rate = 1e-3 / (1 - 0.9**t)
             root = jnp.sqrt(1 - 0.999**t)
-            moved = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) / root + 1e-7), parameters, first, second)
+            moved = jax.tree.map(
+                lambda p, m, v: p - rate * m / (jnp.sqrt(v) / root + 1e-7),
+                parameters,
+                first,
+                second,
+            )
             return (moved, first, second, t), None
 
         def epoch(state: Any, order: Any) -> Any:
@@ -66,14 +78,22 @@ def prepare(case: Case) -> Prepared:
             if rows % size:
                 state, _ = step(state, order[whole * size :])
             parameters = state[0]
-            return state, (evaluate(parameters, x, y), evaluate(parameters, x_val, y_val), penalty(parameters, lambdas))
+            return state, (
+                evaluate(parameters, x, y),
+                evaluate(parameters, x_val, y_val),
+                penalty(parameters, lambdas),
+            )
 
         zeros = jax.tree.map(jnp.zeros_like, start)
-        (parameters, *_), curves = jax.lax.scan(epoch, (start, zeros, zeros, jnp.float32(0)), orders)
+        (parameters, *_), curves = jax.lax.scan(
+            epoch, (start, zeros, zeros, jnp.float32(0)), orders
+        )
         return parameters, curves
 
     compiled = jax.jit(jax.vmap(fit))
-    lambdas = tuple(jnp.asarray(column, dtype=jnp.float32) for column in zip(*strengths(case), strict=True))
+    lambdas = tuple(
+        jnp.asarray(column, dtype=jnp.float32) for column in zip(*strengths(case), strict=True)
+    )
 
     def once() -> None:
         jax.block_until_ready(compiled(lambdas))

@@ -1,4 +1,6 @@
-"""One network at a time, as one writes it by hand in NumPy after the book "Neural Networks from Scratch"."""
+"""One network at a time, as one writes it by hand in NumPy after the book "Neural Networks from
+Scratch".
+"""
 
 from itertools import pairwise
 from typing import Any
@@ -19,10 +21,15 @@ def prepare(case: Case) -> Prepared:
     return once, case.lanes, ""
 
 
-def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[float, ...]) -> list[tuple[float, ...]]:
+def _train(
+    case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[float, ...]
+) -> list[tuple[float, ...]]:
     rng = np.random.default_rng(0)
     sizes = (x.shape[1], case.hidden, int(y.max()) + 1)
-    weights = [(np.sqrt(2 / a) * rng.standard_normal((a, b))).astype(np.float32) for a, b in pairwise(sizes)]
+    weights = [
+        (np.sqrt(2 / a) * rng.standard_normal((a, b))).astype(np.float32)
+        for a, b in pairwise(sizes)
+    ]
     biases = [np.zeros((1, b), dtype=np.float32) for b in sizes[1:]]
     parameters = [weights[0], biases[0], weights[1], biases[1]]
     moments = [np.zeros_like(p) for p in parameters]
@@ -53,7 +60,12 @@ def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[fl
             d /= len(labels)
             dh = d @ parameters[2].T
             dh[h <= 0] = 0
-            gradients = [rows.T @ dh, dh.sum(axis=0, keepdims=True), h.T @ d, d.sum(axis=0, keepdims=True)]
+            gradients = [
+                rows.T @ dh,
+                dh.sum(axis=0, keepdims=True),
+                h.T @ d,
+                d.sum(axis=0, keepdims=True),
+            ]
             t += 1
             for k, (l1, l2) in enumerate(penalties):
                 sign = np.ones_like(parameters[k])
@@ -62,9 +74,12 @@ def _train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: tuple[fl
                 moments[k] = 0.9 * moments[k] + 0.1 * g
                 squares[k] = 0.999 * squares[k] + 0.001 * g**2
                 corrected = moments[k] / (1 - 0.9**t)
-                parameters[k] = parameters[k] - 1e-3 * corrected / (np.sqrt(squares[k] / (1 - 0.999**t)) + 1e-7)
+                parameters[k] = parameters[k] - 1e-3 * corrected / (
+                    np.sqrt(squares[k] / (1 - 0.999**t)) + 1e-7
+                )
         penalty = sum(
-            l1 * float(np.abs(p).sum()) + l2 * float((p**2).sum()) for p, (l1, l2) in zip(parameters, penalties, strict=True)
+            l1 * float(np.abs(p).sum()) + l2 * float((p**2).sum())
+            for p, (l1, l2) in zip(parameters, penalties, strict=True)
         )
         curves.append((*evaluate(x, y), *evaluate(x_val, y_val), penalty))
     return curves

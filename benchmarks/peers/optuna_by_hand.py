@@ -1,4 +1,6 @@
-"""A sweep as one writes it by hand: Optuna's optimize, PyTorch, and MLflow with every epoch's metrics on SQLite."""
+"""A sweep as one writes it by hand: Optuna's optimize, PyTorch, and MLflow with every epoch's
+metrics on SQLite.
+"""
 
 import time
 from pathlib import Path
@@ -22,10 +24,14 @@ def seconds_a_trial(case: Case, folder: Path, trials: int, jobs: int) -> float:
     torch.set_num_threads(1)
     data = [torch.as_tensor(array) for array in load(case)]
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("by-hand", artifact_location=f"{folder}/mlruns"))
+    mlflow.set_experiment(
+        experiment_id=mlflow.create_experiment("by-hand", artifact_location=f"{folder}/mlruns")
+    )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(f"{folder}/study.journal"))
-    study = optuna.create_study(direction="maximize", storage=storage, sampler=optuna.samplers.TPESampler(seed=0))
+    study = optuna.create_study(
+        direction="maximize", storage=storage, sampler=optuna.samplers.TPESampler(seed=0)
+    )
 
     def objective(trial: Any) -> float:
         lambdas = [trial.suggest_float(name, 1e-7, 1e-1, log=True) for name in LAMBDA_NAMES]

@@ -1,11 +1,17 @@
-"""The same sweep by Ray Tune, whose callback writes every epoch to MLflow; a random search, which costs it least."""
+"""The same sweep by Ray Tune, whose callback writes every epoch to MLflow; a random search, which
+costs it least.
+"""
 
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"RAY_AIR_NEW_OUTPUT": "0", "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+os.environ |= {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+}
 
 import ray
 from ray import tune
@@ -17,7 +23,9 @@ from nnreg import LAMBDA_NAMES
 
 
 def seconds_a_trial(case: Case, folder: Path, trials: int, jobs: int) -> float:
-    """After a first trial for each of its processes, for which Ray starts and MLflow makes its database."""
+    """After a first trial for each of its processes, for which Ray starts and MLflow makes its
+    database.
+    """
     ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         _search(case, folder, jobs)
@@ -30,7 +38,9 @@ def seconds_a_trial(case: Case, folder: Path, trials: int, jobs: int) -> float:
 
 def _search(case: Case, folder: Path, trials: int) -> None:
     space: dict[str, Any] = {name: tune.loguniform(1e-7, 1e-1) for name in LAMBDA_NAMES}
-    callback = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="ray")
+    callback = MLflowLoggerCallback(
+        tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="ray"
+    )
     tuner = tune.Tuner(
         tune.with_parameters(_train, case=case.as_dict()),
         param_space=space,

@@ -22,10 +22,17 @@ def prepare(case: Case) -> Prepared:
     return once, len(trials), f"torch {torch.__version__}"
 
 
-def train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: Sequence[float]) -> Iterator[tuple[float, ...]]:
-    """An epoch at a time: data_loss and accuracy on the training rows, the same on the validation rows, and the penalty."""
+def train(
+    case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: Sequence[float]
+) -> Iterator[tuple[float, ...]]:
+    """An epoch at a time: data_loss and accuracy on the training rows, the same on the validation
+    rows, and the penalty.
+    """
     weight_l1, weight_l2, bias_l1, bias_l2 = lambdas
-    first, second = torch.nn.Linear(x.shape[1], case.hidden), torch.nn.Linear(case.hidden, int(y.max()) + 1)
+    first, second = (
+        torch.nn.Linear(x.shape[1], case.hidden),
+        torch.nn.Linear(case.hidden, int(y.max()) + 1),
+    )
     model = torch.nn.Sequential(first, torch.nn.ReLU(), second)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
     cross_entropy = torch.nn.functional.cross_entropy
@@ -33,13 +40,19 @@ def train(case: Case, x: Any, y: Any, x_val: Any, y_val: Any, lambdas: Sequence[
     def penalty() -> Any:
         total = torch.zeros(())
         for layer in (first, second):
-            total = total + weight_l1 * layer.weight.abs().sum() + weight_l2 * layer.weight.square().sum()
+            total = (
+                total
+                + weight_l1 * layer.weight.abs().sum()
+                + weight_l2 * layer.weight.square().sum()
+            )
             total = total + bias_l1 * layer.bias.abs().sum() + bias_l2 * layer.bias.square().sum()
         return total
 
     def evaluate(rows: Any, labels: Any) -> tuple[float, float]:
         logits = model(rows)
-        return float(cross_entropy(logits, labels)), float((logits.argmax(dim=1) == labels).float().mean())
+        return float(cross_entropy(logits, labels)), float(
+            (logits.argmax(dim=1) == labels).float().mean()
+        )
 
     for _ in range(case.epochs):
         order = torch.randperm(len(x))

@@ -1,7 +1,8 @@
-"""Runs the scripts of the other tools whose packages are installed, a line each: `python -m docs.migration [--short] [NAME ...]`.
+"""Runs the scripts of the other tools whose packages are installed, a line each: `python -m
+docs.migration [--short] [NAME ...]`.
 
-The script of W&B needs an account or a server of theirs, so of it only the training runs, without a network; of what asks the
-server it is seen that it could be called so.
+The script of W&B needs an account or a server of theirs, so of it only the training runs, without a
+network; of what asks the server it is seen that it could be called so.
 """
 
 import argparse
@@ -13,8 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
-NEEDS = {"scikit_learn": "sklearn", "ray_tune_search": "ray", "keras_tuner_search": "keras_tuner", "wandb_sweeps": "wandb"}
-QUIET = {"KERAS_BACKEND": "torch", "RAY_USAGE_STATS_ENABLED": "0", "WANDB_ERROR_REPORTING": "false"}  # nobody else is told of it
+NEEDS = {
+    "scikit_learn": "sklearn",
+    "ray_tune_search": "ray",
+    "keras_tuner_search": "keras_tuner",
+    "wandb_sweeps": "wandb",
+}
+QUIET = {
+    "KERAS_BACKEND": "torch",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "WANDB_ERROR_REPORTING": "false",
+}  # nobody else is told of it
 TRIALS, FEW = "=32", "=2"
 OFFLINE = """
 import inspect, sys, wandb
@@ -41,16 +51,29 @@ def main() -> int:
         if importlib.util.find_spec(NEEDS[script]) is None:
             print(f"{script}: {NEEDS[script]} is not installed")
             continue
-        program = OFFLINE.format(folder=str(here)) if script == "wandb_sweeps" else (here / f"{script}.py").read_text()
+        program = (
+            OFFLINE.format(folder=str(here))
+            if script == "wandb_sweeps"
+            else (here / f"{script}.py").read_text()
+        )
         if arguments.short:
             program = program.replace(TRIALS, FEW)
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, **QUIET, "HOME": folder}  # where some leave their results
-            done = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
         failed += done.returncode != 0
         last = (done.stdout if done.returncode == 0 else done.stderr).strip().rpartition("\n")[2]
-        print(f"{script}: {'failed' if done.returncode else 'ran'} in {time.monotonic() - began:.0f} s: {last}")
+        print(
+            f"{script}: {'failed' if done.returncode else 'ran'} in {time.monotonic() - began:.0f}"
+            f" s: {last}"
+        )
     return failed
 
 

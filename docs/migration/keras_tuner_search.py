@@ -23,6 +23,14 @@ def build(hp):
 
 
 if __name__ == "__main__":
-    tuner = keras_tuner.BayesianOptimization(build, objective="val_accuracy", max_trials=32, project_name="wine")
-    tuner.search(scaler.transform(x), y, validation_data=(scaler.transform(x_val), y_val), epochs=30, verbose=0)
+    tuner = keras_tuner.BayesianOptimization(
+        build, objective="val_accuracy", max_trials=32, project_name="wine"
+    )
+    tuner.search(
+        scaler.transform(x),
+        y,
+        validation_data=(scaler.transform(x_val), y_val),
+        epochs=30,
+        verbose=0,
+    )
     print(tuner.get_best_hyperparameters()[0].values)

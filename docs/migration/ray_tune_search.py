@@ -6,7 +6,9 @@ from sklearn.preprocessing import StandardScaler
 
 
 def train(config):
-    x, x_val, y, y_val = train_test_split(*load_wine(return_X_y=True), test_size=0.2, random_state=0)
+    x, x_val, y, y_val = train_test_split(
+        *load_wine(return_X_y=True), test_size=0.2, random_state=0
+    )
     scaler = StandardScaler().fit(x)
     model = MLPClassifier((64,), alpha=config["alpha"], max_iter=1000, random_state=0)
     model.fit(scaler.transform(x), y)

@@ -1,4 +1,6 @@
-"""The catalog: the ready-made experiments, one TOML file each. Imports nothing, so that a shell can be told of them at once."""
+"""The catalog: the ready-made experiments, one TOML file each. Imports nothing, so that a shell can
+be told of them at once.
+"""
 
 from pathlib import Path
 

@@ -34,7 +34,9 @@ def _scikit_learn(name: str) -> "pd.DataFrame":
 
 
 def _spiral(options: Spiral) -> "pd.DataFrame":
-    """The generator of Stanford's CS231n: `points` in each of `classes` arms, `noise` times a normal draw added to the angle."""
+    """The generator of Stanford's CS231n: `points` in each of `classes` arms, `noise` times a
+    normal draw added to the angle.
+    """
     import pandas as pd
 
     rng = np.random.default_rng(options.seed)
@@ -43,16 +45,21 @@ def _spiral(options: Spiral) -> "pd.DataFrame":
     angles = [angle + rng.standard_normal(options.points) * options.noise for angle in arms]
     x = np.concatenate([radius * np.sin(angle) for angle in angles])
     y = np.concatenate([radius * np.cos(angle) for angle in angles])
-    return pd.DataFrame({"x": x, "y": y, TARGET: np.repeat(np.arange(options.classes), options.points)})
+    return pd.DataFrame(
+        {"x": x, "y": y, TARGET: np.repeat(np.arange(options.classes), options.points)}
+    )
 
 
 def make_noisy(
     rows: NDArray[np.int64], y: NDArray[np.int64], classes: tuple[str, ...], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """300 of the training rows, stratified, and their labels, exactly half of them replaced by another class, drawn uniformly."""
+    """300 of the training rows, stratified, and their labels, exactly half of them replaced by
+    another class, drawn uniformly.
+    """
     if len(rows) < NOISY_ROWS:
         raise DataError(
-            f"digits_noisy: data.split leaves {len(rows)} rows to train on, and {NOISY_ROWS} are needed; make val and test less"
+            f"digits_noisy: data.split leaves {len(rows)} rows to train on, and {NOISY_ROWS} are"
+            " needed; make val and test less"
         )
     if len(rows) > NOISY_ROWS:
         share = NOISY_ROWS / len(rows)

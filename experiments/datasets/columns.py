@@ -1,4 +1,6 @@
-"""The columns: which of them are inputs, what each one holds, and which cannot be used as they stand."""
+"""The columns: which of them are inputs, what each one holds, and which cannot be used as they
+stand.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,9 @@ FEW_VALUES = 10  # up to these, a column of text is a category however short the
 FEW_MIXED = 20  # up to these, numbers mixed with text ("2", "3", "5more") are categories
 NEARLY_EVERY = 0.8  # of the rows have a text of their own: an id, a name or free text
 CLOCK = r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?\s?(Z|UTC|[+-]\d{2}:?\d{2})?"
-DATE = re.compile(rf"(\d{{4}}([-/.])\d{{1,2}}\2\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\3\d{{4}}){CLOCK}", re.ASCII)
+DATE = re.compile(
+    rf"(\d{{4}}([-/.])\d{{1,2}}\2\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\3\d{{4}}){CLOCK}", re.ASCII
+)
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 Kind = Literal["number", "category", "refused"]
@@ -35,23 +39,35 @@ class Verdict:
 
 
 def inputs(table: Table, data: Data) -> list[str]:
-    """All columns but the target, the group and the dropped. Raises DataError for a name in `data` that is no column."""
+    """All columns but the target, the group and the dropped. Raises DataError for a name in `data`
+    that is no column.
+    """
     names = [str(name) for name in table.frame.columns]
     group = [data.split.group] if data.split.group is not None else []
-    for key, given in (("drop", data.drop), ("categorical", data.categorical), ("split.group", group)):
+    for key, given in (
+        ("drop", data.drop),
+        ("categorical", data.categorical),
+        ("split.group", group),
+    ):
         for name in given:
             if name not in names:
-                raise DataError(f"{table.where}: data.{key} names {shown(name)}, which is no column; {hint(name, names)}")
+                raise DataError(
+                    f"{table.where}: data.{key} names {shown(name)}, which is no column;"
+                    f" {hint(name, names)}"
+                )
             if name == table.target:
                 raise DataError(
-                    f"{table.where}: data.{key} names {shown(name)}, which is the target; take it out of one of the two"
+                    f"{table.where}: data.{key} names {shown(name)}, which is the target; take it"
+                    " out of one of the two"
                 )
     aside = {table.target, *group, *data.drop}
     return [name for name in names if name not in aside]
 
 
 def judge_all(table: Table, data: Data) -> dict[str, Verdict]:
-    """What each input holds. Raises DataError where columns cannot be used, naming all of these at once."""
+    """What each input holds. Raises DataError where columns cannot be used, naming all of these at
+    once.
+    """
     verdicts = {name: judge(table, name, data) for name in inputs(table, data)}
     refused = [name for name, verdict in verdicts.items() if verdict.kind == "refused"]
     if refused:
@@ -62,7 +78,10 @@ def judge_all(table: Table, data: Data) -> dict[str, Verdict]:
 def _refusal(refused: Sequence[str], verdicts: Mapping[str, Verdict], data: Data) -> str:
     first = "; ".join(f"column {shown(name)} {verdicts[name].reason}" for name in refused[:3])
     more = f"; {len(refused) - 3} more columns are like these" if len(refused) > 3 else ""
-    return f"{first}{more}; to go on without, write drop = {toml_list([*data.drop, *refused])} under [data]"
+    return (
+        f"{first}{more}; to go on without, write drop = {toml_list([*data.drop, *refused])} under"
+        " [data]"
+    )
 
 
 def judge(table: Table, name: str, data: Data) -> Verdict:
@@ -77,7 +96,11 @@ def judge(table: Table, name: str, data: Data) -> Verdict:
         held = {type(value).__name__ for value in column[column.notna()]}
         if held - {"str", "bool", "int", "float"}:
             return Verdict(
-                kind="refused", reason=f"holds values of the type {min(held)}, which are neither numbers nor categories"
+                kind="refused",
+                reason=(
+                    f"holds values of the type {min(held)}, which are neither numbers nor"
+                    " categories"
+                ),
             )
     if kind not in "b" and not coded:
         numbers, bad = values.parse_numbers(column, data.missing)
@@ -105,54 +128,78 @@ def _judge_text(table: Table, name: str, data: Data, coded: bool) -> Verdict:
             odd = int(np.flatnonzero(~are_numbers)[0])
             if len(uniques) > FEW_MIXED:
                 index = int((codes == odd).argmax())
-                values.numbers(column, data.missing, table.where)  # raises, naming the value as it stands
-                raise DataError(f"{table.where}: column {shown(name)} holds {shown(uniques[odd])} in {row(index)}; correct it")
-            note = f"column {shown(name)} is read as categories, because {shown(uniques[odd])} is no number"
+                values.numbers(
+                    column, data.missing, table.where
+                )  # raises, naming the value as it stands
+                raise DataError(
+                    f"{table.where}: column {shown(name)} holds {shown(uniques[odd])} in"
+                    f" {row(index)}; correct it"
+                )
+            note = (
+                f"column {shown(name)} is read as categories, because {shown(uniques[odd])} is no"
+                " number"
+            )
     reason = ""
     if len(uniques) > MOST_CATEGORIES:
-        reason = f"has {len(uniques)} different values in {len(column)} rows, and a category may have {MOST_CATEGORIES}"
+        reason = (
+            f"has {len(uniques)} different values in {len(column)} rows, and a category may have"
+            f" {MOST_CATEGORIES}"
+        )
     elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * present):
         reason = (
-            f"has {len(uniques)} different values in {len(column)} rows (such as {shown(uniques[0])}), as an id or free text has"
+            f"has {len(uniques)} different values in {len(column)} rows (such as"
+            f" {shown(uniques[0])}), as an id or free text has"
         )
     return Verdict(kind="refused", reason=reason) if reason else Verdict(kind="category", note=note)
 
 
-def _check_commas(table: Table, name: str, uniques: Any, are_numbers: NDArray[np.bool_], codes: NDArray[np.int64]) -> None:
+def _check_commas(
+    table: Table, name: str, uniques: Any, are_numbers: NDArray[np.bool_], codes: NDArray[np.int64]
+) -> None:
     """Raise DataError where the column holds nothing but numbers, and some have a decimal comma."""
     commas = np.array([bool(DECIMAL_COMMA.fullmatch(text)) for text in uniques], dtype=bool)
     if commas.any() and (commas | are_numbers).all():
         value = int(commas.argmax())
         place = row(int((codes == value).argmax()))
         raise DataError(
-            f"{table.where}: column {shown(name)} holds {shown(uniques[value])} in {place}; numbers have a decimal "
-            "point, not a comma: save the file with points, or name the column in data.categorical"
+            f"{table.where}: column {shown(name)} holds {shown(uniques[value])} in {place}; numbers"
+            " have a decimal point, not a comma: save the file with points, or name the column in"
+            " data.categorical"
         )
 
 
 def _date(example: str) -> str:
     return (
-        f"holds dates or times (such as {example}), which are no inputs; write what matters in them, such as an age, as numbers"
+        f"holds dates or times (such as {example}), which are no inputs; write what matters in"
+        " them, such as an age, as numbers"
     )
 
 
 def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
-    """A note where a column of whole numbers never repeats: it may be an id, from which a network learns nothing that lasts."""
+    """A note where a column of whole numbers never repeats: it may be an id, from which a network
+    learns nothing that lasts.
+    """
     if len(numbers) <= FEW_MIXED or np.isnan(numbers).any() or (numbers != np.floor(numbers)).any():
         return ""
     if len(np.unique(numbers)) < len(numbers):
         return ""
-    return f"column {shown(name)} is a different whole number in every row; if it is an id, write drop = {toml_list([name])}"
+    return (
+        f"column {shown(name)} is a different whole number in every row; if it is an id, write drop"
+        f" = {toml_list([name])}"
+    )
 
 
 def check_like(table: Table, data: Data, verdicts: Mapping[str, Verdict]) -> None:
-    """Raise DataError where another file lacks a column of the source, or holds text where the source has numbers."""
+    """Raise DataError where another file lacks a column of the source, or holds text where the
+    source has numbers.
+    """
     names = [str(name) for name in table.frame.columns]
     lacking = [name for name in verdicts if name not in names]
     if lacking:
         raise DataError(
-            f"{table.where}: there is no column {listed(lacking)}, which data.source has; {hint(lacking[0], names)}: add it, or "
-            f"write drop = {toml_list([*data.drop, *lacking])} under [data]"
+            f"{table.where}: there is no column {listed(lacking)}, which data.source has;"
+            f" {hint(lacking[0], names)}: add it, or write drop ="
+            f" {toml_list([*data.drop, *lacking])} under [data]"
         )
     for name, verdict in verdicts.items():
         if verdict.kind == "number":

@@ -1,4 +1,6 @@
-"""The parts: training, validation and test rows of the data, as raw values that nothing was fitted on yet."""
+"""The parts: training, validation and test rows of the data, as raw values that nothing was fitted
+on yet.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ PARTS = ("training", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some rows of a table: their indices, ascending, and their class numbers. To open it, `preparation.apply` it."""
+    """Some rows of a table: their indices, ascending, and their class numbers. To open it,
+    `preparation.apply` it.
+    """
 
     table: Table
     rows: NDArray[np.int64]
@@ -28,7 +32,9 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The three parts, the classes in the order of their numbers, what each input column holds, and notes."""
+    """The three parts, the classes in the order of their numbers, what each input column holds, and
+    notes.
+    """
 
     training: Part
     validation: Part
@@ -39,14 +45,22 @@ class Parts:
 
 
 def divide(data: Data) -> Parts:
-    """Read the data and divide its rows; a pure function of the files and of `data`. Raises DataError."""
+    """Read the data and divide its rows; a pure function of the files and of `data`. Raises
+    DataError.
+    """
     is_bundled = data.source in bundled.BUNDLED
-    source = bundled.table(data.source, data.spiral) if is_bundled else read(Path(data.source), data)
+    source = (
+        bundled.table(data.source, data.spiral) if is_bundled else read(Path(data.source), data)
+    )
     verdicts = columns.judge_all(source, data)
     names = labels.read_labels(source, data.missing)
     classes = labels.find_classes(source, names)
     y = labels.number(names, classes, source)
-    files = {key: Path(path) for key, path in (("validation", data.validation), ("test", data.test)) if path is not None}
+    files = {
+        key: Path(path)
+        for key, path in (("validation", data.validation), ("test", data.test))
+        if path is not None
+    }
     rows = _divide_rows(source, y, classes, data, files)
     parts = {part: Part(table=source, rows=rows[part], y=y[rows[part]]) for part in PARTS}
     for key, path in files.items():
@@ -55,13 +69,19 @@ def divide(data: Data) -> Parts:
         numbers = labels.number(labels.read_labels(table, data.missing), classes, table)
         parts[key] = Part(table=table, rows=np.arange(len(numbers)), y=numbers)
     if data.source == "digits_noisy":
-        noisy, wrong = bundled.make_noisy(parts["training"].rows, parts["training"].y, classes, data.split.seed)
+        noisy, wrong = bundled.make_noisy(
+            parts["training"].rows, parts["training"].y, classes, data.split.seed
+        )
         parts["training"] = Part(table=source, rows=noisy, y=wrong)
     return Parts(**parts, classes=classes, verdicts=verdicts, notes=_notes(parts, classes, data))
 
 
 def _divide_rows(
-    source: Table, y: NDArray[np.int64], classes: Sequence[str], data: Data, files: Mapping[str, Path]
+    source: Table,
+    y: NDArray[np.int64],
+    classes: Sequence[str],
+    data: Data,
+    files: Mapping[str, Path],
 ) -> dict[str, NDArray[np.int64]]:
     """The rows of the source for each part; a part that has its own file gets none."""
     shares = {"validation": data.split.val, "test": data.split.test} | dict.fromkeys(files, 0.0)
@@ -73,7 +93,9 @@ def _divide_rows(
         rows = splitting.stratified(y, divided, data.split.seed, classes, source.where)
     else:
         groups = values.texts(source.frame[group], data.missing)
-        rows = splitting.grouped(y, groups, divided, data.split.seed, classes, f"{source.where}: column {shown(group)}")
+        rows = splitting.grouped(
+            y, groups, divided, data.split.seed, classes, f"{source.where}: column {shown(group)}"
+        )
     return dict(zip(PARTS, rows, strict=True))
 
 
@@ -86,11 +108,19 @@ def _notes(parts: Mapping[str, Part], classes: Sequence[str], data: Data) -> tup
         for key in ("validation", "test"):
             if group not in parts[key].table.frame.columns:
                 raise DataError(
-                    f"{parts[key].table.where}: there is no column {shown(group)}, which data.split.group names; add it"
+                    f"{parts[key].table.where}: there is no column {shown(group)}, which"
+                    " data.split.group names; add it"
                 )
-        groups = [set(values.texts(part.table.frame[group].iloc[part.rows], data.missing)) for part in parts.values()]
-        splitting.check_apart(groups, group, " and ".join(dict.fromkeys(part.table.where for part in parts.values())))
+        groups = [
+            set(values.texts(part.table.frame[group].iloc[part.rows], data.missing))
+            for part in parts.values()
+        ]
+        splitting.check_apart(
+            groups, group, " and ".join(dict.fromkeys(part.table.where for part in parts.values()))
+        )
     absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
     if absent:
-        notes.append(f"no validation row has the class {listed([classes[index] for index in absent])}")
+        notes.append(
+            f"no validation row has the class {listed([classes[index] for index in absent])}"
+        )
     return tuple(notes)

@@ -1,4 +1,6 @@
-"""The sealed rows: the test set, which is counted and recognised without being looked at, and opened once it is asked for."""
+"""The sealed rows: the test set, which is counted and recognised without being looked at, and
+opened once it is asked for.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ from experiments.spec import Data
 
 @dataclass(frozen=True, kw_only=True)
 class TestRows:
-    """The opened rows: x `(rows, features)`, y `(rows,)` class numbers, and the group of each row where rows have groups."""
+    """The opened rows: x `(rows, features)`, y `(rows,)` class numbers, and the group of each row
+    where rows have groups.
+    """
 
     __test__ = False  # pytest would take the name for a test's
 
@@ -32,13 +36,15 @@ class Sealed:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the rows as they stand in the source, all columns, whatever their order: experiments that treat them
-        differently have the same test set.
+        """SHA-256 of the rows as they stand in the source, all columns, whatever their order:
+        experiments that treat them differently have the same test set.
         """
         import pandas as pd
 
         frame = self._part.table.frame
-        hashes = pd.util.hash_pandas_object(frame[sorted(frame.columns)].iloc[self._part.rows], index=False)
+        hashes = pd.util.hash_pandas_object(
+            frame[sorted(frame.columns)].iloc[self._part.rows], index=False
+        )
         return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
 
     def open(self, preparation: Preparation, dtype: str) -> TestRows:
@@ -54,4 +60,6 @@ def group_numbers(part: Part, data: Data) -> NDArray[np.int64] | None:
 
     if data.split.group is None:
         return None
-    return pd.factorize(values.texts(part.table.frame[data.split.group].iloc[part.rows], data.missing))[0]
+    return pd.factorize(
+        values.texts(part.table.frame[data.split.group].iloc[part.rows], data.missing)
+    )[0]

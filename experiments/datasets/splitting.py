@@ -1,6 +1,8 @@
-"""The split: which rows train, which validate and which are kept sealed for the test; a function of labels, shares and seed.
+"""The split: which rows train, which validate and which are kept sealed for the test; a function of
+labels, shares and seed.
 
-It is our own arithmetic rather than a library's, because an experiment's fingerprint promises the same rows for ever.
+It is our own arithmetic rather than a library's, because an experiment's fingerprint promises the
+same rows for ever.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,32 +16,40 @@ from experiments.errors import DataError
 Rows = NDArray[np.int64]
 
 
-def stratified(y: NDArray[np.int64], shares: Sequence[float], seed: int, classes: Sequence[str], where: str) -> tuple[Rows, ...]:
-    """The rows of each part, ascending: each class divided by `shares` (they add up to 1), training first.
+def stratified(
+    y: NDArray[np.int64], shares: Sequence[float], seed: int, classes: Sequence[str], where: str
+) -> tuple[Rows, ...]:
+    """The rows of each part, ascending: each class divided by `shares` (they add up to 1), training
+    first.
 
-    A part with a share gets at least one row of each class, and the rows in all that its share says but for what that
-    costs. Raises DataError where a class has too few rows for that.
+    A part with a share gets at least one row of each class, and the rows in all that its share says
+    but for what that costs. Raises DataError where a class has too few rows for that.
     """
     counts = np.bincount(y, minlength=len(classes))
     parts = sum(share > 0 for share in shares)
     if counts.min() < parts:
         few = int(counts.argmin())
         raise DataError(
-            f"{where}: the class {shown(classes[few])} has {_rows(counts[few])}, and at least {parts} are needed, "
-            "one for each part that data.split makes; add rows of that class, leave it out, or give the parts as files"
+            f"{where}: the class {shown(classes[few])} has {_rows(counts[few])}, and at least"
+            f" {parts} are needed, one for each part that data.split makes; add rows of that class,"
+            " leave it out, or give the parts as files"
         )
     sizes = _sizes(counts, shares)
     order = np.random.default_rng(seed).permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]  # class by class, shuffled within each
     ends = np.cumsum(counts)
-    within = np.arange(len(y)) - np.repeat(ends - counts, counts)  # the place of a row within its class
+    within = np.arange(len(y)) - np.repeat(
+        ends - counts, counts
+    )  # the place of a row within its class
     bounds = np.cumsum(sizes, axis=0)  # (parts, classes)
     part = (within[:, None] >= np.repeat(bounds.T, counts, axis=0)).sum(axis=1)
     return tuple(np.sort(order[part == index]) for index in range(len(shares)))
 
 
 def _sizes(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int64]:
-    """How many rows of each class go to each part, `(parts, classes)`: by the largest remainders, and never none."""
+    """How many rows of each class go to each part, `(parts, classes)`: by the largest remainders,
+    and never none.
+    """
     wanted = np.outer(shares[1:], counts)
     sizes = np.maximum(np.floor(wanted), (np.array(shares[1:]) > 0)[:, None]).astype(np.int64)
     for index, share in enumerate(shares[1:]):
@@ -55,22 +65,34 @@ def _sizes(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int
 
 
 def grouped(
-    y: NDArray[np.int64], groups: NDArray[np.object_], shares: Sequence[float], seed: int, classes: Sequence[str], where: str
+    y: NDArray[np.int64],
+    groups: NDArray[np.object_],
+    shares: Sequence[float],
+    seed: int,
+    classes: Sequence[str],
+    where: str,
 ) -> tuple[Rows, ...]:
-    """The rows of each part, ascending: every group whole in one part, and each class divided as near to `shares` as can be.
+    """The rows of each part, ascending: every group whole in one part, and each class divided as
+    near to `shares` as can be.
 
-    Raises DataError where a row has no group, there are fewer groups than parts, or a class would be missing in training.
+    Raises DataError where a row has no group, there are fewer groups than parts, or a class would
+    be missing in training.
     """
     import pandas as pd
 
     codes, names = pd.factorize(groups)
     if (codes < 0).any():
         empty = row(int((codes < 0).argmax()))
-        raise DataError(f"{where} (data.split.group) is missing in {empty}; every row needs a group: fill it in")
+        raise DataError(
+            f"{where} (data.split.group) is missing in {empty}; every row needs a group: fill it in"
+        )
     parts = sum(share > 0 for share in shares)
     if len(names) < parts:
         few = f"{len(names)} groups" if len(names) > 1 else "one group"
-        raise DataError(f"{where} (data.split.group) has {few}, and {parts} parts need one each; choose another column")
+        raise DataError(
+            f"{where} (data.split.group) has {few}, and {parts} parts need one each; choose another"
+            " column"
+        )
     table = np.zeros((len(names), len(classes)))
     np.add.at(table, (codes, y), 1)
     part = _assign(table, np.array(shares), seed)[codes]
@@ -80,14 +102,19 @@ def grouped(
         lost = min(absent)
         groups_of = len(set(codes[y == lost].tolist()))
         raise DataError(
-            f"{where} (data.split.group) leaves no row of the class {shown(classes[lost])} to train on: all are in {groups_of} "
-            f"of the {len(names)} groups; use another data.split.seed, smaller shares, or files"
+            f"{where} (data.split.group) leaves no row of the class {shown(classes[lost])} to train"
+            f" on: all are in {groups_of} of the {len(names)} groups; use another data.split.seed,"
+            " smaller shares, or files"
         )
     return rows
 
 
-def _assign(table: NDArray[np.float64], shares: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """The part of each group, from its rows by class `(groups, classes)`: the largest first, to the part that lacks it most."""
+def _assign(
+    table: NDArray[np.float64], shares: NDArray[np.float64], seed: int
+) -> NDArray[np.int64]:
+    """The part of each group, from its rows by class `(groups, classes)`: the largest first, to the
+    part that lacks it most.
+    """
     order = np.random.default_rng(seed).permutation(len(table))
     order = order[np.argsort(-table[order].sum(axis=1), kind="stable")]
     weight = table / np.maximum(table.sum(axis=0), 1)  # the share of each class that a group holds
@@ -95,7 +122,8 @@ def _assign(table: NDArray[np.float64], shares: NDArray[np.float64], seed: int) 
     part = np.zeros(len(table), dtype=np.int64)
     empty = shares > 0
     for done, group in enumerate(order):
-        # Adding the group to a part changes the squared distance from its share by this much (and by what all parts have alike).
+        # Adding the group to a part changes the squared distance from its share by this much (and
+        # by what all parts have alike).
         cost = (filled - shares[:, None]) @ weight[group]
         allowed = empty if len(table) - done <= empty.sum() else shares > 0
         chosen = int(np.argmin(np.where(allowed, cost, np.inf)))
@@ -112,8 +140,9 @@ def check_apart(groups: Sequence[Collection[object]], column: str, where: str) -
             both = sorted(set(here) & set(there), key=str)
             if both:
                 raise DataError(
-                    f"{where}: the group {shown(both[0])} of column {shown(column)} (data.split.group) "
-                    "stands in more than one file; move its rows to one of them"
+                    f"{where}: the group {shown(both[0])} of column {shown(column)}"
+                    " (data.split.group) stands in more than one file; move its rows to one of"
+                    " them"
                 )
 
 

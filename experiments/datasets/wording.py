@@ -1,4 +1,6 @@
-"""The wording: how values and names stand in a sentence, or in a TOML file, so that it stays one line."""
+"""The wording: how values and names stand in a sentence, or in a TOML file, so that it stays one
+line.
+"""
 
 from collections.abc import Sequence
 

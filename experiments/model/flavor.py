@@ -1,7 +1,7 @@
 """The flavor: a kept model as a folder that MLflow loads and serves, without a pickle in it.
 
-In the folder are the two files of the model, as data, and the code that reads them: this package's own, for where it is not
-installed. Nothing is left to MLflow that would serialize an object.
+In the folder are the two files of the model, as data, and the code that reads them: this package's
+own, for where it is not installed. Nothing is left to MLflow that would serialize an object.
 """
 
 import logging
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.model import loader
-from experiments.model.kept import NUMBERS, WORDS, Model
+from experiments.model.model import NUMBERS, WORDS, Model
 from experiments.model.served import PROBABILITIES
 
 if TYPE_CHECKING:
@@ -25,15 +25,21 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 DISTRIBUTION = "nnreg-sweeps"
-NEEDED = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic")  # of what the distribution requires, to predict
+NEEDED = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+)  # of what the distribution requires, to predict
 CARRIED = ("nnreg", "experiments")
 LOADER, CODE = "nnreg_sweeps_loader", "code.zip"
 MLFLOW_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
 
 
 def write_flavor(model: Model, kept: Path, work: Path, metadata: "Metadata | None" = None) -> Path:
-    """Write the model that is kept in a folder as MLflow wants it, with files that are needed on the way below `work`, which
-    exists; the folder written. Raises OSError, MlflowException.
+    """Write the model that is kept in a folder as MLflow wants it, with files that are needed on
+    the way below `work`, which exists; the folder written. Raises OSError, MlflowException.
     """
     import pandas as pd
 
@@ -53,15 +59,18 @@ def write_flavor(model: Model, kept: Path, work: Path, metadata: "Metadata | Non
             code_paths=[str(script)],
             mlflow_model=metadata,
             signature=signature(model),
-            input_example=pd.DataFrame(model.example, columns=model.preparation.columns, dtype=object),
+            input_example=pd.DataFrame(
+                model.example, columns=model.preparation.columns, dtype=object
+            ),
             pip_requirements=requirements(),
         )
     return written
 
 
 def signature(model: Model) -> "ModelSignature":
-    """What goes in and comes out. The inputs are of any type: MLflow refuses 1 where it was told of 1.0 or "1", and a column of
-    a CSV has other types with other rows; what a value means is found out where it is prepared.
+    """What goes in and comes out. The inputs are of any type: MLflow refuses 1 where it was told of
+    1.0 or "1", and a column of a CSV has other types with other rows; what a value means is found
+    out where it is prepared.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
@@ -99,7 +108,9 @@ def _write_code(path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow tells what it does, and what it would rather have, on the terminal of whoever runs a sweep."""
+    """MLflow tells what it does, and what it would rather have, on the terminal of whoever runs a
+    sweep.
+    """
     told = logging.getLogger("mlflow")
     before = told.level
     told.setLevel(logging.CRITICAL)

@@ -1,4 +1,6 @@
-"""The loader: what MLflow imports to open a model that was kept here. A copy of this file travels with each model."""
+"""The loader: what MLflow imports to open a model that was kept here. A copy of this file travels
+with each model.
+"""
 
 import sys
 from pathlib import Path
@@ -9,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def _load_pyfunc(path: str) -> "Served":
-    """The model in a folder, read by the nnreg-sweeps that is installed, else by that which travels with the model: last on the
-    path, it stands in nobody's way. Raises ImportError.
+    """The model in a folder, read by the nnreg-sweeps that is installed, else by that which travels
+    with the model: last on the path, it stands in nobody's way. Raises ImportError.
     """
     try:
         return _served(path)
@@ -20,8 +22,8 @@ def _load_pyfunc(path: str) -> "Served":
         return _served(path)
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"there is no {error.name}: install requirements.txt of the model, and, where a package of your own is named "
-            "experiments or nnreg, load the model elsewhere"
+            f"there is no {error.name}: install requirements.txt of the model, and, where a package"
+            " of your own is named experiments or nnreg, load the model elsewhere"
         ) from error
 
 

@@ -27,7 +27,9 @@ def origin(study: "StudyRecord", verdict: "Verdict") -> dict[str, Any]:
 
 def digest(made_of: Mapping[str, Any]) -> str:
     """SHA-256 of an origin as canonical JSON: sorted keys, no spaces."""
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(made_of, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def confirmed_at(study: "StudyRecord") -> "datetime":

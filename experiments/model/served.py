@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import DataError
-from experiments.model.kept import read_model
+from experiments.model.model import read_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,9 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.model = read_model(folder)
 
-    def predict(self, frame: "pd.DataFrame", params: Mapping[str, Any] | None = None) -> "np.ndarray | pd.DataFrame":
+    def predict(
+        self, frame: "pd.DataFrame", params: Mapping[str, Any] | None = None
+    ) -> "np.ndarray | pd.DataFrame":
         """As `Model.predict`, or, where the param `probabilities` is true, as `Model.table`.
 
         Raises MlflowException where rows cannot be used, which a server answers with status 400.
@@ -28,6 +30,10 @@ class Served:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.model.table(frame) if params and params.get(PROBABILITIES) else self.model.predict(frame)
+            return (
+                self.model.table(frame)
+                if params and params.get(PROBABILITIES)
+                else self.model.predict(frame)
+            )
         except DataError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None

@@ -1,4 +1,6 @@
-"""The reports: records as pandas frames with fixed columns, as CSV or Parquet files, and as one page."""
+"""The reports: records as pandas frames with fixed columns, as CSV or Parquet files, and as one
+page.
+"""
 
 from enum import StrEnum
 

@@ -27,8 +27,8 @@ def export(
     runs: Mapping[int, str] | None = None,
     formats: Collection[Format] = (Format.csv,),
 ) -> list[Path]:
-    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a confirmation, or the same as
-    .parquet; the paths written.
+    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a
+    confirmation, or the same as .parquet; the paths written.
 
     Raises DirectoryError.
     """
@@ -41,7 +41,11 @@ def export(
     if study.verdict:
         tables["confirm"] = frames.confirm(study)
     writers = {one: write for one, write in WRITERS.items() if one in formats}
-    return [write(frame, folder / f"{name}.{one}") for one, write in writers.items() for name, frame in tables.items()]
+    return [
+        write(frame, folder / f"{name}.{one}")
+        for one, write in writers.items()
+        for name, frame in tables.items()
+    ]
 
 
 def there(folder: Path) -> set[Format]:
@@ -50,9 +54,16 @@ def there(folder: Path) -> set[Format]:
 
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
-    """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for what is not there."""
+    """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for
+    what is not there.
+    """
     cells = _cells(frame)
-    return write_whole(path, lambda temporary: cells.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8"))
+    return write_whole(
+        path,
+        lambda temporary: cells.to_csv(
+            temporary, index=False, lineterminator="\n", encoding="utf-8"
+        ),
+    )
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
@@ -74,25 +85,34 @@ def _cells(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
-    """The columns and dtypes of the frame as they are: times in UTC, null for what is not there, and texts as they stand."""
-    return write_whole(path, lambda temporary: frame.to_parquet(temporary, engine="pyarrow", index=False))
+    """The columns and dtypes of the frame as they are: times in UTC, null for what is not there,
+    and texts as they stand.
+    """
+    return write_whole(
+        path, lambda temporary: frame.to_parquet(temporary, engine="pyarrow", index=False)
+    )
 
 
 WRITERS = {Format.csv: write_csv, Format.parquet: write_parquet}
 
 
 def defused(text: str) -> str:
-    """A text that no spreadsheet runs as a formula: one that begins like it gets a ' in front. To drop that is to read it back.
+    """A text that no spreadsheet runs as a formula: one that begins like it gets a ' in front. To
+    drop that is to read it back.
 
-    Numbers are no texts and stay as they are. A text with such a ' of its own gets one more, so that nothing is lost but how
-    its lines end.
+    Numbers are no texts and stay as they are. A text with such a ' of its own gets one more, so
+    that nothing is lost but how its lines end.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # csv quotes no cell for a \r, and readers end the row there
+    text = text.replace("\r\n", "\n").replace(
+        "\r", "\n"
+    )  # csv quotes no cell for a \r, and readers end the row there
     return f"'{text}" if FORMULA.match(text) else text
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Have a file written under a temporary name beside it, then move it into place. Raises DirectoryError."""
+    """Have a file written under a temporary name beside it, then move it into place. Raises
+    DirectoryError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -100,7 +120,9 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
         temporary = Path(name)
         try:
             write(temporary)
-            temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private, and a report is for others too
+            temporary.chmod(
+                0o666 & ~_umask()
+            )  # mkstemp makes it private, and a report is for others too
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -48,17 +48,31 @@ CONFIRM = {
 }  # fmt: skip
 
 TOP_SHARE = 0.1  # "the top tenth of trials"
-EDGE_SHARE = 0.05  # of the log axis: a best value in its uppermost twentieth is said to lie at the edge
+EDGE_SHARE = (
+    0.05  # of the log axis: a best value in its uppermost twentieth is said to lie at the edge
+)
 
 
 def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.DataFrame":
-    """One row a trial, in trial order; `runs` are the MLflow run ids by trial. The columns of trials.csv."""
+    """One row a trial, in trial order; `runs` are the MLflow run ids by trial. The columns of
+    trials.csv.
+    """
     ids = runs or {}
     return _frame(TRIALS, [_trial(study, trial, ids.get(trial.trial)) for trial in study.trials])
 
 
 def _trial(study: StudyRecord, trial: TrialRecord, run: str | None) -> dict[str, Any]:
-    own = ("trial", "generation", "state", "diverged", "epochs", "seconds", "started", "finished", "error")
+    own = (
+        "trial",
+        "generation",
+        "state",
+        "diverged",
+        "epochs",
+        "seconds",
+        "started",
+        "finished",
+        "error",
+    )
     return (
         {"study": study.study, "mlflow_run_id": run}
         | {name: getattr(trial, name) for name in own}
@@ -78,18 +92,24 @@ def history(study: StudyRecord) -> "pd.DataFrame":
         "epoch": np.concatenate([np.arange(1, length + 1) for length in lengths] or [np.arange(0)]),
     }
     for name in CURVES:
-        columns[name] = np.concatenate([np.array(trial.curves.get(name, ())) for trial in study.trials] or [np.empty(0)])
+        columns[name] = np.concatenate(
+            [np.array(trial.curves.get(name, ())) for trial in study.trials] or [np.empty(0)]
+        )
     return pd.DataFrame(columns).astype(HISTORY)
 
 
 def lambdas(study: StudyRecord) -> "pd.DataFrame":
-    """One row a lambda: its axis, its best value, and where the top tenth of the trials lies. The columns of lambdas.csv."""
+    """One row a lambda: its axis, its best value, and where the top tenth of the trials lies. The
+    columns of lambdas.csv.
+    """
     best, ranked = study.best, study.ranked
     top = ranked[: math.ceil(len(ranked) * TOP_SHARE)]
     return _frame(LAMBDAS, [_lambda(study, name, best, top) for name in LAMBDA_NAMES])
 
 
-def _lambda(study: StudyRecord, name: str, best: TrialRecord | None, top: Iterable[TrialRecord]) -> dict[str, Any]:
+def _lambda(
+    study: StudyRecord, name: str, best: TrialRecord | None, top: Iterable[TrialRecord]
+) -> dict[str, Any]:
     axis = study.spec["lambdas"][name]
     searched = isinstance(axis, Mapping)
     strength = getattr(best.lambdas, name) if best else None
@@ -106,14 +126,20 @@ def _lambda(study: StudyRecord, name: str, best: TrialRecord | None, top: Iterab
         "edge": "",
     }
     if searched:
-        row |= {"low": axis["low"], "high": axis["high"], "off_decades": study.spec["sweep"]["off_decades"]}
+        row |= {
+            "low": axis["low"],
+            "high": axis["high"],
+            "off_decades": study.spec["sweep"]["off_decades"],
+        }
         if strength and is_at_the_edge(strength, axis):
             row["edge"] = "high"
     return row
 
 
 def is_at_the_edge(strength: float, axis: Mapping[str, float]) -> bool:
-    """Whether a lambda lies at the upper end of its axis: in the uppermost EDGE_SHARE of the log axis."""
+    """Whether a lambda lies at the upper end of its axis: in the uppermost EDGE_SHARE of the log
+    axis.
+    """
     return math.log(axis["high"] / strength) <= EDGE_SHARE * math.log(axis["high"] / axis["low"])
 
 
@@ -141,13 +167,22 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
     """What summary.csv says of a verdict, by column; what there is not is left out."""
     if verdict is None:
         return {}
-    row: dict[str, Any] = {f"recommended_{name}": getattr(verdict.recommended, name) for name in LAMBDA_NAMES}
+    row: dict[str, Any] = {
+        f"recommended_{name}": getattr(verdict.recommended, name) for name in LAMBDA_NAMES
+    }
     row["verdict"] = verdict.word
     if verdict.gain:
-        row |= {"gain": verdict.gain.mean, "gain_low": verdict.gain.low, "gain_high": verdict.gain.high}
+        row |= {
+            "gain": verdict.gain.mean,
+            "gain_low": verdict.gain.low,
+            "gain_high": verdict.gain.high,
+        }
     if verdict.accuracy:
         row |= {"test_accuracy": verdict.accuracy.mean}
-        row |= {"test_accuracy_low": verdict.accuracy.low, "test_accuracy_high": verdict.accuracy.high}
+        row |= {
+            "test_accuracy_low": verdict.accuracy.low,
+            "test_accuracy_high": verdict.accuracy.high,
+        }
     if verdict.baseline_accuracy:
         row["baseline_test_accuracy"] = verdict.baseline_accuracy.mean
     if verdict.opening:
@@ -156,8 +191,8 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def confirm(study: StudyRecord) -> "pd.DataFrame":
-    """One row a role and seed: a setting that has two roles is there twice. No rows before a confirmation. The columns of
-    confirm.csv.
+    """One row a role and seed: a setting that has two roles is there twice. No rows before a
+    confirmation. The columns of confirm.csv.
     """
     if study.verdict is None:
         return _frame(CONFIRM, [])
@@ -177,7 +212,10 @@ def _replicate(study: StudyRecord, setting: Setting, one: Replicate) -> dict[str
         **{"study": study.study, "role": setting.role, "trial": setting.trial, "seed": one.seed},
         **{name: getattr(one.lambdas, name) for name in LAMBDA_NAMES},
         **{name: getattr(one.metrics, name) for name in ("val_accuracy", "val_data_loss")},
-        **{"test_accuracy": test.accuracy if test else None, "test_data_loss": test.data_loss if test else None},
+        **{
+            "test_accuracy": test.accuracy if test else None,
+            "test_data_loss": test.data_loss if test else None,
+        },
         "diverged": one.diverged,
     }
 
@@ -186,4 +224,6 @@ def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> "pd.DataFr
     import pandas as pd
 
     data = {name: [row.get(name) for row in rows] for name in columns}
-    return pd.DataFrame({name: pd.Series(values, dtype=columns[name]) for name, values in data.items()})
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=columns[name]) for name, values in data.items()}
+    )

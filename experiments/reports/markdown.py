@@ -2,17 +2,25 @@
 
 import re
 
-from experiments.reports.card import Card, strength
+from experiments.card import Card, strength
 
 SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
 def as_markdown(card: Card) -> str:
     """The card: what it says, the lambdas as a table, the facts and the cautions as lists."""
-    rows = [(f"`{line.name}`", strength(line.strength), line.advice, line.tolerance) for line in card.lambdas]
+    rows = [
+        (f"`{line.name}`", strength(line.strength), line.advice, line.tolerance)
+        for line in card.lambdas
+    ]
     table = ["| lambda | use | | tolerance |", "|---|---|---|---|"]
     table += [f"| {' | '.join((name, *map(plain, cells)))} |" for name, *cells in rows]
-    parts = [f"**{plain(card.says)}**", "\n".join(table), _list(card.facts), _list([f"Caution: {one}" for one in card.cautions])]
+    parts = [
+        f"**{plain(card.says)}**",
+        "\n".join(table),
+        _list(card.facts),
+        _list([f"Caution: {one}" for one in card.cautions]),
+    ]
     return "\n\n".join(filter(None, parts))
 
 

@@ -1,5 +1,6 @@
-"""The panels: what all figures are made of. They hold no numbers, colours or sizes: they name columns of the block
-("@trials.trial", "@trials.trial:best" for some of its rows, "@@..." for the first of them) and colours of the page ("--trial").
+"""The panels: what all figures are made of. They hold no numbers, colours or sizes: they name
+columns of the block ("@trials.trial", "@trials.trial:best" for some of its rows, "@@..." for the
+first of them) and colours of the page ("--trial").
 """
 
 import math
@@ -23,7 +24,9 @@ Axis = dict[str, Any]
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: its title, plotly's traces and layout, and its height in pixels. A `wide` one fills its row."""
+    """One drawing: its title, plotly's traces and layout, and its height in pixels. A `wide` one
+    fills its row.
+    """
 
     title: str
     data: list[Trace]
@@ -43,9 +46,17 @@ class Figure:
 
 def axes(study: StudyRecord) -> dict[str, dict[str, float]]:
     """The log axes of the searched lambdas, in decades, with the place of off."""
-    searched = {name: axis for name in LAMBDA_NAMES if isinstance(axis := study.spec["lambdas"][name], Mapping)}
-    ends = {name: (math.log10(axis["low"]), math.log10(axis["high"])) for name, axis in searched.items()}
-    return {name: {"low": low, "high": high, "off": low - OFF_AT} for name, (low, high) in ends.items()}
+    searched = {
+        name: axis
+        for name in LAMBDA_NAMES
+        if isinstance(axis := study.spec["lambdas"][name], Mapping)
+    }
+    ends = {
+        name: (math.log10(axis["low"]), math.log10(axis["high"])) for name, axis in searched.items()
+    }
+    return {
+        name: {"low": low, "high": high, "off": low - OFF_AT} for name, (low, high) in ends.items()
+    }
 
 
 def marks(table: str, rows: str, x: str, y: str, marker: Trace) -> Trace:
@@ -64,7 +75,13 @@ def line(colour: str, width: float, dash: str = "solid") -> dict[str, Any]:
 def off_band(study: StudyRecord, name: str, axis: str) -> dict[str, Any]:
     """The place of off on the axis "x" or "y", as a band."""
     off, other = axes(study)[name]["off"], "y" if axis == "x" else "x"
-    band = {"type": "rect", "layer": "below", "fillcolor": "--band", "line": {"width": 0}, f"{other}ref": "paper"}
+    band = {
+        "type": "rect",
+        "layer": "below",
+        "fillcolor": "--band",
+        "line": {"width": 0},
+        f"{other}ref": "paper",
+    }
     return band | {f"{axis}0": off - 0.5, f"{axis}1": off + 0.5, f"{other}0": 0, f"{other}1": 1}
 
 
@@ -72,11 +89,18 @@ def lambda_axis(study: StudyRecord, name: str) -> Axis:
     """A log axis in decades, with off as a place of its own below `low`."""
     low, high, off = axes(study)[name].values()
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    ticks: dict[float, str] = {decade: f"1e{decade}" for decade in decades[:: max(1, len(decades) // 6)]}
+    ticks: dict[float, str] = {
+        decade: f"1e{decade}" for decade in decades[:: max(1, len(decades) // 6)]
+    }
     if len(ticks) < 2:
         ticks = {end: f"{10**end:.2g}" for end in (low, high)}
     names = {off: "off"} | ticks
-    return {"title": name, "tickvals": list(names), "ticktext": list(names.values()), "range": [off - 0.6, high + 0.25]}
+    return {
+        "title": name,
+        "tickvals": list(names),
+        "ticktext": list(names.values()),
+        "range": [off - 0.6, high + 0.25],
+    }
 
 
 def value_axis(name: str) -> Axis:

@@ -17,7 +17,13 @@ from experiments.reports.panels import (
     value_axis,
 )
 
-COLOUR_BAR = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "thickness": 10, "outlinewidth": 0}
+COLOUR_BAR = {
+    "orientation": "h",
+    "y": 1.02,
+    "yanchor": "bottom",
+    "thickness": 10,
+    "outlinewidth": 0,
+}
 
 
 def lambdas(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
@@ -33,10 +39,17 @@ def lambdas(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
     if "rest" in tables:
         panels.append(_rest(study))
     legend = [("circle", "--trial", "a trial"), ("diamond", "--baseline", "all off (baseline)")]
-    legend.append(("star", "--best", "best of the search") if not confirmed else ("ring", "--best", "best of the search"))
+    legend.append(
+        ("star", "--best", "best of the search")
+        if not confirmed
+        else ("ring", "--best", "best of the search")
+    )
     if confirmed:
         legend += [("circle", "--tied", "as good as the best, as far as seeds can tell")]
-        legend += [("square", "--fresh", "mean over fresh seeds"), ("star", "--best", "recommended, mean over fresh seeds")]
+        legend += [
+            ("square", "--fresh", "mean over fresh seeds"),
+            ("star", "--best", "recommended, mean over fresh seeds"),
+        ]
     if tables["trials"]["rows"]["beyond"]:
         legend.append(("triangle", "--trial", "worse than the figure has room for"))
     return Figure("lambdas", panels, legend)
@@ -45,35 +58,81 @@ def lambdas(study: StudyRecord, tables: Mapping[str, Table]) -> Figure | None:
 def lambda_panel(study: StudyRecord, name: str, *, confirmed: bool = False) -> Panel:
     """The objective against one lambda, on a log axis with a place for off."""
     place = f"place_{name}"
-    data = [marks("trials", role, place, study.objective, marker) for role, marker in _roles(confirmed=confirmed).items()]
-    beyond = {"symbol": "triangle-down" if study.maximize else "triangle-up", "color": "--trial", "size": 7, "opacity": 0.6}
+    data = [
+        marks("trials", role, place, study.objective, marker)
+        for role, marker in _roles(confirmed=confirmed).items()
+    ]
+    beyond = {
+        "symbol": "triangle-down" if study.maximize else "triangle-up",
+        "color": "--trial",
+        "size": 7,
+        "opacity": 0.6,
+    }
     data.append(marks("trials", "beyond", place, "limit", beyond))
     if confirmed:
         data += _confirmed(place, "mean")
         data.append(marks("settings", "beyond", place, "limit", beyond | {"color": "--fresh"}))
-    baseline = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": line("--baseline", 1, "dot")}
+    baseline = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "layer": "below",
+        "line": line("--baseline", 1, "dot"),
+    }
     baseline |= dict.fromkeys(("y0", "y1"), f"@@trials.{study.objective}:baseline")
     shapes = [off_band(study, name, "x"), *([baseline] if study.baseline else [])]
-    layout = {"xaxis": lambda_axis(study, name), "yaxis": value_axis(study.objective), "shapes": shapes}
+    layout = {
+        "xaxis": lambda_axis(study, name),
+        "yaxis": value_axis(study.objective),
+        "shapes": shapes,
+    }
     return Panel(f"{OBJECTIVE_TITLES[study.objective]} against {name}", data, layout)
 
 
 def _roles(*, confirmed: bool) -> dict[str, Trace]:
     """The marks of the trials, the last on top."""
-    best = {"symbol": "star", "color": "--best", "size": 15, "line": {"width": 1, "color": "--paper"}}
+    best = {
+        "symbol": "star",
+        "color": "--best",
+        "size": 15,
+        "line": {"width": 1, "color": "--paper"},
+    }
     if confirmed:  # the star is then the recommended setting's
-        best = {"symbol": "circle-open", "color": "--best", "size": 12, "line": {"width": 2.5, "color": "--best"}}
+        best = {
+            "symbol": "circle-open",
+            "color": "--best",
+            "size": 12,
+            "line": {"width": 2.5, "color": "--best"},
+        }
     trial = {"color": "--trial", "size": 6, "opacity": 0.55}
     tied = {"color": "--tied", "size": 7, "opacity": 0.75} if confirmed else trial
-    baseline = {"symbol": "diamond", "color": "--baseline", "size": 12, "line": {"width": 1, "color": "--paper"}}
+    baseline = {
+        "symbol": "diamond",
+        "color": "--baseline",
+        "size": 12,
+        "line": {"width": 1, "color": "--paper"},
+    }
     return {"other": trial, "tied": tied, "baseline": baseline, "best": best}
 
 
 def _confirmed(x: str, y: str) -> list[Trace]:
     edge = {"width": 1, "color": "--paper"}
     return [
-        marks("settings", "other", x, y, {"symbol": "square", "color": "--fresh", "size": 9, "line": edge}),
-        marks("settings", "recommended", x, y, {"symbol": "star", "color": "--best", "size": 16, "line": edge}),
+        marks(
+            "settings",
+            "other",
+            x,
+            y,
+            {"symbol": "square", "color": "--fresh", "size": 9, "line": edge},
+        ),
+        marks(
+            "settings",
+            "recommended",
+            x,
+            y,
+            {"symbol": "star", "color": "--best", "size": 16, "line": edge},
+        ),
     ]
 
 
@@ -82,7 +141,9 @@ def _plane(study: StudyRecord, first: str, second: str, *, confirmed: bool) -> P
     scale = [[0, "--scale-low"], [1, "--scale-high"]]
     edge, objective = limit(study), study.objective
     if edge is not None and len(study.complete) > ALL_SHOWN:
-        edge = float(f"{study.value(study.ranked[BEST_SHOWN - 1]):.6g}")  # colours for those that are shown
+        edge = float(
+            f"{study.value(study.ranked[BEST_SHOWN - 1]):.6g}"
+        )  # colours for those that are shown
     ends = ("cmin", "cmax") if study.maximize else ("cmax", "cmin")
     marker = {
         "size": 9, "color": f"@trials.{objective}:complete", "line": {"width": 0.7, "color": "--soft"},
@@ -95,11 +156,25 @@ def _plane(study: StudyRecord, first: str, second: str, *, confirmed: bool) -> P
     if confirmed:
         data += _confirmed(f"place_{first}", f"place_{second}")[1:]
     else:
-        data.append(marks("trials", "best", f"place_{first}", f"place_{second}", _roles(confirmed=False)["best"]))
+        data.append(
+            marks(
+                "trials",
+                "best",
+                f"place_{first}",
+                f"place_{second}",
+                _roles(confirmed=False)["best"],
+            )
+        )
     shapes = [off_band(study, first, "x"), off_band(study, second, "y")]
-    layout = {"xaxis": lambda_axis(study, first), "yaxis": lambda_axis(study, second), "shapes": shapes}
+    layout = {
+        "xaxis": lambda_axis(study, first),
+        "yaxis": lambda_axis(study, second),
+        "shapes": shapes,
+    }
     matter = "the two that matter most" if study.importances else "two of them"
-    return Panel(f"{OBJECTIVE_TITLES[objective]} (colour) over {matter}", data, layout, height=420, wide=True)
+    return Panel(
+        f"{OBJECTIVE_TITLES[objective]} (colour) over {matter}", data, layout, height=420, wide=True
+    )
 
 
 def _rest(study: StudyRecord) -> Panel:

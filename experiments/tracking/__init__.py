@@ -7,4 +7,13 @@ from experiments.tracking.tracker import Tracker
 from experiments.tracking.view import Links
 from experiments.tracking.writer import Outcome, Writer
 
-__all__ = ["Links", "Outcome", "Store", "Tracker", "TrackerProcess", "Writer", "choose", "runs_of_confirmation"]
+__all__ = [
+    "Links",
+    "Outcome",
+    "Store",
+    "Tracker",
+    "TrackerProcess",
+    "Writer",
+    "choose",
+    "runs_of_confirmation",
+]

@@ -14,7 +14,8 @@ Name = TypeVar("Name", int, str)
 
 @dataclass(frozen=True)
 class Children(Generic[Name]):
-    """The number of runs of one kind below a study's, and every difference by name: run ids, or phrases on how its run differs.
+    """The number of runs of one kind below a study's, and every difference by name: run ids, or
+    phrases on how its run differs.
 
     `missing` have no run, `strangers` are of nothing in the study.
     """
@@ -28,10 +29,12 @@ class Children(Generic[Name]):
 
 @dataclass(frozen=True)
 class Audit:
-    """How MLflow differs: in the runs of trials by number, and in those of the confirmation's networks by their names.
+    """How MLflow differs: in the runs of trials by number, and in those of the confirmation's
+    networks by their names.
 
-    `study` are phrases on the study's own run, `model` on its verdict's model; `experiment_deleted` is whether the whole
-    experiment was deleted, `location` where MLflow looks for artifacts that are elsewhere, or empty.
+    `study` are phrases on the study's own run, `model` on its verdict's model; `experiment_deleted`
+    is whether the whole experiment was deleted, `location` where MLflow looks for artifacts that
+    are elsewhere, or empty.
     """
 
     trials: Children[int]
@@ -43,26 +46,40 @@ class Audit:
 
 
 def audit(study: StudyRecord, there: Page, location: str) -> Audit:
-    """Compare a study with what MLflow has of it. Of several runs of one thing the best is compared."""
+    """Compare a study with what MLflow has of it. Of several runs of one thing the best is
+    compared.
+    """
     confirmation = runs.confirmation(study)
     names = {one.key[1]: one.name for one in confirmation}
     return Audit(
-        trials=_children(TRIAL, int, [runs.of_trial(study, trial) for trial in study.trials], there),
-        confirmation=_children(CONFIRM, lambda identity: names.get(identity, identity), confirmation, there),
+        trials=_children(
+            TRIAL, int, [runs.of_trial(study, trial) for trial in study.trials], there
+        ),
+        confirmation=_children(
+            CONFIRM, lambda identity: names.get(identity, identity), confirmation, there
+        ),
         experiment_deleted=there.deleted is not None,
         location=location,
         study=_study(study, there),
     )
 
 
-def _children(kind: str, name: Callable[[str], Name], planned: Iterable[Planned], there: Page) -> Children[Name]:
-    found = {name(key[1]): children for key, children in there.children.items() if key[0] == kind and children}
+def _children(
+    kind: str, name: Callable[[str], Name], planned: Iterable[Planned], there: Page
+) -> Children[Name]:
+    found = {
+        name(key[1]): children
+        for key, children in there.children.items()
+        if key[0] == kind and children
+    }
     wanted = {name(one.key[1]): one for one in planned}
     ids = {which: sorted(run.run_id for run in children) for which, children in found.items()}
     differing = {}
     for which, one in wanted.items():
         if phrases := min(
-            (comparison.of_run(one, run, there.above(one.key)) for run in found.get(which, ())), key=len, default=[]
+            (comparison.of_run(one, run, there.above(one.key)) for run in found.get(which, ())),
+            key=len,
+            default=[],
         ):
             differing[which] = phrases
     return Children(

@@ -1,4 +1,6 @@
-"""The comparison: what a run on MLflow lacks of what the study says, and what it has that can only be thrown away."""
+"""The comparison: what a run on MLflow lacks of what the study says, and what it has that can only
+be thrown away.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -8,12 +10,15 @@ from experiments.tracking import inputs, runs
 from experiments.tracking.page import PARENT, Found
 from experiments.tracking.runs import Planned, Point
 
-Histories = Callable[[str, Collection[str]], Mapping[str, set[Point]]]  # reads the points of a run's metrics of these names
+Histories = Callable[
+    [str, Collection[str]], Mapping[str, set[Point]]
+]  # reads the points of a run's metrics of these names
 NOTE = "mlflow.note.content"  # the description on MLflow's page, which people edit
 
 
 def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
-    """How a run below `parent` differs, one phrase each: nothing where it is whole. Of curves only the last points are known.
+    """How a run below `parent` differs, one phrase each: nothing where it is whole. Of curves only
+    the last points are known.
 
     What others added, such as tags, more metrics or another name, is no difference.
     """
@@ -23,14 +28,18 @@ def of_run(planned: Planned, run: Found, parent: Found | None) -> list[str]:
         *(f"{name} is {run.metrics[name]}, and it has none" for name in _foreign(planned, run)),
         *_differing(_tags(planned.tags), run.tags),
         *(["no note"] if NOTE in planned.tags and NOTE not in run.tags else []),
-        *(["not below the run that it belongs to"] if parent is None or run.tags.get(PARENT) != parent.run_id else []),
+        *(
+            ["not below the run that it belongs to"]
+            if parent is None or run.tags.get(PARENT) != parent.run_id
+            else []
+        ),
         *_ending(planned.status, planned.ended, run),
     ]
 
 
 def of_study(study: StudyRecord, run: Found) -> list[str]:
-    """How the run of a study differs from that of the study when it has ended, one phrase each. A note that somebody edited is
-    no difference.
+    """How the run of a study differs from that of the study when it has ended, one phrase each. A
+    note that somebody edited is no difference.
     """
     return [
         *_differing(runs.study_params(study), run.params),
@@ -71,11 +80,17 @@ def _foreign(planned: Planned, run: Found) -> list[str]:
 
 
 def beyond_repair(read: Histories, planned: Planned, run: Found) -> bool:
-    """Whether a run has something of ours that is not planned, and that MLflow has no way to take back."""
+    """Whether a run has something of ours that is not planned, and that MLflow has no way to take
+    back.
+    """
     if contradicts(planned.params, run) or _foreign(planned, run):
         return True
     curves, last = planned.curves.keys() & run.metrics.keys(), planned.last
-    if any(run.metrics[name] != value for name, value in last.items() if name in run.metrics and name not in curves):
+    if any(
+        run.metrics[name] != value
+        for name, value in last.items()
+        if name in run.metrics and name not in curves
+    ):
         return True
     points = set(planned.points())
     return any(there - points for there in read(run.run_id, curves).values())

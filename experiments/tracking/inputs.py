@@ -11,7 +11,11 @@ from experiments.records import StudyRecord
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
 
-PARTS = {"training": "source", "validation": "validation", "test": "test"}  # and by which key a part may have a file of its own
+PARTS = {
+    "training": "source",
+    "validation": "validation",
+    "test": "test",
+}  # and by which key a part may have a file of its own
 CONTEXT = "mlflow.data.context"  # as which the rows are used
 DIGITS = 16  # of a digest; MLflow keeps 36 at most
 

@@ -1,4 +1,6 @@
-"""The location: where the database of a directory says its artifacts are, put right after the directory was moved."""
+"""The location: where the database of a directory says its artifacts are, put right after the
+directory was moved.
+"""
 
 import re
 import sqlite3
@@ -18,7 +20,8 @@ COLUMNS = (
 
 
 def moved(store: Store, location: str) -> bool:
-    """Whether a location is that of a directory which is now the store's: it was moved there, or copied.
+    """Whether a location is that of a directory which is now the store's: it was moved there, or
+    copied.
 
     Only in the directory's own database: any other has its artifacts where somebody put them.
     """
@@ -31,7 +34,8 @@ def moved(store: Store, location: str) -> bool:
 
 
 def move(store: Store, location: str) -> None:
-    """Have the database name the store's directory wherever it names the one of this location. Raises sqlite3.Error, OSError.
+    """Have the database name the store's directory wherever it names the one of this location.
+    Raises sqlite3.Error, OSError.
 
     MLflow has no call for it: docs/decisions/0006.
     """
@@ -42,7 +46,8 @@ def move(store: Store, location: str) -> None:
     with closing(sqlite3.connect(store.file)) as connection, connection:
         for table, column in COLUMNS:
             connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1,"
+                " ?) = ?",
                 (new, len(old) + 1, len(old), old),
             )
 

@@ -30,10 +30,11 @@ class Found:
 
 @dataclass
 class Page:
-    """The experiment, the runs of the study and of its confirmation, and those below these by what they are found by: None, or
-    nothing, where they are not there.
+    """The experiment, the runs of the study and of its confirmation, and those below these by what
+    they are found by: None, or nothing, where they are not there.
 
-    `location` is where the experiment says that its artifacts are; `deleted` is the id of an experiment that was deleted.
+    `location` is where the experiment says that its artifacts are; `deleted` is the id of an
+    experiment that was deleted.
     """
 
     experiment_id: str | None = None
@@ -65,9 +66,15 @@ def read(client: "MlflowClient", experiment: str, study_uid: str) -> Page:
         return Page()
     if found.lifecycle_stage != "active":
         return Page(deleted=found.experiment_id)
-    page, query, token = Page(found.experiment_id, found.artifact_location), f"tags.study_uid = '{study_uid}'", None
+    page, query, token = (
+        Page(found.experiment_id, found.artifact_location),
+        f"tags.study_uid = '{study_uid}'",
+        None,
+    )
     while True:
-        answer = client.search_runs([found.experiment_id], query, max_results=RUNS_A_CALL, page_token=token)
+        answer = client.search_runs(
+            [found.experiment_id], query, max_results=RUNS_A_CALL, page_token=token
+        )
         for run in answer:
             _sort_in(page, run)
         token = answer.token

@@ -1,16 +1,22 @@
 """MLflow's page as `sweeps ui` serves it: open on model training, for who has never been there.
 
-MLflow keeps in the browser whether its page is about model training or about language models, and begins with the second, in
-which a trial is an "evaluation run"; and it opens a chat at the first visit. Both are left as they are where somebody has chosen.
+MLflow keeps in the browser whether its page is about model training or about language models, and
+begins with the second, in which a trial is an "evaluation run"; and it opens a chat at the first
+visit. Both are left as they are where somebody has chosen.
 """
 
 import json
 
 from flask import Response, request
 from mlflow.server import app as pages
-from mlflow.server.fastapi_app import app as app  # what MLflow is told to serve, by the entry point in pyproject.toml
+from mlflow.server.fastapi_app import (
+    app as app,  # what MLflow is told to serve, by the entry point in pyproject.toml
+)
 
-FIRST_VISIT = {"mlflow.workflowType_v1": "machine_learning", "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True}
+FIRST_VISIT = {
+    "mlflow.workflowType_v1": "machine_learning",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
+}
 SCRIPT = f"""<script>
   for (const [key, value] of Object.entries({json.dumps(FIRST_VISIT)}))
     if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));

@@ -1,4 +1,6 @@
-"""The process: a tracker in a process of its own, because MLflow's client would take its 20 ms a trial from the search."""
+"""The process: a tracker in a process of its own, because MLflow's client would take its 20 ms a
+trial from the search.
+"""
 
 import gc
 import multiprocessing
@@ -20,13 +22,19 @@ from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker, Written
 
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
-SLOWEST_CALL = 8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
+SLOWEST_CALL = (
+    8.0  # seconds for a run or a file: MLflow's own limits are shorter, but not everything has one
+)
 SLOWEST_END = 0.5  # seconds; a run that is cut off is completed by the next sweep or sync
-RARELY = 50_000  # objects between two looks for garbage: MLflow makes thousands a trial; it saves a tenth, of its import a fifth
+# objects between two looks for garbage: MLflow makes thousands a trial; it saves a tenth, of its
+# import a fifth
+RARELY = 50_000
 
 
 class TrackerProcess:
-    """As a Tracker, one call at a time; begun by `open`, ended by `close`. A process that died is an error of MLflow's."""
+    """As a Tracker, one call at a time; begun by `open`, ended by `close`. A process that died is
+    an error of MLflow's.
+    """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
@@ -40,14 +48,21 @@ class TrackerProcess:
         with self._changing:
             if self._closed:
                 raise TrackingError(
-                    f"nothing more is written to MLflow at {self.store.shown}; write what is missing with: sweeps sync"
+                    f"nothing more is written to MLflow at {self.store.shown}; write what is"
+                    " missing with: sweeps sync"
                 )
             connection, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(theirs, self.store), name="mlflow", daemon=True)
+            process = context.Process(
+                target=serve, args=(theirs, self.store), name="mlflow", daemon=True
+            )
             with theirs, worker.spawning():
                 process.start()
             self._connection, self._process = connection, process
-        self._send(self._study)  # not an argument: to start a process that dies before it has read 64 kB of them never returns
+        self._send(
+            self._study
+            # not an argument: to start a process that dies before it has read 64 kB of them never
+            # returns
+        )
         self._receive(SLOWEST_START)
 
     def write(self, trial: TrialRecord) -> Written:
@@ -74,18 +89,24 @@ class TrackerProcess:
         self._call("log_file", path)
 
     def keep_model(self, study: StudyRecord, folder: Path) -> bool:
-        """Have the model of the study's verdict, where it is in the folder, registered and shown with the study's run."""
+        """Have the model of the study's verdict, where it is in the folder, registered and shown
+        with the study's run.
+        """
         written: bool = self._call("keep_model", study, folder)
         return written
 
     def finish(self, study: StudyRecord, *, tidy: bool = False) -> None:
-        """Give the study's run its end, and what the verdict says; `tidy`: delete runs that are too many."""
+        """Give the study's run its end, and what the verdict says; `tidy`: delete runs that are too
+        many.
+        """
         self._call("finish", study, tidy=tidy)
 
     def close(self) -> None:
-        """End the process, and start no other; one that is in the middle of a call that takes long is ended all the same.
+        """End the process, and start no other; one that is in the middle of a call that takes long
+        is ended all the same.
 
-        From any thread: a start in another is waited for, as a child that is left halfway says so with a traceback.
+        From any thread: a start in another is waited for, as a child that is left halfway says so
+        with a traceback.
         """
         with self._changing:
             self._closed = True
@@ -129,7 +150,8 @@ class TrackerProcess:
         """The process is gone, or will be: the next call starts another."""
         self._end()
         return TrackingError(
-            f"the process that writes to MLflow at {self.store.shown} {how}; write what is missing with: sweeps sync"
+            f"the process that writes to MLflow at {self.store.shown} {how}; write what is missing"
+            " with: sweeps sync"
         )
 
 
@@ -153,21 +175,31 @@ def serve(connection: Connection, store: Store) -> None:
         while True:
             name, arguments, options = connection.recv()
             answer(connection, calls[name], *arguments, **options)
-    except (EOFError, OSError):  # nobody is there to ask; an OSError where the search ended without reading an answer
+    except (
+        EOFError,
+        OSError,
+    ):  # nobody is there to ask; an OSError where the search ended without reading an answer
         if store.file:
             gather(store.file)
         os._exit(0)  # all is written; taking MLflow apart would take a second
 
 
 def gather(path: Path) -> None:
-    """Bring what is in a SQLite file's write-ahead log into the file, so that who copies the one file has all."""
-    there = f"{path.absolute().as_uri()}?mode=rw"  # one that was deleted meanwhile is not made again, empty
-    with suppress(sqlite3.Error), closing(sqlite3.connect(there, uri=True, timeout=SLOWEST_END / 2)) as connection:
+    """Bring what is in a SQLite file's write-ahead log into the file, so that who copies the one
+    file has all.
+    """
+    # one that was deleted meanwhile is not made again, empty
+    there = f"{path.absolute().as_uri()}?mode=rw"
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(there, uri=True, timeout=SLOWEST_END / 2)) as connection,
+    ):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def write_back_lazily(connection: Any, record: object) -> None:
-    """Have SQLite wait for the disk at checkpoints alone, where it keeps a write-ahead log: nothing can be torn by that.
+    """Have SQLite wait for the disk at checkpoints alone, where it keeps a write-ahead log: nothing
+    can be torn by that.
 
     What a power cut may lose is made again from the study. It saves 1.5 of 22 ms a trial.
     """
@@ -175,7 +207,9 @@ def write_back_lazily(connection: Any, record: object) -> None:
         connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def answer(connection: Connection, call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+def answer(
+    connection: Connection, call: Callable[..., Any], *arguments: Any, **options: Any
+) -> None:
     """Send back (None, result), or (error, None)."""
     try:
         result = call(*arguments, **options)

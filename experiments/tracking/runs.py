@@ -1,4 +1,6 @@
-"""The runs: what MLflow is told of a study, of a trial and of a network of the confirmation; nothing here knows MLflow."""
+"""The runs: what MLflow is told of a study, of a trial and of a network of the confirmation;
+nothing here knows MLflow.
+"""
 
 import hashlib
 import math
@@ -8,23 +10,39 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from experiments.axes import WIDE
+from experiments.card import card
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
-from experiments.reports.card import card
 from experiments.reports.markdown import as_markdown, plain
 from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
-SCALARS = ("generation", "epochs", "seconds", "diverged")  # numbers of trials.csv beside lambdas and metrics
-CONFIRMATION = "confirmation"  # the kind of the run above those of the networks: they are beside the trials, not among them
-TRIAL, CONFIRM = "trial", "confirm"  # the kinds of runs below a study's; the tag of the same name says which one of them it is
+SCALARS = (
+    "generation",
+    "epochs",
+    "seconds",
+    "diverged",
+)  # numbers of trials.csv beside lambdas and metrics
+# the kind of the run above those of the networks: they are beside the trials, not among them
+CONFIRMATION = "confirmation"
+TRIAL, CONFIRM = (
+    "trial",
+    "confirm",
+)  # the kinds of runs below a study's; the tag of the same name says which one of them it is
 CONFIRMED = (*CURVES, "balanced_val_accuracy")  # what is told of a network of the confirmation
-TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # and where the test set was opened
+TESTED = (
+    "test_accuracy",
+    "balanced_test_accuracy",
+    "test_data_loss",
+)  # and where the test set was opened
 ANSWER = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
 LONGEST_ERROR = 1_000  # an escaped letter takes up to four
-DIVERGED = "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the largest there can be."
+DIVERGED = (
+    "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the"
+    " largest there can be."
+)
 LONGEST_NOTE = 5_000  # MLflow takes 8,000 characters in a tag, some databases count bytes
 ROLES, CARD = "roles", "card_digest"  # tags
 BELOW = "*Written by sweeps. What you write below this line stays.*"
@@ -48,8 +66,8 @@ Key = tuple[str, str]
 class Planned:
     """A run below a study's, as it is to be. Times in milliseconds.
 
-    `single` are numbers on their own, `measured` those of the last of `epochs` epochs, of which some have `curves`; `absent` are
-    measurements that it must not have.
+    `single` are numbers on their own, `measured` those of the last of `epochs` epochs, of which
+    some have `curves`; `absent` are measurements that it must not have.
     """
 
     name: str
@@ -73,10 +91,16 @@ class Planned:
     @property
     def last(self) -> dict[str, float]:
         """Its numbers as MLflow has them when it is whole: of a curve the last point."""
-        return {name: value for name, value in {**self.single, **self.measured}.items() if math.isfinite(value)}
+        return {
+            name: value
+            for name, value in {**self.single, **self.measured}.items()
+            if math.isfinite(value)
+        }
 
     def points(self) -> list[Point]:
-        """All its numbers; what is not finite is left out, because MLflow would store another number in its place."""
+        """All its numbers; what is not finite is left out, because MLflow would store another
+        number in its place.
+        """
         return [point for point in self._points() if math.isfinite(point.value)]
 
     def _points(self) -> Iterator[Point]:
@@ -84,17 +108,31 @@ class Planned:
             yield Point(name, value, self.ended, 0)
         for name, last in self.measured.items():
             curve = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
-            for step, value in curve.items():  # the epochs spread evenly over the time that it took, for charts over time
-                yield Point(name, value, self.started + (self.ended - self.started) * step // max(self.epochs, 1), step)
+            for (
+                step,
+                value,
+            ) in (
+                curve.items()
+            ):  # the epochs spread evenly over the time that it took, for charts over time
+                yield Point(
+                    name,
+                    value,
+                    self.started + (self.ended - self.started) * step // max(self.epochs, 1),
+                    step,
+                )
 
 
 def milliseconds(time: datetime) -> int:
-    """Milliseconds since 1970, exactly: `timestamp()` is a float, and its last digit may fall to either side."""
+    """Milliseconds since 1970, exactly: `timestamp()` is a float, and its last digit may fall to
+    either side.
+    """
     return (time - EPOCH_ZERO) // timedelta(milliseconds=1)
 
 
 def identity(study: StudyRecord, kind: str) -> dict[str, str]:
-    """The tags by which the runs of a study are found; `kind` is study, trial, confirmation or confirm."""
+    """The tags by which the runs of a study are found; `kind` is study, trial, confirmation or
+    confirm.
+    """
     return {"kind": kind, "study": study.study, "study_uid": study.study_uid}
 
 
@@ -116,9 +154,16 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
 def study_params(study: StudyRecord) -> dict[str, str]:
     """What is the same for all trials, under the keys of the experiment file."""
     spec = study.spec
-    chosen: dict[str, Any] = {"fingerprint": study.fingerprint, "data.source": spec["data"]["source"]}
+    chosen: dict[str, Any] = {
+        "fingerprint": study.fingerprint,
+        "data.source": spec["data"]["source"],
+    }
     for section in ("model", "training", "lambdas", "sweep"):
-        chosen |= {f"{section}.{key}": value for key, value in spec[section].items() if (section, key) != ("sweep", "trials")}
+        chosen |= {
+            f"{section}.{key}": value
+            for key, value in spec[section].items()
+            if (section, key) != ("sweep", "trials")
+        }
     if study.warm_start:
         chosen["warm_start"] = study.warm_start
     return {key: str(value) for key, value in chosen.items()}
@@ -126,24 +171,32 @@ def study_params(study: StudyRecord) -> dict[str, str]:
 
 def study_ended(study: StudyRecord) -> int:
     """When the last of its trials and networks ended, in milliseconds; there must be one."""
-    ends = [trial.finished for trial in study.trials] + [one.finished for one in study.confirmed.values()]
+    ends = [trial.finished for trial in study.trials] + [
+        one.finished for one in study.confirmed.values()
+    ]
     return milliseconds(max(ends))
 
 
 def closing_tags(study: StudyRecord) -> dict[str, str]:
-    """The tags that a study's run has when it has ended: how hardware was mixed; the verdict's word, and by which card its note
-    was written.
+    """The tags that a study's run has when it has ended: how hardware was mixed; the verdict's
+    word, and by which card its note was written.
     """
     tags = {"mixed_hardware": "; ".join(study.mixed_hardware)} if study.mixed_hardware else {}
     if study.verdict is None:
         return tags
-    return {**tags, "verdict": study.verdict.word, CARD: hashlib.sha256(_card(study).encode()).hexdigest()[:16]}
+    return {
+        **tags,
+        "verdict": study.verdict.word,
+        CARD: hashlib.sha256(_card(study).encode()).hexdigest()[:16],
+    }
 
 
 def verdict_points(study: StudyRecord) -> list[Point]:
-    """The numbers of a study's run that its verdict gives it; the step is which look at the test rows they are from.
+    """The numbers of a study's run that its verdict gives it; the step is which look at the test
+    rows they are from.
 
-    A sealed verdict has none. Those of an earlier look stay on MLflow, which cannot take a number back.
+    A sealed verdict has none. Those of an earlier look stay on MLflow, which cannot take a number
+    back.
     """
     opening = study.verdict.opening if study.verdict else None
     if opening is None:
@@ -153,7 +206,8 @@ def verdict_points(study: StudyRecord) -> list[Point]:
 
 
 def study_note(study: StudyRecord, there: str) -> str:
-    """The note of a study's run, `there` being the one that it has: the card, and below it what others wrote.
+    """The note of a study's run, `there` being the one that it has: the card, and below it what
+    others wrote.
 
     Where there is no room for both the note stays as it is.
     """
@@ -168,7 +222,9 @@ def _card(study: StudyRecord) -> str:
 
 
 def trial_tags(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
-    """The tags of a trial's run; what went wrong is its note, which MLflow's page shows as the description."""
+    """The tags of a trial's run; what went wrong is its note, which MLflow's page shows as the
+    description.
+    """
     tags = {**identity(study, "trial"), "trial": str(trial.trial), "state": trial.state}
     if note := trial_note(trial):
         tags["mlflow.note.content"] = note
@@ -188,9 +244,11 @@ def trial_note(trial: TrialRecord) -> str:
 
 
 def log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
-    """log10 of a lambda, finite also where it is off: then it is `off_decades` below the low end of its axis.
+    """log10 of a lambda, finite also where it is off: then it is `off_decades` below the low end of
+    its axis.
 
-    A lambda that is fixed has no axis: its low end is its own value, or, where it is fixed to off, that of the default axis.
+    A lambda that is fixed has no axis: its low end is its own value, or, where it is fixed to off,
+    that of the default axis.
     """
     value = float(getattr(lambdas, name))
     if value > 0:
@@ -206,7 +264,10 @@ def of_trial(study: StudyRecord, trial: TrialRecord) -> Planned:
         name=trial_name(trial),
         tags=trial_tags(study, trial),
         params=_params(trial.lambdas),
-        single={**_strengths(study, trial.lambdas), **{name: float(getattr(trial, name)) for name in SCALARS}},
+        single={
+            **_strengths(study, trial.lambdas),
+            **{name: float(getattr(trial, name)) for name in SCALARS},
+        },
         measured={name: getattr(trial, name) for name in METRICS if trial.metrics},
         epochs=trial.epochs,
         status=STATUS[trial.state],
@@ -218,7 +279,9 @@ def of_trial(study: StudyRecord, trial: TrialRecord) -> Planned:
 
 
 def confirmation(study: StudyRecord) -> list[Planned]:
-    """The runs of the networks that the verdict rests on, each once, whatever roles its setting has."""
+    """The runs of the networks that the verdict rests on, each once, whatever roles its setting
+    has.
+    """
     settings: dict[Lambdas, list[Setting]] = {}
     for setting in study.verdict.settings if study.verdict else ():
         settings.setdefault(setting.lambdas, []).append(setting)
@@ -238,7 +301,11 @@ def _of_replicate(study: StudyRecord, one: Replicate, settings: Sequence[Setting
             ROLES: ",".join(dict.fromkeys(setting.role for setting in settings)),
         },
         params={**_params(one.lambdas), "seed": str(one.seed)},
-        single={**_strengths(study, one.lambdas), "diverged": float(one.diverged), "seconds": one.seconds},
+        single={
+            **_strengths(study, one.lambdas),
+            "diverged": float(one.diverged),
+            "seconds": one.seconds,
+        },
         measured={
             **{name: getattr(one.metrics, name) for name in CONFIRMED},
             **dict(zip(TESTED, tested, strict=bool(tested))),

@@ -10,18 +10,23 @@ from urllib.parse import unquote, urlsplit
 from experiments.errors import InputError
 from experiments.secrets import shown
 
-DATABASE, ARTIFACTS = "mlflow.db", "mlruns"  # the names that a plain `mlflow server` in the directory looks for
+DATABASE, ARTIFACTS = (
+    "mlflow.db",
+    "mlruns",
+)  # the names that a plain `mlflow server` in the directory looks for
 SQLITE = "sqlite:///"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow writes to by itself
 OTHERS = ("http", "https", "databricks")
-PLUGINS = "mlflow.tracking_store"  # entry points of packages that bring MLflow another kind of store, by its scheme
+# entry points of packages that bring MLflow another kind of store, by its scheme
+PLUGINS = "mlflow.tracking_store"
 
 
 @dataclass(frozen=True)
 class Store:
     """An MLflow tracking URI and the name of an MLflow experiment there.
 
-    `artifacts` is the folder for the artifacts of the experiments made here; None leaves the place to the server.
+    `artifacts` is the folder for the artifacts of the experiments made here; None leaves the place
+    to the server.
     """
 
     uri: str
@@ -45,10 +50,14 @@ class Store:
 
     @property
     def artifact_location(self) -> str | None:
-        """Where an experiment that is made here has its artifacts: absolute, so they are found from anywhere."""
+        """Where an experiment that is made here has its artifacts: absolute, so they are found from
+        anywhere.
+        """
         if self.artifacts is None:
             return None
-        folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(".")  # the name may come from the environment
+        folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(
+            "."
+        )  # the name may come from the environment
         return (self.artifacts / (folder or "_")).as_uri()
 
     @property
@@ -57,12 +66,14 @@ class Store:
         return shown(self.uri)
 
 
-def choose(directory: Path, experiment: str, *, uri: str | None = None, environ: Mapping[str, str]) -> Store:
+def choose(
+    directory: Path, experiment: str, *, uri: str | None = None, environ: Mapping[str, str]
+) -> Store:
     """The store for an experiment of this name, whose files are in `directory`; nothing is touched.
 
-    `uri` is the command's option. It precedes MLFLOW_TRACKING_URI of the environment, and that the database in the
-    directory. MLFLOW_EXPERIMENT_NAME precedes the name in the experiment file. Relative SQLite paths are relative to the
-    working directory, as MLflow has it.
+    `uri` is the command's option. It precedes MLFLOW_TRACKING_URI of the environment, and that the
+    database in the directory. MLFLOW_EXPERIMENT_NAME precedes the name in the experiment file.
+    Relative SQLite paths are relative to the working directory, as MLflow has it.
 
     Raises InputError for a URI that MLflow cannot use.
     """
@@ -75,11 +86,14 @@ def choose(directory: Path, experiment: str, *, uri: str | None = None, environ:
         artifacts=directory / ARTIFACTS,
     )
     if store.file and "?" in str(store.file):
-        raise InputError(f"{store.file}: a question mark ends the path in a database URL; choose another --directory")
+        raise InputError(
+            f"{store.file}: a question mark ends the path in a database URL; choose another"
+            " --directory"
+        )
     if store.file and unquote(str(store.file)) != str(store.file):
         raise InputError(
-            f"{store.file}: %20 and the like stand for another letter in a database URL; choose another --directory, or write "
-            "the letter itself"
+            f"{store.file}: %20 and the like stand for another letter in a database URL; choose"
+            " another --directory, or write the letter itself"
         )
     return store if store.is_database else replace(store, artifacts=None)
 
@@ -87,16 +101,21 @@ def choose(directory: Path, experiment: str, *, uri: str | None = None, environ:
 def _absolute(uri: str, where: str) -> str:
     if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
         raise InputError(
-            f"{where} is {shown(uri)}: MLflow no longer keeps runs in a folder; give a server such as http://127.0.0.1:5000, "
-            f"or a database such as {SQLITE}{DATABASE}"
+            f"{where} is {shown(uri)}: MLflow no longer keeps runs in a folder; give a server such"
+            f" as http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
         )
-    if _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(group=PLUGINS, name=uri.partition("://")[0]):
+    if _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(
+        group=PLUGINS, name=uri.partition("://")[0]
+    ):
         raise InputError(
-            f"{where} is {shown(uri)}: MLflow knows no store of this kind; give a server such as http://127.0.0.1:5000, or a "
-            f"database such as {SQLITE}{DATABASE}"
+            f"{where} is {shown(uri)}: MLflow knows no store of this kind; give a server such as"
+            f" http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
         )
     if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
-        raise InputError(f"{where} is {uri}: a database in memory is gone when the command ends; name a file, {SQLITE}{DATABASE}")
+        raise InputError(
+            f"{where} is {uri}: a database in memory is gone when the command ends; name a file,"
+            f" {SQLITE}{DATABASE}"
+        )
     _check_url(uri, where)
     if not uri.startswith(SQLITE):
         return uri.rstrip("/")
@@ -111,8 +130,9 @@ def _scheme(uri: str) -> str:
 def _check_url(uri: str, where: str) -> None:
     """Raise InputError for what MLflow, or its client, would meet as a ValueError later."""
     try:
-        urlsplit(uri).port  # noqa: B018  # reading it checks it
+        urlsplit(uri).port  # reading it checks it  # noqa: B018
     except ValueError:
         raise InputError(
-            f"{where} is {shown(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password as %40 %3A %2F"
+            f"{where} is {shown(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password"
+            " as %40 %3A %2F"
         ) from None

@@ -1,8 +1,10 @@
-"""Whole runs: each written in one transaction, through MLflow's own tables, where MLflow's database is a file of ours.
+"""Whole runs: each written in one transaction, through MLflow's own tables, where MLflow's database
+is a file of ours.
 
-MLflow's client makes 170 objects and thirty queries of a trial with five curves, which takes it 19 ms. As rows they take 3. So
-that this cannot go wrong with any release of MLflow, a process has its first run written by the client, reads it back, and
-compares it, column by column, with what would have been written here: where they differ, the client goes on. See
+MLflow's client makes 170 objects and thirty queries of a trial with five curves, which takes it 19
+ms. As rows they take 3. So that this cannot go wrong with any release of MLflow, a process has its
+first run written by the client, reads it back, and compares it, column by column, with what would
+have been written here: where they differ, the client goes on. See
 docs/decisions/0010-whole-runs-past-the-client.md.
 """
 
@@ -25,7 +27,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class WholeRun:
-    """A run with all that it will ever have. Times in milliseconds; `location` is where its experiment keeps artifacts."""
+    """A run with all that it will ever have. Times in milliseconds; `location` is where its
+    experiment keeps artifacts.
+    """
 
     experiment_id: str
     location: str
@@ -56,11 +60,15 @@ class WholeRuns:
         """Compare what MLflow's client has just written with what would have been written here."""
         there = self._read(run_id)
         pattern = next(iter(there["runs"]), {})
-        same = all(_sorted(rows) == _sorted(there[name]) for name, rows in _rows(run, run_id, pattern).items())
+        same = all(
+            _sorted(rows) == _sorted(there[name])
+            for name, rows in _rows(run, run_id, pattern).items()
+        )
         self._pattern = pattern if same else None
 
     def write(self, run: WholeRun) -> str | None:
-        """The id of the run that was written; None where its experiment is not active, which the client has words for.
+        """The id of the run that was written; None where its experiment is not active, which the
+        client has words for.
 
         Raises MlflowException.
         """
@@ -70,7 +78,10 @@ class WholeRuns:
         run_id, experiments = uuid.uuid4().hex, self._tables["experiments"]
         of_this = experiments.c.experiment_id == int(run.experiment_id)
         with self._store.ManagedSessionMaker(read_only=False) as session:
-            if session.execute(select(experiments.c.lifecycle_stage).where(of_this)).scalar() != "active":
+            if (
+                session.execute(select(experiments.c.lifecycle_stage).where(of_this)).scalar()
+                != "active"
+            ):
                 return None
             for name, rows in _rows(run, run_id, self._pattern).items():
                 if rows:
@@ -78,14 +89,18 @@ class WholeRuns:
         return run_id
 
     def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
-        """The points of metrics of a run. MLflow's client makes an object of each, and takes five times as long."""
+        """The points of metrics of a run. MLflow's client makes an object of each, and takes five
+        times as long.
+        """
         from sqlalchemy import select
 
         table = self._tables["metrics"]
         columns = (table.c.key, table.c.value, table.c.timestamp, table.c.step, table.c.is_nan)
         found: dict[str, set[Point]] = {name: set() for name in names}
         with self._store.ManagedSessionMaker() as session:
-            for name, value, time, step, is_nan in session.execute(select(*columns).where(table.c.run_uuid == run_id)):
+            for name, value, time, step, is_nan in session.execute(
+                select(*columns).where(table.c.run_uuid == run_id)
+            ):
                 if name in found:
                     found[name].add(Point(name, math.nan if is_nan else value, time, step))
         return found
@@ -107,7 +122,9 @@ class WholeRuns:
 
 
 def _rows(run: WholeRun, run_id: str, pattern: Row) -> dict[str, list[Row]]:
-    """The rows of a run, by table. `pattern` is the row of another run in the table of runs, for what all have alike."""
+    """The rows of a run, by table. `pattern` is the row of another run in the table of runs, for
+    what all have alike.
+    """
     from mlflow.utils.uri import append_to_uri_path
 
     own = {

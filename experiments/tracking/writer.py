@@ -1,4 +1,6 @@
-"""The writer: writes trials to MLflow behind the search, which goes on whether MLflow answers or not."""
+"""The writer: writes trials to MLflow behind the search, which goes on whether MLflow answers or
+not.
+"""
 
 import logging
 import threading
@@ -32,9 +34,11 @@ class TrialTracker(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the writing ended: the runs by trial, the trials that are not on MLflow, and the error that was met last.
+    """How the writing ended: the runs by trial, the trials that are not on MLflow, and the error
+    that was met last.
 
-    `interrupted` is whether there was any error: a call that was given up may have been carried out all the same.
+    `interrupted` is whether there was any error: a call that was given up may have been carried out
+    all the same.
     """
 
     runs: Mapping[int, str] = field(default_factory=dict)
@@ -44,10 +48,11 @@ class Outcome:
 
 
 class Writer:
-    """One thread a tracker, which owns it until `close`. `put` never waits; what does not fit is left to `sweeps sync`.
+    """One thread a tracker, which owns it until `close`. `put` never waits; what does not fit is
+    left to `sweeps sync`.
 
-    The first tracker begins at once. It makes the experiment and the study's run, so the others begin only after it has
-    written something, and only when the search runs ahead.
+    The first tracker begins at once. It makes the experiment and the study's run, so the others
+    begin only after it has written something, and only when the search runs ahead.
     """
 
     def __init__(self, *trackers: TrialTracker, capacity: int = CAPACITY) -> None:
@@ -88,15 +93,21 @@ class Writer:
                 self._left_out.append(trial.trial)
 
     def abandon(self) -> None:
-        """End after the trials that are being written, if that does not take long; what waits is left to the next run."""
+        """End after the trials that are being written, if that does not take long; what waits is
+        left to the next run.
+        """
         with self._changed:
             self._waiting.clear()
         self._close(PATIENCE_WHEN_ABANDONED, lambda depth: None)
 
-    def close(self, *, patience: float = PATIENCE, observe: Callable[[int], None] = lambda depth: None) -> Outcome:
-        """Write what still waits, and end. Gives up at the first error, or when nothing was written for `patience` seconds.
+    def close(
+        self, *, patience: float = PATIENCE, observe: Callable[[int], None] = lambda depth: None
+    ) -> Outcome:
+        """Write what still waits, and end. Gives up at the first error, or when nothing was written
+        for `patience` seconds.
 
-        `observe` is told how many trials still wait. Raises what was raised in a thread and is no TrackingError: a bug.
+        `observe` is told how many trials still wait. Raises what was raised in a thread and is no
+        TrackingError: a bug.
         """
         self._opened.wait()  # importing MLflow is slow, not stuck
         return self._close(patience, observe)
@@ -114,8 +125,13 @@ class Writer:
                 raise self._bug
             error = self._error
             if self._threads and error is None:
-                error = TrackingError(f"MLflow at {self._store.shown} took more than {patience:g} s to write one trial")
-            unwritten = sorted([trial.trial for trial in self._waiting] + self._in_hand + self._left_out)
+                error = TrackingError(
+                    f"MLflow at {self._store.shown} took more than {patience:g} s to write one"
+                    " trial"
+                )
+            unwritten = sorted(
+                [trial.trial for trial in self._waiting] + self._in_hand + self._left_out
+            )
             return Outcome(dict(self._runs), tuple(unwritten), error, self._interrupted)
 
     def _take_on(self) -> None:
@@ -123,7 +139,9 @@ class Writer:
         self._threads += 1
         logger.debug("writer %d to MLflow begins", self._threads)
         # A daemon: a second Ctrl-C must not wait for it.
-        threading.Thread(target=self._run, args=(self._idle.popleft(),), name="mlflow-writer", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(self._idle.popleft(),), name="mlflow-writer", daemon=True
+        ).start()
 
     def _run(self, tracker: TrialTracker) -> None:
         try:
@@ -155,14 +173,26 @@ class Writer:
                 self._error = error
                 self._interrupted |= error is not None
                 if written:
-                    logger.debug("trial %d is run %s%s", trial.trial, written.run_id, "" if written.new else ", as it was")
+                    logger.debug(
+                        "trial %d is run %s%s",
+                        trial.trial,
+                        written.run_id,
+                        "" if written.new else ", as it was",
+                    )
                     self._runs[trial.trial], pause = written.run_id, 0.0
                     if self._idle and len(self._waiting) >= BEHIND:
                         self._take_on()
                 else:
-                    self._waiting.append(trial)  # at the end: one that cannot be written must not keep the others waiting
+                    self._waiting.append(
+                        trial
+                    )  # at the end: one that cannot be written must not keep the others waiting
                     pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
-                    logger.info("trial %d is not written: %s; trying again in %g s", trial.trial, error, pause)
+                    logger.info(
+                        "trial %d is not written: %s; trying again in %g s",
+                        trial.trial,
+                        error,
+                        pause,
+                    )
                 self._changed.notify_all()
                 if error and self._closing:
                     return

@@ -1,7 +1,8 @@
-"""The completion: the values that a shell offers at TAB. It has a tenth of a second, so heavy imports stay out of it.
+"""The completion: the values that a shell offers at TAB. It has a tenth of a second, so heavy
+imports stay out of it.
 
-A value that a shell would want quoted is not offered: shells differ in that, and Typer leaves it to them. Of what is given here
-Typer offers what begins as what was typed.
+A value that a shell would want quoted is not offered: shells differ in that, and Typer leaves it to
+them. Of what is given here Typer offers what begins as what was typed.
 """
 
 import re
@@ -15,7 +16,9 @@ PLAIN = re.compile(r"[\w./+-]+")
 
 
 def studies(context: typer.Context) -> list[str]:
-    """The studies of the directory; none where they are in another storage, which would have to be asked."""
+    """The studies of the directory; none where they are in another storage, which would have to be
+    asked.
+    """
     given = context.params
     if given.get("storage"):
         return []
@@ -34,10 +37,13 @@ def experiments(incomplete: str) -> list[str]:
 
 
 def edits(context: typer.Context) -> list[str]:
-    """Every key of the experiment file with its value in the experiment that stands before it, or else its default."""
+    """Every key of the experiment file with its value in the experiment that stands before it, or
+    else its default.
+    """
     from experiments.spec import flatten
 
-    # Where it is not in its place yet: Typer stops at an option without a value, before it gives arguments their places.
+    # Where it is not in its place yet: Typer stops at an option without a value, before it gives
+    # arguments their places.
     rows = flatten(_experiment(next(iter(context.args), None)))
     return sorted(f"{key}={_plain(value)}" for key, value in rows)
 

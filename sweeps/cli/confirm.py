@@ -12,11 +12,19 @@ from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, Tr
 def confirm(
     study: StudyArgument = None,
     open_test: Annotated[
-        bool, typer.Option("--open-test", help="Open the sealed test set; every look at it is counted.")
+        bool,
+        typer.Option("--open-test", help="Open the sealed test set; every look at it is counted."),
     ] = False,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Processes that train; as many as cores if not given.")] = None,
-    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers train.")] = None,
-    mixed_hardware: Annotated[bool, typer.Option("--mixed-hardware", help="Take workers that differ; it is recorded.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Processes that train; as many as cores if not given."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers train.")
+    ] = None,
+    mixed_hardware: Annotated[
+        bool, typer.Option("--mixed-hardware", help="Take workers that differ; it is recorded.")
+    ] = False,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,

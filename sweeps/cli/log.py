@@ -8,7 +8,9 @@ OURS = ("sweeps", "experiments")
 
 
 class StandardError(logging.Handler):
-    """Prints to whatever standard error is when something is told: a bar on a terminal takes its place while it moves."""
+    """Prints to whatever standard error is when something is told: a bar on a terminal takes its
+    place while it moves.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -22,7 +24,11 @@ def listen(verbosity: int) -> int:
     level = LEVELS[min(verbosity, len(LEVELS) - 1)]
     handler = StandardError()
     if verbosity:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S"))
+        handler.setFormatter(
+            logging.Formatter(
+                "%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S"
+            )
+        )
     for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(level)

@@ -16,18 +16,28 @@ StudyArgument = Annotated[
         autocompletion=completion.studies,
     ),
 ]
-Directory = Annotated[Path, typer.Option(metavar="DIR", help="Where studies, MLflow and reports are kept.")]
+Directory = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where studies, MLflow and reports are kept.")
+]
 Storage = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Where studies are kept in place of studies/ in the directory: an Optuna storage such as sqlite:///studies.db, or a "
-        "path ending in .journal.",
+        help=(
+            "Where studies are kept in place of studies/ in the directory: an Optuna storage such"
+            " as sqlite:///studies.db, or a path ending in .journal."
+        ),
     ),
 ]
 TrackingUri = Annotated[
     str | None,
-    typer.Option(metavar="URI", help="The MLflow to write to in place of mlflow.db in the directory, such as http://HOST:5000."),
+    typer.Option(
+        metavar="URI",
+        help=(
+            "The MLflow to write to in place of mlflow.db in the directory, such as"
+            " http://HOST:5000."
+        ),
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Verbose = Annotated[

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from experiments.records import TrialRecord
     from experiments.tracking import Links
-    from sweeps.findings import Finding
+    from sweeps.checkup.findings import Finding
     from sweeps.projection import Runs, Synced
     from sweeps.sweep import Sweep
 
@@ -57,7 +57,12 @@ def _table(columns: Sequence[str], *, left: int = 1) -> "Table":
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for position, name in enumerate(columns):
-        table.add_column(name, justify="left" if position < left else "right", no_wrap=position >= left, overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if position < left else "right",
+            no_wrap=position >= left,
+            overflow="fold",
+        )
     return table
 
 
@@ -93,7 +98,10 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
     """Say what of a sweep is not on MLflow, so many trials among it, and why."""
     if sweep.runs.error:
         say(f"sweeps: {sweep.runs.error}")
-    missing = ((trials, many(trials, "trial")), (sweep.runs.unconfirmed, many(sweep.runs.unconfirmed, "run", CONFIRMATION)))
+    missing = (
+        (trials, many(trials, "trial")),
+        (sweep.runs.unconfirmed, many(sweep.runs.unconfirmed, "run", CONFIRMATION)),
+    )
     for number, what in missing:
         if number:
             them = "it" if number == 1 else "them"
@@ -103,7 +111,7 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
 
 def print_verdict(sweep: "Sweep") -> None:
     """The decision card."""
-    from experiments.reports.card import card, strength
+    from experiments.card import card, strength
 
     made = card(sweep.record, sweep.workspace.options())
     if made is None:
@@ -132,7 +140,7 @@ def _print_text(sentence: str) -> None:
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
     from experiments.records import FAIL
-    from sweeps.study import foreign
+    from sweeps.search.study import foreign
 
     study = sweep.record
     best, baseline = study.best, study.baseline
@@ -144,15 +152,25 @@ def _remarks(sweep: "Sweep") -> Iterable[str]:
     if diverged:
         yield f"{diverged} of {len(study.trials)} trials diverged."
     if failed := [trial for trial in study.trials if trial.state == FAIL]:
-        yield f"{len(failed)} of {len(study.trials)} trials failed, such as trial {failed[0].trial}: {failed[0].error}."
+        yield (
+            f"{len(failed)} of {len(study.trials)} trials failed, such as trial {failed[0].trial}:"
+            f" {failed[0].error}."
+        )
     if strangers := foreign(sweep.study):
-        yield f"Trials in the study that sweeps did not make: {strangers}. They are left alone, and counted nowhere."
+        yield (
+            f"Trials in the study that sweeps did not make: {strangers}. They are left alone, and"
+            " counted nowhere."
+        )
 
 
 def _cells(trial: "TrialRecord", value: float) -> list[str]:
-    from experiments.reports.card import strength
+    from experiments.card import strength
 
-    return [str(trial.trial), f"{value:.4f}", *(strength(getattr(trial.lambdas, name)) for name in LAMBDA_NAMES)]
+    return [
+        str(trial.trial),
+        f"{value:.4f}",
+        *(strength(getattr(trial.lambdas, name)) for name in LAMBDA_NAMES),
+    ]
 
 
 def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
@@ -166,12 +184,22 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     tables = [path.name for path in sweep.files if path.suffix == ".csv"]
     yield "tables", relative(folder), ", ".join(tables)
     if sweep.model:
-        yield "model", relative(folder / WORDS), f"sweeps predict {study.study}{place.options()} rows.csv"
-    yield from (("page", relative(path), "open it in a browser") for path in sweep.files if path.suffix == ".html")
+        yield (
+            "model",
+            relative(folder / WORDS),
+            f"sweeps predict {study.study}{place.options()} rows.csv",
+        )
+    yield from (
+        ("page", relative(path), "open it in a browser")
+        for path in sweep.files
+        if path.suffix == ".html"
+    )
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:
-    """The end of `run`, for programs: the row of summary.csv, the best lambdas, the files, and what MLflow lacks."""
+    """The end of `run`, for programs: the row of summary.csv, the best lambdas, the files, and what
+    MLflow lacks.
+    """
     import pandas as pd
 
     from experiments.reports import frames
@@ -180,17 +208,23 @@ def run_json(sweep: "Sweep") -> dict[str, Any]:
     best = sweep.best
     return {
         **{
-            str(name): None if pd.isna(value) else getattr(value, "item", lambda value=value: value)()
+            str(name): (
+                None if pd.isna(value) else getattr(value, "item", lambda value=value: value)()
+            )
             for name, value in row.items()
         },
         "lambdas": {name: getattr(best.lambdas, name) for name in LAMBDA_NAMES} if best else None,
         "files": [str(path) for path in sweep.files],
-        "mlflow_missing": None if sweep.runs.error else len(sweep.record.trials) - len(sweep.runs.ids),
+        "mlflow_missing": (
+            None if sweep.runs.error else len(sweep.record.trials) - len(sweep.runs.ids)
+        ),
     }
 
 
 def print_files(paths: Iterable[Path], runs: "Runs") -> None:
-    """The files that were written; that MLflow did not answer is said, because mlflow_run_id is then empty."""
+    """The files that were written; that MLflow did not answer is said, because mlflow_run_id is
+    then empty.
+    """
     if runs.error:
         say(f"sweeps: {runs.error}")
     for path in paths:
@@ -199,16 +233,24 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """What `sync` did."""
-    if not (done.written or done.confirmed or done.study or done.deleted or done.kept or done.model):
+    if not (
+        done.written or done.confirmed or done.study or done.deleted or done.kept or done.model
+    ):
         print("nothing to do: all runs are there")
-    for written, number, of in ((done.written, done.trials, ""), (done.confirmed, done.networks, CONFIRMATION)):
+    for written, number, of in (
+        (done.written, done.trials, ""),
+        (done.confirmed, done.networks, CONFIRMATION),
+    ):
         if written:
             others = "; the others were there" if written < number else ""
             print(f"{written:,} of {many(number, 'run', of)} written{others}")
     if done.study and not (done.written or done.confirmed):
         print("the study's own run put right")
     if done.deleted:
-        print(f"{many(done.deleted, 'run')} wrong or too many, and deleted; `mlflow runs restore` brings one back")
+        print(
+            f"{many(done.deleted, 'run')} wrong or too many, and deleted; `mlflow runs restore`"
+            " brings one back"
+        )
     if done.kept:
         print(f"{many(done.kept, 'file')} kept with the study's run")
     if done.model:
@@ -220,7 +262,9 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
     if not found:
         say("no study yet; make one with: sweeps run digits")
         return
-    table = _table(("study", "experiment", "trials", "best", "trial", "baseline", "MLflow", "driver"), left=2)
+    table = _table(
+        ("study", "experiment", "trials", "best", "trial", "baseline", "MLflow", "driver"), left=2
+    )
     for row in found:
         missing = row["mlflow_missing"]
         table.add_row(

@@ -15,16 +15,25 @@ def predict(
         list[str],
         typer.Argument(
             metavar="[STUDY] ROWS",
-            help="The study, which may be left out where there is one; and a file of rows: .csv, .parquet or .npz.",
+            help=(
+                "The study, which may be left out where there is one; and a file of rows: .csv,"
+                " .parquet or .npz."
+            ),
             show_default=False,
             autocompletion=completion.studies,
         ),
     ],
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="One column more a class: how probable the model finds it.")
+        bool,
+        typer.Option(
+            "--probabilities", help="One column more a class: how probable the model finds it."
+        ),
     ] = False,
     file: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE.csv", help="The file to write, if not standard output.")
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE.csv", help="The file to write, if not standard output."
+        ),
     ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
@@ -45,14 +54,24 @@ def predict(
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
-    *before, rows = given  # a study that may be left out stands before what may not, which typer has no way to say
+    *before, rows = (
+        # a study that may be left out stands before what may not, which typer has no way to say
+        given
+    )
     if len(before) > 1:
-        raise InputError(f"one study and one file of rows at a time, and {len(given)} arguments were given")
+        raise InputError(
+            f"one study and one file of rows at a time, and {len(given)} arguments were given"
+        )
     study = before[0] if before else None
     if study is None and rows in place.studies():
-        raise InputError(f"which rows? Give a file of them: sweeps predict {rows}{place.options()} rows.csv")
+        raise InputError(
+            f"which rows? Give a file of them: sweeps predict {rows}{place.options()} rows.csv"
+        )
     if file is not None and file.exists():
-        raise InputError(f"{file}: it is there already, and is not overwritten; give another --output, or delete it")
+        raise InputError(
+            f"{file}: it is there already, and is not overwritten; give another --output, or"
+            " delete it"
+        )
     table = prediction.predict(place, study, Path(rows), probabilities=probabilities)
     table = table.rename(columns=defused)
     if file is None:

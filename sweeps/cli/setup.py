@@ -11,10 +11,21 @@ from sweeps.cli.options import HERE, Directory, Json, Storage, StudyArgument, Tr
 
 @app.command()
 def new(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False)],
-    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False)] = None,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False),
+    ] = None,
     file: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE.toml", help="The file to write, if not DATA.toml here.")
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE.toml", help="The file to write, if not DATA.toml here."
+        ),
     ] = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -28,7 +39,10 @@ def new(
     written = template.write(data, target, file)
     for sentence in written.guesses:
         output.say(sentence)
-    print(f"{output.relative(written.path)} written; look at it, then: sweeps run {output.relative(written.path)}")
+    print(
+        f"{output.relative(written.path)} written; look at it, then: sweeps run"
+        f" {output.relative(written.path)}"
+    )
 
 
 @app.command()
@@ -40,15 +54,16 @@ def doctor(
     as_json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """What is installed, what would be slow or wrong, and what to do. Exit status 1 where something is wrong.
+    """What is installed, what would be slow or wrong, and what to do. Exit status 1 where something
+    is wrong.
 
     Example: sweeps doctor
     """
     from dataclasses import asdict
 
+    from sweeps.checkup.doctor import examine
+    from sweeps.checkup.findings import WRONG
     from sweeps.cli import output
-    from sweeps.doctor import examine
-    from sweeps.findings import WRONG
     from sweeps.workspace import workspace
 
     findings = []

@@ -23,8 +23,8 @@ def status(
 
     Example: sweeps status
     """
+    from sweeps.checkup.status import statuses
     from sweeps.cli import output
-    from sweeps.status import statuses
     from sweeps.workspace import workspace
 
     strangers: list[str] = []
@@ -34,7 +34,10 @@ def status(
     else:
         output.print_status(found)
     if strangers:
-        output.say(f"left out, because sweeps did not make them, or was stopped before it began: {', '.join(strangers)}")
+        output.say(
+            "left out, because sweeps did not make them, or was stopped before it began:"
+            f" {', '.join(strangers)}"
+        )
 
 
 @app.command()
@@ -63,12 +66,17 @@ def report(
 def export(
     study: StudyArgument = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Where to, if not into reports/ of the directory.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="DIR", help="Where to, if not into reports/ of the directory."
+        ),
     ] = None,
     formats: Annotated[
         list[Format] | None,
         typer.Option(
-            "--format", metavar="csv|parquet", help="How they are written, csv if not given; may be given again for both."
+            "--format",
+            metavar="csv|parquet",
+            help="How they are written, csv if not given; may be given again for both.",
         ),
     ] = None,
     directory: Directory = HERE,
@@ -87,7 +95,9 @@ def export(
     place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = projection.read_runs(place.tracker(record))
-    output.print_files(projection.write_tables(place, record, runs, to, formats or (Format.csv,)), runs)
+    output.print_files(
+        projection.write_tables(place, record, runs, to, formats or (Format.csv,)), runs
+    )
 
 
 @app.command()
@@ -98,7 +108,8 @@ def sync(
     tracking_uri: TrackingUri = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Make MLflow again from the study: what is right stays, what is missing is written, what is too many goes.
+    """Make MLflow again from the study: what is right stays, what is missing is written, what is
+    too many goes.
 
     Example: sweeps sync digits
     """
@@ -117,7 +128,10 @@ def sync(
 def ui(
     study: StudyArgument = None,
     port: Annotated[
-        int | None, typer.Option(metavar="N", help="The port, if not 5000 or the next free one.", show_default=False)
+        int | None,
+        typer.Option(
+            metavar="N", help="The port, if not 5000 or the next free one.", show_default=False
+        ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     directory: Directory = HERE,
@@ -125,14 +139,15 @@ def ui(
     tracking_uri: TrackingUri = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Start the MLflow page on this machine, and open it on the study's trials, best first. Ctrl-C stops it.
+    """Start the MLflow page on this machine, and open it on the study's trials, best first. Ctrl-C
+    stops it.
 
     Example: sweeps ui digits
     """
     import webbrowser
 
     from sweeps.cli import output
-    from sweeps.server import Server
+    from sweeps.cli.server import Server
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)

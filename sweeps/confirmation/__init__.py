@@ -1,4 +1,6 @@
-"""The confirmation: the best trials on fresh seeds, then the sealed test rows; what it finds is a Verdict."""
+"""The confirmation: the best trials on fresh seeds, then the sealed test rows; what it finds is a
+Verdict.
+"""
 
 from sweeps.confirmation.confirmation import Means, confirmed, is_current
 

@@ -1,10 +1,20 @@
-"""The choice, on the validation rows: the winner on fresh seeds, and the simplest setting that is as good."""
+"""The choice, on the validation rows: the winner on fresh seeds, and the simplest setting that is
+as good.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from experiments.records import StudyRecord, TrialRecord
-from experiments.verdict import BASELINE, CANDIDATE, RECOMMENDED, RECOMMENDED_WITHOUT, WINNER, WITHOUT, Setting
+from experiments.verdict import (
+    BASELINE,
+    CANDIDATE,
+    RECOMMENDED,
+    RECOMMENDED_WITHOUT,
+    WINNER,
+    WITHOUT,
+    Setting,
+)
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
 
@@ -18,7 +28,9 @@ ScoresOf = Mapping[Lambdas, Scores]
 
 @dataclass(frozen=True)
 class Choice:
-    """How settings are compared: what each row counts, and whether scores are hits (else losses with the sign turned)."""
+    """How settings are compared: what each row counts, and whether scores are hits (else losses
+    with the sign turned).
+    """
 
     weighting: Weighting
     counted: bool
@@ -28,11 +40,15 @@ class Choice:
         return float(self.weighting.means(scores).mean())
 
     def described(self, one: Scores, other: Scores) -> Estimate:
-        """How much better one is than another, paired by seed and row, as it was seen: to choose by."""
+        """How much better one is than another, paired by seed and row, as it was seen: to choose
+        by.
+        """
         return estimate(one - other, self.weighting, counted=False)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """The same for a claim: with the imagined rows where hits are counted, unknown where losses are too few to be trusted."""
+        """The same for a claim: with the imagined rows where hits are counted, unknown where losses
+        are too few to be trusted.
+        """
         found = estimate(one - other, self.weighting, counted=self.counted)
         few = not self.counted and self.weighting.count(one) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
@@ -45,11 +61,18 @@ class Choice:
         """The best mean; of equal ones the fewest lambdas, then the first."""
         return min(candidates, key=lambda lambdas: (-self.mean(scores[lambdas]), len(lambdas.on)))
 
-    def recommended(self, winner: Lambdas, settings: Sequence[Lambdas], scores: ScoresOf) -> Lambdas:
-        """Of those whose mean is within one standard error of the winner's the one with the fewest lambdas on, then the best
-        mean (the rule of one standard error: Breiman et al., Classification and Regression Trees, 1984, section 3.4.3).
+    def recommended(
+        self, winner: Lambdas, settings: Sequence[Lambdas], scores: ScoresOf
+    ) -> Lambdas:
+        """Of those whose mean is within one standard error of the winner's the one with the fewest
+        lambdas on, then the best mean (the rule of one standard error: Breiman et al.,
+        Classification and Regression Trees, 1984, section 3.4.3).
         """
-        near = [lambdas for lambdas in settings if lambdas == winner or self._is_near(scores[winner], scores[lambdas])]
+        near = [
+            lambdas
+            for lambdas in settings
+            if lambdas == winner or self._is_near(scores[winner], scores[lambdas])
+        ]
         return min(near, key=lambda lambdas: (len(lambdas.on), -self.mean(scores[lambdas])))
 
     def _is_near(self, winner: Scores, other: Scores) -> bool:
@@ -63,7 +86,9 @@ def without(lambdas: Lambdas, name: str) -> Lambdas:
 
 
 def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
-    """The baseline, and the best `top` settings beside it, each with its best trial. Empty without a complete baseline."""
+    """The baseline, and the best `top` settings beside it, each with its best trial. Empty without
+    a complete baseline.
+    """
     if study.baseline is None:
         return {}
     found = {study.baseline.lambdas: study.baseline}
@@ -74,19 +99,27 @@ def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
     return found
 
 
-def roles(trials: Mapping[Lambdas, TrialRecord], winner: Lambdas, recommended: Lambdas) -> list[tuple[str, Lambdas]]:
+def roles(
+    trials: Mapping[Lambdas, TrialRecord], winner: Lambdas, recommended: Lambdas
+) -> list[tuple[str, Lambdas]]:
     """Every setting of a confirmation in each of its roles, in the order of confirm.csv."""
     listed = [(WINNER, winner)]
     listed += [(CANDIDATE, lambdas) for lambdas in trials if lambdas not in (winner, Lambdas())]
     listed += [(f"{WITHOUT}{name}", without(winner, name)) for name in winner.on]
     listed += [(RECOMMENDED, recommended)]
     if recommended != winner:
-        listed += [(f"{RECOMMENDED_WITHOUT}{name}", without(recommended, name)) for name in recommended.on]
+        listed += [
+            (f"{RECOMMENDED_WITHOUT}{name}", without(recommended, name)) for name in recommended.on
+        ]
     return [*listed, (BASELINE, Lambdas())]
 
 
 def settings(
-    listed: Sequence[tuple[str, Lambdas]], trials: Mapping[Lambdas, TrialRecord], scores: ScoresOf, choice: Choice, sign: int
+    listed: Sequence[tuple[str, Lambdas]],
+    trials: Mapping[Lambdas, TrialRecord],
+    scores: ScoresOf,
+    choice: Choice,
+    sign: int,
 ) -> tuple[Setting, ...]:
     """The roles with their means on the validation rows; `sign` turns a score into the objective."""
     best = scores[listed[0][1]]

@@ -1,4 +1,6 @@
-"""The confirmation of one study: chooses on validation rows, claims on test rows, and keeps the verdict on the study."""
+"""The confirmation of one study: chooses on validation rows, claims on test rows, and keeps the
+verdict on the study.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
@@ -27,15 +29,15 @@ from experiments.verdict import (
     Verdict,
 )
 from nnreg import LAMBDA_NAMES, Lambdas
-from sweeps.confirmation import choice, claims, final, tolerance
+from sweeps.confirmation import choice, final, tests, tolerance
 from sweeps.confirmation.choice import Choice, ScoresOf
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.openings import Attributes, open_test_set
 from sweeps.confirmation.replicates import Networks, Replicates, fresh_seeds
-from sweeps.evaluator import Lanes
+from sweeps.executors.evaluator import Lanes
 from sweeps.interrupts import Interrupts
-from sweeps.kept import VERDICT, verdict_json
-from sweeps.study import Study, study_record
+from sweeps.search.study import Study, study_record
+from sweeps.storage.attributes import VERDICT, verdict_json
 
 VERSION = 1  # of the procedure: a verdict of another one is made again
 LEVEL = 0.95  # of the interval of an accuracy
@@ -43,7 +45,11 @@ LEVEL = 0.95  # of the interval of an accuracy
 
 def basis(study: StudyRecord, settings: Confirm) -> dict[str, Any]:
     """What a verdict depends on beside the experiment."""
-    return {"version": VERSION, "trials": len(study.trials), "confirm": settings.model_dump(mode="json")}
+    return {
+        "version": VERSION,
+        "trials": len(study.trials),
+        "confirm": settings.model_dump(mode="json"),
+    }
 
 
 def is_current(study: StudyRecord, settings: Confirm, *, open_test: bool) -> bool:
@@ -56,8 +62,8 @@ def is_current(study: StudyRecord, settings: Confirm, *, open_test: bool) -> boo
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What a confirmation works with. `others` gives the name and the attributes of every study there is; `observe` is told how
-    many networks are trained, and of how many.
+    """What a confirmation works with. `others` gives the name and the attributes of every study
+    there is; `observe` is told how many networks are trained, and of how many.
     """
 
     executor: Executor
@@ -69,13 +75,19 @@ class Means:
 
 
 def confirmed(
-    study: Study, experiment: Experiment, data: Dataset, means: Means, *, open_test: bool, folder: Path
+    study: Study,
+    experiment: Experiment,
+    data: Dataset,
+    means: Means,
+    *,
+    open_test: bool,
+    folder: Path,
 ) -> Verdict | None:
-    """The verdict on the trials that the study has now, and its model, written into `folder`; each is made if it is not there.
-    None where there is no baseline to compare with.
+    """The verdict on the trials that the study has now, and its model, written into `folder`; each
+    is made if it is not there. None where there is no baseline to compare with.
 
-    `open_test` is whether the sealed test rows may be looked at. Raises WorkersError, DataError, ClaimError, StorageError,
-    DirectoryError.
+    `open_test` is whether the sealed test rows may be looked at. Raises WorkersError, DataError,
+    ClaimError, StorageError, DirectoryError.
     """
     record = study_record(study.optuna)
     verdict = record.verdict
@@ -89,8 +101,16 @@ def confirmed(
 
 
 class _Confirmation:
-    def __init__(self, study: Study, record: StudyRecord, experiment: Experiment, data: Dataset, means: Means) -> None:
-        self._study, self._record, self._experiment, self._data, self._means = study, record, experiment, data, means
+    def __init__(
+        self, study: Study, record: StudyRecord, experiment: Experiment, data: Dataset, means: Means
+    ) -> None:
+        self._study, self._record, self._experiment, self._data, self._means = (
+            study,
+            record,
+            experiment,
+            data,
+            means,
+        )
         self._objective = experiment.sweep.objective
         self._counted = self._objective != "val_data_loss"
         self._sign = 1 if self._counted else -1
@@ -125,12 +145,18 @@ class _Confirmation:
         chooser = Choice(self._weighting(split.y_val, self._data.groups), self._counted)
         scores = self._replicates.train(trials, self._seeds)
         winner = chooser.winner(list(trials), scores)
-        scores |= self._replicates.train([choice.without(winner, name) for name in winner.on], self._seeds)
+        scores |= self._replicates.train(
+            [choice.without(winner, name) for name in winner.on], self._seeds
+        )
         recommended = chooser.recommended(winner, list(scores), scores)
         listed = choice.roles(trials, winner, recommended)
         scores |= self._replicates.train([lambdas for _, lambdas in listed], self._seeds)
         settings = choice.settings(listed, trials, scores, chooser, self._sign)
-        spreads = [chooser.spread(scores[winner], scores[lambdas]) for lambdas in trials if lambdas != winner]
+        spreads = [
+            chooser.spread(scores[winner], scores[lambdas])
+            for lambdas in trials
+            if lambdas != winner
+        ]
         width = tolerance.width(spreads)
         tied = tolerance.tied(record, settings[0].mean, width)
         best = record.ranked[0]
@@ -142,7 +168,9 @@ class _Confirmation:
             settings=settings,
             width=width,
             tied=tuple(trial.trial for trial in tied),
-            tolerances=tolerance.tolerances(record, [*(trial.lambdas for trial in tied), winner, recommended]),
+            tolerances=tolerance.tolerances(
+                record, [*(trial.lambdas for trial in tied), winner, recommended]
+            ),
             layers=self._layers(recommended),
             curse=Curse(
                 trial=best.trial,
@@ -151,7 +179,9 @@ class _Confirmation:
             ),
             rows=self._data.rows,
             majority=float(np.bincount(split.y_val).max() / len(split.y_val)),
-            diverged=sum(self._replicates.replicate(recommended, seed).diverged for seed in self._seeds),
+            diverged=sum(
+                self._replicates.replicate(recommended, seed).diverged for seed in self._seeds
+            ),
             word=SEALED,
         )
 
@@ -159,9 +189,13 @@ class _Confirmation:
         """The penalties of a setting, mean over its seeds of their shares of the total loss."""
         found = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
         totals = np.array([one.metrics.total_loss for one in found])
-        terms = np.array([[layer.penalties for layer in one.layers] for one in found])  # (seeds, layers, 4)
+        terms = np.array(
+            [[layer.penalties for layer in one.layers] for one in found]
+        )  # (seeds, layers, 4)
         shares = (terms / totals[:, np.newaxis, np.newaxis]).mean(axis=0)
-        near_zero = np.mean([[layer.near_zero_weights for layer in one.layers] for one in found], axis=0)
+        near_zero = np.mean(
+            [[layer.near_zero_weights for layer in one.layers] for one in found], axis=0
+        )
         return tuple(
             LayerShare(
                 layer=number,
@@ -172,14 +206,18 @@ class _Confirmation:
         )
 
     def _claimed(self, verdict: Verdict) -> Verdict:
-        """The verdict with what the test rows say; its comparisons are on the study before these are looked at."""
+        """The verdict with what the test rows say; its comparisons are on the study before these
+        are looked at.
+        """
         recommended = verdict.recommended
         against = {BASELINE: Lambdas()} if recommended.on else {}
         against |= {name: choice.without(recommended, name) for name in recommended.on}
         settings = [setting.lambdas for setting in verdict.settings]
         networks = self._replicates.parameters(settings, self._seeds)
         sealed = Sealed(self._experiment.data)
-        opening = open_test_set(self._study, sealed.digest, self._plan(recommended, against), self._means.others)
+        opening = open_test_set(
+            self._study, sealed.digest, self._plan(recommended, against), self._means.others
+        )
 
         rows = sealed.open(self._data.preparation, self._experiment.training.dtype)
         weighting, plain = self._weighting(rows.y, rows.groups), Weighting(None, rows.groups)
@@ -191,24 +229,47 @@ class _Confirmation:
             verdict,
             opening=opening,
             rarest=int(np.unique(rows.y, return_counts=True)[1].min()),
-            curse=replace(verdict.curse, test=self._sign * float(weighting.means(scores[best]).mean())),
+            curse=replace(
+                verdict.curse, test=self._sign * float(weighting.means(scores[best]).mean())
+            ),
             comparisons=comparisons,
             word=comparisons[0].word if comparisons else SAME,
             accuracy=estimate(hits[recommended], plain, counted=True).interval(LEVEL).within(0, 1),
-            baseline_accuracy=estimate(hits[Lambdas()], plain, counted=True).interval(LEVEL).within(0, 1),
+            baseline_accuracy=estimate(hits[Lambdas()], plain, counted=True)
+            .interval(LEVEL)
+            .within(0, 1),
         )
 
-    def _answers(self, rows: TestRows, networks: Networks) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
-        """Hits and losses (seeds, rows) of each setting; what they come to is kept with the replicates."""
+    def _answers(
+        self, rows: TestRows, networks: Networks
+    ) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
+        """Hits and losses (seeds, rows) of each setting; what they come to is kept with the
+        replicates.
+        """
         balanced, found = Weighting(rows.y), {}
         for lambdas in dict.fromkeys(lambdas for lambdas, _ in networks):
             replicates = [self._replicates.replicate(lambdas, seed) for seed in self._seeds]
             with one_thread():  # the same numbers on every machine, as when training
-                losses, hits = row_answers(rows.x, rows.y, [(networks[lambdas, one.seed], one.diverged) for one in replicates])
+                losses, hits = row_answers(
+                    rows.x,
+                    rows.y,
+                    [(networks[lambdas, one.seed], one.diverged) for one in replicates],
+                )
             found[lambdas] = hits.astype(np.float64), losses
-            accuracies = zip(hits.mean(axis=1), balanced.means(found[lambdas][0]), losses.mean(axis=1), strict=True)
-            for one, (accuracy, balanced_accuracy, loss) in zip(replicates, accuracies, strict=True):
-                test = TestScores(accuracy=float(accuracy), balanced_accuracy=float(balanced_accuracy), data_loss=float(loss))
+            accuracies = zip(
+                hits.mean(axis=1),
+                balanced.means(found[lambdas][0]),
+                losses.mean(axis=1),
+                strict=True,
+            )
+            for one, (accuracy, balanced_accuracy, loss) in zip(
+                replicates, accuracies, strict=True
+            ):
+                test = TestScores(
+                    accuracy=float(accuracy),
+                    balanced_accuracy=float(balanced_accuracy),
+                    data_loss=float(loss),
+                )
                 self._replicates.keep(replace(one, test=test))
         return {lambdas: hits for lambdas, (hits, _) in found.items()}, {
             lambdas: losses for lambdas, (_, losses) in found.items()
@@ -223,9 +284,17 @@ class _Confirmation:
         }
 
     def _comparisons(
-        self, scores: ScoresOf, recommended: Lambdas, against: Mapping[str, Lambdas], weighting: Weighting, opening: Opening
+        self,
+        scores: ScoresOf,
+        recommended: Lambdas,
+        against: Mapping[str, Lambdas],
+        weighting: Weighting,
+        opening: Opening,
     ) -> tuple[Comparison, ...]:
         chooser = Choice(weighting, self._counted)
-        distinct = {lambdas: chooser.claimed(scores[recommended], scores[lambdas]) for lambdas in against.values()}
+        distinct = {
+            lambdas: chooser.claimed(scores[recommended], scores[lambdas])
+            for lambdas in against.values()
+        }
         estimates = {name: distinct[lambdas] for name, lambdas in against.items()}
-        return claims.compare(estimates, opening.alpha, self._experiment.confirm.margin)
+        return tests.compare(estimates, opening.alpha, self._experiment.confirm.margin)

@@ -1,8 +1,10 @@
-"""Crossed random effects: the mean of scores that vary with the seed and with the row, and how sure it is.
+"""Crossed random effects: the mean of scores that vary with the seed and with the row, and how sure
+it is.
 
-A score d[s, r] is seen for every seed s and every row r: d = mean + seed + row + rest, all random. The variance of the mean then
-has three parts, each estimated from its mean square (Searle, Casella and McCulloch, Variance Components, 1992, chapter 4), and
-Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946). docs/statistics.md has the reasoning, and how well it holds.
+A score d[s, r] is seen for every seed s and every row r: d = mean + seed + row + rest, all random.
+The variance of the mean then has three parts, each estimated from its mean square (Searle, Casella
+and McCulloch, Variance Components, 1992, chapter 4), and Satterthwaite's degrees of freedom
+(Biometrics Bulletin 2, 1946). docs/statistics.md has the reasoning, and how well it holds.
 """
 
 import math
@@ -17,15 +19,17 @@ from nnreg.losses import WORST_LOSS
 Scores = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-UNKNOWN = WORST_LOSS  # the standard error of one row or one seed, which nobody can tell: the largest score that there is
+# the standard error of one row or one seed, which nobody can tell: the largest score that there is
+UNKNOWN = WORST_LOSS
 NEGLIGIBLE = 1e-9  # a skewness below which the transformation is rounding alone
 POWER = 0.8  # "that this many rows could show": four times in five
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """What each row counts. `y` (rows,) are classes where every class counts the same, None where every row does; `groups`
-    (rows,) are the rows that belong together, None where each stands alone.
+    """What each row counts. `y` (rows,) are classes where every class counts the same, None where
+    every row does; `groups` (rows,) are the rows that belong together, None where each stands
+    alone.
     """
 
     y: Rows | None = None
@@ -43,11 +47,11 @@ class Weighting:
         return scores @ self.weights(scores.shape[1])
 
     def units(self, scores: Scores) -> tuple[Scores, Scores]:
-        """What each independent unit (a row, or a group of rows) contributes, (seeds, units): their plain mean over the units is
-        the seed's mean. With it the weight of each unit, (units,).
+        """What each independent unit (a row, or a group of rows) contributes, (seeds, units): their
+        plain mean over the units is the seed's mean. With it the weight of each unit, (units,).
 
-        A class's mean is a ratio of two sums over rows: a unit contributes what it moves that ratio by (its influence function),
-        so differences between classes are no part of the variance.
+        A class's mean is a ratio of two sums over rows: a unit contributes what it moves that ratio
+        by (its influence function), so differences between classes are no part of the variance.
         """
         weights = self.weights(scores.shape[1])
         mean = float((scores @ weights).mean())
@@ -77,11 +81,12 @@ class Weighting:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, its standard error, the degrees of freedom of that, the skewness of the mean's distribution, and the largest that
-    it can be, which with few rows its error would go beyond.
+    """A mean, its standard error, the degrees of freedom of that, the skewness of the mean's
+    distribution, and the largest that it can be, which with few rows its error would go beyond.
 
-    By Student's t, of the ratio of mean and error as Hall transforms it to take the skewness out: without that, an interval of
-    30 rows of losses misses the truth in 12 % of cases in place of 5 % (Hall, J. Royal Statistical Society B 54, 1992).
+    By Student's t, of the ratio of mean and error as Hall transforms it to take the skewness out:
+    without that, an interval of 30 rows of losses misses the truth in 12 % of cases in place of 5 %
+    (Hall, J. Royal Statistical Society B 54, 1992).
     """
 
     mean: float
@@ -94,7 +99,9 @@ class Estimate:
         """The two-sided confidence interval."""
         quantile = self._quantile((1 + level) / 2)
         low, high = (self.mean - self._skewed(each) * self.error for each in (quantile, -quantile))
-        return Interval(mean=self.mean, low=low, high=high, level=level).within(-self.most, self.most)
+        return Interval(mean=self.mean, low=low, high=high, level=level).within(
+            -self.most, self.most
+        )
 
     @property
     def p(self) -> float:
@@ -108,14 +115,18 @@ class Estimate:
         return float(2 * special.stdtr(self.freedom, -abs(straight)))
 
     def detectable(self, alpha: float) -> float:
-        """The smallest true mean that a two-sided test at `alpha` would show with the probability POWER."""
+        """The smallest true mean that a two-sided test at `alpha` would show with the probability
+        POWER.
+        """
         return (self._quantile(1 - alpha / 2) + self._quantile(POWER)) * self.error
 
     def _skewed(self, quantile: float) -> float:
         """The ratio that Hall's transformation makes this quantile of."""
         if abs(self.skewness) < NEGLIGIBLE:
             return quantile
-        return float(3 / self.skewness * (np.cbrt(1 + self.skewness * (quantile - self.skewness / 6)) - 1))
+        return float(
+            3 / self.skewness * (np.cbrt(1 + self.skewness * (quantile - self.skewness / 6)) - 1)
+        )
 
     def _quantile(self, probability: float) -> float:
         from scipy import special  # scipy.stats has the same behind an import of half a second
@@ -126,8 +137,9 @@ class Estimate:
 def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate:
     """The mean of scores (seeds, rows), at least 2 of each.
 
-    `counted` is whether the scores are hits, or differences of hits: what one row can do is then known, and few rows that do it
-    are told from none by `_imagined`. Losses have no such bound, and are skewed.
+    `counted` is whether the scores are hits, or differences of hits: what one row can do is then
+    known, and few rows that do it are told from none by `_imagined`. Losses have no such bound, and
+    are skewed.
     """
     cells, weights = weighting.units(scores)
     most = 1.0 if counted else math.inf
@@ -140,23 +152,39 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     of_seeds = float(by_seed.var(ddof=1)) / seeds
     of_units = float(by_unit.var(ddof=1)) / units
     of_rest = float((rest**2).sum()) / ((seeds - 1) * (units - 1)) / (seeds * units)
-    imagined = _imagined(weighting.together(scores * weighting.weights(scores.shape[1])), weights) if counted else 0.0
+    imagined = (
+        _imagined(weighting.together(scores * weighting.weights(scores.shape[1])), weights)
+        if counted
+        else 0.0
+    )
     # A variance is not negative: where a mean square is below that of the rest, its component is 0.
     variance = max(of_seeds, of_rest) + max(of_units, of_rest) - of_rest + imagined
     if variance <= 0:
         return Estimate(mean, 0.0, float(units - 1), most=most)
-    spread = of_seeds**2 / (seeds - 1) + (of_units + imagined) ** 2 / (units - 1) + of_rest**2 / ((seeds - 1) * (units - 1))
-    third = 0.0 if counted or units < 3 else float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
-    return Estimate(mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5, most)
+    spread = (
+        of_seeds**2 / (seeds - 1)
+        + (of_units + imagined) ** 2 / (units - 1)
+        + of_rest**2 / ((seeds - 1) * (units - 1))
+    )
+    third = (
+        0.0
+        if counted or units < 3
+        else float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
+    )
+    return Estimate(
+        mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5, most
+    )
 
 
 def _imagined(contributions: Scores, weights: Scores) -> float:
-    """The variance of two units more, one that each side wins, of the largest weight: from contributions (seeds, units).
+    """The variance of two units more, one that each side wins, of the largest weight: from
+    contributions (seeds, units).
 
-    Without them two networks that agree on all of 30 rows would be said to agree on every row there is (Bonett and Price,
-    J. Educational and Behavioral Statistics 37, 2012, for pairs that agree or differ). Here a unit also differs for some of the
-    seeds, or in some of a group's rows; so the imagined ones are of the mean square size of those that differ, among which the
-    two count with their full size. Where all seeds agree that is Bonett and Price's variance.
+    Without them two networks that agree on all of 30 rows would be said to agree on every row there
+    is (Bonett and Price, J. Educational and Behavioral Statistics 37, 2012, for pairs that agree or
+    differ). Here a unit also differs for some of the seeds, or in some of a group's rows; so the
+    imagined ones are of the mean square size of those that differ, among which the two count with
+    their full size. Where all seeds agree that is Bonett and Price's variance.
     """
     sizes = contributions.mean(axis=0) / weights  # 1: won with every seed, in all rows of the unit
     differ = int((contributions != 0).any(axis=0).sum())

@@ -10,15 +10,24 @@ from experiments.evaluation import EvaluationSpec, Job
 from experiments.model import Model, origin
 from experiments.records import StudyRecord
 from experiments.verdict import Verdict
-from sweeps.evaluator import Evaluator
+from sweeps.executors.evaluator import Evaluator
 
 
-def train_model(study: StudyRecord, verdict: Verdict, data: Dataset, spec: EvaluationSpec, executor: Executor) -> Model:
+def train_model(
+    study: StudyRecord, verdict: Verdict, data: Dataset, spec: EvaluationSpec, executor: Executor
+) -> Model:
     """Train the network of the study's verdict. Raises WorkersError."""
     jobs: Sequence[Job] = [Job(verdict.use, verdict.seeds[0])]
-    result = next(Evaluator(executor, replace(spec, whole=True, all_rows=True), lanes=lambda: 1).evaluate(jobs))
+    result = next(
+        Evaluator(executor, replace(spec, whole=True, all_rows=True), lanes=lambda: 1).evaluate(
+            jobs
+        )
+    )
     if result.whole is None:
-        raise WorkersError(f"the model could not be trained ({result.error}); go on with: sweeps confirm {study.study}")
+        raise WorkersError(
+            f"the model could not be trained ({result.error}); go on with: sweeps confirm"
+            f" {study.study}"
+        )
     return Model(
         parameters=result.whole.parameters,
         preparation=data.preparation,

@@ -1,4 +1,6 @@
-"""The replicates: settings trained again with fresh seeds, each kept on the study as soon as it is there."""
+"""The replicates: settings trained again with fresh seeds, each kept on the study as soon as it is
+there.
+"""
 
 import base64
 import logging
@@ -16,10 +18,10 @@ from experiments.verdict import Replicate
 from nnreg import Lambdas
 from nnreg.network import LayerParameters
 from sweeps.confirmation.crossed import Scores
-from sweeps.evaluator import Evaluator, Lanes
+from sweeps.executors.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
-from sweeps.kept import PREFIX, as_json, as_replicate
-from sweeps.study import Study
+from sweeps.search.study import Study
+from sweeps.storage.attributes import PREFIX, as_json, as_replicate
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,9 @@ Networks = dict[Key, list[LayerParameters]]
 
 
 def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
-    """Seeds that the search, which knows the training seed alone, has never used; fewer are the first of more."""
+    """Seeds that the search, which knows the training seed alone, has never used; fewer are the
+    first of more.
+    """
     drawn = np.random.SeedSequence(training_seed, spawn_key=(FRESH,)).generate_state(2 * count + 8)
     return tuple(dict.fromkeys(int(seed) for seed in drawn if seed != training_seed))[:count]
 
@@ -38,8 +42,8 @@ def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
 class Replicates:
     """The replicates of one study; those that an earlier confirmation trained are there already.
 
-    `counted` is whether the score of a row is a hit, else it is the loss with the sign turned. `observe` is told of each that is
-    new, and how many are still to come.
+    `counted` is whether the score of a row is a hit, else it is the loss with the sign turned.
+    `observe` is told of each that is new, and how many are still to come.
     """
 
     def __init__(
@@ -53,7 +57,12 @@ class Replicates:
         interrupts: Interrupts,
         observe: Callable[[int, int], None],
     ) -> None:
-        self._study, self._counted, self._interrupts, self._observe = study, counted, interrupts, observe
+        self._study, self._counted, self._interrupts, self._observe = (
+            study,
+            counted,
+            interrupts,
+            observe,
+        )
         self._spec = replace(spec, whole=True)
         self._evaluator = Evaluator(executor, self._spec, lanes)
         self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
@@ -68,15 +77,27 @@ class Replicates:
         """The scores (seeds, validation rows) of these settings; what is missing is trained."""
         settings = list(dict.fromkeys(settings))
         # Lanes of one seed share their batches, so a task is better filled with them.
-        self._train([(lambdas, seed) for seed in seeds for lambdas in settings if (lambdas, seed) not in self._kept])
-        return {lambdas: np.array([self._kept[lambdas, seed][1] for seed in seeds], dtype=np.float64) for lambdas in settings}
+        self._train(
+            [
+                (lambdas, seed)
+                for seed in seeds
+                for lambdas in settings
+                if (lambdas, seed) not in self._kept
+            ]
+        )
+        return {
+            lambdas: np.array([self._kept[lambdas, seed][1] for seed in seeds], dtype=np.float64)
+            for lambdas in settings
+        }
 
     def replicate(self, lambdas: Lambdas, seed: int) -> Replicate:
         """One that was trained."""
         return self._kept[lambdas, seed][0]
 
     def parameters(self, settings: Iterable[Lambdas], seeds: Sequence[int]) -> Networks:
-        """The parameters of the networks, which the study does not keep: those of an earlier run are trained again."""
+        """The parameters of the networks, which the study does not keep: those of an earlier run
+        are trained again.
+        """
         keys = [(lambdas, seed) for seed in seeds for lambdas in dict.fromkeys(settings)]
         self._train([key for key in keys if key not in self._parameters])
         return {key: self._parameters[key] for key in keys}
@@ -97,8 +118,9 @@ class Replicates:
         for key, result in zip(keys, results, strict=True):
             if result.whole is None or result.metrics is None:
                 raise WorkersError(
-                    f"the confirmation cannot be finished: a network could not be trained ({result.error}); "
-                    f"what was recorded is kept. Go on with: sweeps confirm {self._study.optuna.study_name}"
+                    "the confirmation cannot be finished: a network could not be trained"
+                    f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
+                    f" {self._study.optuna.study_name}"
                 )
             self._parameters[key] = result.whole.parameters
             if key not in self._kept:
@@ -109,7 +131,8 @@ class Replicates:
 
     def _scores(self, result: TrialResult) -> np.ndarray:
         assert result.whole is not None
-        # Rounded before they are used, so that a confirmation that was interrupted goes on with the same numbers.
+        # Rounded before they are used, so that a confirmation that was interrupted goes on with the
+        # same numbers.
         return result.whole.hits if self._counted else -result.whole.losses.astype(np.float32)
 
 
@@ -140,5 +163,7 @@ def _unpack(value: dict[str, Any], counted: bool) -> np.ndarray:
     """The scores that `_pack` packed."""
     raw = zlib.decompress(base64.b64decode(value["packed"]))
     if counted:
-        return np.unpackbits(np.frombuffer(raw, dtype=np.uint8), count=value["rows"]).astype(np.bool_)
+        return np.unpackbits(np.frombuffer(raw, dtype=np.uint8), count=value["rows"]).astype(
+            np.bool_
+        )
     return np.frombuffer(raw, dtype="<f4")

@@ -1,4 +1,6 @@
-"""The tolerance: how exactly each lambda must be set; told by the trials that the seeds cannot tell from the winner."""
+"""The tolerance: how exactly each lambda must be set; told by the trials that the seeds cannot tell
+from the winner.
+"""
 
 import math
 from collections.abc import Sequence
@@ -15,22 +17,30 @@ FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut 
 
 
 def width(spreads: Sequence[float]) -> float:
-    """How far below the winner's mean a trial may lie and be tied with it: two standard deviations of the paired difference
-    between settings over the seeds, pooled over the settings.
+    """How far below the winner's mean a trial may lie and be tied with it: two standard deviations
+    of the paired difference between settings over the seeds, pooled over the settings.
     """
     return DEVIATIONS * math.sqrt(float(np.mean(np.square(spreads)))) if spreads else 0.0
 
 
 def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialRecord]:
-    """The complete trials whose score is no further below the winner's mean over fresh seeds, in trial order."""
+    """The complete trials whose score is no further below the winner's mean over fresh seeds, in
+    trial order.
+    """
     sign = 1 if study.maximize else -1
-    return [trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width]
+    return [
+        trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width
+    ]
 
 
 def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
     """The span of these settings in each lambda that is searched, in the order of the lambdas."""
     axes = study.spec["lambdas"]
-    return tuple(_tolerance(name, axes[name], settings) for name in LAMBDA_NAMES if isinstance(axes[name], dict))
+    return tuple(
+        _tolerance(name, axes[name], settings)
+        for name in LAMBDA_NAMES
+        if isinstance(axes[name], dict)
+    )
 
 
 def _tolerance(name: str, axis: dict[str, float], settings: Sequence[Lambdas]) -> Tolerance:

@@ -1,4 +1,6 @@
-"""What every Dataset promises: the shapes, the split, the seal, and bundled data as it is described."""
+"""What every Dataset promises: the shapes, the split, the seal, and bundled data as it is
+described.
+"""
 
 import json
 import subprocess
@@ -20,7 +22,9 @@ NOISY = {"val": 0.4, "test": 0.4}  # the shares of the catalog's digits_noisy
 
 
 def bundled(name: str, **split: object) -> Data:
-    return Data.model_validate({"source": name, "split": split or (NOISY if name == "digits_noisy" else {})})
+    return Data.model_validate(
+        {"source": name, "split": split or (NOISY if name == "digits_noisy" else {})}
+    )
 
 
 def csv(folder: Path, frame: pd.DataFrame, name: str = "rows.csv", **keys: object) -> Data:
@@ -40,7 +44,10 @@ def table(rows: int = 60, seed: int = 0) -> pd.DataFrame:
 
 
 def equal(one: Dataset, other: Dataset) -> bool:
-    pairs = [(getattr(one.split, name), getattr(other.split, name)) for name in ("x_train", "y_train", "x_val", "y_val")]
+    pairs = [
+        (getattr(one.split, name), getattr(other.split, name))
+        for name in ("x_train", "y_train", "x_val", "y_val")
+    ]
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
@@ -61,8 +68,16 @@ def test_every_bundled_set_is_ready_to_train(name: str, dtype: str) -> None:
 
 
 def test_the_door_is_light() -> None:
-    code = "import sys, experiments.datasets; print(sorted({'pandas', 'sklearn', 'pyarrow', 'scipy'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip() == "[]"
+    code = (
+        "import sys, experiments.datasets; print(sorted({'pandas', 'sklearn', 'pyarrow', 'scipy'} &"
+        " set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_numbers_are_standardised_on_the_training_rows_as_scikit_learn_does() -> None:
@@ -71,8 +86,12 @@ def test_numbers_are_standardised_on_the_training_rows_as_scikit_learn_does() ->
     scaler = StandardScaler().fit(raw[parts.training.rows])
     data = load(bundled("iris"), "float64")
     # Both take mean and deviation in float64; they may add up in another order.
-    np.testing.assert_allclose(data.split.x_train, scaler.transform(raw[parts.training.rows]), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(data.split.x_val, scaler.transform(raw[parts.validation.rows]), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        data.split.x_train, scaler.transform(raw[parts.training.rows]), rtol=1e-10, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        data.split.x_val, scaler.transform(raw[parts.validation.rows]), rtol=1e-10, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -97,12 +116,18 @@ def test_digits_noisy_needs_its_300_rows() -> None:
 
 
 def test_the_spiral_is_the_classic_generator() -> None:
-    spec = Data.model_validate({"source": "spiral", "spiral": {"points": 50, "classes": 4, "noise": 0.0}})
+    spec = Data.model_validate(
+        {"source": "spiral", "spiral": {"points": 50, "classes": 4, "noise": 0.0}}
+    )
     frame = divide(spec).training.table.frame
     assert len(frame) == 200
     arm = frame[frame.target == 2]
-    np.testing.assert_allclose(np.hypot(arm.x, arm.y), np.linspace(0, 1, 50), atol=1e-12)  # sin^2 + cos^2, rounded
-    np.testing.assert_allclose(arm.x, np.linspace(0, 1, 50) * np.sin(np.linspace(8, 12, 50)), atol=1e-12)
+    np.testing.assert_allclose(
+        np.hypot(arm.x, arm.y), np.linspace(0, 1, 50), atol=1e-12
+    )  # sin^2 + cos^2, rounded
+    np.testing.assert_allclose(
+        arm.x, np.linspace(0, 1, 50) * np.sin(np.linspace(8, 12, 50)), atol=1e-12
+    )
     noisy = Data.model_validate({"source": "spiral", "spiral": {"seed": 1}})
     assert not equal(load(noisy), load(bundled("spiral")))
 
@@ -115,22 +140,33 @@ def test_the_split_is_stratified_disjoint_and_decided_by_the_seed() -> None:
         assert (len(here.validation.rows), len(here.test.rows)) == (359, 359)
         for part, share in ((here.validation, 0.2), (here.test, 0.2)):
             counts = np.bincount(part.y, minlength=10) - share * np.bincount(load_digits().target)
-            assert np.abs(counts).max() < 1  # largest remainders: each class is off by less than a row
+            assert (
+                np.abs(counts).max() < 1
+            )  # largest remainders: each class is off by less than a row
     np.testing.assert_array_equal(parts[0].test.rows, parts[1].test.rows)
     assert not np.array_equal(parts[0].test.rows, parts[2].test.rows)
 
 
-@pytest.mark.parametrize("split", [{}, {"val": 0.9, "test": 0.05}, {"val": 0.05, "test": 0.9}, {"val": 0.1, "test": 0.85}])
+@pytest.mark.parametrize(
+    "split",
+    [{}, {"val": 0.9, "test": 0.05}, {"val": 0.05, "test": 0.9}, {"val": 0.1, "test": 0.85}],
+)
 def test_a_class_of_three_rows_reaches_every_part(tmp_path: Path, split: dict[str, float]) -> None:
     frame = table()
     frame.loc[:2, "label"] = "rare"
     parts = divide(csv(tmp_path, frame, split=split))
     rare = parts.classes.index("rare")
-    assert [int((part.y == rare).sum()) for part in (parts.training, parts.validation, parts.test)] == [1, 1, 1]
+    assert [
+        int((part.y == rare).sum()) for part in (parts.training, parts.validation, parts.test)
+    ] == [1, 1, 1]
 
 
 def test_no_test_share_gives_no_test_rows(tmp_path: Path) -> None:
-    assert load(csv(tmp_path, table(), split={"test": 0.0})).rows == {"training": 48, "validation": 12, "test": 0}
+    assert load(csv(tmp_path, table(), split={"test": 0.0})).rows == {
+        "training": 48,
+        "validation": 12,
+        "test": 0,
+    }
 
 
 def test_groups_stay_whole_and_classes_spread(tmp_path: Path) -> None:
@@ -138,13 +174,17 @@ def test_groups_stay_whole_and_classes_spread(tmp_path: Path) -> None:
     frame = table(900).assign(patient=[f"p{i}" for i in rng.integers(0, 90, 900)])
     spec = csv(tmp_path, frame, split={"group": "patient"})
     parts = divide(spec)
-    groups = [set(frame.patient.iloc[part.rows]) for part in (parts.training, parts.validation, parts.test)]
+    groups = [
+        set(frame.patient.iloc[part.rows])
+        for part in (parts.training, parts.validation, parts.test)
+    ]
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
     assert not groups[1] & groups[2]
     assert sum(len(part.rows) for part in (parts.training, parts.validation, parts.test)) == 900
     for part, share in ((parts.training, 0.6), (parts.validation, 0.2), (parts.test, 0.2)):
-        # A group has about ten rows, so a class cannot be divided nearer than within a few of its 300.
+        # A group has about ten rows, so a class cannot be divided nearer than within a few of its
+        # 300.
         assert np.abs(np.bincount(part.y) / 300 - share).max() < 0.05
     data = load(spec)
     assert not any("patient" in feature for feature in data.features)
@@ -181,15 +221,21 @@ def test_nothing_is_fitted_on_validation_or_test_rows(tmp_path: Path) -> None:
 
 
 def test_later_rows_go_through_the_same_preparation_stored_as_json(tmp_path: Path) -> None:
-    frame = table(100).assign(code=[f"{i % 7:02d}" for i in range(100)], flag=[str(i % 3 == 0) for i in range(100)])
+    frame = table(100).assign(
+        code=[f"{i % 7:02d}" for i in range(100)], flag=[str(i % 3 == 0) for i in range(100)]
+    )
     frame.loc[::9, "size"] = None
     frame.loc[::11, "colour"] = None
     spec = csv(tmp_path, frame, categorical=["code"])
     data, parts = load(spec), divide(spec)
-    stored = Preparation.from_json(json.loads(json.dumps(data.preparation.as_json(), allow_nan=False)))
+    stored = Preparation.from_json(
+        json.loads(json.dumps(data.preparation.as_json(), allow_nan=False))
+    )
     assert stored == data.preparation
     assert stored.features == data.features
-    raw = pd.read_csv(tmp_path / "rows.csv")  # pandas reads code as int64 and flag as bool, and the columns move
+    raw = pd.read_csv(
+        tmp_path / "rows.csv"
+    )  # pandas reads code as int64 and flag as bool, and the columns move
     raw = raw[raw.columns[::-1]].iloc[parts.validation.rows]
     np.testing.assert_array_equal(stored.apply(raw), data.split.x_val)
     with pytest.raises(DataError, match=r"no column 'colour'; did you mean 'colours'"):
@@ -199,7 +245,9 @@ def test_later_rows_go_through_the_same_preparation_stored_as_json(tmp_path: Pat
 def test_csv_parquet_and_npz_of_the_same_rows_are_the_same_data(tmp_path: Path) -> None:
     frame = table().assign(colour=np.arange(60) % 4)
     frame.to_parquet(tmp_path / "rows.parquet")
-    np.savez(tmp_path / "rows.npz", X=frame[["size", "colour"]].to_numpy(), y=frame.label.to_numpy(str))
+    np.savez(
+        tmp_path / "rows.npz", X=frame[["size", "colour"]].to_numpy(), y=frame.label.to_numpy(str)
+    )
     one = load(csv(tmp_path, frame))
     assert equal(one, load(Data(source=str(tmp_path / "rows.parquet"), target="label")))
     npz = load(Data(source=str(tmp_path / "rows.npz")))

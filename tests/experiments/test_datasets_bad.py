@@ -36,7 +36,9 @@ def written(folder: Path, content: str | bytes, name: str = "rows.csv") -> Path:
 
 def column(values: object, rows: int = 40) -> str:
     """A table with the given column `a` of distinct texts beside good ones."""
-    return pd.DataFrame({"a": values, "b": np.arange(rows) % 3, "label": np.arange(rows) % 2}).to_csv(index=False)
+    return pd.DataFrame(
+        {"a": values, "b": np.arange(rows) % 3, "label": np.arange(rows) % 2}
+    ).to_csv(index=False)
 
 
 FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
@@ -44,30 +46,57 @@ FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "blank lines": (b"\n\n  \n", ("empty",)),
     "header only": (HEADER, ("no rows",)),
     "short row": (GOOD + "1,2\n", ("line 42", "2 fields", "header 3")),
-    "long row": (HEADER + '"1\n1",2,x\n1,2,x,9\n' + "".join(LINES), ("line 4", "4 fields", "header 3")),
+    "long row": (
+        HEADER + '"1\n1",2,x\n1,2,x,9\n' + "".join(LINES),
+        ("line 4", "4 fields", "header 3"),
+    ),
     "binary": (bytes(range(256)) * 8, ("byte 128", "encoding")),
     "zero bytes": (b"a,label\n1,\0\n", ("zero byte",)),
     "utf-16": (GOOD.encode("utf-16"), ("utf-16",)),
     "latin-1": (GOOD.replace("x", "é").encode("latin-1"), ("e9", 'encoding = "latin-1"')),
     "duplicate header": (GOOD.replace("a,b,", "a,a,"), ("'a'", "more than once")),
     "empty header": (GOOD.replace("a,b,", "a,,"), ("column 2", "no name")),
-    "open quote": (HEADER + "".join(LINES[:5]) + '"1,2,x\n' + "".join(LINES[5:]), ("line 7", "quote")),
+    "open quote": (
+        HEADER + "".join(LINES[:5]) + '"1,2,x\n' + "".join(LINES[5:]),
+        ("line 7", "quote"),
+    ),
     "open quote at the end": (HEADER + "".join(LINES) + '1,2,"x\n', ("line 42", "quote")),
-    "target not there": (GOOD.replace("label", "labels"), ("'label'", "data.target", "did you mean 'labels'")),
+    "target not there": (
+        GOOD.replace("label", "labels"),
+        ("'label'", "data.target", "did you mean 'labels'"),
+    ),
     "target far off": (GOOD.replace("label", "zzz"), ("'label'", "'a', 'b', 'zzz'")),
     "one class": (GOOD.replace("y", "x"), ("'label'", "one class", "'x'")),
     "class of two rows": (GOOD + "1,2,rare\n1,2,rare\n", ("'rare'", "2 rows", "at least 3")),
     "no label": (GOOD + "1,2,?\n1,2,\n", ("2 of 42", "'label'", "row 41", "data.missing")),
-    "measured target": (column(np.arange(40)).replace("a,b,label", "label,b,a"), ("'label'", "40 different numbers")),
+    "measured target": (
+        column(np.arange(40)).replace("a,b,label", "label,b,a"),
+        ("'label'", "40 different numbers"),
+    ),
     "overflow": (GOOD + "1e400,2,x\n", ("'a'", "'1e400'", "row 41", "finite")),
     "infinity": (GOOD + "-inf,2,x\n", ("'a'", "'-inf'", "row 41")),
     "beyond all measure": (GOOD + "1e308,2,x\n", ("'a'", "'1e308'", "row 41")),
-    "text among numbers": (column([*range(39), "n/a"]), ("'a'", "'n/a'", "row 40", "data.missing", "data.categorical")),
-    "decimal commas": (column([f"{i},5" for i in range(40)]), ("'a'", "'0,5'", "row 1", "comma", "point")),
-    "free text": (column([f"words {i}" for i in range(40)]), ("'a'", "40 different values", 'drop = ["a"]')),
-    "many categories": (column([f"k{i // 3}" for i in range(30_000)], 30_000), ("'a'", "10000 different", 'drop = ["a"]')),
+    "text among numbers": (
+        column([*range(39), "n/a"]),
+        ("'a'", "'n/a'", "row 40", "data.missing", "data.categorical"),
+    ),
+    "decimal commas": (
+        column([f"{i},5" for i in range(40)]),
+        ("'a'", "'0,5'", "row 1", "comma", "point"),
+    ),
+    "free text": (
+        column([f"words {i}" for i in range(40)]),
+        ("'a'", "40 different values", 'drop = ["a"]'),
+    ),
+    "many categories": (
+        column([f"k{i // 3}" for i in range(30_000)], 30_000),
+        ("'a'", "10000 different", 'drop = ["a"]'),
+    ),
     "nothing but the target": ("label\nx\ny\n" * 9, ("no column is left", "data.separator")),
-    "nothing that differs": (column([1] * 40).replace(",1,", ",0,").replace(",2,", ",0,"), ("no column is left", "'a', 'b'")),
+    "nothing that differs": (
+        column([1] * 40).replace(",1,", ",0,").replace(",2,", ",0,"),
+        ("no column is left", "'a', 'b'"),
+    ),
 }
 
 
@@ -90,11 +119,20 @@ def test_where_there_is_no_file(tmp_path: Path) -> None:
 KEYS: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
     "no target": ({"target": None}, ("data.target", "'a', 'b', 'label'", 'target = "label"')),
     "drop": ({"drop": ["bb"]}, ("data.drop", "'bb'", "did you mean 'b'")),
-    "categorical": ({"categorical": ["nothing"]}, ("data.categorical", "'nothing'", "'a', 'b', 'label'")),
+    "categorical": (
+        {"categorical": ["nothing"]},
+        ("data.categorical", "'nothing'", "'a', 'b', 'label'"),
+    ),
     "drop the target": ({"drop": ["label"]}, ("data.drop", "'label'", "target")),
     "group": ({"split": {"group": "patient"}}, ("data.split.group", "'patient'")),
-    "a missing group": ({"split": {"group": "b"}, "missing": ["2"]}, ("data.split.group", "'b'", "missing in row 3")),
-    "the target as group": ({"split": {"group": "label"}}, ("data.split.group", "'label'", "target")),
+    "a missing group": (
+        {"split": {"group": "b"}, "missing": ["2"]},
+        ("data.split.group", "'b'", "missing in row 3"),
+    ),
+    "the target as group": (
+        {"split": {"group": "label"}},
+        ("data.split.group", "'label'", "target"),
+    ),
     "encoding": ({"encoding": "utf-99"}, ("data.encoding", "'utf-99'")),
     "no encoding of text": ({"encoding": "unicode_escape"}, ("data.encoding", "'unicode_escape'")),
     "separator": ({"separator": "::"}, ("data.separator", "'::'")),
@@ -129,7 +167,9 @@ def test_files_that_do_not_go_together(tmp_path: Path) -> None:
 
     def message(content: str, **keys: object) -> str:
         path = written(tmp_path, content, "val.csv")
-        spec = Data.model_validate({"source": str(source), "target": "label", "validation": str(path), **keys})
+        spec = Data.model_validate(
+            {"source": str(source), "target": "label", "validation": str(path), **keys}
+        )
         with pytest.raises(DataError) as caught:
             load(spec)
         assert "val.csv" in str(caught.value)
@@ -196,9 +236,13 @@ def _zip() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("make", [_npy, _zip, lambda: b"rubbish", lambda: b"PK\x03\x04", lambda: bytes(range(256))])
+@pytest.mark.parametrize(
+    "make", [_npy, _zip, lambda: b"rubbish", lambda: b"PK\x03\x04", lambda: bytes(range(256))]
+)
 @pytest.mark.parametrize("suffix", ["npz", "parquet"])
-def test_a_file_that_is_something_else(tmp_path: Path, make: Callable[[], bytes], suffix: str) -> None:
+def test_a_file_that_is_something_else(
+    tmp_path: Path, make: Callable[[], bytes], suffix: str
+) -> None:
     assert "not a" in sentence(written(tmp_path, make(), f"rows.{suffix}"))
 
 
@@ -216,7 +260,9 @@ def test_a_file_cut_anywhere(tmp_path: Path, suffix: str) -> None:
 
 def test_nested_values_of_a_parquet_file_are_refused(tmp_path: Path) -> None:
     for held in ([1, 2], {"k": 1}, b"bytes"):
-        pd.DataFrame({"a": [held] * 40, "b": range(40), "label": ["x", "y"] * 20}).to_parquet(tmp_path / "rows.parquet")
+        pd.DataFrame({"a": [held] * 40, "b": range(40), "label": ["x", "y"] * 20}).to_parquet(
+            tmp_path / "rows.parquet"
+        )
         assert 'drop = ["a"]' in sentence(tmp_path / "rows.parquet")
 
 
@@ -230,7 +276,10 @@ UNUSUAL: dict[str, tuple[bytes, dict[str, object]]] = {
     "semicolons": (GOOD.replace(",", ";").encode(), {}),
     "tabs": (GOOD.replace(",", "\t").encode(), {}),
     "bars": (GOOD.replace(",", "|").encode(), {}),
-    "semicolons and quoted commas": (GOOD.replace(",", ";").replace("x", '"x, or; x"').encode(), {}),
+    "semicolons and quoted commas": (
+        GOOD.replace(",", ";").replace("x", '"x, or; x"').encode(),
+        {},
+    ),
     "spaces around": (GOOD.replace(",", " , ").encode(), {}),
     "given separator": (GOOD.replace(",", "^").encode(), {"separator": "^"}),
     "utf-16": (GOOD.encode("utf-16"), {"encoding": "utf-16"}),
@@ -244,11 +293,15 @@ UNUSUAL: dict[str, tuple[bytes, dict[str, object]]] = {
 def test_an_unusual_csv_is_read_as_the_usual_one(tmp_path: Path, kind: str) -> None:
     content, keys = UNUSUAL[kind]
     usual = load(Data(source=str(written(tmp_path, GOOD, "good.csv")), target="label"))
-    data = load(Data.model_validate({"source": str(written(tmp_path, content)), "target": "label", **keys}))
+    data = load(
+        Data.model_validate({"source": str(written(tmp_path, content)), "target": "label", **keys})
+    )
     assert data.features == usual.features
     # "é" and the like sort after "y": the class numbers then change places.
     flipped = data.classes[0] == "y"
-    np.testing.assert_array_equal(np.sort(data.split.x_train, axis=0), np.sort(usual.split.x_train, axis=0))
+    np.testing.assert_array_equal(
+        np.sort(data.split.x_train, axis=0), np.sort(usual.split.x_train, axis=0)
+    )
     assert (data.split.y_train == 1).sum() == (usual.split.y_train == (0 if flipped else 1)).sum()
 
 
@@ -258,13 +311,19 @@ def test_a_cell_of_a_million_characters_is_a_cell(tmp_path: Path) -> None:
     )
     data = load(Data(source=str(written(tmp_path, content)), target="label"))
     assert max(len(name) for name in data.features) > 1_000_000
-    text = sentence(written(tmp_path, GOOD + f"{'y' * 1_000_000},1,x\n" + "".join(f"{i},1,x\n" for i in range(90))))
+    text = sentence(
+        written(
+            tmp_path, GOOD + f"{'y' * 1_000_000},1,x\n" + "".join(f"{i},1,x\n" for i in range(90))
+        )
+    )
     assert len(text) < 1000
 
 
 def test_five_thousand_columns(tmp_path: Path) -> None:
     names = [f"c{i}" for i in range(5000)]
-    frame = pd.DataFrame(np.random.default_rng(0).integers(0, 9, (40, 5000)), columns=names).assign(label=Y)
+    frame = pd.DataFrame(np.random.default_rng(0).integers(0, 9, (40, 5000)), columns=names).assign(
+        label=Y
+    )
     frame.to_csv(tmp_path / "rows.csv", index=False)
     assert len(load(Data(source=str(tmp_path / "rows.csv"), target="label")).features) == 5000
     assert len(sentence(tmp_path / "rows.csv", target="nothing")) < 1000

@@ -19,7 +19,9 @@ def loaded(folder: Path, column: object, dtype: str = "float64", **keys: object)
     """A table with the column `a`, a number `b` and labels."""
     frame = pd.DataFrame({"a": column, "b": np.arange(ROWS) % 7, "label": np.arange(ROWS) % 2})
     frame.to_csv(folder / "rows.csv", index=False)
-    return load(Data.model_validate({"source": str(folder / "rows.csv"), "target": "label", **keys}), dtype)
+    return load(
+        Data.model_validate({"source": str(folder / "rows.csv"), "target": "label", **keys}), dtype
+    )
 
 
 def features(data: Dataset) -> list[str]:
@@ -45,20 +47,28 @@ def test_missing_numbers_take_the_training_median_and_an_indicator(tmp_path: Pat
     column[::5] = np.nan
     data = loaded(tmp_path, column)
     assert features(data) == ["a", "a is missing"]
-    number, indicator = (data.split.x_train[:, data.features.index(name)] for name in ("a", "a is missing"))
+    number, indicator = (
+        data.split.x_train[:, data.features.index(name)] for name in ("a", "a is missing")
+    )
     parts = divide(Data(source=str(tmp_path / "rows.csv"), target="label"))
     seen = column[parts.training.rows]
     np.testing.assert_array_equal(indicator, np.isnan(seen))
     filled = np.where(np.isnan(seen), np.nanmedian(seen), seen)
     # The same sums in the same order, but for the division.
-    np.testing.assert_allclose(number, (filled - filled.mean()) / filled.std(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        number, (filled - filled.mean()) / filled.std(), rtol=1e-12, atol=1e-12
+    )
 
 
 def test_a_mark_of_missing_is_found_however_the_file_writes_it(tmp_path: Path) -> None:
     column = np.where(np.arange(ROWS) % 3 == 0, -999.0, np.arange(ROWS))
     assert features(loaded(tmp_path, column, missing=["-999"])) == ["a", "a is missing"]
     pd.DataFrame({"a": column, "label": np.arange(ROWS) % 2}).to_parquet(tmp_path / "rows.parquet")
-    data = load(Data.model_validate({"source": str(tmp_path / "rows.parquet"), "target": "label", "missing": ["-999"]}))
+    data = load(
+        Data.model_validate(
+            {"source": str(tmp_path / "rows.parquet"), "target": "label", "missing": ["-999"]}
+        )
+    )
     assert data.features == ("a", "a is missing")
 
 
@@ -68,11 +78,16 @@ def test_a_mark_of_missing_is_found_however_the_file_writes_it(tmp_path: Path) -
         ([7] * ROWS, "same value"),
         ([0.1 + 1e-17] * ROWS, "same value"),
         (["x"] * ROWS, "same value"),
-        (1e9 + np.arange(ROWS) % 2 * 1e-7, "same value"),  # one unit in the last place: rounding, and no measurement
+        (
+            1e9 + np.arange(ROWS) % 2 * 1e-7,
+            "same value",
+        ),  # one unit in the last place: rounding, and no measurement
         ([None] * ROWS, "no value"),
     ],
 )
-def test_columns_that_say_nothing_are_left_out_with_a_note(tmp_path: Path, column: object, word: str) -> None:
+def test_columns_that_say_nothing_are_left_out_with_a_note(
+    tmp_path: Path, column: object, word: str
+) -> None:
     data = loaded(tmp_path, column)
     assert features(data) == []
     assert [note for note in data.notes if "'a'" in note and word in note]
@@ -109,7 +124,9 @@ def test_booleans_and_mixed_values_are_categories(tmp_path: Path) -> None:
 
 
 def test_an_id_of_numbers_is_noted(tmp_path: Path) -> None:
-    assert [note for note in loaded(tmp_path, np.arange(ROWS) + 1000).notes if 'drop = ["a"]' in note]
+    assert [
+        note for note in loaded(tmp_path, np.arange(ROWS) + 1000).notes if 'drop = ["a"]' in note
+    ]
     assert not loaded(tmp_path, np.arange(ROWS) / 7).notes
 
 
@@ -125,7 +142,13 @@ def test_an_id_of_numbers_is_noted(tmp_path: Path) -> None:
 )
 def test_every_type_of_a_parquet_file_is_read(tmp_path: Path, dtype: str, kept: list[str]) -> None:
     plain = {"category": ["u", "v"], "str": ["u", "v"], "boolean": [True, False]}.get(dtype, [1, 2])
-    frame = pd.DataFrame({"a": pd.Series(plain * 30, dtype=dtype), "b": np.arange(ROWS) % 7, "label": ["n", "p"] * 30})
+    frame = pd.DataFrame(
+        {
+            "a": pd.Series(plain * 30, dtype=dtype),
+            "b": np.arange(ROWS) % 7,
+            "label": ["n", "p"] * 30,
+        }
+    )
     frame.to_parquet(tmp_path / "rows.parquet")
     assert features(load(Data(source=str(tmp_path / "rows.parquet"), target="label"))) == kept
 
@@ -133,7 +156,11 @@ def test_every_type_of_a_parquet_file_is_read(tmp_path: Path, dtype: str, kept: 
 def test_large_codes_keep_their_last_digits_beside_gaps(tmp_path: Path) -> None:
     codes = pd.Series([2**60, 2**60 + 1, None] * 20, dtype="Int64")
     pd.DataFrame({"a": codes, "label": ["n", "p"] * 30}).to_parquet(tmp_path / "rows.parquet")
-    data = load(Data.model_validate({"source": str(tmp_path / "rows.parquet"), "target": "label", "categorical": ["a"]}))
+    data = load(
+        Data.model_validate(
+            {"source": str(tmp_path / "rows.parquet"), "target": "label", "categorical": ["a"]}
+        )
+    )
     assert data.features == (f"a={2**60}", f"a={2**60 + 1}", "a is missing")
 
 
@@ -146,8 +173,17 @@ def test_large_codes_keep_their_last_digits_beside_gaps(tmp_path: Path) -> None:
         ([f"2024-01-{i % 28 + 1:02d}T10:30:00.5+01:00" for i in range(ROWS)], "dates or times"),
     ],
 )
-def test_columns_that_are_no_inputs_are_refused_all_at_once(tmp_path: Path, column: list[str], reason: str) -> None:
-    frame = pd.DataFrame({"id": [f"u{i}" for i in range(ROWS)], "a": column, "b": range(ROWS), "label": ["n", "p"] * 30})
+def test_columns_that_are_no_inputs_are_refused_all_at_once(
+    tmp_path: Path, column: list[str], reason: str
+) -> None:
+    frame = pd.DataFrame(
+        {
+            "id": [f"u{i}" for i in range(ROWS)],
+            "a": column,
+            "b": range(ROWS),
+            "label": ["n", "p"] * 30,
+        }
+    )
     frame.to_csv(tmp_path / "rows.csv", index=False)
     spec = Data(source=str(tmp_path / "rows.csv"), target="label")
     with pytest.raises(DataError, match=reason) as caught:
@@ -157,8 +193,13 @@ def test_columns_that_are_no_inputs_are_refused_all_at_once(tmp_path: Path, colu
 
 
 def test_dates_of_a_parquet_file_are_refused_too(tmp_path: Path) -> None:
-    for when in (pd.date_range("2024-01-01", periods=ROWS), pd.date_range("2024-01-01", periods=ROWS).date):
-        pd.DataFrame({"when": when, "b": range(ROWS), "label": ["n", "p"] * 30}).to_parquet(tmp_path / "rows.parquet")
+    for when in (
+        pd.date_range("2024-01-01", periods=ROWS),
+        pd.date_range("2024-01-01", periods=ROWS).date,
+    ):
+        pd.DataFrame({"when": when, "b": range(ROWS), "label": ["n", "p"] * 30}).to_parquet(
+            tmp_path / "rows.parquet"
+        )
         with pytest.raises(DataError, match=r'2024-01-01.*drop = \["when"\]'):
             load(Data(source=str(tmp_path / "rows.parquet"), target="label"))
 
@@ -167,6 +208,8 @@ def test_one_text_has_one_form() -> None:
     for value in ("1", "01", " 1 ", "1.0", "+1", 1, 1.0, np.float32(1), np.int64(1), "1e0"):
         assert canonical(value) == "1"
     assert canonical(True) == canonical("TRUE") == "true"
-    assert canonical("12345678901234567890") == "12345678901234567890"  # more digits than a float has
+    assert (
+        canonical("12345678901234567890") == "12345678901234567890"
+    )  # more digits than a float has
     assert canonical("1e400") == "inf"
     assert canonical("v1.0") == "v1.0"

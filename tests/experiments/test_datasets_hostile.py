@@ -1,4 +1,6 @@
-"""Hostile files: cut, changed in any byte, nested, or far larger than they look; the outcome is a Dataset or one sentence."""
+"""Hostile files: cut, changed in any byte, nested, or far larger than they look; the outcome is a
+Dataset or one sentence.
+"""
 
 import io
 import tempfile
@@ -27,7 +29,9 @@ def whole(suffix: str) -> bytes:
     """A good file."""
     file, x = io.BytesIO(), np.random.default_rng(0).normal(size=ROWS)
     if suffix == "parquet":
-        pd.DataFrame({"x": x, "word": ["é", "long enough"] * (ROWS // 2), "label": LABELS}).to_parquet(file)
+        pd.DataFrame(
+            {"x": x, "word": ["é", "long enough"] * (ROWS // 2), "label": LABELS}
+        ).to_parquet(file)
     else:
         np.savez_compressed(file, X=x[:, None], label=np.array(LABELS))
     return file.getvalue()
@@ -37,9 +41,15 @@ WHOLE = {suffix: whole(suffix) for suffix in ("parquet", "npz")}
 PLACE = st.floats(0, 1, exclude_max=True)  # of the file, from its start to its end
 
 
-@given(st.sampled_from(list(WHOLE)), st.lists(st.tuples(PLACE, st.integers(0, 255)), max_size=4), st.one_of(st.none(), PLACE))
+@given(
+    st.sampled_from(list(WHOLE)),
+    st.lists(st.tuples(PLACE, st.integers(0, 255)), max_size=4),
+    st.one_of(st.none(), PLACE),
+)
 @settings(max_examples=400, deadline=None, derandomize=True)
-def test_a_file_that_was_cut_or_changed(suffix: str, changes: list[tuple[float, int]], cut: float | None) -> None:
+def test_a_file_that_was_cut_or_changed(
+    suffix: str, changes: list[tuple[float, int]], cut: float | None
+) -> None:
     content = bytearray(WHOLE[suffix])
     for place, byte in changes:
         content[int(place * len(content))] = byte
@@ -55,7 +65,9 @@ def write_and_load(content: bytes, suffix: str) -> None:
 
 NESTED: dict[str, Any] = {
     "text that is no UTF-8": pa.Array.from_buffers(
-        pa.string(), ROWS, [None, pa.py_buffer(np.arange(ROWS + 1, dtype=np.int32)), pa.py_buffer(b"\xf8" * ROWS)]
+        pa.string(),
+        ROWS,
+        [None, pa.py_buffer(np.arange(ROWS + 1, dtype=np.int32)), pa.py_buffer(b"\xf8" * ROWS)],
     ),
     "list": pa.array([[1, 2]] * ROWS),
     "struct": pa.array([{"a": 1}] * ROWS),
@@ -75,12 +87,18 @@ def test_an_odd_column_of_a_parquet(tmp_path: Path, case: str, name: str) -> Non
     outcome(Data(source=str(tmp_path / "rows.parquet"), target="label"))
 
 
-@given(st.lists(st.one_of(st.integers(-3, 50), st.sampled_from([10**7, 10**12, 2**63, 10**30])), max_size=3))
+@given(
+    st.lists(
+        st.one_of(st.integers(-3, 50), st.sampled_from([10**7, 10**12, 2**63, 10**30])), max_size=3
+    )
+)
 @settings(max_examples=60, deadline=None, derandomize=True)
 @example([ROWS, 10**12])
 def test_an_npz_that_lies_about_its_shape(shape: list[int]) -> None:
     x, file = io.BytesIO(), io.BytesIO()
-    np.lib.format.write_array_header_1_0(x, {"descr": "<f8", "fortran_order": False, "shape": tuple(shape)})
+    np.lib.format.write_array_header_1_0(
+        x, {"descr": "<f8", "fortran_order": False, "shape": tuple(shape)}
+    )
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("X.npy", x.getvalue() + bytes(800))
     write_and_load(file.getvalue(), "npz")
@@ -92,7 +110,9 @@ def test_a_small_npz_that_would_fill_the_memory(tmp_path: Path) -> None:
         archive.writestr("X.npy", bytes(1 << 20))
     content = bytearray(path.read_bytes())
     directory = content.rindex(b"PK\x01\x02")
-    content[directory + 24 : directory + 28] = (0xFFFFFFF0).to_bytes(4, "little")  # 4 GB, as its directory says
+    content[directory + 24 : directory + 28] = (0xFFFFFFF0).to_bytes(
+        4, "little"
+    )  # 4 GB, as its directory says
     path.write_bytes(content)
     with pytest.raises(DataError, match="swell to 4,294,967,280"):
         load(Data(source=str(path)))
@@ -102,7 +122,11 @@ def test_numbers_of_the_other_byte_order(tmp_path: Path) -> None:
     x = np.arange(2 * ROWS).reshape(ROWS, 2) % 7
     loaded = []
     for order in "<>":
-        np.savez(tmp_path / "rows.npz", X=x.astype(f"{order}f8"), y=(np.arange(ROWS) % 2).astype(f"{order}i2"))
+        np.savez(
+            tmp_path / "rows.npz",
+            X=x.astype(f"{order}f8"),
+            y=(np.arange(ROWS) % 2).astype(f"{order}i2"),
+        )
         loaded.append(load(Data(source=str(tmp_path / "rows.npz"))).split)
     assert (loaded[0].x_train == loaded[1].x_train).all()
     assert (loaded[0].y_train == loaded[1].y_train).all()
@@ -110,8 +134,14 @@ def test_numbers_of_the_other_byte_order(tmp_path: Path) -> None:
 
 def test_a_cell_of_a_million_characters_and_5000_columns(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("x,label\n" + "\n".join(f"{'z' * 1_000_000 if i == 3 else i},{label}" for i, label in enumerate(LABELS)))
+    path.write_text(
+        "x,label\n"
+        + "\n".join(f"{'z' * 1_000_000 if i == 3 else i},{label}" for i, label in enumerate(LABELS))
+    )
     outcome(Data(source=str(path), target="label"))
-    cells = "\n".join(",".join(str(i * j % 7) for j in range(5_000)) + f",{label}" for i, label in enumerate(LABELS))
+    cells = "\n".join(
+        ",".join(str(i * j % 7) for j in range(5_000)) + f",{label}"
+        for i, label in enumerate(LABELS)
+    )
     path.write_text(",".join(f"c{j}" for j in range(5_000)) + f",label\n{cells}")
     assert load(Data(source=str(path), target="label")).split.x_train.shape[1] > 4_000

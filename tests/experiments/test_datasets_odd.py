@@ -1,4 +1,6 @@
-"""Odd tables, made by hypothesis: the outcome is a Dataset of finite numbers or a DataError of one line, and never a warning."""
+"""Odd tables, made by hypothesis: the outcome is a Dataset of finite numbers or a DataError of one
+line, and never a warning.
+"""
 
 import csv
 import io
@@ -51,7 +53,18 @@ NOT_QUITE_TEXT = [
     "\r",
 ]
 ODD_TEXTS = st.sampled_from(
-    [*NOT_QUITE_NUMBERS, *NOT_QUITE_TEXT, "2024-01-01", "2024-13-99", "true", "é", "None", "null", "[1]", "\\"]
+    [
+        *NOT_QUITE_NUMBERS,
+        *NOT_QUITE_TEXT,
+        "2024-01-01",
+        "2024-13-99",
+        "true",
+        "é",
+        "None",
+        "null",
+        "[1]",
+        "\\",
+    ]
 )
 CELLS = st.one_of(
     ODD_TEXTS,
@@ -60,12 +73,16 @@ CELLS = st.one_of(
     st.sampled_from(["red", "green", "1", "2", "3"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
 )
-NAMES = st.one_of(st.sampled_from(["a", "b", "A", "label", "", " a", '"', "x=1", "a\nb"]), st.text(max_size=5))
+NAMES = st.one_of(
+    st.sampled_from(["a", "b", "A", "label", "", " a", '"', "x=1", "a\nb"]), st.text(max_size=5)
+)
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[list[str]]:
-    """A header and rows: columns of plain values with up to three odd ones, or odd throughout; labels alike; sometimes ragged."""
+    """A header and rows: columns of plain values with up to three odd ones, or odd throughout;
+    labels alike; sometimes ragged.
+    """
     rows = draw(st.sampled_from([40, 40, 40, 40, 7, 1, 0]))
     width = draw(st.integers(0, 4))
     columns = [draw(columns_of(rows)) for _ in range(width)]
@@ -74,7 +91,10 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
         labels[draw(st.integers(0, rows - 1))] = draw(CELLS)
     plain = draw(st.integers(0, 3)) > 0
     header = ["abcd"[i] if plain else draw(NAMES) for i in range(width)]
-    lines = [[*header, "label"], *([*row, label] for *row, label in zip(*columns, labels, strict=True))]
+    lines = [
+        [*header, "label"],
+        *([*row, label] for *row, label in zip(*columns, labels, strict=True)),
+    ]
     if rows and draw(st.integers(0, 19)) == 0:
         lines[draw(st.integers(1, rows))].append("more")
     return lines
@@ -83,7 +103,10 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
 @st.composite
 def columns_of(draw: st.DrawFn, rows: int) -> list[str]:
     plain = st.one_of(
-        st.integers(-9, 9).map(str), st.floats(-1e6, 1e6).map(repr), st.floats().map(repr), st.sampled_from(["red", "", "1"])
+        st.integers(-9, 9).map(str),
+        st.floats(-1e6, 1e6).map(repr),
+        st.floats().map(repr),
+        st.sampled_from(["red", "", "1"]),
     )
     kind = draw(st.sampled_from(["plain", "plain", "few odd", "odd"]))
     if kind == "odd":
@@ -125,7 +148,13 @@ def outcome(spec: Data) -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_an_odd_csv(
-    table: list[list[str]], separator: str, quoting: int, end: str, encoding: str, told: bool, group: str | None
+    table: list[list[str]],
+    separator: str,
+    quoting: int,
+    end: str,
+    encoding: str,
+    told: bool,
+    group: str | None,
 ) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, quoting=quoting, lineterminator=end).writerows(table)  # type: ignore[arg-type]
@@ -133,7 +162,11 @@ def test_an_odd_csv(
         path = Path(folder) / "odd.csv"
         path.write_bytes(text.getvalue().encode(encoding, "surrogatepass"))
         keys = {"encoding": encoding, "separator": separator} if told else {}
-        outcome(Data.model_validate({"source": str(path), "target": "label", "split": {"group": group}, **keys}))
+        outcome(
+            Data.model_validate(
+                {"source": str(path), "target": "label", "split": {"group": group}, **keys}
+            )
+        )
 
 
 @given(
@@ -153,7 +186,9 @@ def test_any_bytes(content: bytes, suffix: str, encoding: str) -> None:
 @settings(max_examples=100, deadline=None)
 def test_an_odd_parquet(table: list[list[str]], dtype: str) -> None:
     header, *rows = table
-    frame = pd.DataFrame([row[: len(header)] for row in rows], columns=range(len(header)), dtype=dtype)
+    frame = pd.DataFrame(
+        [row[: len(header)] for row in rows], columns=range(len(header)), dtype=dtype
+    )
     frame.columns = pd.Index([f"c{index}" for index in range(len(header) - 1)] + ["label"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "odd.parquet"
@@ -165,7 +200,9 @@ def test_an_odd_parquet(table: list[list[str]], dtype: str) -> None:
 
 
 @given(
-    st.sampled_from(["uint8", "int64", "float16", "float32", "float64", "bool", "<U3", "complex64"]),
+    st.sampled_from(
+        ["uint8", "int64", "float16", "float32", "float64", "bool", "<U3", "complex64"]
+    ),
     st.lists(st.integers(0, 5), min_size=2, max_size=3),
     st.lists(st.one_of(st.floats(-100, 100), st.floats()), min_size=1, max_size=8),
 )

@@ -1,4 +1,6 @@
-"""Elsewhere: each formula against the library that it is for, and the printed lines run as they are printed."""
+"""Elsewhere: each formula against the library that it is for, and the printed lines run as they are
+printed.
+"""
 
 import copy
 import dataclasses
@@ -15,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 
 from experiments import experiment_file
 from experiments.records import StudyRecord
-from experiments.reports.elsewhere import Snippet, alpha, snippets, weight_decay
+from experiments.reports.snippets import Snippet, alpha, snippets, weight_decay
 from experiments.spec import Experiment
 from experiments.verdict import RECOMMENDED, SEALED, Curse, Setting, Verdict
 from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Loss, Split, train
@@ -34,10 +36,18 @@ CASES = [
 ]
 HIDDEN = (6, 5)
 on_keras = pytest.mark.filterwarnings(
-    # PyTorch 2.13's tensors do not take the argument: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
+    # PyTorch 2.13's tensors do not take the argument:
+    # https://numpy.org/devdocs/numpy_2_0_migration_guide.html
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
-TRAINING = {"epochs": 3, "batch_size": "full", "learning_rate": 0.05, "momentum": 0.5, "beta_1": 0.8, "beta_2": 0.99}
+TRAINING = {
+    "epochs": 3,
+    "batch_size": "full",
+    "learning_rate": 0.05,
+    "momentum": 0.5,
+    "beta_1": 0.8,
+    "beta_2": 0.99,
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +62,9 @@ def torch() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def keras(torch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """Keras on PyTorch; it reads the environment when it is first imported, and would write into the home directory."""
+    """Keras on PyTorch; it reads the environment when it is first imported, and would write into
+    the home directory.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "torch")
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
@@ -68,14 +80,18 @@ def split() -> Split:
     return Split(x[:41], y[:41], x[41:], y[41:])
 
 
-def confirmed(lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = HIDDEN, **training: Any) -> StudyRecord:
+def confirmed(
+    lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = HIDDEN, **training: Any
+) -> StudyRecord:
     """A study whose verdict recommends these lambdas, for the rows of `split`."""
     verdict = Verdict(
         basis={},
         objective="val_accuracy",
         seeds=(1, 2),
         margin=0.01,
-        settings=(Setting(role=RECOMMENDED, trial=1, lambdas=lambdas, mean=0.9, behind=0.0, error=0.0),),
+        settings=(
+            Setting(role=RECOMMENDED, trial=1, lambdas=lambdas, mean=0.9, behind=0.0, error=0.0),
+        ),
         width=0.0,
         tied=(1,),
         tolerances=(),
@@ -86,7 +102,11 @@ def confirmed(lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = H
         diverged=0,
         word=SEALED,
     )
-    sections = {"model": {"hidden": hidden}, "training": TRAINING | training, "lambdas": {"layers": layers}}
+    sections = {
+        "model": {"hidden": hidden},
+        "training": TRAINING | training,
+        "lambdas": {"layers": layers},
+    }
     return dataclasses.replace(make_study(1, **sections), verdict=verdict)
 
 
@@ -127,7 +147,9 @@ def test_weight_decay_of_pytorch(torch: ModuleType) -> None:
     """A step of size 1 without any loss is the gradient that weight_decay adds."""
     layer = penalised_layer()
     without_l1 = layer.dparameters - np.sign(layer.parameters) * np.array([[0.02]] * 4 + [[0.04]])
-    weights, biases = (torch.tensor(values.copy(), requires_grad=True) for values in (layer.weights, layer.biases))
+    weights, biases = (
+        torch.tensor(values.copy(), requires_grad=True) for values in (layer.weights, layer.biases)
+    )
     weights.grad, biases.grad = torch.zeros_like(weights), torch.zeros_like(biases)
     groups = [
         {"params": weights, "weight_decay": weight_decay(ALL_FOUR.weight_l2)},
@@ -135,7 +157,9 @@ def test_weight_decay_of_pytorch(torch: ModuleType) -> None:
     ]
     torch.optim.SGD(groups, lr=1.0).step()
     after = np.concatenate([weights.detach().numpy(), biases.detach().numpy()])
-    assert layer.parameters - after == pytest.approx(without_l1, abs=1e-15)  # a few roundings of numbers near 1
+    assert layer.parameters - after == pytest.approx(
+        without_l1, abs=1e-15
+    )  # a few roundings of numbers near 1
 
 
 def test_l1_at_zero_is_as_the_notes_say(torch: ModuleType) -> None:
@@ -150,18 +174,30 @@ def test_l1_at_zero_is_as_the_notes_say(torch: ModuleType) -> None:
 
 @pytest.mark.parametrize("rows", [9, 16, 41])
 def test_alpha_of_scikit_learn(rows: int, split: Split) -> None:
-    """Two steps of size 1 from the same weights, on a batch of so many rows, with and without alpha: weights alone differ, and by
-    the penalty's gradient.
+    """Two steps of size 1 from the same weights, on a batch of so many rows, with and without
+    alpha: weights alone differ, and by the penalty's gradient.
     """
     x, y, l2 = split.x_train[:rows], split.y_train[:rows], 0.03
-    settings = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 1.0, "batch_size": rows, "random_state": 0}
+    settings = {
+        "solver": "sgd",
+        "momentum": 0.0,
+        "learning_rate_init": 1.0,
+        "batch_size": rows,
+        "random_state": 0,
+    }
     start = MLPClassifier(hidden_layer_sizes=HIDDEN, **settings).partial_fit(x, y, classes=range(3))
     without, penalised = (
-        copy.deepcopy(start).set_params(alpha=strength).partial_fit(x, y) for strength in (0.0, alpha(l2, rows))
+        copy.deepcopy(start).set_params(alpha=strength).partial_fit(x, y)
+        for strength in (0.0, alpha(l2, rows))
     )
     for weights, there, here in zip(start.coefs_, without.coefs_, penalised.coefs_, strict=True):
-        assert there - here == pytest.approx(2 * l2 * weights, abs=1e-14)  # a few roundings of numbers near 1
-    assert all(np.array_equal(*pair) for pair in zip(without.intercepts_, penalised.intercepts_, strict=True))
+        assert there - here == pytest.approx(
+            2 * l2 * weights, abs=1e-14
+        )  # a few roundings of numbers near 1
+    assert all(
+        np.array_equal(*pair)
+        for pair in zip(without.intercepts_, penalised.intercepts_, strict=True)
+    )
 
 
 @on_keras
@@ -175,7 +211,9 @@ def test_l1l2_of_keras(l1: float, l2: float, keras: ModuleType, torch: ModuleTyp
     weights = torch.tensor(layer.weights.copy(), requires_grad=True)
     penalty = keras.regularizers.L1L2(l1=l1, l2=l2)(weights)
     penalty.backward()
-    assert penalty.item() == pytest.approx(float(Loss().regularization_loss(layer)), rel=1e-13)  # float64, another order
+    assert penalty.item() == pytest.approx(
+        float(Loss().regularization_loss(layer)), rel=1e-13
+    )  # float64, another order
     assert weights.grad.numpy() == pytest.approx(layer.dweights, rel=1e-13)
 
 
@@ -192,23 +230,33 @@ def test_the_lines_for_python(lambdas: Lambdas, layers: str, split: Split) -> No
 @pytest.mark.parametrize(("lambdas", "layers"), CASES)
 def test_the_lines_of_the_experiment_file(lambdas: Lambdas, layers: str, tmp_path: Path) -> None:
     table = tomllib.loads(written(confirmed(lambdas, layers))["Here, in the experiment file"].code)
-    experiment = experiment_file.parse({"name": "x", "data": {"source": "iris"}} | table, "x.toml", tmp_path)
+    experiment = experiment_file.parse(
+        {"name": "x", "data": {"source": "iris"}} | table, "x.toml", tmp_path
+    )
     assert experiment.lambdas.axes == dict(zip(LAMBDA_NAMES, lambdas.as_tuple(), strict=True))
     assert experiment.lambdas.layers == layers
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize(("lambdas", "layers"), CASES)
-def test_the_lines_for_pytorch(lambdas: Lambdas, layers: str, optimizer: str, split: Split, torch: ModuleType) -> None:
+def test_the_lines_for_pytorch(
+    lambdas: Lambdas, layers: str, optimizer: str, split: Split, torch: ModuleType
+) -> None:
     """From the same initial weights they train the same network as here."""
     study = confirmed(lambdas, layers, optimizer=optimizer)
     torch.manual_seed(0)
     linear = [torch.nn.Linear(*widths) for widths in ((4, 6), (6, 5), (5, 3))]
-    initial = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()[np.newaxis]) for layer in linear]
+    initial = [
+        (layer.weight.detach().numpy().T, layer.bias.detach().numpy()[np.newaxis])
+        for layer in linear
+    ]
     torch.manual_seed(0)
     model = run(written(study)["PyTorch"].code, split)["model"]
-    for layer, (weights, biases) in zip(model[::2], trained(study, split, initial).parameters, strict=True):
-        # Three steps in float32: 1e-7 of numbers near 1, which Adam makes larger where a gradient is small.
+    for layer, (weights, biases) in zip(
+        model[::2], trained(study, split, initial).parameters, strict=True
+    ):
+        # Three steps in float32: 1e-7 of numbers near 1, which Adam makes larger where a gradient
+        # is small.
         assert layer.weight.detach().numpy() == pytest.approx(weights.T, abs=1e-5)
         assert layer.bias.detach().numpy() == pytest.approx(biases[0], abs=1e-5)
 
@@ -218,21 +266,31 @@ def test_the_lines_for_pytorch(lambdas: Lambdas, layers: str, optimizer: str, sp
     ("optimizer", "tolerance"),
     [
         ("sgd", 1e-5),  # three steps in float32, 1e-7 of numbers near 1 each
-        ("adam", 1e-3),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
+        (
+            "adam",
+            1e-3,
+        ),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
     ],
 )
 @pytest.mark.parametrize(("lambdas", "layers"), CASES)
 def test_the_lines_for_keras(
     lambdas: Lambdas, layers: str, optimizer: str, tolerance: float, split: Split, keras: ModuleType
 ) -> None:
-    """From the same initial weights, which they are given before they train, they train the same network as here."""
+    """From the same initial weights, which they are given before they train, they train the same
+    network as here.
+    """
     study = confirmed(lambdas, layers, optimizer=optimizer)
     before, start, after = written(study)["Keras"].code.partition("model.fit(")
     names = run(before, split)
     names["model"].build((None, 4))
     rng = np.random.default_rng(4)
-    initial = [(rng.normal(size=shape), rng.normal(size=(1, shape[1]))) for shape in ((4, 6), (6, 5), (5, 3))]
-    names["model"].set_weights([array for weights, biases in initial for array in (weights, biases[0])])
+    initial = [
+        (rng.normal(size=shape), rng.normal(size=(1, shape[1])))
+        for shape in ((4, 6), (6, 5), (5, 3))
+    ]
+    names["model"].set_weights(
+        [array for weights, biases in initial for array in (weights, biases[0])]
+    )
     exec(start + after, names)
     fit = trained(study, split, initial)
     found = names["model"].get_weights()
@@ -240,27 +298,40 @@ def test_the_lines_for_keras(
         assert weights == pytest.approx(expected[0], abs=tolerance)
         assert biases == pytest.approx(expected[1][0], abs=tolerance)
     x, y = split.x_train, split.y_train
-    assert names["model"].evaluate(x, y, verbose=0)[0] == pytest.approx(fit.total_loss[-1], rel=tolerance)  # the penalty included
+    assert names["model"].evaluate(x, y, verbose=0)[0] == pytest.approx(
+        fit.total_loss[-1], rel=tolerance
+    )  # the penalty included
 
 
 @pytest.mark.parametrize(
     ("optimizer", "tolerance"),
     [
         ("sgd", 1e-13),  # float64, and the rows in another order
-        ("adam", 1e-3),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
+        (
+            "adam",
+            1e-3,
+        ),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
     ],
 )
 def test_the_lines_for_scikit_learn(optimizer: str, tolerance: float, split: Split) -> None:
     """From the same initial weights they train the same network as here, as far as there is one."""
     study = confirmed(Lambdas(weight_l2=0.03), optimizer=optimizer, dtype="float64")
-    np.random.seed(0)  # noqa: NPY002  # what MLPClassifier draws from
+    np.random.seed(0)  # what MLPClassifier draws from  # noqa: NPY002
     with pytest.warns(ConvergenceWarning):
-        start = MLPClassifier(HIDDEN, solver="sgd", learning_rate_init=1e-300, max_iter=1).fit(split.x_train, split.y_train)
+        start = MLPClassifier(HIDDEN, solver="sgd", learning_rate_init=1e-300, max_iter=1).fit(
+            split.x_train, split.y_train
+        )
     np.random.seed(0)  # noqa: NPY002
     with pytest.warns(ConvergenceWarning):
         model = run(written(study)["scikit-learn"].code, split)["model"]
-    fit = trained(study, split, [(w, b[np.newaxis]) for w, b in zip(start.coefs_, start.intercepts_, strict=True)])
-    for weights, biases, expected in zip(model.coefs_, model.intercepts_, fit.parameters, strict=True):
+    fit = trained(
+        study,
+        split,
+        [(w, b[np.newaxis]) for w, b in zip(start.coefs_, start.intercepts_, strict=True)],
+    )
+    for weights, biases, expected in zip(
+        model.coefs_, model.intercepts_, fit.parameters, strict=True
+    ):
         assert weights == pytest.approx(expected[0], abs=tolerance)
         assert biases == pytest.approx(expected[1][0], abs=tolerance)
 
@@ -294,7 +365,12 @@ def test_every_line_runs_on_small_batches_and_without_hidden_layers(
 
 def test_the_notes_say_what_cannot_be_written() -> None:
     note = written(confirmed(ALL_FOUR, "hidden", batch_size=16, decay=1e-3))["scikit-learn"].note
-    for words in ("weight_l1, bias_l1, bias_l2 cannot be written", "the last one too", "last batch", "decay, 0.001 a step"):
+    for words in (
+        "weight_l1, bias_l1, bias_l2 cannot be written",
+        "the last one too",
+        "last batch",
+        "decay, 0.001 a step",
+    ):
         assert words in note
     note = written(confirmed(Lambdas(weight_l2=0.03)))["scikit-learn"].note
     for words in ("cannot be written", "the last one too", "last batch", "decay"):

@@ -2,7 +2,7 @@
 
 import re
 
-from experiments.reports.card import Card, LambdaLine, card
+from experiments.card import Card, LambdaLine, card
 from experiments.reports.markdown import as_markdown
 from tests.studies import confirmed_study
 
@@ -24,7 +24,15 @@ def test_nothing_in_it_is_markup_by_accident() -> None:
         LambdaLine(name="weight_l1", strength=0.5, word="keep", why="a|b", tolerance="*all* <b>"),
         LambdaLine(name="weight_l2", strength=0.0, word=None, why="", tolerance="off"),
     )
-    text = as_markdown(Card(word="same", says="weight_l1 and bias_l1", lambdas=lines, facts=(), cautions=("# [x](y)",)))
+    text = as_markdown(
+        Card(
+            word="same",
+            says="weight_l1 and bias_l1",
+            lambdas=lines,
+            facts=(),
+            cautions=("# [x](y)",),
+        )
+    )
     assert text.splitlines() == [
         "**weight\\_l1 and bias\\_l1**",
         "",

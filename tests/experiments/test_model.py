@@ -25,7 +25,10 @@ def model(tmp_path: Path) -> Model:
 
 
 def test_what_is_read_is_what_was_written(model: Model, tmp_path: Path) -> None:
-    assert model.write(tmp_path / "kept") == [tmp_path / "kept" / NUMBERS, tmp_path / "kept" / WORDS]
+    assert model.write(tmp_path / "kept") == [
+        tmp_path / "kept" / NUMBERS,
+        tmp_path / "kept" / WORDS,
+    ]
     read = read_model(tmp_path / "kept")
     np.testing.assert_array_equal(read.probabilities(FRAME), model.probabilities(FRAME))
     np.testing.assert_equal(read.parameters, model.parameters)
@@ -34,12 +37,16 @@ def test_what_is_read_is_what_was_written(model: Model, tmp_path: Path) -> None:
 
 
 def test_a_table_says_the_same_however_it_was_read(model: Model, tmp_path: Path) -> None:
-    """Columns in another order and others among them, all as text, numbers as other numbers, codes as text, `?` for missing."""
+    """Columns in another order and others among them, all as text, numbers as other numbers, codes
+    as text, `?` for missing.
+    """
     said = model.probabilities(FRAME)
     assert np.isfinite(said).all()
     as_text = pd.read_csv(tmp_path / "rows.csv", dtype=str, keep_default_na=False)
     for frame in (
-        pd.read_csv(tmp_path / "rows.csv")[["class", "zip", "colour", "weight", "size, in cm", "id"]],
+        pd.read_csv(tmp_path / "rows.csv")[
+            ["class", "zip", "colour", "weight", "size, in cm", "id"]
+        ],
         FRAME.drop(columns=["class", "id"]),
         as_text,
         as_text.replace("", "?").astype(object),
@@ -47,7 +54,9 @@ def test_a_table_says_the_same_however_it_was_read(model: Model, tmp_path: Path)
         FRAME.set_index("id").assign(zip=FRAME.zip.to_numpy(dtype=float)),
     ):
         np.testing.assert_array_equal(model.probabilities(frame), said)
-        np.testing.assert_array_equal(model.predict(frame), np.array([1, 2, 3])[said.argmax(axis=1)])
+        np.testing.assert_array_equal(
+            model.predict(frame), np.array([1, 2, 3])[said.argmax(axis=1)]
+        )
 
 
 def test_its_table_has_the_label_and_every_class(model: Model) -> None:
@@ -64,31 +73,47 @@ def test_no_rows_have_no_labels(model: Model) -> None:
 @pytest.mark.parametrize(
     ("frame", "says"),
     [
-        (FRAME.rename(columns={"weight": "wieght"}), "there is no column 'weight'; did you mean 'wieght'?"),
+        (
+            FRAME.rename(columns={"weight": "wieght"}),
+            "there is no column 'weight'; did you mean 'wieght'?",
+        ),
         (FRAME[["weight"]], "there is no column 'size, in cm', 'colour', 'zip'"),
         (FRAME.assign(weight="heavy"), "column 'weight' holds 'heavy' in row 1"),
         (FRAME.assign(weight=np.inf), "column 'weight' holds inf in row 1"),
-        (pd.concat([FRAME, FRAME[["weight"]]], axis="columns"), "the column 'weight' is there more than once"),
+        (
+            pd.concat([FRAME, FRAME[["weight"]]], axis="columns"),
+            "the column 'weight' is there more than once",
+        ),
     ],
 )
-def test_rows_that_cannot_be_used_are_one_sentence(model: Model, frame: pd.DataFrame, says: str) -> None:
+def test_rows_that_cannot_be_used_are_one_sentence(
+    model: Model, frame: pd.DataFrame, says: str
+) -> None:
     with pytest.raises(DataError, match=r".") as caught:
         model.predict(frame)
     assert str(caught.value).startswith(f"the rows: {says}")
 
 
-def test_the_example_is_of_the_training_rows_and_has_least_missing(model: Model, tmp_path: Path) -> None:
+def test_the_example_is_of_the_training_rows_and_has_least_missing(
+    model: Model, tmp_path: Path
+) -> None:
     assert list(model.example[0]) == ["size, in cm", "weight", "colour", "zip"]
     assert json.loads(json.dumps(model.example)) == list(model.example)
     rows = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
     for row in model.example:
         assert None not in row.values()
-        assert {**row, "zip": int(str(row["zip"]))} in [{name: one[name] for name in row} for one in rows]
-    data = datasets.load(Data(source=str(tmp_path / "rows.csv"), target="class", drop=("id",), categorical=("zip",)))
+        assert {**row, "zip": int(str(row["zip"]))} in [
+            {name: one[name] for name in row} for one in rows
+        ]
+    data = datasets.load(
+        Data(source=str(tmp_path / "rows.csv"), target="class", drop=("id",), categorical=("zip",))
+    )
     shown = model.preparation.apply(pd.DataFrame(model.example))
     assert [(row == data.split.x_train).all(axis=1).any() for row in shown] == [True] * 3
     of_late = model.preparation.example(FRAME, np.arange(40, 60))
-    assert [row["size, in cm"] for row in of_late] == FRAME["size, in cm"].loc[[40, 41, 43]].tolist()  # 42 has no colour
+    assert [row["size, in cm"] for row in of_late] == FRAME["size, in cm"].loc[
+        [40, 41, 43]
+    ].tolist()  # 42 has no colour
 
 
 @pytest.mark.parametrize(
@@ -99,8 +124,12 @@ def test_the_example_is_of_the_training_rows_and_has_least_missing(model: Model,
         (["1", "9999999999999999999"], "object"), (["+1", "1"], "object"),
     ],
 )  # fmt: skip
-def test_labels_of_a_csv_are_numbers_where_they_are_written_as_these_are(written: list[str], dtype: str, tmp_path: Path) -> None:
-    pd.DataFrame({"x": range(60), "y": [written[n % len(written)] for n in range(60)]}).to_csv(tmp_path / "r.csv", index=False)
+def test_labels_of_a_csv_are_numbers_where_they_are_written_as_these_are(
+    written: list[str], dtype: str, tmp_path: Path
+) -> None:
+    pd.DataFrame({"x": range(60), "y": [written[n % len(written)] for n in range(60)]}).to_csv(
+        tmp_path / "r.csv", index=False
+    )
     data = datasets.load(Data(source=str(tmp_path / "r.csv"), target="y"))
     restored = labels.restore(data.classes, data.label_type)
     assert restored.dtype == dtype
@@ -108,7 +137,9 @@ def test_labels_of_a_csv_are_numbers_where_they_are_written_as_these_are(written
 
 
 @pytest.mark.parametrize("values", [["0", "1"], [0, 1], [0.0, 1.0], [True, False], ["a", "b"]])
-def test_labels_of_a_parquet_file_have_the_type_of_their_column(values: list[object], tmp_path: Path) -> None:
+def test_labels_of_a_parquet_file_have_the_type_of_their_column(
+    values: list[object], tmp_path: Path
+) -> None:
     frame = pd.DataFrame({"x": range(60), "y": values * 30})
     frame.to_parquet(tmp_path / "r.parquet")
     data = datasets.load(Data(source=str(tmp_path / "r.parquet"), target="y"))
@@ -126,7 +157,9 @@ def test_a_model_of_another_origin_or_damaged_is_not_found(model: Model, tmp_pat
     assert find_model(kept, made_of) is not None
     assert find_model(kept, {**made_of, "seed": 1}) is None
     numbers, words = (kept / NUMBERS).read_bytes(), (kept / WORDS).read_bytes()
-    no_step = json.dumps({**json.loads(words), "preparation": {"missing": [], "steps": [1]}}).encode()
+    no_step = json.dumps(
+        {**json.loads(words), "preparation": {"missing": [], "steps": [1]}}
+    ).encode()
     damaged = [(NUMBERS, data) for data in (numbers[:-9], b"")]
     damaged += [(WORDS, data) for data in (words[:-9], b"[]", b"{}", no_step, b"\xff")]
     for file, data in damaged:

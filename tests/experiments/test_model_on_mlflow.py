@@ -1,4 +1,6 @@
-"""The confirmed model on MLflow: loaded and served by MLflow itself, in the registry once a verdict, and without a pickle."""
+"""The confirmed model on MLflow: loaded and served by MLflow itself, in the registry once a
+verdict, and without a pickle.
+"""
 
 import json
 import os
@@ -25,7 +27,9 @@ from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import QUIET, free_port, running
 from tests.studies import confirmed_study, make_study
 
-with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code when this is imported first
+with warnings.catch_warnings(
+    action="ignore"
+):  # MLflow warns of its own code when this is imported first
     import mlflow.pyfunc
 
 STUDY = confirmed_study(look=1)
@@ -57,7 +61,11 @@ def artifacts(home: Path) -> Path:
 
 
 def test_nothing_in_it_is_a_pickle(home: Path) -> None:
-    names = {str(path.relative_to(artifacts(home))): path for path in artifacts(home).rglob("*") if path.is_file()}
+    names = {
+        str(path.relative_to(artifacts(home))): path
+        for path in artifacts(home).rglob("*")
+        if path.is_file()
+    }
     assert sorted(names) == [
         "MLmodel", "code/nnreg_sweeps_loader.py", "conda.yaml", "data/network/code.zip", "data/network/model.json",
         "data/network/model.npz", "input_example.json", "python_env.yaml", "requirements.txt", "serving_input_example.json",
@@ -66,8 +74,16 @@ def test_nothing_in_it_is_a_pickle(home: Path) -> None:
     assert set(described["flavors"]["python_function"]) == {
         "code", "data", "env", "loader_module", "python_version", "streamable",
     }  # fmt: skip  # no python_model, no cloudpickle_version
-    texts = {name: path.read_text(encoding="utf-8") for name, path in names.items() if path.suffix not in (".npz", ".zip")}
-    assert not [name for name, text in texts.items() if re.search(r"pickle|\.pkl", text) and not name.endswith(".py")]
+    texts = {
+        name: path.read_text(encoding="utf-8")
+        for name, path in names.items()
+        if path.suffix not in (".npz", ".zip")
+    }
+    assert not [
+        name
+        for name, text in texts.items()
+        if re.search(r"pickle|\.pkl", text) and not name.endswith(".py")
+    ]
     with np.load(names["data/network/model.npz"], allow_pickle=False) as arrays:
         assert all(arrays[name].dtype.kind == "f" for name in arrays.files)
     with zipfile.ZipFile(names["data/network/code.zip"]) as archive:
@@ -80,7 +96,11 @@ def test_what_the_page_shows_of_it(home: Path, kept: Model) -> None:
     run = study_run(store, STUDY.study_uid)
     (output,) = run.outputs.model_outputs
     logged = client.get_logged_model(output.model_id)
-    assert (str(logged.status), logged.source_run_id, logged.name) == ("READY", run.info.run_id, "digits")
+    assert (str(logged.status), logged.source_run_id, logged.name) == (
+        "READY",
+        run.info.run_id,
+        "digits",
+    )
     assert {name: float(value) for name, value in logged.params.items()} == kept.origin["lambdas"]
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "digits", "version": 1}]
     version = client.get_model_version_by_alias("digits", "best")
@@ -90,16 +110,24 @@ def test_what_the_page_shows_of_it(home: Path, kept: Model) -> None:
 
 def test_what_goes_in_and_comes_out_is_said(loaded: Any, kept: Model) -> None:
     signature = loaded.metadata.signature
-    assert signature.inputs.input_names() == signature.inputs.required_input_names() == list(kept.preparation.columns)
+    assert (
+        signature.inputs.input_names()
+        == signature.inputs.required_input_names()
+        == list(kept.preparation.columns)
+    )
     assert [(one.name, one.type.name) for one in signature.outputs.inputs] == [("class", "long")]
-    assert [(one.name, one.dtype.name, one.default) for one in signature.params.params] == [("probabilities", "boolean", False)]
+    assert [(one.name, one.dtype.name, one.default) for one in signature.params.params] == [
+        ("probabilities", "boolean", False)
+    ]
     assert loaded.input_example.astype({"colour": str}).to_dict("records") == list(kept.example)
     assert not np.any(loaded.predict(loaded.input_example) != kept.predict(loaded.input_example))
 
 
 def test_what_it_needs_has_a_name_and_a_version_and_no_place(home: Path) -> None:
     lines = (artifacts(home) / "requirements.txt").read_text().splitlines()
-    assert [re.fullmatch(r"([a-z]+)[<>=.,\d]+", line).group(1) for line in lines] == list(flavor.NEEDED)  # type: ignore[union-attr]
+    assert [re.fullmatch(r"([a-z]+)[<>=.,\d]+", line).group(1) for line in lines] == list(
+        flavor.NEEDED
+    )  # type: ignore[union-attr]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -116,7 +144,11 @@ def test_it_says_of_raw_rows_what_the_kept_model_says(loaded: Any, kept: Model) 
         FRAME[:0],
     ):
         np.testing.assert_array_equal(loaded.predict(frame), kept.predict(frame))
-        pd.testing.assert_frame_equal(loaded.predict(frame, params={"probabilities": True}), kept.table(frame), check_exact=True)
+        pd.testing.assert_frame_equal(
+            loaded.predict(frame, params={"probabilities": True}),
+            kept.table(frame),
+            check_exact=True,
+        )
     assert loaded.predict(FRAME).dtype == FRAME["class"].dtype
 
 
@@ -151,19 +183,36 @@ def test_it_is_served(home: Path, kept: Model) -> None:
         connection.close()
         return answer.status, read
 
-    with running(command, cwd=home, url=f"http://127.0.0.1:{port}", path="/ping", environment=environ):
+    with running(
+        command, cwd=home, url=f"http://127.0.0.1:{port}", path="/ping", environment=environ
+    ):
         assert ask(FRAME) == (200, {"predictions": kept.predict(FRAME).tolist()})
         status, answer = ask(FRAME, params={"probabilities": True})
         assert (status, answer["predictions"]) == (200, kept.table(FRAME).to_dict("records"))
         status, answer = ask(FRAME.rename(columns={"weight": "wieght"}))
         assert status == 400
-        assert re.search(r"missing inputs \['weight'\]. Note that there were extra inputs: .*'wieght'", answer["message"])
+        assert re.search(
+            r"missing inputs \['weight'\]. Note that there were extra inputs: .*'wieght'",
+            answer["message"],
+        )
         status, answer = ask(FRAME.assign(weight="heavy"))
         assert status == 400
         assert "the rows: column 'weight' holds 'heavy' in row 1 " in answer["message"]
 
 
-UNNEEDED = {"cmaes", "filelock", "optuna", "plotly", "rich", "scipy", "sklearn", "sweeps", "tenacity", "threadpoolctl", "typer"}
+UNNEEDED = {
+    "cmaes",
+    "filelock",
+    "optuna",
+    "plotly",
+    "rich",
+    "scipy",
+    "sklearn",
+    "sweeps",
+    "tenacity",
+    "threadpoolctl",
+    "typer",
+}
 
 
 def test_it_is_loaded_where_this_package_is_not_installed(home: Path, kept: Model) -> None:
@@ -179,8 +228,14 @@ model = mlflow.pyfunc.load_model({str(artifacts(home))!r})
 print(model.predict(pandas.read_csv({str(home / "rows.csv")!r})).tolist())
 """
     environ = {**QUIET, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    done = subprocess.run(  # -S: without what the site adds to the path, such as an editable install
-        [sys.executable, "-S", "-c", program], cwd=home / "mlruns", env=environ, capture_output=True, text=True
+    done = (
+        subprocess.run(  # -S: without what the site adds to the path, such as an editable install
+            [sys.executable, "-S", "-c", program],
+            cwd=home / "mlruns",
+            env=environ,
+            capture_output=True,
+            text=True,
+        )
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == kept.predict(FRAME).tolist()
@@ -189,8 +244,13 @@ print(model.predict(pandas.read_csv({str(home / "rows.csv")!r})).tolist())
 def test_one_version_a_verdict_and_the_newest_confirmed_is_best(
     store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Two studies of two people in one registry, one of them confirmed again, and what somebody does to it by hand."""
-    mine, yours = confirmed_study(make_study(3), look=1), later(confirmed_study(make_study(3), look=1), 1)
+    """Two studies of two people in one registry, one of them confirmed again, and what somebody
+    does to it by hand.
+    """
+    mine, yours = (
+        confirmed_study(make_study(3), look=1),
+        later(confirmed_study(make_study(3), look=1), 1),
+    )
     assert registered(store, yours, tmp_path)
     assert registered(store, mine, tmp_path)  # an older confirmation, which comes later
     assert not registered(store, mine, tmp_path)
@@ -223,15 +283,21 @@ def test_one_version_a_verdict_and_the_newest_confirmed_is_best(
 
 
 def test_what_was_half_written_is_made_whole(store: Store, tmp_path: Path) -> None:
-    """Ended after the logged model was begun, and after it was there; neither is there twice in the end."""
+    """Ended after the logged model was begun, and after it was there; neither is there twice in the
+    end.
+    """
     assert registered(store, STUDY, tmp_path)
     client, run = MlflowClient(store.uri), study_run(store, STUDY.study_uid)
     (logged,) = client.search_logged_models([run.info.experiment_id])
     client.delete_registered_model("digits")
     for _ in range(9):  # one would do, were ids not drawn: the least of them is taken
-        client.create_logged_model(run.info.experiment_id, "digits", run.info.run_id, tags=logged.tags)
+        client.create_logged_model(
+            run.info.experiment_id, "digits", run.info.run_id, tags=logged.tags
+        )
     assert registered(store, STUDY, tmp_path)
-    assert [one.model_id for one in client.search_logged_models([run.info.experiment_id])] == [logged.model_id]
+    assert [one.model_id for one in client.search_logged_models([run.info.experiment_id])] == [
+        logged.model_id
+    ]
     assert versions(store) == {f"1 {STUDY.study_uid}": ["best"]}
 
 
@@ -257,7 +323,9 @@ def test_any_name_that_an_experiment_can_have_is_one_of_a_model(
     assert len(mlflow.pyfunc.load_model(f"models:/{name}@best").predict(FRAME)) == len(FRAME)
 
 
-def test_it_follows_a_directory_that_was_moved(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_follows_a_directory_that_was_moved(
+    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "before").mkdir()
     shutil.copy(made, tmp_path / "before")
     registered(choose(tmp_path / "before", "digits", environ={}), STUDY, tmp_path / "before")

@@ -1,4 +1,6 @@
-"""Muted loggers: nothing gets through, and nothing of the user's is changed, whoever mutes at the same time."""
+"""Muted loggers: nothing gets through, and nothing of the user's is changed, whoever mutes at the
+same time.
+"""
 
 import logging
 import threading

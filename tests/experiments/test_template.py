@@ -1,4 +1,6 @@
-"""The template: a data file becomes an experiment file that loads, runs, says everything, and never overwrites."""
+"""The template: a data file becomes an experiment file that loads, runs, says everything, and never
+overwrites.
+"""
 
 import tempfile
 import tomllib
@@ -60,7 +62,11 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
     expected = Experiment.model_validate(
         {
             "name": "rows",
-            "data": {"source": str(tmp_path / "rows.csv"), "target": "label", "drop": ["id", "seen"]},
+            "data": {
+                "source": str(tmp_path / "rows.csv"),
+                "target": "label",
+                "drop": ["id", "seen"],
+            },
             "training": {"batch_size": 16},
         }
     )
@@ -99,7 +105,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert guessed.path.read_text() == "mine"
 
 
-def test_by_default_it_is_written_here_with_the_data_relative_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_it_is_written_here_with_the_data_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     table().to_csv(tmp_path / "my rows.csv", index=False)
     monkeypatch.chdir(tmp_path / "here")
@@ -111,9 +119,15 @@ def test_by_default_it_is_written_here_with_the_data_relative_to_it(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("output", "error", "word"),
-    [("rows.csv", InputError, "rows.csv.toml"), ("gone/mine.toml", InputError, "gone"), ("folder.toml", InputError, "--output")],
+    [
+        ("rows.csv", InputError, "rows.csv.toml"),
+        ("gone/mine.toml", InputError, "gone"),
+        ("folder.toml", InputError, "--output"),
+    ],
 )
-def test_an_output_that_cannot_be(tmp_path: Path, output: str, error: type[Exception], word: str) -> None:
+def test_an_output_that_cannot_be(
+    tmp_path: Path, output: str, error: type[Exception], word: str
+) -> None:
     (tmp_path / "folder.toml").mkdir()
     table().to_csv(tmp_path / "data.csv", index=False)
     with pytest.raises(error, match=word):
@@ -128,7 +142,11 @@ def test_a_directory_that_cannot_be_written() -> None:
 
 
 def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
-    for content, word in (("", "empty"), ("a,b\n1,2\n", "'label'"), ("a,label\n1,x\n2,x\n", "one class")):
+    for content, word in (
+        ("", "empty"),
+        ("a,b\n1,2\n", "'label'"),
+        ("a,label\n1,x\n2,x\n", "one class"),
+    ):
         (tmp_path / "rows.csv").write_text(content)
         with pytest.raises(DataError, match=word):
             template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
@@ -140,12 +158,18 @@ def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
 def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: Path) -> None:
     frame = table().assign(size=[*range(ROWS - 1), "unknown"])
     guessed = written(tmp_path, frame)
-    assert any("cannot run yet" in sentence and "'unknown'" in sentence for sentence in guessed.guesses)
+    assert any(
+        "cannot run yet" in sentence and "'unknown'" in sentence for sentence in guessed.guesses
+    )
     assert experiment_file.load(guessed.path).data.drop == ("id", "seen")
 
 
-@pytest.mark.parametrize(("encoding", "guess"), [("latin-1", "cp1252"), ("utf-16", "utf-16"), ("utf-8", "utf-8-sig")])
-def test_the_encoding_and_the_separator_are_found(tmp_path: Path, encoding: str, guess: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "guess"), [("latin-1", "cp1252"), ("utf-16", "utf-16"), ("utf-8", "utf-8-sig")]
+)
+def test_the_encoding_and_the_separator_are_found(
+    tmp_path: Path, encoding: str, guess: str
+) -> None:
     frame = table().assign(label=["così", "né"] * (ROWS // 2))
     frame.to_csv(tmp_path / "rows.csv", index=False, sep=";", encoding=encoding)
     guessed = template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
@@ -159,14 +183,20 @@ def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
     wine = load_wine()
     np.savez(tmp_path / "arrays.npz", X=wine.data, y=wine.target)
     table().to_parquet(tmp_path / "rows.parquet")
-    arrays = experiment_file.load(template.write(tmp_path / "arrays.npz", output=tmp_path / "arrays.toml").path)
+    arrays = experiment_file.load(
+        template.write(tmp_path / "arrays.npz", output=tmp_path / "arrays.toml").path
+    )
     assert arrays.data.target is None
     assert datasets.load(arrays.data).rows == {"training": 106, "validation": 36, "test": 36}
-    rows = experiment_file.load(template.write(tmp_path / "rows.parquet", "label", tmp_path / "rows.toml").path)
+    rows = experiment_file.load(
+        template.write(tmp_path / "rows.parquet", "label", tmp_path / "rows.toml").path
+    )
     assert rows.data.drop == ("id", "seen")
 
 
-@pytest.mark.parametrize(("rows", "size"), [(1, 16), (106, 16), (600, 32), (1036, 64), (2048, 128), (10**6, 128)])
+@pytest.mark.parametrize(
+    ("rows", "size"), [(1, 16), (106, 16), (600, 32), (1036, 64), (2048, 128), (10**6, 128)]
+)
 def test_the_batch_suits_the_rows(rows: int, size: int) -> None:
     assert template.batch_size(rows) == size
 
@@ -188,10 +218,14 @@ ODD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 def test_names_of_columns_come_back_whatever_is_in_them(names: list[str]) -> None:
     target, number, *ids = names
     columns = {name: [f"u{i}" for i in range(ROWS)] for name in ids}
-    frame = pd.DataFrame({**columns, number: np.arange(ROWS) % 5, target: ["no", "yes"] * (ROWS // 2)})
+    frame = pd.DataFrame(
+        {**columns, number: np.arange(ROWS) % 5, target: ["no", "yes"] * (ROWS // 2)}
+    )
     with tempfile.TemporaryDirectory() as folder:
         frame.to_parquet(Path(folder) / "rows.parquet")
-        path = template.write(Path(folder) / "rows.parquet", target, Path(folder) / "rows.toml").path
+        path = template.write(
+            Path(folder) / "rows.parquet", target, Path(folder) / "rows.toml"
+        ).path
         data = experiment_file.load(path).data
         assert data.target == target
         assert data.drop == tuple(ids)

@@ -1,4 +1,6 @@
-"""Records on MLflow: what is there, and that it is there once. A real SQLite file, read with MLflow's own tools."""
+"""Records on MLflow: what is there, and that it is there once. A real SQLite file, read with
+MLflow's own tools.
+"""
 
 import dataclasses
 import math
@@ -24,10 +26,23 @@ def test_a_study_is_one_run_with_a_finished_child_a_trial(store: Store) -> None:
     parent, children = study_run(store, study.study_uid), trial_runs(store, study.study_uid)
     assert parent.info.run_name == "digits"
     assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"}
-    assert [children[number].info.run_name for number in range(3)] == ["trial-00000", "trial-00001", "trial-00002"]
+    assert [children[number].info.run_name for number in range(3)] == [
+        "trial-00000",
+        "trial-00001",
+        "trial-00002",
+    ]
     for number, run in children.items():
-        identity = {"kind": "trial", "study": "digits", "study_uid": study.study_uid, "trial": str(number), "state": "COMPLETE"}
-        assert run.data.tags == identity | {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": run.info.run_name}
+        identity = {
+            "kind": "trial",
+            "study": "digits",
+            "study_uid": study.study_uid,
+            "trial": str(number),
+            "state": "COMPLETE",
+        }
+        assert run.data.tags == identity | {
+            "mlflow.parentRunId": parent.info.run_id,
+            "mlflow.runName": run.info.run_name,
+        }
 
 
 def test_what_is_the_same_for_all_trials_is_on_the_studys_run(store: Store) -> None:
@@ -46,7 +61,9 @@ def test_what_is_the_same_for_all_trials_is_on_the_studys_run(store: Store) -> N
             "sweep.sampler": "tpe",
         }.items()
     )
-    assert "sweep.trials" not in run.data.params  # the one that may be changed while the study goes on
+    assert (
+        "sweep.trials" not in run.data.params
+    )  # the one that may be changed while the study goes on
     assert (run.data.tags["python"], run.data.tags["numpy"]) == ("3.11.9", "2.4.0")
 
 
@@ -56,17 +73,32 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
     for number, run in trial_runs(store, study.study_uid).items():
         trial, metrics = study.trials[number], run.data.metrics
         assert metrics == of_trial(study, trial).last
-        assert {name: metrics[name] for name in METRICS} == {name: getattr(trial, name) for name in METRICS}
-        assert {name: metrics[name] for name in LAMBDA_NAMES} == {name: getattr(trial, name) for name in LAMBDA_NAMES}
-        assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {name: metrics[name] for name in LAMBDA_NAMES}
-        assert [metrics[name] for name in ("generation", "epochs", "seconds", "diverged")] == [0, 3, 0.25, 0]
+        assert {name: metrics[name] for name in METRICS} == {
+            name: getattr(trial, name) for name in METRICS
+        }
+        assert {name: metrics[name] for name in LAMBDA_NAMES} == {
+            name: getattr(trial, name) for name in LAMBDA_NAMES
+        }
+        assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {
+            name: metrics[name] for name in LAMBDA_NAMES
+        }
+        assert [metrics[name] for name in ("generation", "epochs", "seconds", "diverged")] == [
+            0,
+            3,
+            0.25,
+            0,
+        ]
 
 
-def test_mlflows_own_table_has_one_finished_row_a_trial(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflows_own_table_has_one_finished_row_a_trial(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = make_study(5)
     Tracker(store, study).sync(study)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
-    frame = mlflow.search_runs(experiment_names=["digits"], filter_string="tags.kind = 'trial'").set_index("tags.trial")
+    frame = mlflow.search_runs(
+        experiment_names=["digits"], filter_string="tags.kind = 'trial'"
+    ).set_index("tags.trial")
     assert set(frame.status) == {"FINISHED"}
     for trial in study.trials:
         row = frame.loc[str(trial.trial)]
@@ -75,13 +107,17 @@ def test_mlflows_own_table_has_one_finished_row_a_trial(store: Store, monkeypatc
 
 
 def test_the_curves_go_over_the_epochs_from_1(store: Store) -> None:
-    study = make_study(2, epochs=250)  # 5 curves of 250 points are more than MLflow takes in one call
+    study = make_study(
+        2, epochs=250
+    )  # 5 curves of 250 points are more than MLflow takes in one call
     Tracker(store, study).sync(study)
     client = MlflowClient(store.uri)
     for number, run in trial_runs(store, study.study_uid).items():
         for name in CURVES:
             history = client.get_metric_history(run.info.run_id, name)
-            assert [(point.step, point.value) for point in history] == list(enumerate(study.trials[number].curves[name], start=1))
+            assert [(point.step, point.value) for point in history] == list(
+                enumerate(study.trials[number].curves[name], start=1)
+            )
 
 
 def test_times_are_those_of_the_record(store: Store) -> None:
@@ -92,9 +128,14 @@ def test_times_are_those_of_the_record(store: Store) -> None:
     assert (parent.info.start_time, parent.info.end_time) == (first, last)
     assert first % 1000 == 123
     for number, run in trial_runs(store, study.study_uid).items():
-        start, end = milliseconds(study.trials[number].started), milliseconds(study.trials[number].finished)
+        start, end = (
+            milliseconds(study.trials[number].started),
+            milliseconds(study.trials[number].finished),
+        )
         assert (run.info.start_time, run.info.end_time) == (start, end)
-        times = [point.timestamp for point in client.get_metric_history(run.info.run_id, "data_loss")]
+        times = [
+            point.timestamp for point in client.get_metric_history(run.info.run_id, "data_loss")
+        ]
         assert start < times[0] < times[1] < times[2] == end
 
 
@@ -106,10 +147,14 @@ def test_times_are_those_of_the_record(store: Store) -> None:
         ({"weight_l1": 0}, -7.5),  # fixed to off: as on the default axis
     ],
 )
-def test_a_lambda_that_is_off_has_a_finite_logarithm(store: Store, axes: dict[str, object], shown: float) -> None:
+def test_a_lambda_that_is_off_has_a_finite_logarithm(
+    store: Store, axes: dict[str, object], shown: float
+) -> None:
     study = make_study(1, lambdas=axes, sweep={"off_decades": 1.5})
     Tracker(store, study).sync(study)
-    assert trial_runs(store, study.study_uid)[0].data.metrics["log10_weight_l1"] == pytest.approx(shown)
+    assert trial_runs(store, study.study_uid)[0].data.metrics["log10_weight_l1"] == pytest.approx(
+        shown
+    )
 
 
 def test_a_lambda_that_is_on_has_its_own_logarithm(store: Store) -> None:
@@ -122,7 +167,9 @@ def test_a_lambda_that_is_on_has_its_own_logarithm(store: Store) -> None:
 
 
 def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
-    failed = make_trial(1, state=FAIL, metrics=None, curves={}, error="its worker was killed three times")
+    failed = make_trial(
+        1, state=FAIL, metrics=None, curves={}, error="its worker was killed three times"
+    )
     pruned = make_trial(2, state=PRUNED)
     study = make_study(1)
     tracker = Tracker(store, study)
@@ -132,7 +179,9 @@ def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
     assert [runs[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "KILLED"]
     assert runs[1].data.tags["mlflow.note.content"] == "its worker was killed three times"
     assert runs[1].data.metrics == of_trial(study, failed).last
-    assert tracker.missing([failed, pruned]) == Tracker(store, study).missing([failed, pruned]) == []
+    assert (
+        tracker.missing([failed, pruned]) == Tracker(store, study).missing([failed, pruned]) == []
+    )
 
 
 def test_numbers_that_are_not_finite_are_never_written(store: Store) -> None:
@@ -141,9 +190,16 @@ def test_numbers_that_are_not_finite_are_never_written(store: Store) -> None:
     Tracker(store, study).write(make_trial(0, curves=curves, seconds=math.inf))
     client, run = MlflowClient(store.uri), trial_runs(store, study.study_uid)[0]
     assert "seconds" not in run.data.metrics
-    values = [point.value for name in run.data.metrics for point in client.get_metric_history(run.info.run_id, name)]
+    values = [
+        point.value
+        for name in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, name)
+    ]
     assert all(abs(value) < 1e300 for value in values)  # MLflow keeps inf as 1.8e308
-    assert [point.step for point in client.get_metric_history(run.info.run_id, "data_loss")] == [1, 3]
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "data_loss")] == [
+        1,
+        3,
+    ]
 
 
 def test_writing_twice_changes_nothing(store: Store) -> None:
@@ -157,9 +213,13 @@ def test_writing_twice_changes_nothing(store: Store) -> None:
     assert sorted(ids) == [0, 1, 2]
 
 
-def test_a_deleted_store_is_made_again_with_the_same_runs_and_times(store: Store, tmp_path: Path) -> None:
+def test_a_deleted_store_is_made_again_with_the_same_runs_and_times(
+    store: Store, tmp_path: Path
+) -> None:
     study = make_study(4)
-    tracker = Tracker(store, dataclasses.replace(study, trials=()))  # as the driver does it: trial by trial from an empty study
+    tracker = Tracker(
+        store, dataclasses.replace(study, trials=())
+    )  # as the driver does it: trial by trial from an empty study
     for trial in study.trials:
         tracker.write(trial)
     tracker.finish(study)

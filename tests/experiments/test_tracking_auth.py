@@ -1,4 +1,6 @@
-"""Tracking through an MLflow server that wants a name and a password, by the variables that MLflow's own client reads."""
+"""Tracking through an MLflow server that wants a name and a password, by the variables that
+MLflow's own client reads.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +24,14 @@ STUDY = make_study(3)
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with an administrator, and with a user who may read."""
     needs_module("flask_wtf")
-    environment = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "of the test", "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[1]}
+    environment = {
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of the test",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[1],
+    }
     options = ("--app-name", "basic-auth", "--allowed-hosts", "127.0.0.1:*")
-    with plain_mlflow(tmp_path_factory.mktemp("guarded"), *options, environment=environment) as server:
+    with plain_mlflow(
+        tmp_path_factory.mktemp("guarded"), *options, environment=environment
+    ) as server:
         yield server
 
 
@@ -47,7 +54,9 @@ def refusal(tracker: Tracker) -> str:
     return text
 
 
-def test_a_sweep_is_written_and_shown_with_the_name_and_password_of_the_environment(guarded: Running, tmp_path: Path) -> None:
+def test_a_sweep_is_written_and_shown_with_the_name_and_password_of_the_environment(
+    guarded: Running, tmp_path: Path
+) -> None:
     store = choose(tmp_path, "digits", environ={"MLFLOW_TRACKING_URI": guarded.url})
     process = TrackerProcess(store, STUDY)
     try:
@@ -69,23 +78,35 @@ def test_wrong_credentials_are_one_sentence(
     be(who, monkeypatch)
     tracker = Tracker(choose(tmp_path, "digits", uri=guarded.url, environ={}), STUDY)
     assert refusal(tracker).startswith(
-        f"MLflow at {guarded.url} does not accept these credentials; set {USER} and {PASSWORD}, or MLFLOW_TRACKING_TOKEN; "
+        f"MLflow at {guarded.url} does not accept these credentials; set {USER} and {PASSWORD}, or"
+        " MLFLOW_TRACKING_TOKEN; "
     )
 
 
-def test_who_may_read_alone_is_told_so(guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_may_read_alone_is_told_so(
+    guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = choose(tmp_path, "read only", uri=guarded.url, environ={})
     Tracker(store, make_study(1)).sync(make_study(1))
     account = dict(zip(("username", "password"), READER, strict=True))
-    requests.post(f"{guarded.url}/api/2.0/mlflow/users/create", json=account, auth=ADMIN, timeout=30).raise_for_status()
+    requests.post(
+        f"{guarded.url}/api/2.0/mlflow/users/create", json=account, auth=ADMIN, timeout=30
+    ).raise_for_status()
     be(READER, monkeypatch)
-    assert f"MLflow at {guarded.url} does not allow this to these credentials; " in refusal(Tracker(store, STUDY))
+    assert f"MLflow at {guarded.url} does not allow this to these credentials; " in refusal(
+        Tracker(store, STUDY)
+    )
 
 
-def test_a_name_that_the_server_does_not_go_by_is_told_from_a_permission(guarded: Running, tmp_path: Path) -> None:
+def test_a_name_that_the_server_does_not_go_by_is_told_from_a_permission(
+    guarded: Running, tmp_path: Path
+) -> None:
     url = guarded.url.replace("127.0.0.1", "localhost")
     tracker = Tracker(choose(tmp_path, "digits", uri=url, environ={}), STUDY)
-    assert f"MLflow at {url} does not go by this name; use one that its --allowed-hosts lists, " in refusal(tracker)
+    assert (
+        f"MLflow at {url} does not go by this name; use one that its --allowed-hosts lists, "
+        in refusal(tracker)
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,5 +125,7 @@ def test_a_file_of_credentials_that_cannot_be_read_is_one_sentence_without_them(
     (tmp_path / ".mlflow").mkdir()
     (tmp_path / ".mlflow" / "credentials").write_bytes(content)
     text = refusal(Tracker(choose(tmp_path, "digits", uri="http://127.0.0.1:9", environ={}), STUDY))
-    assert text.startswith("the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow], ")
+    assert text.startswith(
+        "the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow], "
+    )
     assert "canary" not in text

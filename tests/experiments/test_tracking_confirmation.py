@@ -1,4 +1,6 @@
-"""The confirmation on MLflow: beside the trials and not among them, once each, and on the study's run what it found."""
+"""The confirmation on MLflow: beside the trials and not among them, once each, and on the study's
+run what it found.
+"""
 
 import dataclasses
 import shutil
@@ -14,9 +16,9 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
+from experiments.card import card
 from experiments.records import StudyRecord
 from experiments.reports import frames
-from experiments.reports.card import card
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import Store, Tracker, choose, runs, view
 from experiments.tracking.audit import Children
@@ -63,7 +65,9 @@ def above_confirm_runs(store: Store, study: StudyRecord) -> list[Run]:
 
 
 def assert_agrees(store: Store, study: StudyRecord) -> None:
-    """Every network of the verdict is there once and whole, and the study's run says what the verdict says."""
+    """Every network of the verdict is there once and whole, and the study's run says what the
+    verdict says.
+    """
     parent, found = study_run(store, study.study_uid), confirm_runs(store, study)
     (above,) = above_confirm_runs(store, study)
     assert PARENT not in above.data.tags  # beside the study's run
@@ -80,7 +84,9 @@ def assert_agrees(store: Store, study: StudyRecord) -> None:
     assert (parent.info.status, parent.info.end_time) == ("FINISHED", runs.study_ended(study))
     audit, networks = Tracker(store, study).audit(study), len(study.confirmed)
     assert audit.study == []
-    assert audit.confirmation == Children(runs=networks, missing=[], strangers={}, several={}, differing={})
+    assert audit.confirmation == Children(
+        runs=networks, missing=[], strangers={}, several={}, differing={}
+    )
 
 
 def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None:
@@ -90,11 +96,18 @@ def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None
     table = frames.confirm(OPENED)
     for one in OPENED.confirmed.values():
         run = found[one.identity]
-        same = [(row.seed, row.weight_l1, row.weight_l2, row.bias_l1, row.bias_l2) for row in table.itertuples()]
+        same = [
+            (row.seed, row.weight_l1, row.weight_l2, row.bias_l1, row.bias_l2)
+            for row in table.itertuples()
+        ]
         rows = table[[one_row == (one.seed, *one.lambdas.as_tuple()) for one_row in same]]
         assert run.data.tags["roles"].split(",") == list(dict.fromkeys(rows.role))
         assert run.data.params["seed"] == str(one.seed)
-        assert float(run.data.params["weight_l2"]) == run.data.metrics["weight_l2"] == one.lambdas.weight_l2
+        assert (
+            float(run.data.params["weight_l2"])
+            == run.data.metrics["weight_l2"]
+            == one.lambdas.weight_l2
+        )
         for name in ("val_accuracy", "val_data_loss", "test_accuracy", "test_data_loss"):
             assert {run.data.metrics[name]} == set(rows[name])
         for name in ("balanced_val_accuracy", "data_loss", "regularization_loss", "train_accuracy"):
@@ -103,9 +116,15 @@ def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None
         times = (runs.milliseconds(one.started), runs.milliseconds(one.finished))
         assert (run.info.start_time, run.info.end_time) == times
     ends = {one.finished for one in OPENED.confirmed.values()}
-    assert study_run(store, OPENED.study_uid).info.end_time == runs.milliseconds(max(ends))  # after the last trial's
+    assert study_run(store, OPENED.study_uid).info.end_time == runs.milliseconds(
+        max(ends)
+    )  # after the last trial's
     names = {run.info.run_name for run in found.values()}
-    assert {"confirm-baseline-seed-4268029250", "confirm-winner-seed-11", "confirm-candidate-00002-seed-11"} <= names
+    assert {
+        "confirm-baseline-seed-4268029250",
+        "confirm-winner-seed-11",
+        "confirm-candidate-00002-seed-11",
+    } <= names
     assert len(names) == len(found)
 
 
@@ -115,10 +134,14 @@ def test_they_are_beside_the_trials_and_not_among_them(store: Store) -> None:
     client = MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
-    shown = client.search_runs([experiment.experiment_id], view.views(OPENED)[0].state["searchFilter"])
+    shown = client.search_runs(
+        [experiment.experiment_id], view.views(OPENED)[0].state["searchFilter"]
+    )
     assert {run.info.run_id for run in shown} == set(tracker.run_ids().values())
     assert sorted(tracker.run_ids()) == sorted(trial_runs(store, OPENED.study_uid)) == [0, 1, 2]
-    assert tracker.audit(OPENED).trials == Children(runs=3, missing=[], strangers={}, several={}, differing={})
+    assert tracker.audit(OPENED).trials == Children(
+        runs=3, missing=[], strangers={}, several={}, differing={}
+    )
     assert tracker.missing(OPENED.trials) == []
 
 
@@ -143,7 +166,9 @@ def left(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     parts=st.lists(left(), max_size=4),
     parent=st.sampled_from(["bare", "whole"]),
@@ -155,16 +180,28 @@ def test_whatever_is_left_sync_makes_it_the_confirmation_and_then_nothing(
 ) -> None:
     study, client = confirmed_study(look=int(opened)), MlflowClient(store.uri)
     experiment = client.get_experiment_by_name("digits")
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment("digits", store.artifact_location)
-    tags = runs.identity(study, "study") if parent == "bare" else {**runs.study_tags(study), **runs.closing_tags(study)}
+    experiment_id = (
+        experiment.experiment_id
+        if experiment
+        else client.create_experiment("digits", store.artifact_location)
+    )
+    tags = (
+        runs.identity(study, "study")
+        if parent == "bare"
+        else {**runs.study_tags(study), **runs.closing_tags(study)}
+    )
     parent_id = client.create_run(experiment_id, tags=tags).info.run_id
     for ended in above:
-        parent_id = client.create_run(experiment_id, tags=runs.identity(study, "confirmation")).info.run_id
+        parent_id = client.create_run(
+            experiment_id, tags=runs.identity(study, "confirmation")
+        ).info.run_id
         if ended:
             client.set_terminated(parent_id)
     for part in parts:
         planned = runs.confirmation(study)[part["network"]]
-        tags = {**planned.tags, PARENT: parent_id} | ({} if part["roles"] else {"roles": "candidate"})
+        tags = {**planned.tags, PARENT: parent_id} | (
+            {} if part["roles"] else {"roles": "candidate"}
+        )
         if part["wrong"] == "stranger":
             tags["confirm"] = "1:0.5:0.5:0.5:0.5"
         params = [Param(*one) for one in planned.params.items()][: part["params"]]
@@ -172,7 +209,14 @@ def test_whatever_is_left_sync_makes_it_the_confirmation_and_then_nothing(
         if part["wrong"] == "param":
             params = [Param("weight_l1", "0.125")]
         if part["wrong"] in ("value", "test"):
-            points.append(Metric("val_accuracy" if part["wrong"] == "value" else "test_accuracy", 0.125, planned.ended, 1000))
+            points.append(
+                Metric(
+                    "val_accuracy" if part["wrong"] == "value" else "test_accuracy",
+                    0.125,
+                    planned.ended,
+                    1000,
+                )
+            )
         run_id = client.create_run(experiment_id, planned.started, tags, planned.name).info.run_id
         client.log_batch(run_id, points, params)
         if part["ended"]:
@@ -189,7 +233,11 @@ def test_whatever_is_left_sync_makes_it_the_confirmation_and_then_nothing(
     assert (audit.study, audit.confirmation) == ([], Children(len(study.confirmed), [], {}, {}, {}))
     for planned in runs.confirmation(study):
         run = found[planned.key[1]]
-        assert (run.data.params, run.data.metrics, run.info.run_name) == (planned.params, planned.last, planned.name)
+        assert (run.data.params, run.data.metrics, run.info.run_name) == (
+            planned.params,
+            planned.last,
+            planned.name,
+        )
     assert store.file
     with closing(sqlite3.connect(store.file)) as watching:
         commits = version(watching)
@@ -210,7 +258,9 @@ def test_a_later_verdict_leaves_exactly_its_runs(store: Store) -> None:
     assert all(after[one].info.run_id == before[one] for one in kept)
     assert tracker.deleted == len(before) - len(kept) > 0
     (was_winner,) = [
-        one.identity for one in OPENED.confirmed.values() if (one.lambdas, one.seed) == (OPENED.trials[1].lambdas, 11)
+        one.identity
+        for one in OPENED.confirmed.values()
+        if (one.lambdas, one.seed) == (OPENED.trials[1].lambdas, 11)
     ]
     assert after[was_winner].data.tags["roles"] == "candidate"
     assert after[was_winner].info.run_name == "confirm-candidate-00001-seed-11"
@@ -224,8 +274,13 @@ def test_opening_the_test_set_adds_to_the_runs_that_are_there(
     assert not any("test" in name for run in before.values() for name in run.data.metrics)
     assert Tracker(store, OPENED).sync(OPENED) == (0, len(before), True)
     after = confirm_runs(store, OPENED)
-    assert {one: run.info.run_id for one, run in after.items()} == {one: run.info.run_id for one, run in before.items()}
-    assert all({"test_accuracy", "balanced_test_accuracy", "test_data_loss"} <= run.data.metrics.keys() for run in after.values())
+    assert {one: run.info.run_id for one, run in after.items()} == {
+        one: run.info.run_id for one, run in before.items()
+    }
+    assert all(
+        {"test_accuracy", "balanced_test_accuracy", "test_data_loss"} <= run.data.metrics.keys()
+        for run in after.values()
+    )
     assert everything(store) == uninterrupted(OPENED)
 
 
@@ -234,7 +289,9 @@ def test_a_sealed_verdict_shows_no_test_score_of_an_earlier_one(store: Store) ->
     sealed = dataclasses.replace(OPENED, verdict=SEALED.verdict)
     Tracker(store, sealed).sync(sealed)
     assert_agrees(store, sealed)
-    assert not any("test" in name for run in confirm_runs(store, sealed).values() for name in run.data.metrics)
+    assert not any(
+        "test" in name for run in confirm_runs(store, sealed).values() for name in run.data.metrics
+    )
 
 
 def test_a_name_of_somebody_elses_stays(store: Store) -> None:
@@ -253,7 +310,9 @@ def test_the_studys_run_says_what_the_verdict_says(store: Store) -> None:
     Tracker(store, OPENED).sync(OPENED)
     run, row = study_run(store, OPENED.study_uid), frames.summary(OPENED).iloc[0]
     assert run.data.tags["verdict"] == row["verdict"]
-    assert run.data.metrics == {name: row[name] for name in ("gain", "gain_low", "gain_high", "test_accuracy")}
+    assert run.data.metrics == {
+        name: row[name] for name in ("gain", "gain_low", "gain_high", "test_accuracy")
+    }
 
 
 def test_of_several_looks_the_last_one_is_shown_whatever_somebody_added(store: Store) -> None:
@@ -266,7 +325,10 @@ def test_of_several_looks_the_last_one_is_shown_whatever_somebody_added(store: S
     Tracker(store, later).sync(later)
     assert_agrees(store, later)
     assert study_run(store, later.study_uid).info.run_id == run_id
-    assert study_run(store, later.study_uid).data.metrics["test_accuracy"] == frames.summary(later).test_accuracy[0]
+    assert (
+        study_run(store, later.study_uid).data.metrics["test_accuracy"]
+        == frames.summary(later).test_accuracy[0]
+    )
     assert [point.step for point in client.get_metric_history(run_id, "gain")] == [1, 2]
     assert not any(Tracker(store, later).sync(later))
 
@@ -319,7 +381,9 @@ def test_every_difference_is_listed(store: Store) -> None:
     client.set_tag(ids[third.name], "roles", "loser")
     run = found[fourth.key[1]]
     double = client.create_run(run.info.experiment_id, tags=dict(run.data.tags)).info.run_id
-    stray = client.create_run(run.info.experiment_id, tags={**run.data.tags, "confirm": "1:0.5:0.5:0.5:0.5"}).info.run_id
+    stray = client.create_run(
+        run.info.experiment_id, tags={**run.data.tags, "confirm": "1:0.5:0.5:0.5:0.5"}
+    ).info.run_id
     client.set_tag(study_run(store, OPENED.study_uid).info.run_id, "verdict", "worse")
     tracker = Tracker(store, OPENED)
     audit = tracker.audit(OPENED)

@@ -1,4 +1,6 @@
-"""MLflow's faults: its file locked by another process, its disk full, its process stopped. Nothing waits, nothing is lost."""
+"""MLflow's faults: its file locked by another process, its disk full, its process stopped. Nothing
+waits, nothing is lost.
+"""
 
 import contextlib
 import os
@@ -39,7 +41,9 @@ sys.stdin.read()
 def locked(store: Store) -> Iterator[None]:
     """Another process that has the database for itself."""
     command = [sys.executable, "-c", HOLD, str(store.file)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
         assert holder.stdin
         assert holder.stdout
         assert holder.stdout.readline() == "locked\n"
@@ -63,7 +67,9 @@ def test_a_locked_database_is_not_waited_for_long(store: Store) -> None:
         assert Tracker(store, STUDY).missing(STUDY.trials) == []  # WAL: a reader does not wait
         assert seconds(lambda: Tracker(store, later).sync(later)) < LONGEST
     assert store.file
-    SqlAlchemyStore(store.uri, str(store.artifacts)).engine.dispose()  # the mode cannot be changed while others are connected
+    SqlAlchemyStore(
+        store.uri, str(store.artifacts)
+    ).engine.dispose()  # the mode cannot be changed while others are connected
     with closing(sqlite3.connect(store.file)) as connection:
         assert connection.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
     with locked(store):
@@ -72,7 +78,9 @@ def test_a_locked_database_is_not_waited_for_long(store: Store) -> None:
 
 
 def test_what_a_lock_kept_waiting_is_written_after_it(store: Store) -> None:
-    with locked(store):  # first: the writer's thread changes the environment while it starts its process
+    with locked(
+        store
+    ):  # first: the writer's thread changes the environment while it starts its process
         writer = Writer(TrackerProcess(store, STUDY))
         for trial in STUDY.trials:
             writer.put(trial)
@@ -80,7 +88,12 @@ def test_what_a_lock_kept_waiting_is_written_after_it(store: Store) -> None:
             time.sleep(0.02)  # the writer has no event for it
         assert "database is locked" in str(writer.error)
     outcome = writer.close()
-    assert (len(outcome.runs), outcome.unwritten, outcome.error, outcome.interrupted) == (6, (), None, True)
+    assert (len(outcome.runs), outcome.unwritten, outcome.error, outcome.interrupted) == (
+        6,
+        (),
+        None,
+        True,
+    )
     assert Tracker(store, STUDY).missing(STUDY.trials) == []
 
 
@@ -95,7 +108,9 @@ def no_file_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(store: Store) -> None:
+def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(
+    store: Store,
+) -> None:
     study = make_study(40, epochs=30)
     assert store.file
     tracker = TrackerProcess(store, study)
@@ -124,7 +139,9 @@ def test_a_tracker_process_that_dies_while_it_starts_is_an_error(
     store: Store, opening: Callable[[TrackerProcess], Future[None]]
 ) -> None:
     study = make_study(300)
-    assert len(pickle.dumps(study)) > 2**17  # more than a pipe takes at once: told at the start, it would be waited for forever
+    assert (
+        len(pickle.dumps(study)) > 2**17
+    )  # more than a pipe takes at once: told at the start, it would be waited for forever
     tracker, others = TrackerProcess(store, study), spawned()
     opened = opening(tracker)
     while not (children := [child for child in spawned() if child not in others]):
@@ -137,7 +154,9 @@ def test_a_tracker_process_that_dies_while_it_starts_is_an_error(
 
 
 def test_a_tracker_process_that_is_ended_while_it_makes_the_database_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opening: Callable[[TrackerProcess], Future[None]]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    opening: Callable[[TrackerProcess], Future[None]],
 ) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -155,7 +174,9 @@ def test_a_tracker_process_that_is_ended_while_it_makes_the_database_leaves_noth
         tracker.open()
 
 
-def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tracker = TrackerProcess(store, STUDY)
     tracker.open()
     assert tracker.write(STUDY.trials[0]).new
@@ -174,8 +195,12 @@ def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(store: Store
     tracker.close()
 
 
-def test_a_run_that_was_made_after_nobody_waited_for_it_is_deleted_at_the_end(store: Store, tmp_path: Path) -> None:
-    """As a server leaves it that was silent and then goes on: the request whose answer nobody read is carried out late."""
+def test_a_run_that_was_made_after_nobody_waited_for_it_is_deleted_at_the_end(
+    store: Store, tmp_path: Path
+) -> None:
+    """As a server leaves it that was silent and then goes on: the request whose answer nobody read
+    is carried out late.
+    """
     tracker, late = Tracker(store, STUDY), Tracker(store, STUDY)
     late.read()
     for trial in STUDY.trials:

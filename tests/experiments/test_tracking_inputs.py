@@ -16,7 +16,11 @@ from tests.studies import make_study
 
 BORN: dict[str, Any] = {
     "provenance": {"command": "sweeps run digits", "commit": "0" * 40, "user": "somebody"},
-    "data": {"digest": "a" * 64, "features": 64, "rows": {"training": 1078, "validation": 359, "test": 0}},
+    "data": {
+        "digest": "a" * 64,
+        "features": 64,
+        "rows": {"training": 1078, "validation": 359, "test": 0},
+    },
 }
 
 
@@ -48,13 +52,18 @@ def test_a_part_has_its_file_and_its_shapes(store: Store, tmp_path: Path) -> Non
     files = [tmp_path / "rows.csv", tmp_path / "val.csv"]
     for file in files:
         file.touch()
-    study = born(make_study(1, data={"source": str(files[0]), "target": "y", "validation": str(files[1])}))
+    study = born(
+        make_study(1, data={"source": str(files[0]), "target": "y", "validation": str(files[1])})
+    )
     Tracker(store, study).sync(study)
     given = [one.dataset for one in study_run(store, study.study_uid).inputs.dataset_inputs]
     assert sorted(json.loads(one.source)["uri"] for one in given) == [str(file) for file in files]
     for one in given:
         schema = TensorDatasetSchema.from_dict(json.loads(one.schema))
-        assert [part.inputs[0].shape for part in (schema.features, schema.targets)] == [(-1, 64), (-1,)]
+        assert [part.inputs[0].shape for part in (schema.features, schema.targets)] == [
+            (-1, 64),
+            (-1,),
+        ]
 
 
 def test_the_same_data_have_the_same_digest_and_others_another(store: Store) -> None:
@@ -62,9 +71,13 @@ def test_the_same_data_have_the_same_digest_and_others_another(store: Store) -> 
     other = born(make_study(1), data={**BORN["data"], "digest": "b" * 64})
     for study in (first, again, other):
         Tracker(store, study).sync(study)
-    one, two, three = (datasets(study_run(store, study.study_uid)) for study in (first, again, other))
+    one, two, three = (
+        datasets(study_run(store, study.study_uid)) for study in (first, again, other)
+    )
     assert one == two
-    assert {digest for _, digest, _ in one.values()}.isdisjoint(digest for _, digest, _ in three.values())
+    assert {digest for _, digest, _ in one.values()}.isdisjoint(
+        digest for _, digest, _ in three.values()
+    )
 
 
 def test_a_sync_writes_what_is_missing_and_a_second_one_nothing(store: Store) -> None:
@@ -97,7 +110,9 @@ def test_the_views_are_there_without_being_asked_for_and_set_once(store: Store) 
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     views = {key for key in experiment.tags if key.startswith("mlflow.sharedViewState.")}
     assert views == {f"mlflow.sharedViewState.{study.study_uid}{view}" for view in ("", "-curves")}
-    client.set_experiment_tag(experiment.experiment_id, "mlflow.experimentKind", "as somebody wants it")
+    client.set_experiment_tag(
+        experiment.experiment_id, "mlflow.experimentKind", "as somebody wants it"
+    )
     Tracker(store, study).sync(study)
     Tracker(store, study).show()
     again = client.get_experiment(experiment.experiment_id).tags

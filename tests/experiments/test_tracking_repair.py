@@ -53,7 +53,9 @@ def test_a_run_that_was_interrupted_after_any_call_is_completed(
         for name, value in of_trial(STUDY, STUDY.trials[2]).params.items():
             client.log_param(run_id, name, value)
     if lines > 1:
-        client.log_metric(run_id, "data_loss", STUDY.trials[2].curves["data_loss"][0], _time_of_first_epoch(), 1)
+        client.log_metric(
+            run_id, "data_loss", STUDY.trials[2].curves["data_loss"][0], _time_of_first_epoch(), 1
+        )
     if lines > 2:
         client.set_terminated(run_id, "FINISHED")  # an end, and hardly any metric
     tracker = Tracker(store, STUDY)
@@ -74,7 +76,13 @@ def test_a_studys_run_that_was_interrupted_is_completed(store: Store, wanted: li
     client = MlflowClient(store.uri)
     experiment = client.create_experiment("digits", artifact_location=store.artifact_location)
     start = int(STUDY.trials[0].started.timestamp() * 1000)
-    tags = {"kind": "study", "study": "digits", "study_uid": STUDY.study_uid, "python": "3.11.9", "numpy": "2.4.0"}
+    tags = {
+        "kind": "study",
+        "study": "digits",
+        "study_uid": STUDY.study_uid,
+        "python": "3.11.9",
+        "numpy": "2.4.0",
+    }
     client.create_run(experiment, start, tags, "digits")
     Tracker(store, STUDY).sync(STUDY)
     assert everything(store) == wanted
@@ -89,7 +97,9 @@ def test_while_trials_are_written_no_run_is_running(store: Store) -> None:
     assert {run.info.status for run in all_runs(store)} == {"FINISHED"}
 
 
-def test_runs_that_somebody_deleted_are_written_again(store: Store, client: MlflowClient, wanted: list[object]) -> None:
+def test_runs_that_somebody_deleted_are_written_again(
+    store: Store, client: MlflowClient, wanted: list[object]
+) -> None:
     client.delete_run(trial_runs(store, STUDY.study_uid)[0].info.run_id)
     tracker = Tracker(store, STUDY)
     assert tracker.missing(STUDY.trials) == [0, 2]
@@ -107,7 +117,9 @@ def test_trials_find_their_way_below_a_studys_run_that_was_made_again(
     assert trial_runs(store, STUDY.study_uid)[1].info.run_id == ids[1]
 
 
-def test_of_two_runs_of_one_trial_the_whole_one_stays(store: Store, client: MlflowClient, wanted: list[object]) -> None:
+def test_of_two_runs_of_one_trial_the_whole_one_stays(
+    store: Store, client: MlflowClient, wanted: list[object]
+) -> None:
     whole = trial_runs(store, STUDY.study_uid)[0]
     second = client.create_run(whole.info.experiment_id, tags=dict(whole.data.tags)).info.run_id
     tracker = Tracker(store, STUDY)
@@ -117,10 +129,14 @@ def test_of_two_runs_of_one_trial_the_whole_one_stays(store: Store, client: Mlfl
     assert tracker.deleted == 1
     assert everything(store) == wanted
     assert trial_runs(store, STUDY.study_uid)[0].info.run_id == whole.info.run_id
-    assert client.get_run(second).info.lifecycle_stage == "deleted"  # as on the page: it can be brought back
+    assert (
+        client.get_run(second).info.lifecycle_stage == "deleted"
+    )  # as on the page: it can be brought back
 
 
-def test_a_deleted_experiment_is_brought_back_by_sync_alone(store: Store, client: MlflowClient, wanted: list[object]) -> None:
+def test_a_deleted_experiment_is_brought_back_by_sync_alone(
+    store: Store, client: MlflowClient, wanted: list[object]
+) -> None:
     experiment = client.get_experiment_by_name("digits")
     assert experiment is not None
     client.delete_experiment(experiment.experiment_id)
@@ -137,7 +153,11 @@ def test_a_deleted_experiment_is_brought_back_by_sync_alone(store: Store, client
 def test_to_look_makes_nothing(tmp_path: Path) -> None:
     tracker = Tracker(choose(tmp_path, "digits", environ={}), STUDY)
     assert tracker.missing(STUDY.trials) == [0, 1, 2]
-    assert (tracker.run_ids(), tracker.kept(), tracker.audit(STUDY).trials.missing) == ({}, {}, [0, 1, 2])
+    assert (tracker.run_ids(), tracker.kept(), tracker.audit(STUDY).trials.missing) == (
+        {},
+        {},
+        [0, 1, 2],
+    )
     tracker.log_file(tmp_path)
     tracker.finish(STUDY)
     with pytest.raises(TrackingError, match="sweeps sync"):
@@ -152,11 +172,15 @@ def test_two_studies_of_one_name_in_one_experiment_do_not_touch_each_other(store
     tracker = Tracker(store, ours)
     assert tracker.missing(ours.trials) == [0, 1]
     tracker.sync(ours)
-    assert [run for run in everything(store) if run["tags"]["study_uid"] == theirs.study_uid] == before
+    assert [
+        run for run in everything(store) if run["tags"]["study_uid"] == theirs.study_uid
+    ] == before
     assert sorted(trial_runs(store, ours.study_uid)) == [0, 1]
 
 
-def test_files_are_artifacts_of_the_studys_run_in_the_directory(store: Store, tmp_path: Path) -> None:
+def test_files_are_artifacts_of_the_studys_run_in_the_directory(
+    store: Store, tmp_path: Path
+) -> None:
     Tracker(store, STUDY).sync(STUDY)
     folder = tmp_path / "reports"
     folder.mkdir()

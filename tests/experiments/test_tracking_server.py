@@ -15,7 +15,9 @@ from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import Running, answer, plain_mlflow
 from tests.studies import confirmed_study, make_study
 
-with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code when this is imported first
+with warnings.catch_warnings(
+    action="ignore"
+):  # MLflow warns of its own code when this is imported first
     import mlflow.pyfunc
 
 LOCAL, MINE, YOURS = make_study(2), make_study(3), make_study(3)
@@ -33,7 +35,11 @@ def plain(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
-    store: Store, tmp_path: Path, plain: Running, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    tmp_path: Path,
+    plain: Running,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over_http = choose(tmp_path / "mine", "digits", uri=plain.url, environ={})
     (tmp_path / "reports").mkdir()
@@ -45,18 +51,29 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     # What was written straight into the database is there, with its files.
     assert sorted(trial_runs(over_http, LOCAL.study_uid)) == [0, 1]
     run_id = study_run(over_http, LOCAL.study_uid).info.run_id
-    assert [file.path for file in MlflowClient(over_http.uri).list_artifacts(run_id)] == ["trials.csv"]
+    assert [file.path for file in MlflowClient(over_http.uri).list_artifacts(run_id)] == [
+        "trials.csv"
+    ]
     assert answer(plain.url, f"/get-artifact?run_id={run_id}&path=trials.csv") == "local"
 
     # Two writers with a study of the same name each write their own, at once.
-    stores = {"mine": over_http, "yours": choose(tmp_path / "yours", "digits", uri=over_http.uri, environ={})}
+    stores = {
+        "mine": over_http,
+        "yours": choose(tmp_path / "yours", "digits", uri=over_http.uri, environ={}),
+    }
     writers = [Writer(Tracker(stores["mine"], MINE)), Writer(Tracker(stores["yours"], YOURS))]
     for mine, yours in zip(MINE.trials, YOURS.trials, strict=True):
         writers[0].put(mine)
         writers[1].put(yours)
     assert [writer.close().unwritten for writer in writers] == [(), ()]
-    assert [Tracker(stores["mine"], MINE).sync(MINE).trials, Tracker(stores["yours"], YOURS).sync(YOURS).trials] == [0, 0]
-    ids = [{run.info.run_id for run in trial_runs(over_http, study.study_uid).values()} for study in (MINE, YOURS)]
+    assert [
+        Tracker(stores["mine"], MINE).sync(MINE).trials,
+        Tracker(stores["yours"], YOURS).sync(YOURS).trials,
+    ] == [0, 0]
+    ids = [
+        {run.info.run_id for run in trial_runs(over_http, study.study_uid).values()}
+        for study in (MINE, YOURS)
+    ]
     assert [len(of) for of in ids] == [3, 3]
     assert not ids[0] & ids[1]
     (tmp_path / "reports" / "trials.csv").write_text("mine")
@@ -66,10 +83,18 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     assert not artifacts.list_artifacts(study_run(over_http, YOURS.study_uid).info.run_id)
     assert not (tmp_path / "mine").exists()
 
-    # Two people's confirmed models are two versions of one model, and the later confirmation has the alias.
-    for owner, study in (("yours", later(CONFIRMED, 1)), ("mine", CONFIRMED_TOO), ("mine", CONFIRMED_TOO)):
+    # Two people's confirmed models are two versions of one model, and the later confirmation has
+    # the alias.
+    for owner, study in (
+        ("yours", later(CONFIRMED, 1)),
+        ("mine", CONFIRMED_TOO),
+        ("mine", CONFIRMED_TOO),
+    ):
         registered(stores[owner], study, tmp_path)
-    assert versions(over_http) == {f"1 {CONFIRMED.study_uid}": ["best"], f"2 {CONFIRMED_TOO.study_uid}": []}
+    assert versions(over_http) == {
+        f"1 {CONFIRMED.study_uid}": ["best"],
+        f"2 {CONFIRMED_TOO.study_uid}": [],
+    }
     (output,) = study_run(over_http, CONFIRMED.study_uid).outputs.model_outputs
     assert json.loads(artifacts.get_logged_model(output.model_id).tags["mlflow.modelVersions"]) == [
         {"name": "digits", "version": 1}
@@ -77,7 +102,9 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", plain.url)
     loaded = mlflow.pyfunc.load_model("models:/digits@best")
     rows = FRAME[list(loaded.input_example)]
-    np.testing.assert_array_equal(loaded.predict(rows), made_model(CONFIRMED, tmp_path).predict(rows))
+    np.testing.assert_array_equal(
+        loaded.predict(rows), made_model(CONFIRMED, tmp_path).predict(rows)
+    )
 
     # The server is killed: what is missing is said, and written when there is a way.
     plain.end()

@@ -22,7 +22,11 @@ SERVER = "http://127.0.0.1:5000"
         (None, {}, "sqlite:////home/mlflow.db"),
         (None, {"MLFLOW_TRACKING_URI": ""}, "sqlite:////home/mlflow.db"),
         (None, {"MLFLOW_TRACKING_URI": SERVER}, SERVER),
-        ("sqlite:////elsewhere/runs.db", {"MLFLOW_TRACKING_URI": SERVER}, "sqlite:////elsewhere/runs.db"),
+        (
+            "sqlite:////elsewhere/runs.db",
+            {"MLFLOW_TRACKING_URI": SERVER},
+            "sqlite:////elsewhere/runs.db",
+        ),
         (f"{SERVER}/", {}, SERVER),
         ("databricks", {}, "databricks"),
     ],
@@ -35,12 +39,20 @@ def test_the_option_precedes_the_environment_and_that_the_directory(
 
 def test_the_environment_names_the_mlflow_experiment_before_the_file_does() -> None:
     assert choose(Path("/home"), "digits", environ={}).experiment == "digits"
-    assert choose(Path("/home"), "digits", environ={"MLFLOW_EXPERIMENT_NAME": "ours"}).experiment == "ours"
+    assert (
+        choose(Path("/home"), "digits", environ={"MLFLOW_EXPERIMENT_NAME": "ours"}).experiment
+        == "ours"
+    )
 
 
-def test_a_relative_database_is_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_database_is_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert choose(Path("/home"), "digits", uri="sqlite:///runs.db", environ={}).file == tmp_path / "runs.db"
+    assert (
+        choose(Path("/home"), "digits", uri="sqlite:///runs.db", environ={}).file
+        == tmp_path / "runs.db"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,19 +78,25 @@ def test_what_mlflow_cannot_keep_is_refused(uri: str) -> None:
 
 def test_what_is_refused_is_said_without_the_password() -> None:
     with pytest.raises(
-        InputError, match=r"^--tracking-uri is nosuch://[^:]*host/db: MLflow knows no store of this kind"
+        InputError,
+        match=r"^--tracking-uri is nosuch://[^:]*host/db: MLflow knows no store of this kind",
     ) as caught:
         choose(Path("/home"), "digits", uri="nosuch://me:s3cret@host/db", environ={})
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_store_that_a_package_brings_mlflow_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_a_package_brings_mlflow_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "theirs-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text("[mlflow.tracking_store]\ntheirs = theirs:Store\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert choose(Path("/home"), "digits", uri="theirs://somewhere", environ={}).uri == "theirs://somewhere"
+    assert (
+        choose(Path("/home"), "digits", uri="theirs://somewhere", environ={}).uri
+        == "theirs://somewhere"
+    )
 
 
 def test_a_path_that_no_url_can_hold_is_refused() -> None:
@@ -87,7 +105,9 @@ def test_a_path_that_no_url_can_hold_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "größe 1.0", "../up", "a/b", "...", "50%"])
-def test_artifacts_stay_in_the_directory_whatever_the_experiment_is_called(tmp_path: Path, name: str) -> None:
+def test_artifacts_stay_in_the_directory_whatever_the_experiment_is_called(
+    tmp_path: Path, name: str
+) -> None:
     location = choose(tmp_path, name, environ={}).artifact_location
     assert location is not None
     folder = Path(location.removeprefix("file://"))
@@ -121,7 +141,9 @@ def test_no_secret_of_a_url_is_said(text: str) -> None:
         "postgresql+psycopg://me:s3cret@127.0.0.1:9/db",
     ],
 )
-def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_password(uri: str) -> None:
+def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_password(
+    uri: str,
+) -> None:
     study = make_study(1)
     tracker = Tracker(choose(Path("/home"), "digits", uri=uri, environ={}), study)
     with pytest.raises(TrackingError) as caught:
@@ -132,7 +154,9 @@ def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_passwo
 
 
 def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_bytes(b"this is no database, and long enough to be read as one" * 20)
+    (tmp_path / "mlflow.db").write_bytes(
+        b"this is no database, and long enough to be read as one" * 20
+    )
     with pytest.raises(TrackingError, match="not a database"):
         Tracker(choose(tmp_path, "digits", environ={}), make_study(1)).run_ids()
 
@@ -153,15 +177,20 @@ def test_a_path_that_a_url_would_change_is_refused(name: str, tmp_path: Path) ->
 def test_processes_that_make_one_database_at_once_all_get_it_whole(tmp_path: Path) -> None:
     """Each of them writes a study; the tables are made once, in WAL, and nothing is left over."""
     program = (
-        "import sys, pathlib; from tests.studies import make_study; from experiments.tracking import Tracker, choose;"
-        "study = make_study(2); directory = pathlib.Path(sys.argv[1]);"
-        "print(Tracker(choose(directory, 'digits', environ={}), study).sync(study).trials)"
+        "import sys, pathlib; from tests.studies import make_study; from experiments.tracking"
+        " import Tracker, choose;study = make_study(2); directory ="
+        " pathlib.Path(sys.argv[1]);print(Tracker(choose(directory, 'digits', environ={}),"
+        " study).sync(study).trials)"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     root = Path(__file__).parents[2]
     with contextlib.ExitStack() as stack:
         processes = [
-            stack.enter_context(subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            stack.enter_context(
+                subprocess.Popen(
+                    command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                )
+            )
             for _ in range(2)
         ]
         answers = [process.communicate(timeout=100) for process in processes]
@@ -177,4 +206,6 @@ def test_a_database_that_somebody_else_has_just_made_is_left_alone(tmp_path: Pat
         make_database(path, None)
     assert path.stat().st_ino == made
     header = path.read_bytes()[18:20]
-    assert header == b"\x02\x02"  # WAL, https://www.sqlite.org/fileformat.html#file_format_version_numbers
+    assert (
+        header == b"\x02\x02"
+    )  # WAL, https://www.sqlite.org/fileformat.html#file_format_version_numbers

@@ -1,4 +1,6 @@
-"""Writing behind the search: it never waits, and what could not be written is said. Real databases, servers and sockets."""
+"""Writing behind the search: it never waits, and what could not be written is said. Real databases,
+servers and sockets.
+"""
 
 import os
 import shutil
@@ -16,7 +18,7 @@ from experiments.records import TrialRecord
 from experiments.tracking import Store, Tracker, TrackerProcess, Writer, choose
 from experiments.tracking.client import load
 from experiments.tracking.tracker import Written
-from sweeps.server import HOST, Server
+from sweeps.cli.server import HOST, Server
 from tests.mlflow_reading import trial_runs
 from tests.servers import free_port
 from tests.studies import make_study
@@ -78,12 +80,17 @@ def test_limits_are_short_unless_the_user_says_otherwise(monkeypatch: pytest.Mon
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "90")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     load()
-    assert (os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"], os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) == ("90", "0")
+    assert (
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"],
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"],
+    ) == ("90", "0")
 
 
 def test_what_waited_is_written_when_the_server_is_there(store: Store, tmp_path: Path) -> None:
     port = free_port()
-    writer = Writer(Tracker(choose(tmp_path, "digits", uri=f"http://{HOST}:{port}", environ={}), STUDY))
+    writer = Writer(
+        Tracker(choose(tmp_path, "digits", uri=f"http://{HOST}:{port}", environ={}), STUDY)
+    )
     for trial in STUDY.trials[:3]:
         writer.put(trial)
     wait_for(lambda: writer.error)
@@ -95,7 +102,9 @@ def test_what_waited_is_written_when_the_server_is_there(store: Store, tmp_path:
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2, 3, 4, 5]
 
 
-def test_what_does_not_fit_is_left_out_and_said(silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_is_left_out_and_said(
+    silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     writer = Writer(Tracker(choose(tmp_path, "digits", uri=silent, environ={}), STUDY), capacity=2)
     for trial in STUDY.trials:
@@ -185,8 +194,13 @@ def test_the_database_is_whole_in_its_one_file_when_the_process_has_ended(tmp_pa
 
 
 def test_what_a_deleted_database_has_left_does_not_spoil_the_next(tmp_path: Path) -> None:
-    """The write-ahead log of a process that was killed, when the one file was deleted to have it made again."""
-    store, study = choose(tmp_path, "digits", environ={}), make_study(100)  # so many that SQLite begins its log again
+    """The write-ahead log of a process that was killed, when the one file was deleted to have it
+    made again.
+    """
+    store, study = (
+        choose(tmp_path, "digits", environ={}),
+        make_study(100),
+    )  # so many that SQLite begins its log again
     tracker = TrackerProcess(store, study)
     for trial in study.trials:
         tracker.write(trial)
@@ -200,7 +214,11 @@ def test_what_a_deleted_database_has_left_does_not_spoil_the_next(tmp_path: Path
     assert Tracker(store, study).sync(study).trials == len(study.trials)
     with closing(sqlite3.connect(store.file)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mlflow.db", "mlflow.db-shm", "mlflow.db-wal"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "mlflow.db",
+        "mlflow.db-shm",
+        "mlflow.db-wal",
+    ]
 
 
 def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) -> None:
@@ -217,7 +235,9 @@ def test_a_tracker_process_that_dies_costs_one_error_and_no_trial(store: Store) 
     assert Tracker(store, STUDY).missing(STUDY.trials) == [2, 3, 4, 5]
 
 
-def test_an_answer_that_nobody_reads_is_no_error(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_that_nobody_reads_is_no_error(
+    store: Store, capfd: pytest.CaptureFixture[str]
+) -> None:
     tracker = TrackerProcess(store, STUDY)
     tracker.open()
     process, connection = tracker._process, tracker._connection

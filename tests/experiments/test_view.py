@@ -1,4 +1,6 @@
-"""The links to a study on MLflow's page, whether or not its version knows views. In a browser: tests/test_mlflow_page.py."""
+"""The links to a study on MLflow's page, whether or not its version knows views. In a browser:
+tests/test_mlflow_page.py.
+"""
 
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -22,10 +24,18 @@ def test_the_page_that_is_installed_opens_views_by_their_keys() -> None:
     [
         ({}, True),  # a server's
         ({"main.js": "?workflowType=machine_learning"}, False),
-        ({"main.js": "?workflowType=machine_learning", "3878.chunk.js": 'a.get("viewStateShareKey")'}, True),
+        (
+            {
+                "main.js": "?workflowType=machine_learning",
+                "3878.chunk.js": 'a.get("viewStateShareKey")',
+            },
+            True,
+        ),
     ],
 )
-def test_a_page_whose_scripts_do_not_name_the_key_opens_none(tmp_path: Path, scripts: dict[str, str], known: bool) -> None:
+def test_a_page_whose_scripts_do_not_name_the_key_opens_none(
+    tmp_path: Path, scripts: dict[str, str], known: bool
+) -> None:
     folder = tmp_path / "build" / "static"
     folder.mkdir(parents=True)
     for name, text in scripts.items():
@@ -38,7 +48,9 @@ def test_where_views_are_ignored_every_link_is_filtered_and_sorted() -> None:
     assert links.trials == links.plain
     for link in (links.trials, links.charts, links.curves):
         asked = parse_qs(link.partition("?")[2])
-        assert asked["searchFilter"] == [f"tags.kind = 'trial' and tags.study_uid = '{STUDY.study_uid}'"]
+        assert asked["searchFilter"] == [
+            f"tags.kind = 'trial' and tags.study_uid = '{STUDY.study_uid}'"
+        ]
         assert (asked["orderByKey"], asked["orderByAsc"]) == (["metrics.`val_accuracy`"], ["false"])
         assert "viewStateShareKey" not in asked
     assert "viewStateShareKey" in view.links(STUDY, "1", "abc").trials

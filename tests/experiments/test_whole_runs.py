@@ -1,4 +1,6 @@
-"""Whole runs: what is written past MLflow's client is what the client writes, in every table of the database."""
+"""Whole runs: what is written past MLflow's client is what the client writes, in every table of the
+database.
+"""
 
 import dataclasses
 import sqlite3
@@ -17,12 +19,17 @@ from tests.studies import make_study, make_trial
 @pytest.fixture
 def study() -> StudyRecord:
     made = make_study(6, epochs=4)
-    failed = dataclasses.replace(make_trial(6), state=FAIL, metrics=None, curves={}, epochs=0, error="its worker was killed")
+    failed = dataclasses.replace(
+        make_trial(6), state=FAIL, metrics=None, curves={}, epochs=0, error="its worker was killed"
+    )
     return dataclasses.replace(made, trials=(*made.trials, failed))
 
 
 def tracker(folder: Path, study: StudyRecord) -> Tracker:
-    made = Tracker(choose(folder, study.experiment, uri=None, environ={}), dataclasses.replace(study, trials=()))
+    made = Tracker(
+        choose(folder, study.experiment, uri=None, environ={}),
+        dataclasses.replace(study, trials=()),
+    )
     made.open()
     return made
 
@@ -32,10 +39,15 @@ def rows(folder: Path) -> dict[str, list[tuple[str, ...]]]:
     found = {}
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
         names = dict(connection.execute("SELECT run_uuid, name FROM runs"))
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for (table,) in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'"
+        ).fetchall():
             cells = [list(map(repr, row)) for row in connection.execute(f'SELECT * FROM "{table}"')]
             for run_id, name in names.items():
-                cells = [[cell.replace(run_id, name).replace(str(folder), "") for cell in row] for row in cells]
+                cells = [
+                    [cell.replace(run_id, name).replace(str(folder), "") for cell in row]
+                    for row in cells
+                ]
             found[table] = sorted(map(tuple, cells))
     return found
 
@@ -59,7 +71,9 @@ def test_every_table_is_as_the_client_writes_it(study: StudyRecord, tmp_path: Pa
     there, wanted = rows(tmp_path / "whole"), rows(tmp_path / "calls")
     assert there.keys() == wanted.keys()
     for table in wanted:
-        assert [row for row in there[table] if not moving(table, row)] == [row for row in wanted[table] if not moving(table, row)]
+        assert [row for row in there[table] if not moving(table, row)] == [
+            row for row in wanted[table] if not moving(table, row)
+        ]
     assert len(there["runs"]) == 1 + len(study.trials)
 
 
@@ -70,7 +84,9 @@ def test_every_table_is_as_the_client_writes_it(study: StudyRecord, tmp_path: Pa
         "UPDATE runs SET artifact_uri = artifact_uri || '/new' WHERE run_uuid = NEW.run_uuid",
     ],
 )
-def test_where_mlflow_keeps_runs_in_another_way_its_client_goes_on(study: StudyRecord, tmp_path: Path, change: str) -> None:
+def test_where_mlflow_keeps_runs_in_another_way_its_client_goes_on(
+    study: StudyRecord, tmp_path: Path, change: str
+) -> None:
     made = tracker(tmp_path, study)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         connection.execute(f"CREATE TRIGGER another AFTER INSERT ON runs BEGIN {change}; END")
@@ -81,7 +97,9 @@ def test_where_mlflow_keeps_runs_in_another_way_its_client_goes_on(study: StudyR
     assert made.missing(study.trials) == []
 
 
-def test_an_experiment_that_is_deleted_meanwhile_is_said(study: StudyRecord, tmp_path: Path) -> None:
+def test_an_experiment_that_is_deleted_meanwhile_is_said(
+    study: StudyRecord, tmp_path: Path
+) -> None:
     from mlflow import MlflowClient
 
     made = tracker(tmp_path, study)

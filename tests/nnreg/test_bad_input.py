@@ -110,10 +110,22 @@ W1, B1, W2, B2 = np.zeros((2, 4)), np.zeros((1, 4)), np.zeros((4, 3)), np.zeros(
         ({"seeds": [-1]}, ValueError, ["seeds[0] is -1"]),
         ({"seeds": [0.5]}, TypeError, ["seeds[0] is 0.5"]),
         ({"initial": [(W1, B1)]}, ValueError, ["initial has 1", "2 layers"]),
-        ({"initial": [(W1.T, B1), (W2, B2)]}, ValueError, ["initial[0]", "weights", "(4, 2)", "(2, 4)"]),
-        ({"initial": [(W1, B1), (W2, B2[0])]}, ValueError, ["initial[1]", "biases", "(3,)", "(1, 3)"]),
+        (
+            {"initial": [(W1.T, B1), (W2, B2)]},
+            ValueError,
+            ["initial[0]", "weights", "(4, 2)", "(2, 4)"],
+        ),
+        (
+            {"initial": [(W1, B1), (W2, B2[0])]},
+            ValueError,
+            ["initial[1]", "biases", "(3,)", "(1, 3)"],
+        ),
         ({"initial": [(W1, B1), (W2 + np.nan, B2)]}, ValueError, ["initial[1]", "weights", "nan"]),
-        ({"initial": [(W1, B1), (W2, B2 + 1e39)]}, ValueError, ["initial[1]", "biases", "1e+39", "float32"]),
+        (
+            {"initial": [(W1, B1), (W2, B2 + 1e39)]},
+            ValueError,
+            ["initial[1]", "biases", "1e+39", "float32"],
+        ),
         ({"initial": [(W1, B1, W2), (W2, B2)]}, ValueError, ["initial[0]", "3"]),
         ({"initial": [(W1, B1), (W2.astype(str), B2)]}, TypeError, ["initial[1]", "weights", "<U"]),
         ({"split": Split(X * 1e40, Y, X, Y)}, ValueError, ["x_train", "e+40", "float32"]),
@@ -123,7 +135,11 @@ W1, B1, W2, B2 = np.zeros((2, 4)), np.zeros((1, 4)), np.zeros((4, 3)), np.zeros(
     ],
 )
 def test_train(arguments: dict[str, Any], error: type[Exception], says: list[str]) -> None:
-    good: dict[str, Any] = {"split": GOOD, "config": TrainConfig(hidden=(4,), epochs=1), "lambdas": [Lambdas()]}
+    good: dict[str, Any] = {
+        "split": GOOD,
+        "config": TrainConfig(hidden=(4,), epochs=1),
+        "lambdas": [Lambdas()],
+    }
     with pytest.raises(error) as caught:
         train(**(good | arguments))
     for part in says:

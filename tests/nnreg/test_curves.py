@@ -25,8 +25,14 @@ def probabilities(parameters: list[tuple[Any, Any]], x: Any) -> Any:
 
 def define(fit: Fit, split: Split, lambdas: tuple[Lambdas, ...]) -> dict[str, float]:
     """The last epoch's numbers by their definitions, one statement each."""
-    found, val_found = probabilities(fit.parameters, split.x_train), probabilities(fit.parameters, split.x_val)
-    picked, val_picked = found[np.arange(len(found)), split.y_train], val_found[np.arange(len(val_found)), split.y_val]
+    found, val_found = (
+        probabilities(fit.parameters, split.x_train),
+        probabilities(fit.parameters, split.x_val),
+    )
+    picked, val_picked = (
+        found[np.arange(len(found)), split.y_train],
+        val_found[np.arange(len(val_found)), split.y_val],
+    )
     right = val_found.argmax(axis=1) == split.y_val
     terms = {f"penalty_{name}": 0.0 for name in LAMBDA_NAMES}
     for (weights, biases), each in zip(fit.parameters, lambdas, strict=True):
@@ -45,19 +51,27 @@ def define(fit: Fit, split: Split, lambdas: tuple[Lambdas, ...]) -> dict[str, fl
         "train_accuracy": float((found.argmax(axis=1) == split.y_train).mean()),
         "val_data_loss": float(-np.log(np.clip(val_picked, 1e-7, 1 - 1e-7)).mean()),
         "val_accuracy": float(right.mean()),
-        "balanced_val_accuracy": float(np.mean([right[split.y_val == c].mean() for c in np.unique(split.y_val)])),
+        "balanced_val_accuracy": float(
+            np.mean([right[split.y_val == c].mean() for c in np.unique(split.y_val)])
+        ),
         "near_zero_weights": float((np.abs(weights) < 1e-3).mean()),
     }
 
 
-# float64: a few roundings more or less. float32: the network computes with 7 digits; losses of about 1 are means over
-# 41 rows.
+# float64: a few roundings more or less. float32: the network computes with 7 digits; losses of
+# about 1 are means over 41 rows.
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 1e-5)])
 @pytest.mark.parametrize("batch_size", [None, 8])
-def test_curves_are_what_their_names_say(split: Split, dtype: str, tolerance: float, batch_size: int | None) -> None:
-    """All from the parameters at the end of the epoch: the last entry of a training of 1, 2, 3 ... epochs."""
+def test_curves_are_what_their_names_say(
+    split: Split, dtype: str, tolerance: float, batch_size: int | None
+) -> None:
+    """All from the parameters at the end of the epoch: the last entry of a training of 1, 2, 3 ...
+    epochs.
+    """
     company: list[Lambdas | tuple[Lambdas, ...]] = [Lambdas(), LAMBDAS]
-    longest = train(split, TrainConfig(hidden=(6,), epochs=4, batch_size=batch_size, dtype=dtype), company)[1]
+    longest = train(
+        split, TrainConfig(hidden=(6,), epochs=4, batch_size=batch_size, dtype=dtype), company
+    )[1]
     for epochs in range(1, 5):
         config = TrainConfig(hidden=(6,), epochs=epochs, batch_size=batch_size, dtype=dtype)
         fit = train(split, config, company)[1]
@@ -79,8 +93,17 @@ def test_many_rows_are_measured_in_parts() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_sums_are_exact(split: Split, dtype: str) -> None:
     config = TrainConfig(hidden=(6, 5), epochs=20, batch_size=8, dtype=dtype)
-    for fit in train(split, config, [Lambdas(weight_l1=0.1 / 3, weight_l2=1e-3 / 7, bias_l1=1e-5, bias_l2=0.3)] * 3):
-        terms = fit.penalty_weight_l1 + fit.penalty_weight_l2 + fit.penalty_bias_l1 + fit.penalty_bias_l2
+    for fit in train(
+        split,
+        config,
+        [Lambdas(weight_l1=0.1 / 3, weight_l2=1e-3 / 7, bias_l1=1e-5, bias_l2=0.3)] * 3,
+    ):
+        terms = (
+            fit.penalty_weight_l1
+            + fit.penalty_weight_l2
+            + fit.penalty_bias_l1
+            + fit.penalty_bias_l2
+        )
         assert np.array_equal(fit.regularization_loss, terms)
         assert np.array_equal(fit.total_loss, fit.data_loss + fit.regularization_loss)
 
@@ -109,7 +132,9 @@ def test_shapes_and_dtypes(split: Split) -> None:
 
 def test_a_class_that_validation_lacks_is_no_part_of_the_balanced_accuracy() -> None:
     split = Split(np.eye(3), np.array([0, 1, 2]), np.eye(3)[[0, 0, 1]], np.array([0, 0, 2]))
-    initial = [(10 * np.eye(3), np.zeros((1, 3)))]  # answers with the class of its input: right, right, wrong
+    initial = [
+        (10 * np.eye(3), np.zeros((1, 3)))
+    ]  # answers with the class of its input: right, right, wrong
     config = TrainConfig(hidden=(), epochs=1, learning_rate=1e-6)
     (fit,) = train(split, config, [Lambdas()], initial=initial)
     assert fit.val_accuracy.tolist() == [2 / 3]

@@ -34,7 +34,9 @@ OFFERED = [
 def modules_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after `code`."""
     script = f"import sys; sys.path[:0] = {sys.path!r}\n{code}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 

@@ -1,4 +1,6 @@
-"""The estimator: scikit-learn's own checks, the same network as `train`, and what a user of scikit-learn does with it."""
+"""The estimator: scikit-learn's own checks, the same network as `train`, and what a user of
+scikit-learn does with it.
+"""
 
 import inspect
 import io
@@ -55,14 +57,19 @@ def scaled(**settings: Any) -> Pipeline:
 def test_scikit_learn_has_nothing_to_say_against_it() -> None:
     # SciPy reads the variable when it is imported; without it one of the checks is skipped.
     environment = os.environ | {"SCIPY_ARRAY_API": "1"}
-    run = subprocess.run([sys.executable, "-c", CHECKS], capture_output=True, text=True, check=True, env=environment)
+    run = subprocess.run(
+        [sys.executable, "-c", CHECKS], capture_output=True, text=True, check=True, env=environment
+    )
     done = json.loads(run.stdout)
     assert len(done) > 2 * 40  # 55 each in scikit-learn 1.9
     assert [one for one in done if one[1] != "passed"] == []
 
 
 def test_its_parameters_are_the_lambdas_and_the_settings_of_training() -> None:
-    given = {name: parameter.default for name, parameter in inspect.signature(RegularizedMLPClassifier).parameters.items()}
+    given = {
+        name: parameter.default
+        for name, parameter in inspect.signature(RegularizedMLPClassifier).parameters.items()
+    }
     settings = {field.name: field.default for field in fields(TrainConfig)}
     del settings["seed"]
     assert list(given) == [*LAMBDA_NAMES, "layers", *settings, "random_state"]
@@ -75,7 +82,13 @@ def test_its_parameters_are_the_lambdas_and_the_settings_of_training() -> None:
     [
         {},
         {"optimizer": "sgd", "momentum": 0.5, "learning_rate": 0.1, "decay": 0.01},
-        {"hidden": (9, 5), "batch_size": None, "dtype": "float64", "initialization": "normal_0.01", "beta_1": 0.8},
+        {
+            "hidden": (9, 5),
+            "batch_size": None,
+            "dtype": "float64",
+            "initialization": "normal_0.01",
+            "beta_1": 0.8,
+        },
         {"hidden": (), "beta_2": 0.99, "epsilon": 1e-3},
     ],
     ids=lambda settings: " ".join(settings) or "default",
@@ -89,7 +102,9 @@ def test_it_is_the_network_of_train(split: Split, layers: str, settings: dict[st
     fit = train(split, TrainConfig(**settings, seed=5), [lambdas])[0]
     model = RegularizedMLPClassifier(**four, **settings, layers=layers, random_state=5)
     model.fit(split.x_train, split.y_train)
-    for (weights, biases), coefs, intercepts in zip(fit.parameters, model.coefs_, model.intercepts_, strict=True):
+    for (weights, biases), coefs, intercepts in zip(
+        fit.parameters, model.coefs_, model.intercepts_, strict=True
+    ):
         assert_array_equal(coefs, weights, strict=True)
         assert_array_equal(intercepts, biases[0], strict=True)
     assert_array_equal(model.loss_curve_, fit.total_loss)
@@ -102,14 +117,19 @@ def test_it_is_the_network_of_train(split: Split, layers: str, settings: dict[st
 @pytest.mark.parametrize("name", LAMBDA_NAMES)
 def test_each_penalty_is_its_own(split: Split, name: str) -> None:
     given = {name: 0.1}
-    model = RegularizedMLPClassifier(**given, **SMALL, random_state=0).fit(split.x_train, split.y_train)
+    model = RegularizedMLPClassifier(**given, **SMALL, random_state=0).fit(
+        split.x_train, split.y_train
+    )
     fit = train(split, TrainConfig(**SMALL), [Lambdas(**given)])[0]
     assert model.regularization_loss_curve_[-1] == getattr(fit, f"penalty_{name}")[-1] > 0
 
 
 def test_its_numbers_are_those_of_one_blas_thread() -> None:
     rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((2003, 301)), rng.integers(0, 3, 2003)  # so uneven that four threads add up in another order
+    x, y = (
+        rng.standard_normal((2003, 301)),
+        rng.integers(0, 3, 2003),
+    )  # so uneven that four threads add up in another order
     settings: dict[str, Any] = {"hidden": (131,), "epochs": 1, "batch_size": None}
     with threadpool_limits(4):
         model = RegularizedMLPClassifier(**settings, random_state=0).fit(x, y)
@@ -122,7 +142,9 @@ def test_its_numbers_are_those_of_one_blas_thread() -> None:
 
 def test_random_state(split: Split) -> None:
     def trained(random_state: Any) -> np.ndarray:
-        model = RegularizedMLPClassifier(**SMALL, random_state=random_state).fit(split.x_train, split.y_train)
+        model = RegularizedMLPClassifier(**SMALL, random_state=random_state).fit(
+            split.x_train, split.y_train
+        )
         return np.asarray(model.coefs_[0])
 
     assert_array_equal(trained(3), trained(np.int64(3)))
@@ -153,7 +175,9 @@ def test_columns_in_another_order_are_refused(iris: tuple[pd.DataFrame, pd.Serie
     x, y = iris
     model = RegularizedMLPClassifier(**SMALL).fit(x, y)
     assert list(model.feature_names_in_) == list(x.columns)
-    with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
+    with pytest.raises(
+        ValueError, match="Feature names must be in the same order as they were in fit"
+    ):
         model.predict(x[x.columns[::-1]])
 
 
@@ -183,7 +207,11 @@ def test_it_is_kept_and_comes_back(iris: tuple[pd.DataFrame, pd.Series], tmp_pat
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"weight_l1": -1}, ValueError, "weight_l1 is -1; a penalty's strength is a finite number of at least 0"),
+        (
+            {"weight_l1": -1},
+            ValueError,
+            "weight_l1 is -1; a penalty's strength is a finite number of at least 0",
+        ),
         ({"bias_l2": np.nan}, ValueError, "bias_l2 is nan"),
         ({"optimizer": "adamw"}, ValueError, "optimizer is 'adamw'; .* Use one of 'adam', 'sgd'"),
         ({"layers": "last"}, ValueError, "layers is 'last'; .* Use one of 'all', 'hidden'"),
@@ -207,7 +235,10 @@ def test_bad_parameters_are_told_by_fit_in_one_sentence(
 
 
 def test_data_that_float32_cannot_hold(split: Split) -> None:
-    with pytest.raises(ValueError, match=r"x_train holds 4.*e[+]40; every value must be finite in float32. .* dtype 'float64'"):
+    with pytest.raises(
+        ValueError,
+        match=r"x_train holds 4.*e[+]40; every value must be finite in float32. .* dtype 'float64'",
+    ):
         RegularizedMLPClassifier(**SMALL).fit(np.full_like(split.x_train, 4e40), split.y_train)
 
 

@@ -13,14 +13,21 @@ def made(*shape: int) -> Any:
 
 
 @pytest.mark.parametrize("features_first", [False, True])
-@pytest.mark.parametrize(("rows", "inner", "columns"), [(128, 65, 256), (784, 128, 128), (127, 300, 77), (1, 9, 1), (512, 7, 10)])
-def test_a_product_in_parts_is_the_product(rows: int, inner: int, columns: int, features_first: bool) -> None:
+@pytest.mark.parametrize(
+    ("rows", "inner", "columns"),
+    [(128, 65, 256), (784, 128, 128), (127, 300, 77), (1, 9, 1), (512, 7, 10)],
+)
+def test_a_product_in_parts_is_the_product(
+    rows: int, inner: int, columns: int, features_first: bool
+) -> None:
     a, b, out = made(2, rows, inner), made(2, inner, columns), np.full((2, rows, columns), np.nan)
     if features_first:
         a, out = swap(np.ascontiguousarray(swap(a))), swap(np.full((2, columns, rows), np.nan))
     parts = small_products(a, b, out)
     np.matmul(parts[0], parts[1], out=parts[2])
-    assert out == pytest.approx(a @ b, abs=1e-12)  # sums of up to 300 products of size 1, in another order
+    assert out == pytest.approx(
+        a @ b, abs=1e-12
+    )  # sums of up to 300 products of size 1, in another order
 
 
 def test_many_rows_are_the_same_as_few_at_a_time() -> None:

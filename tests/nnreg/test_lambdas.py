@@ -12,7 +12,12 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 def test_names_are_the_fields_in_order() -> None:
     assert tuple(field.name for field in fields(Lambdas)) == LAMBDA_NAMES
-    assert Lambdas(weight_l1=1, weight_l2=2, bias_l1=3, bias_l2=4).as_tuple() == (1.0, 2.0, 3.0, 4.0)
+    assert Lambdas(weight_l1=1, weight_l2=2, bias_l1=3, bias_l2=4).as_tuple() == (
+        1.0,
+        2.0,
+        3.0,
+        4.0,
+    )
 
 
 def test_all_off_unless_given() -> None:
@@ -25,7 +30,10 @@ def test_on_names_what_is_positive() -> None:
     assert Lambdas(weight_l2=1e-300, bias_l1=2).on == ("weight_l2", "bias_l1")
 
 
-@pytest.mark.parametrize("value", [0.25, np.float32(0.25), np.float64(0.25), np.array(0.25), Fraction(1, 4), Decimal("0.25")])
+@pytest.mark.parametrize(
+    "value",
+    [0.25, np.float32(0.25), np.float64(0.25), np.array(0.25), Fraction(1, 4), Decimal("0.25")],
+)
 def test_real_numbers_become_floats(value: object) -> None:
     strength = Lambdas(weight_l1=value).weight_l1  # type: ignore[arg-type]
     assert type(strength) is float

@@ -22,13 +22,20 @@ def same_bits(one: Fit, other: Fit) -> bool:
     )
 
 
-def make_split(rng: np.random.Generator, rows: int, val_rows: int, features: int, classes: int) -> Split:
+def make_split(
+    rng: np.random.Generator, rows: int, val_rows: int, features: int, classes: int
+) -> Split:
     def labels(n: int) -> Any:
         return rng.integers(0, classes, size=n)
 
     y_train = labels(rows)
     y_train[0] = classes - 1
-    return Split(rng.normal(size=(rows, features)), y_train, rng.normal(size=(val_rows, features)), labels(val_rows))
+    return Split(
+        rng.normal(size=(rows, features)),
+        y_train,
+        rng.normal(size=(val_rows, features)),
+        labels(val_rows),
+    )
 
 
 @st.composite
@@ -44,7 +51,11 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
     config = TrainConfig(
         hidden=tuple(draw(st.lists(st.integers(1, 33), max_size=3))),
         epochs=draw(st.integers(1, 3)),
-        batch_size=draw(st.none() | st.integers(1, 70).filter(lambda size: size > 4) | st.just(len(split.y_train) - 1 or 1)),
+        batch_size=draw(
+            st.none()
+            | st.integers(1, 70).filter(lambda size: size > 4)
+            | st.just(len(split.y_train) - 1 or 1)
+        ),
         learning_rate=draw(st.sampled_from([1e-3, 0.1, 10.0, 1e30])),
         optimizer=draw(st.sampled_from(["adam", "sgd"])),
         momentum=draw(st.sampled_from([0.0, 0.9])),
@@ -55,17 +66,27 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
     lanes = draw(st.sampled_from([2, 3, 5, 16]))
     strength = st.sampled_from(PENALTIES)
     lambdas = [
-        Lambdas(weight_l1=draw(strength), weight_l2=draw(strength), bias_l1=draw(strength), bias_l2=draw(strength))
+        Lambdas(
+            weight_l1=draw(strength),
+            weight_l2=draw(strength),
+            bias_l1=draw(strength),
+            bias_l2=draw(strength),
+        )
         for _ in range(lanes)
     ]
     seeds = draw(st.lists(st.integers(0, 3), min_size=lanes, max_size=lanes) | st.just([0] * lanes))
     return split, config, lambdas, seeds
 
 
-# Derandomised, so that a run in CI is the same everywhere; many examples were drawn at random when this was written.
-@settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# Derandomised, so that a run in CI is the same everywhere; many examples were drawn at random when
+# this was written.
+@settings(
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(trainings())
-def test_a_lane_alone_and_in_company(training: tuple[Split, TrainConfig, list[Lambdas], list[int]]) -> None:
+def test_a_lane_alone_and_in_company(
+    training: tuple[Split, TrainConfig, list[Lambdas], list[int]],
+) -> None:
     split, config, lambdas, seeds = training
     together = train(split, config, lambdas, seeds=seeds)
     for lane in {0, len(lambdas) // 2, len(lambdas) - 1}:
@@ -77,10 +98,15 @@ def test_a_lane_alone_and_in_company(training: tuple[Split, TrainConfig, list[La
 @pytest.mark.parametrize("batch_size", [128, 1000])
 @pytest.mark.parametrize("hidden", [(64,), (256, 48), (100,)])
 def test_a_network_of_real_size(dtype: str, batch_size: int, hidden: tuple[int, ...]) -> None:
-    """Sizes at which BLAS takes its kernels for large products, or products are cut, in lanes 1, 3, 5 and 16."""
+    """Sizes at which BLAS takes its kernels for large products, or products are cut, in lanes 1, 3,
+    5 and 16.
+    """
     split = make_split(np.random.default_rng(1), rows=300, val_rows=270, features=64, classes=10)
     config = TrainConfig(hidden=hidden, epochs=2, batch_size=batch_size, dtype=dtype)
-    lambdas = [Lambdas(weight_l1=1e-5 * i, weight_l2=1e-4 * (i % 3), bias_l1=1e-4 * (i % 2)) for i in range(16)]
+    lambdas = [
+        Lambdas(weight_l1=1e-5 * i, weight_l2=1e-4 * (i % 3), bias_l1=1e-4 * (i % 2))
+        for i in range(16)
+    ]
     all_together = train(split, config, lambdas)
     for lanes in (1, 3, 5):
         for first in range(0, 16, lanes):
@@ -89,8 +115,12 @@ def test_a_network_of_real_size(dtype: str, batch_size: int, hidden: tuple[int, 
 
 
 @pytest.mark.parametrize(("hidden", "classes"), [((1,), 1), ((1, 2), 3), ((33,), 2)])
-def test_one_lane_is_measured_in_larger_parts_than_many(hidden: tuple[int, ...], classes: int) -> None:
-    split = make_split(np.random.default_rng(2), rows=700, val_rows=400, features=3, classes=classes)
+def test_one_lane_is_measured_in_larger_parts_than_many(
+    hidden: tuple[int, ...], classes: int
+) -> None:
+    split = make_split(
+        np.random.default_rng(2), rows=700, val_rows=400, features=3, classes=classes
+    )
     config = TrainConfig(hidden=hidden, epochs=1, batch_size=100)
     (alone,) = train(split, config, [Lambdas(weight_l1=1e-4)])
     for together in (train(split, config, [Lambdas(weight_l1=1e-4)] * lanes) for lanes in (2, 400)):
@@ -106,7 +136,9 @@ def test_the_order_of_lanes_does_not_matter(split: Split) -> None:
 
 
 def test_lanes_of_one_seed_with_shared_or_own_batches(split: Split) -> None:
-    """With one seed in all lanes the batch is one 2-D array; another seed beside them gives each lane its own copy."""
+    """With one seed in all lanes the batch is one 2-D array; another seed beside them gives each
+    lane its own copy.
+    """
     config = TrainConfig(hidden=(9, 4), epochs=3, batch_size=7)
     lambdas = [Lambdas(weight_l1=1e-3), Lambdas(bias_l1=1e-3)]
     shared = train(split, config, lambdas, seeds=[3, 3])
@@ -117,9 +149,13 @@ def test_lanes_of_one_seed_with_shared_or_own_batches(split: Split) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_diverging_neighbour_is_not_noticed(split: Split, dtype: str) -> None:
-    config = TrainConfig(hidden=(6,), epochs=4, batch_size=8, dtype=dtype, optimizer="sgd", learning_rate=0.1)
+    config = TrainConfig(
+        hidden=(6,), epochs=4, batch_size=8, dtype=dtype, optimizer="sgd", learning_rate=0.1
+    )
     wild = Lambdas(weight_l2=1e20)  # w -= 0.1 * 2e20 * w: each step makes it 2e19 times larger
-    calm, neighbour, other = train(split, config, [Lambdas(weight_l1=1e-4), wild, Lambdas(bias_l2=1e-3)])
+    calm, neighbour, other = train(
+        split, config, [Lambdas(weight_l1=1e-4), wild, Lambdas(bias_l2=1e-3)]
+    )
     assert neighbour.diverged
     assert not calm.diverged
     assert not other.diverged

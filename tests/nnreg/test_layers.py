@@ -43,7 +43,12 @@ def test_penalty_gradient_is_the_formula(dtype: Any, data: st.DataObject) -> Non
     shape = hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)
     width = np.dtype(dtype).itemsize * 8
     values = data.draw(hnp.arrays(dtype, shape, elements=st.floats(-1000, 1000, width=width)))
-    layer = Dense(*(values.shape[0] - 1, values.shape[1]), *(l1w, l2w, l1b, l2b), parameters=values, dparameters=values * 0)
+    layer = Dense(
+        *(values.shape[0] - 1, values.shape[1]),
+        *(l1w, l2w, l1b, l2b),
+        parameters=values,
+        dparameters=values * 0,
+    )
     layer.forward(np.ones((1, values.shape[0] - 1), dtype=dtype))
     layer.backward(np.zeros_like(layer.output))
     for found, of, l1, l2 in (
@@ -52,9 +57,12 @@ def test_penalty_gradient_is_the_formula(dtype: Any, data: st.DataObject) -> Non
     ):
         exact = of.astype(np.float64)
         expected = l1 * np.where(exact < 0, -1.0, 1.0) + 2 * l2 * exact
-        # One rounding each for l1, l2, the product and the two sums, of numbers as large as the larger term.
+        # One rounding each for l1, l2, the product and the two sums, of numbers as large as the
+        # larger term.
         scale = l1 + np.abs(2 * l2 * exact)
-        assert np.all(np.abs(found - expected) <= 4 * np.finfo(dtype).eps * scale + np.finfo(dtype).tiny)
+        assert np.all(
+            np.abs(found - expected) <= 4 * np.finfo(dtype).eps * scale + np.finfo(dtype).tiny
+        )
         assert found.dtype == dtype
 
 
@@ -77,26 +85,38 @@ def test_the_documents_interface() -> None:
     inputs, dvalues = np.arange(20.0).reshape(5, 4), np.linspace(-1, 1, 15).reshape(5, 3)
     layer.biases += 0.5
     layer.forward(inputs)
-    assert layer.output == pytest.approx(inputs @ layer.weights + layer.biases, rel=1e-14)  # another order of sums
+    assert layer.output == pytest.approx(
+        inputs @ layer.weights + layer.biases, rel=1e-14
+    )  # another order of sums
     layer.backward(dvalues)
     w, b = layer.weights, layer.biases
-    assert layer.dweights == pytest.approx(inputs.T @ dvalues + 1e-3 * np.where(w < 0, -1, 1) + 4e-3 * w, rel=1e-13)
-    assert layer.dbiases == pytest.approx(dvalues.sum(axis=0, keepdims=True) + 3e-3 + 8e-3 * b, rel=1e-13)
+    assert layer.dweights == pytest.approx(
+        inputs.T @ dvalues + 1e-3 * np.where(w < 0, -1, 1) + 4e-3 * w, rel=1e-13
+    )
+    assert layer.dbiases == pytest.approx(
+        dvalues.sum(axis=0, keepdims=True) + 3e-3 + 8e-3 * b, rel=1e-13
+    )
     assert layer.dinputs == pytest.approx(dvalues @ w.T, rel=1e-13)
 
 
 def test_stacks_are_the_same_layers_side_by_side() -> None:
-    """(lanes, n_inputs, n_neurons) with strengths (lanes, 1, 1) gives what each lane gives as 2-D arrays."""
+    """(lanes, n_inputs, n_neurons) with strengths (lanes, 1, 1) gives what each lane gives as 2-D
+    arrays.
+    """
     rng = np.random.default_rng(3)
     parameters, inputs = rng.normal(size=(3, 6, 4)), rng.normal(size=(7, 5))
     dvalues = rng.normal(size=(3, 7, 4))
     l1, l2 = rng.uniform(size=(2, 3, 1, 1))
-    stack = Dense(5, 4, l1, l2, l2, l1, parameters=parameters.copy(), dparameters=np.zeros_like(parameters))
+    stack = Dense(
+        5, 4, l1, l2, l2, l1, parameters=parameters.copy(), dparameters=np.zeros_like(parameters)
+    )
     stack.forward(inputs)
     stack.backward(dvalues)
     for lane in range(3):
         a, b = l1.item(lane), l2.item(lane)
-        single = Dense(5, 4, a, b, b, a, parameters=parameters[lane].copy(), dparameters=np.zeros((6, 4)))
+        single = Dense(
+            5, 4, a, b, b, a, parameters=parameters[lane].copy(), dparameters=np.zeros((6, 4))
+        )
         single.forward(inputs)
         single.backward(dvalues[lane])
         for name in ("output", "dweights", "dbiases", "dinputs"):
@@ -106,7 +126,9 @@ def test_stacks_are_the_same_layers_side_by_side() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_relu(dtype: Any) -> None:
     relu = ReLU()
-    inputs = np.array([[-1.0, -0.0, 0.0, 2.0, 1e-40 if dtype is np.float64 else 1e-38]], dtype=dtype)
+    inputs = np.array(
+        [[-1.0, -0.0, 0.0, 2.0, 1e-40 if dtype is np.float64 else 1e-38]], dtype=dtype
+    )
     dvalues = np.array([[5.0, 6.0, 7.0, 8.0, -9.0]], dtype=dtype)
     before = dvalues.copy()
     relu.forward(inputs)
@@ -119,7 +141,7 @@ def test_relu(dtype: Any) -> None:
 
 
 def test_without_rng_the_global_state_is_left_alone() -> None:
-    before = np.random.get_state(legacy=False)  # noqa: NPY002 - the legacy state is what this is about
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
     Dense(3, 3)
     after = np.random.get_state(legacy=False)  # noqa: NPY002
     assert repr(before) == repr(after)

@@ -22,7 +22,9 @@ def test_softmax_rows_add_up_to_one_and_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_softmax_does_not_depend_on_the_layout_in_memory(dtype: Any) -> None:
-    """By hand the rows of the batch are contiguous, in `train` the classes' rows are: the same sums, bit for bit."""
+    """By hand the rows of the batch are contiguous, in `train` the classes' rows are: the same
+    sums, bit for bit.
+    """
     logits = np.random.default_rng(0).normal(size=(3, 50, 10)).astype(dtype)
     classes_first = swap(np.ascontiguousarray(swap(logits)))
     assert np.array_equal(softmax(logits), softmax(classes_first))
@@ -68,12 +70,18 @@ def test_penalty_terms_one_by_one() -> None:
     layer.weights = [[1.0, -2.0], [3.0, -4.0]]
     layer.biases = [[-5.0, 6.0]]
     # Tolerances: the products below are rounded once or twice each.
-    assert penalty_terms(layer) == pytest.approx((0.1 * 10, 0.2 * 30, 0.3 * 11, 0.4 * 61), rel=1e-15)
-    assert Loss().regularization_loss(layer) == pytest.approx(0.1 * 10 + 0.2 * 30 + 0.3 * 11 + 0.4 * 61, rel=1e-15)
+    assert penalty_terms(layer) == pytest.approx(
+        (0.1 * 10, 0.2 * 30, 0.3 * 11, 0.4 * 61), rel=1e-15
+    )
+    assert Loss().regularization_loss(layer) == pytest.approx(
+        0.1 * 10 + 0.2 * 30 + 0.3 * 11 + 0.4 * 61, rel=1e-15
+    )
 
 
 def test_the_first_of_equals_is_the_answer() -> None:
-    """As argmax has it: a network whose weights have all been penalised away must not be right about every row."""
+    """As argmax has it: a network whose weights have all been penalised away must not be right
+    about every row.
+    """
     rng = np.random.default_rng(0)
     for classes in (1, 2, 10, 255, 256, 300):
         output = rng.integers(0, 3, size=(classes, 2, 50)).astype(np.float32)

@@ -50,19 +50,29 @@ def test_sgd(momentum: float) -> None:
 
 def test_parts_have_moments_of_their_own() -> None:
     """Two layers updated together move as each would alone."""
-    together = [SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n))) for n in (1, 3)]
-    alone = [SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n))) for n in (1, 3)]
+    together = [
+        SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n)))
+        for n in (1, 3)
+    ]
+    alone = [
+        SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n)))
+        for n in (1, 3)
+    ]
     adam, adams = Adam(), [Adam(), Adam()]
     for _ in range(3):
         adam.update(*together)
         for one, part in zip(adams, alone, strict=True):
             one.update(part)
-    assert all(np.array_equal(a.parameters, b.parameters) for a, b in zip(together, alone, strict=True))
+    assert all(
+        np.array_equal(a.parameters, b.parameters) for a, b in zip(together, alone, strict=True)
+    )
 
 
 @pytest.mark.parametrize("optimizer", [Adam, SGD])
 def test_parameters_may_lie_anywhere_in_memory(optimizer: Any) -> None:
-    """A part whose arrays are views with gaps moves as one without, whether it has few parameters or many."""
+    """A part whose arrays are views with gaps moves as one without, whether it has few parameters
+    or many.
+    """
     for shape in ((3, 4), (400, 500)):
         whole, gaps = (np.ones((*shape[:-1], columns)) for columns in (shape[1], 2 * shape[1]))
         parts = [SimpleNamespace(parameters=p, dparameters=p * 0.5) for p in (whole, gaps[:, ::2])]

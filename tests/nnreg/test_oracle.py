@@ -1,4 +1,6 @@
-"""The network against vectors computed elsewhere: by hand as the book writes it, and through `train`."""
+"""The network against vectors computed elsewhere: by hand as the book writes it, and through
+`train`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,9 @@ Vectors = dict[str, np.ndarray[Any, Any]]
 
 
 def tolerance(step: int) -> float:
-    # Up to step 2 only the rounding of single sums differs. Later Adam has carried it on: where a gradient is near zero
-    # it divides a small number by a small number, so that a last bit becomes a digit.
+    # Up to step 2 only the rounding of single sums differs. Later Adam has carried it on: where a
+    # gradient is near zero it divides a small number by a small number, so that a last bit becomes
+    # a digit.
     return 1e-12 if step <= 2 else 1e-9
 
 
@@ -82,18 +85,24 @@ def test_by_hand(oracle: Vectors) -> None:
         relu.forward(dense1.output)
         dense2.forward(relu.output)
         output = softmax(dense2.output)
-        assert loss.calculate(output, oracle["yv"]) == pytest.approx(oracle["val_loss"][step], abs=tolerance(step))
+        assert loss.calculate(output, oracle["yv"]) == pytest.approx(
+            oracle["val_loss"][step], abs=tolerance(step)
+        )
         assert (output.argmax(axis=1) == oracle["yv"]).mean() == oracle["val_acc"][step]
 
         dense1.forward(oracle["X"])
         relu.forward(dense1.output)
         dense2.forward(relu.output)
         output = softmax(dense2.output)
-        assert loss.calculate(output, oracle["y"]) == pytest.approx(oracle["data_loss"][step], abs=tolerance(step))
+        assert loss.calculate(output, oracle["y"]) == pytest.approx(
+            oracle["data_loss"][step], abs=tolerance(step)
+        )
         assert (output.argmax(axis=1) == oracle["y"]).mean() == oracle["acc"][step]
         for layer, parts in zip((dense1, dense2), oracle["reg_parts"][step], strict=True):
             assert penalty_terms(layer) == pytest.approx(parts, abs=tolerance(step))
-            assert loss.regularization_loss(layer) == pytest.approx(parts.sum(), abs=tolerance(step))
+            assert loss.regularization_loss(layer) == pytest.approx(
+                parts.sum(), abs=tolerance(step)
+            )
 
         loss.backward(output, oracle["y"])
         dense2.backward(loss.dinputs)
@@ -138,7 +147,9 @@ def test_parameters_through_train(oracle: Vectors, lanes: int, steps: int) -> No
 
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_curves_through_train(oracle: Vectors, lanes: int) -> None:
-    """The oracle's entry t belongs to the parameters after t steps, so epoch t (counted from 1) of a full batch."""
+    """The oracle's entry t belongs to the parameters after t steps, so epoch t (counted from 1) of
+    a full batch.
+    """
     fit = train_oracle(oracle, lanes, "init", epochs=100)
     terms = oracle["reg_parts"].sum(axis=1)
     expected = {
@@ -149,7 +160,9 @@ def test_curves_through_train(oracle: Vectors, lanes: int) -> None:
     }
     for step in range(1, 101):
         for name, curve in expected.items():
-            assert getattr(fit, name)[step - 1] == pytest.approx(curve[step], abs=tolerance(step)), (name, step)
+            assert getattr(fit, name)[step - 1] == pytest.approx(
+                curve[step], abs=tolerance(step)
+            ), (name, step)
     assert np.array_equal(fit.train_accuracy, oracle["acc"][1:])
     assert np.array_equal(fit.val_accuracy, oracle["val_acc"][1:])
 
@@ -157,7 +170,18 @@ def test_curves_through_train(oracle: Vectors, lanes: int) -> None:
 @pytest.mark.parametrize("lanes", [1, 16])
 @pytest.mark.parametrize("step", GIVEN)
 def test_gradients_through_train(oracle: Vectors, lanes: int, step: int) -> None:
-    """One step of plain descent at rate 1 moves the parameters by the gradient, to the rounding of one subtraction."""
-    fit = train_oracle(oracle, lanes, f"param{step}", epochs=1, optimizer="sgd", learning_rate=1.0, decay=0.0, momentum=0.0)
+    """One step of plain descent at rate 1 moves the parameters by the gradient, to the rounding of
+    one subtraction.
+    """
+    fit = train_oracle(
+        oracle,
+        lanes,
+        f"param{step}",
+        epochs=1,
+        optimizer="sgd",
+        learning_rate=1.0,
+        decay=0.0,
+        momentum=0.0,
+    )
     gradients = {name: oracle[f"param{step}_{name}"] - moved for name, moved in flat(fit).items()}
     check_parameters(gradients, oracle, "grad", step)

@@ -1,4 +1,6 @@
-"""Trained networks: the last numbers of the curves are means of their answers, whatever networks they are computed beside."""
+"""Trained networks: the last numbers of the curves are means of their answers, whatever networks
+they are computed beside.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,11 @@ from threadpoolctl import threadpool_limits
 
 from nnreg import Lambdas, Split, TrainConfig, answers, layer_terms, probabilities, train
 
-STRENGTHS = [Lambdas(), Lambdas(weight_l1=1e-3, bias_l2=1e-2), Lambdas(weight_l2=1e-2, bias_l1=1e-3)]
+STRENGTHS = [
+    Lambdas(),
+    Lambdas(weight_l1=1e-3, bias_l2=1e-2),
+    Lambdas(weight_l2=1e-2, bias_l1=1e-3),
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +32,9 @@ def test_the_curves_are_their_means(split: Split, dtype: str, hidden: tuple[int,
         fits = train(split, config, STRENGTHS)
         losses, hits = answers(split.x_val, split.y_val, [fit.parameters for fit in fits])
         alone = [answers(split.x_val, split.y_val, [fit.parameters]) for fit in fits]
-    for fit, row_losses, row_hits, (one_losses, one_hits) in zip(fits, losses, hits, alone, strict=True):
+    for fit, row_losses, row_hits, (one_losses, one_hits) in zip(
+        fits, losses, hits, alone, strict=True
+    ):
         assert row_losses.mean() == fit.val_data_loss[-1]
         assert row_hits.mean() == fit.val_accuracy[-1]
         assert_array_equal(one_losses[0], row_losses)
@@ -34,7 +42,9 @@ def test_the_curves_are_their_means(split: Split, dtype: str, hidden: tuple[int,
 
 
 def test_the_layers_add_up_to_the_whole(split: Split) -> None:
-    config = TrainConfig(hidden=(70,), epochs=2, initialization="normal_0.01", dtype="float64")  # which is near zero
+    config = TrainConfig(
+        hidden=(70,), epochs=2, initialization="normal_0.01", dtype="float64"
+    )  # which is near zero
     fit = train(split, config, [STRENGTHS[1]])[0]
     measured = layer_terms(fit.parameters, [STRENGTHS[1]] * 2)
     whole = np.sum([terms for terms, _ in measured], axis=0)
@@ -42,20 +52,28 @@ def test_the_layers_add_up_to_the_whole(split: Split) -> None:
     assert whole[3] == fit.penalty_bias_l2[-1]
     assert whole[1] == whole[2] == 0
     weights = [weights.size for weights, _ in fit.parameters]
-    assert np.average([near_zero for _, near_zero in measured], weights=weights) == pytest.approx(fit.near_zero_weights[-1])
+    assert np.average([near_zero for _, near_zero in measured], weights=weights) == pytest.approx(
+        fit.near_zero_weights[-1]
+    )
     assert fit.near_zero_weights[-1] > 0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", [(7,), (9, 4), ()])
-def test_probabilities_are_those_behind_the_answers(split: Split, dtype: str, hidden: tuple[int, ...]) -> None:
-    parameters = train(split, TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype), STRENGTHS)[1].parameters
+def test_probabilities_are_those_behind_the_answers(
+    split: Split, dtype: str, hidden: tuple[int, ...]
+) -> None:
+    parameters = train(
+        split, TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype), STRENGTHS
+    )[1].parameters
     given = probabilities(split.x_val, parameters)
     (losses,), (hits,) = answers(split.x_val, split.y_val, [parameters])
     assert given.dtype == np.float64
     assert_allclose(given.sum(axis=1), 1, rtol=1e-15)  # three roundings of float64
     # The answers are computed in the network's dtype: a few roundings of numbers of size 1 to 10.
-    assert_allclose(-np.log(given[np.arange(len(given)), split.y_val]), losses, atol=20 * np.finfo(dtype).eps)
+    assert_allclose(
+        -np.log(given[np.arange(len(given)), split.y_val]), losses, atol=20 * np.finfo(dtype).eps
+    )
     assert_array_equal(given.argmax(axis=1) == split.y_val, hits)
 
 
@@ -63,9 +81,14 @@ def test_the_probabilities_of_a_row_do_not_depend_on_the_rows_beside_it() -> Non
     rng = np.random.default_rng(0)
     x = rng.standard_normal((5000, 20)).astype(np.float32)  # cut into parts
     parameters = [
-        (rng.standard_normal((rows, columns)).astype(np.float32), np.zeros((1, columns), np.float32))
+        (
+            rng.standard_normal((rows, columns)).astype(np.float32),
+            np.zeros((1, columns), np.float32),
+        )
         for rows, columns in ((20, 64), (64, 3))
     ]
     whole = probabilities(x, parameters)
     for rows in (slice(None, None, -1), slice(0, 1), slice(4000, 4131), slice(0, 0)):
-        assert_allclose(probabilities(x[rows], parameters), whole[rows], rtol=1e-12)  # roundings of logits of size 10 to 100
+        assert_allclose(
+            probabilities(x[rows], parameters), whole[rows], rtol=1e-12
+        )  # roundings of logits of size 10 to 100

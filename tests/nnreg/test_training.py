@@ -44,14 +44,18 @@ def test_again_is_the_same(split: Split) -> None:
 def test_seeds(split: Split) -> None:
     """A lane's seed decides, whether it comes from the config or from `seeds`."""
     (from_config,) = train(split, TrainConfig(**SMALL, seed=5), [Lambdas()])
-    first, second, third = train(split, TrainConfig(**SMALL, seed=1), [Lambdas()] * 3, seeds=[5, 6, 5])
+    first, second, third = train(
+        split, TrainConfig(**SMALL, seed=1), [Lambdas()] * 3, seeds=[5, 6, 5]
+    )
     assert same(from_config, first)
     assert same(first, third)
     assert not same(first, second)
 
 
 def test_the_order_of_rows_and_the_weights_are_independent_streams(split: Split) -> None:
-    """With the same start, seeds still differ in the order of rows; with a full batch they differ in nothing."""
+    """With the same start, seeds still differ in the order of rows; with a full batch they differ
+    in nothing.
+    """
     start = untrained(split)
     orders = train(split, TrainConfig(**SMALL), [Lambdas()] * 2, seeds=[1, 2], initial=start)
     assert not same(*orders)
@@ -65,13 +69,17 @@ def test_the_order_of_rows_and_the_weights_are_independent_streams(split: Split)
     assert same(*full)
 
 
-@pytest.mark.parametrize(("initialization", "scale"), [("he", np.sqrt(2 / 50)), ("normal_0.01", 0.01)])
+@pytest.mark.parametrize(
+    ("initialization", "scale"), [("he", np.sqrt(2 / 50)), ("normal_0.01", 0.01)]
+)
 def test_initial_weights(initialization: str, scale: float) -> None:
     rng = np.random.default_rng(0)
-    split = Split(rng.normal(size=(4, 50)), np.array([0, 1, 2, 0]), rng.normal(size=(2, 50)), np.array([0, 1]))
+    split = Split(
+        rng.normal(size=(4, 50)), np.array([0, 1, 2, 0]), rng.normal(size=(2, 50)), np.array([0, 1])
+    )
     (weights, biases), _ = untrained(split, hidden=(400,), initialization=initialization)
-    # 20,000 draws: the standard deviation is known to one part in 200, the mean to scale / 141; four of these are
-    # allowed.
+    # 20,000 draws: the standard deviation is known to one part in 200, the mean to scale / 141;
+    # four of these are allowed.
     assert weights.std() == pytest.approx(scale, rel=0.02)
     assert weights.mean() == pytest.approx(0, abs=4 * scale / 141)
     assert biases == pytest.approx(0, abs=1e-290)  # the one step
@@ -81,25 +89,34 @@ def test_initial_weights(initialization: str, scale: float) -> None:
 
 @pytest.mark.parametrize("batch_size", [41, 42, 10_000])
 def test_a_batch_of_all_rows_is_the_full_batch(split: Split, batch_size: int) -> None:
-    fits = [train(split, TrainConfig(**SMALL | {"batch_size": size}), [Lambdas()])[0] for size in (None, batch_size)]
+    fits = [
+        train(split, TrainConfig(**SMALL | {"batch_size": size}), [Lambdas()])[0]
+        for size in (None, batch_size)
+    ]
     assert same(*fits)
 
 
 def test_every_row_is_trained_on_once_an_epoch_the_remainder_too() -> None:
-    """Each row pulls its own weight, and no other: after an epoch of plain descent every weight has moved once."""
+    """Each row pulls its own weight, and no other: after an epoch of plain descent every weight has
+    moved once.
+    """
     n = 11
     split = Split(np.eye(n), np.arange(n) % 2, np.eye(n), np.arange(n) % 2)
-    config = TrainConfig(hidden=(), epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e-3, momentum=0.0)
+    config = TrainConfig(
+        hidden=(), epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e-3, momentum=0.0
+    )
     (fit,) = train(split, config, [Lambdas()], initial=[(np.zeros((n, 2)), np.zeros((1, 2)))])
     moved = np.abs(fit.parameters[0][0][:, 0]) / 1e-3
     assert np.all(moved > 0)
-    # Rows of a batch of 4 move by about 1/2 / 4, the last three by about 1/2 / 3: the mean over the batch that there
-    # is.
+    # Rows of a batch of 4 move by about 1/2 / 4, the last three by about 1/2 / 3: the mean over the
+    # batch that there is.
     assert np.sum(moved > 0.145) == 3
 
 
 def test_minibatches_are_the_books_loop(split: Split) -> None:
-    """A hand-written loop over the same batches; they are rebuilt here from the seed's second stream."""
+    """A hand-written loop over the same batches; they are rebuilt here from the seed's second
+    stream.
+    """
     config = TrainConfig(hidden=(6,), epochs=3, batch_size=8, dtype="float64", decay=1e-3, seed=9)
     start = untrained(split)
     lambdas = Lambdas(weight_l1=1e-3, weight_l2=1e-3, bias_l1=1e-3, bias_l2=1e-3)
@@ -123,28 +140,34 @@ def test_minibatches_are_the_books_loop(split: Split) -> None:
             layers[0].backward(relu.dinputs)
             adam.update(*layers)
     for layer, (weights, biases) in zip(layers, fit.parameters, strict=True):
-        # The same sums, but BLAS may take another kernel for another memory layout: last bits, carried through 18
-        # steps.
+        # The same sums, but BLAS may take another kernel for another memory layout: last bits,
+        # carried through 18 steps.
         assert layer.weights == pytest.approx(weights, abs=1e-12)
         assert layer.biases == pytest.approx(biases, abs=1e-12)
 
 
 def test_one_lambdas_for_all_layers_or_one_a_layer(split: Split) -> None:
     each = Lambdas(weight_l1=1e-3, bias_l2=1e-2)
-    for_all, per_layer, other = train(split, TrainConfig(**SMALL), [each, (each, each), (each, Lambdas())])
+    for_all, per_layer, other = train(
+        split, TrainConfig(**SMALL), [each, (each, each), (each, Lambdas())]
+    )
     assert same(for_all, per_layer)
     assert not same(for_all, other)
 
 
 @pytest.mark.parametrize("hidden", [(), (1,), (4, 3, 2)])
 def test_any_number_of_hidden_layers_learns(split: Split, hidden: tuple[int, ...]) -> None:
-    (fit,) = train(split, TrainConfig(hidden=hidden, epochs=40, batch_size=8, learning_rate=0.02), [Lambdas()])
+    (fit,) = train(
+        split, TrainConfig(hidden=hidden, epochs=40, batch_size=8, learning_rate=0.02), [Lambdas()]
+    )
     assert fit.data_loss[-1] < fit.data_loss[0]
     assert len(fit.parameters) == len(hidden) + 1
 
 
 def test_a_strong_penalty_leaves_small_weights(split: Split) -> None:
-    free, bound = train(split, TrainConfig(epochs=60, learning_rate=0.01), [Lambdas(), Lambdas(weight_l2=1.0)])
+    free, bound = train(
+        split, TrainConfig(epochs=60, learning_rate=0.01), [Lambdas(), Lambdas(weight_l2=1.0)]
+    )
     assert bound.near_zero_weights[-1] > free.near_zero_weights[-1]
     assert np.abs(bound.parameters[0][0]).sum() < np.abs(free.parameters[0][0]).sum() / 2
 
@@ -164,16 +187,24 @@ def test_integers_and_float32_data_and_lists_are_taken(split: Split) -> None:
 
 def test_nothing_given_is_changed_and_no_global_state_is_used(split: Split) -> None:
     start = untrained(split)
-    given = [split.x_train, split.y_train, split.x_val, split.y_val, *(array for pair in start for array in pair)]
+    given = [
+        split.x_train,
+        split.y_train,
+        split.x_val,
+        split.y_val,
+        *(array for pair in start for array in pair),
+    ]
     copies = [array.copy() for array in given]
     for array in given:
         array.setflags(write=False)
-    state = repr(np.random.get_state(legacy=False))  # noqa: NPY002 - the legacy state is what this is about
+    state = repr(np.random.get_state(legacy=False))  # noqa: NPY002
     first = train(split, TrainConfig(**SMALL), [Lambdas(weight_l1=1e-3)], initial=start)[0]
     assert repr(np.random.get_state(legacy=False)) == state  # noqa: NPY002
     assert all(np.array_equal(a, b) for a, b in zip(given, copies, strict=True))
     np.random.seed(1)  # noqa: NPY002
-    assert same(first, train(split, TrainConfig(**SMALL), [Lambdas(weight_l1=1e-3)], initial=start)[0])
+    assert same(
+        first, train(split, TrainConfig(**SMALL), [Lambdas(weight_l1=1e-3)], initial=start)[0]
+    )
 
 
 def test_a_call_after_each_epoch_can_end_the_training(split: Split) -> None:
@@ -195,17 +226,26 @@ def test_a_call_after_each_epoch_can_end_the_training(split: Split) -> None:
 def test_fits_own_their_memory(split: Split) -> None:
     """One fit kept does not keep all lanes' arrays alive."""
     for fit in train(split, TrainConfig(**SMALL), [Lambdas()] * 2):
-        arrays = [getattr(fit, name) for name in CURVE_NAMES] + [array for pair in fit.parameters for array in pair]
+        arrays = [getattr(fit, name) for name in CURVE_NAMES] + [
+            array for pair in fit.parameters for array in pair
+        ]
         assert all(array.flags.owndata for array in arrays)
 
 
 def test_minus_zero_at_the_start_is_zero(split: Split) -> None:
     starts = [[(np.full((5, 3), zero), np.full((1, 3), zero))] for zero in (0.0, -0.0)]
     config = TrainConfig(hidden=(), epochs=2, batch_size=8)
-    assert same(*(train(split, config, [Lambdas(weight_l1=0.1, bias_l1=0.1)], initial=start)[0] for start in starts))
+    assert same(
+        *(
+            train(split, config, [Lambdas(weight_l1=0.1, bias_l1=0.1)], initial=start)[0]
+            for start in starts
+        )
+    )
 
 
-def test_large_tables_are_read_batch_by_batch_to_the_same_bits(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tables_are_read_batch_by_batch_to_the_same_bits(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = TrainConfig(**SMALL)
     for seeds in (None, [1, 2]):
         kept = train(split, settings, [Lambdas(weight_l1=1e-3)] * 2, seeds=seeds)

@@ -1,4 +1,6 @@
-"""What differs between a study, MLflow and the files is found, and its remedy is right. A real sweep, and real commands."""
+"""What differs between a study, MLflow and the files is found, and its remedy is right. A real
+sweep, and real commands.
+"""
 
 import dataclasses
 import shutil
@@ -11,10 +13,11 @@ from mlflow.entities import Run
 
 import sweeps
 from experiments.tracking import Outcome, TrackerProcess
-from sweeps import agreement, projection
-from sweeps.agreement import _ranges
+from sweeps import projection
+from sweeps.checkup import agreement
+from sweeps.checkup.agreement import _ranges
+from sweeps.checkup.findings import WRONG
 from sweeps.cli import output
-from sweeps.findings import WRONG
 from sweeps.workspace import workspace
 from tests.commands import sweeps as command
 from tests.mlflow_reading import everything
@@ -36,27 +39,44 @@ def doctor(folder: Path, status: int) -> list[str]:
     findings = list(agreement.examine(workspace(folder), "iris", set()))
     assert any(finding.level == WRONG for finding in findings) == bool(status)
     assert all(
-        finding.remedy.startswith(("put it right with: sweeps", "write it again with: sweeps")) for finding in findings[1:]
+        finding.remedy.startswith(("put it right with: sweeps", "write it again with: sweeps"))
+        for finding in findings[1:]
     ), findings
     return [finding.what.removeprefix("study iris: ") for finding in findings]
 
 
-def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put_right(swept: sweeps.Sweep) -> None:
+def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put_right(
+    swept: sweeps.Sweep,
+) -> None:
     folder, ids = swept.workspace.directory, swept.runs.ids
     networks, confirmed = len(swept.record.confirmed), len(swept.confirmation)
     there = f"{networks} runs of the confirmation there"
     counts = (
-        f"5 of 5 trials, 5 runs on MLflow, {there}, 5 rows in trials.csv, 10 rows in history.csv, {confirmed} rows in confirm.csv"
+        f"5 of 5 trials, 5 runs on MLflow, {there}, 5 rows in trials.csv, 10 rows in history.csv,"
+        f" {confirmed} rows in confirm.csv"
     )
     assert doctor(folder, 0) == [counts]
-    nothing = projection.Synced(trials=5, written=0, networks=networks, confirmed=0, study=False, deleted=0, kept=0, model=False)
-    assert projection.sync(workspace(folder), "iris") == nothing  # the sweep itself had everything kept
+    nothing = projection.Synced(
+        trials=5,
+        written=0,
+        networks=networks,
+        confirmed=0,
+        study=False,
+        deleted=0,
+        kept=0,
+        model=False,
+    )
+    assert (
+        projection.sync(workspace(folder), "iris") == nothing
+    )  # the sweep itself had everything kept
 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     client.delete_run(ids[0])
     client.update_run(ids[1], "RUNNING")
     client.log_metric(ids[2], "val_accuracy", 0.25, step=7)
-    double = client.create_run(client.get_run(ids[3]).info.experiment_id, tags=dict(client.get_run(ids[3]).data.tags)).info.run_id
+    double = client.create_run(
+        client.get_run(ids[3]).info.experiment_id, tags=dict(client.get_run(ids[3]).data.tags)
+    ).info.run_id
     tags = {**client.get_run(ids[3]).data.tags, "trial": "99"}
     stray = client.create_run(client.get_run(ids[3]).info.experiment_id, tags=tags).info.run_id
     client.set_tag(ids[4], "my own", "stays")  # and is no difference
@@ -68,14 +88,18 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
     trials.loc[1, "val_accuracy"] = "0.5"
     trials.drop(index=2).to_csv(reports / "trials.csv", index=False)
     history = (reports / "history.csv").read_text()
-    (reports / "history.csv").write_text(f"{history}{history.splitlines()[-1]}\niris,17,1,0,0,0,0,0\n")
+    (reports / "history.csv").write_text(
+        f"{history}{history.splitlines()[-1]}\niris,17,1,0,0,0,0,0\n"
+    )
     baselines = (reports / "confirm.csv").read_text().splitlines()
     (reports / "confirm.csv").write_text("\n".join([*baselines[:-2], baselines[-1] + "x"]))
 
     accuracy = swept.record.trials[2].val_accuracy
     assert doctor(folder, 1) == [
-        f"5 of 5 trials, 6 runs on MLflow, {networks - 1} runs of the confirmation there, 4 rows in trials.csv, "
-        f"12 rows in history.csv, {confirmed - 1} rows in confirm.csv",
+        (
+            f"5 of 5 trials, 6 runs on MLflow, {networks - 1} runs of the confirmation there, 4"
+            f" rows in trials.csv, 12 rows in history.csv, {confirmed - 1} rows in confirm.csv"
+        ),
         "1 trial is not on MLflow: 0",
         f"1 run of the confirmation is not on MLflow: {network.info.run_name}",
         f"trial 99 is not in the study, and has a run: {stray}",
@@ -91,43 +115,70 @@ def test_all_is_counted_and_agrees_then_all_that_was_done_to_it_is_found_and_put
         "confirm.csv: 1 row differing, role baseline",
     ]
     assert len(command("doctor", "iris", cwd=folder, status=1).stdout.split("-> ")) > 8
-    done = projection.Synced(trials=5, written=3, networks=networks, confirmed=2, study=True, deleted=3, kept=8, model=False)
+    done = projection.Synced(
+        trials=5,
+        written=3,
+        networks=networks,
+        confirmed=2,
+        study=True,
+        deleted=3,
+        kept=8,
+        model=False,
+    )
     assert projection.sync(workspace(folder), "iris") == done
     assert doctor(folder, 0) == [counts]  # sync writes the tables again too: two run ids are new
     assert client.get_run(ids[4]).data.tags["my own"] == "stays"
-    kept = {file.path for file in client.list_artifacts(client.get_run(ids[4]).data.tags["mlflow.parentRunId"])}
+    kept = {
+        file.path
+        for file in client.list_artifacts(client.get_run(ids[4]).data.tags["mlflow.parentRunId"])
+    }
     assert {"trials.csv", "report.html", "confirm.csv", "model.npz", "model.json"} <= kept
 
     trials = pd.read_csv(reports / "trials.csv", dtype={"mlflow_run_id": str})
     runs = {
         int(run.data.tags["trial"]): run
-        for run in client.search_runs([client.get_run(ids[4]).info.experiment_id], "tags.kind = 'trial'")
+        for run in client.search_runs(
+            [client.get_run(ids[4]).info.experiment_id], "tags.kind = 'trial'"
+        )
     }
     for frozen, row in zip(swept.study.get_trials(), trials.itertuples(), strict=True):
         run = runs[frozen.number]
         assert run.info.run_id == row.mlflow_run_id
-        assert run.data.metrics["val_accuracy"] == row.val_accuracy == frozen.value == frozen.user_attrs["val_accuracy"]
+        assert (
+            run.data.metrics["val_accuracy"]
+            == row.val_accuracy
+            == frozen.value
+            == frozen.user_attrs["val_accuracy"]
+        )
         points = client.get_metric_history(run.info.run_id, "val_accuracy")
         assert {point.step: point.value for point in points} == frozen.intermediate_values
     assert projection.sync(workspace(folder), "iris") == nothing
 
     (reports / "history.csv").write_bytes(b"\xff\xfe")
     (reports / "trials.csv").unlink()
-    assert [what.partition(", or")[0] for what in doctor(folder, 1)[1:]] == ["there is no trials.csv", "there is no history.csv"]
+    assert [what.partition(", or")[0] for what in doctor(folder, 1)[1:]] == [
+        "there is no trials.csv",
+        "there is no history.csv",
+    ]
     projection.write_tables(workspace(folder), swept.record, swept.runs)
     assert doctor(folder, 0) == [counts]
 
 
 def confirm_runs(client: MlflowClient, of: str) -> list[Run]:
     """The runs of the confirmation in the experiment of a run."""
-    return list(client.search_runs([client.get_run(of).info.experiment_id], "tags.kind = 'confirm'"))
+    return list(
+        client.search_runs([client.get_run(of).info.experiment_id], "tags.kind = 'confirm'")
+    )
 
 
 def test_sync_makes_all_of_a_deleted_mlflow_again_and_then_nothing(
     swept: sweeps.Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "copy"
-    for part in ("studies", "reports"):  # to read a database that this process has open would take its locks away
+    for part in (
+        "studies",
+        "reports",
+    ):  # to read a database that this process has open would take its locks away
         shutil.copytree(swept.workspace.directory / part, folder / part)
     projection.sync(workspace(folder), "iris")
     store = workspace(folder).store("iris")
@@ -142,7 +193,9 @@ def test_sync_makes_all_of_a_deleted_mlflow_again_and_then_nothing(
         path.unlink()
     shutil.rmtree(folder / "mlruns")
     networks = len(swept.record.confirmed)
-    output.print_synced(projection.sync(workspace(folder), "iris"))  # in this process, whose connections are to the deleted file
+    output.print_synced(
+        projection.sync(workspace(folder), "iris")
+    )  # in this process, whose connections are to the deleted file
     assert capsys.readouterr().out.splitlines() == [
         "5 of 5 runs written",
         f"{networks} of {networks} runs of the confirmation written",
@@ -150,10 +203,13 @@ def test_sync_makes_all_of_a_deleted_mlflow_again_and_then_nothing(
         "the model registered",
     ]
     assert everything(store) == before
-    assert MlflowClient(store.uri).get_model_version_by_alias("iris", "best").tags["study_uid"] == swept.record.study_uid
+    assert (
+        MlflowClient(store.uri).get_model_version_by_alias("iris", "best").tags["study_uid"]
+        == swept.record.study_uid
+    )
 
     (folder / "reports" / "iris" / "model.npz").unlink()
-    (_, finding) = agreement.examine(workspace(folder), "iris", set())
+    _, finding = agreement.examine(workspace(folder), "iris", set())
     assert finding.what == "study iris: the model of its verdict is not in its reports"
     assert finding.remedy.startswith("make it again with: sweeps confirm iris")
     assert sweeps.confirm(directory=folder, workers=1).model
@@ -166,7 +222,9 @@ def test_mlflow_that_does_not_answer_is_said_and_asked_once(
     record, networks = swept.record, len(swept.record.confirmed)
     place = workspace(tmp_path, tracking_uri=f"http://127.0.0.1:{free_port()}")
     tracker, waiting = TrackerProcess(place.store("iris"), record), list[int]()
-    runs, files = projection.write_all(place, record, tracker, Outcome(swept.runs.ids), waiting.append)
+    runs, files = projection.write_all(
+        place, record, tracker, Outcome(swept.runs.ids), waiting.append
+    )
     tracker.close()
     assert waiting == [networks]
     assert (runs.ids, runs.unconfirmed) == (swept.runs.ids, networks)
@@ -174,11 +232,20 @@ def test_mlflow_that_does_not_answer_is_said_and_asked_once(
     output.say_unwritten(dataclasses.replace(swept, workspace=place, runs=runs))
     said = capsys.readouterr().err
     assert "does not answer" in said
-    assert f"{networks} runs of the confirmation are not on MLflow; write them with: sweeps sync iris" in said
+    assert (
+        f"{networks} runs of the confirmation are not on MLflow; write them with: sweeps sync iris"
+        in said
+    )
 
     later = TrackerProcess(place.store("iris"), record)
-    again, _ = projection.write_all(place, record, later, Outcome(swept.runs.ids, error=runs.error), waiting.append)
-    assert (again.error, again.unconfirmed, later._process) == (runs.error, networks, None)  # it was not even begun
+    again, _ = projection.write_all(
+        place, record, later, Outcome(swept.runs.ids, error=runs.error), waiting.append
+    )
+    assert (again.error, again.unconfirmed, later._process) == (
+        runs.error,
+        networks,
+        None,
+    )  # it was not even begun
 
 
 def test_a_moved_directory_is_found_and_followed(swept: sweeps.Sweep, tmp_path: Path) -> None:

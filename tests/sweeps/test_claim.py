@@ -1,4 +1,6 @@
-"""One driver a study: real processes that are killed, stopped and started at once, on a journal, SQLite and PostgreSQL."""
+"""One driver a study: real processes that are killed, stopped and started at once, on a journal,
+SQLite and PostgreSQL.
+"""
 
 import contextlib
 import functools
@@ -19,11 +21,10 @@ import sqlalchemy
 import sweeps
 from experiments import experiment_file
 from experiments.errors import ClaimError, StudyError
-from sweeps import row_claim
+from sweeps.checkup.doctor import examine
+from sweeps.checkup.status import statuses
 from sweeps.cli import output
-from sweeps.doctor import examine
-from sweeps.status import statuses
-from sweeps.storage import open_storage
+from sweeps.storage import database_lock, open_storage
 from sweeps.workspace import Workspace, workspace
 from tests.postgres import postgres
 
@@ -67,9 +68,17 @@ def command(place: Workspace, name: str, *, trials: int = 8, epochs: int = FOREV
 
 @contextlib.contextmanager
 def driving(
-    place: Workspace, name: str, *, recorded: int = 0, tmpdir: Path | None = None, trials: int = 8, epochs: int = FOREVER
+    place: Workspace,
+    name: str,
+    *,
+    recorded: int = 0,
+    tmpdir: Path | None = None,
+    trials: int = 8,
+    epochs: int = FOREVER,
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A driver that has the claim and has recorded so many trials; with temporary files elsewhere it seems another machine's."""
+    """A driver that has the claim and has recorded so many trials; with temporary files elsewhere
+    it seems another machine's.
+    """
     process = subprocess.Popen(
         command(place, name, trials=trials, epochs=epochs),
         env={**os.environ, **({"TMPDIR": str(tmpdir)} if tmpdir else {})},
@@ -90,7 +99,9 @@ def driving(
 
 def begun(place: Workspace, name: str) -> bool:
     """Whether a driver has the claim: the first thing that it then writes is what it aims at."""
-    return (place.storage is not None or Path(place.storage_of(name)).exists()) and "trials" in loaded(place, name).user_attrs
+    return (
+        place.storage is not None or Path(place.storage_of(name)).exists()
+    ) and "trials" in loaded(place, name).user_attrs
 
 
 storage_at = functools.cache(open_storage)  # one connection for all looks at a database
@@ -109,20 +120,29 @@ def trials_of(place: Workspace, name: str) -> list[optuna.trial.FrozenTrial]:
 def content(place: Workspace, name: str) -> object:
     """All that a second driver must not change."""
     study = loaded(place, name)
-    return study.user_attrs, study.get_trials(), sorted(path.name for path in place.directory.rglob("*"))
+    return (
+        study.user_attrs,
+        study.get_trials(),
+        sorted(path.name for path in place.directory.rglob("*")),
+    )
 
 
 def stop(process: "subprocess.Popen[str]", place: Workspace, name: str) -> None:
     """Stop a driver while it is in no transaction: there it would keep all others waiting."""
     engine = loaded(place, name)._storage._backend.engine
-    busy = sqlalchemy.text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle'")
+    busy = sqlalchemy.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <>"
+        " 'idle'"
+    )
     while True:
         process.send_signal(signal.SIGSTOP)
         with engine.connect() as connection:
             if connection.execute(busy).scalar() == 1:  # this very query
                 return
         process.send_signal(signal.SIGCONT)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # let it go on to the end of its transaction
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # let it go on to the end of its transaction
             process.wait(0.1)
 
 
@@ -141,7 +161,9 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_followed(place: Workspace,
         with pytest.raises(ClaimError, match=f"study {name} is in use by {owner}; "):
             take(place, name)
         assert content(place, name) == before
-        os.kill(process.pid, signal.SIGSTOP)  # on this machine a process that is stopped is seen to live
+        os.kill(
+            process.pid, signal.SIGSTOP
+        )  # on this machine a process that is stopped is seen to live
         with pytest.raises(ClaimError):
             take(place, name)
         process.kill()
@@ -162,14 +184,20 @@ def test_the_commands_say_who_drives(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert found[0]["driver"] == {"host": owner.host, "pid": process.pid, "since": owner.since}
         output.print_status(found)
         assert f"{owner.host} {process.pid} since {owner.since}" in capsys.readouterr().out
-        assert f"study iris: 0 of 8 trials, 0 runs on MLflow, driven by {owner}" in [finding.what for finding in examine(place)]
-        done = subprocess.run([SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, timeout=SLOWEST)
+        assert f"study iris: 0 of 8 trials, 0 runs on MLflow, driven by {owner}" in [
+            finding.what for finding in examine(place)
+        ]
+        done = subprocess.run(
+            [SWEEPS, "sync"], cwd=tmp_path, capture_output=True, text=True, timeout=SLOWEST
+        )
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"sweeps: study iris is in use by {owner}; wait until")
     assert statuses(place)[0]["driver"] is None
 
 
-@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # one stopped inside a transaction of SQLite's locks out all
+@pytest.mark.parametrize(
+    "place", ["postgresql"], indirect=True
+)  # one stopped inside a transaction of SQLite's locks out all
 def test_an_owner_that_was_taken_over_writes_nothing_more(
     place: Workspace, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,10 +211,15 @@ def test_an_owner_that_was_taken_over_writes_nothing_more(
         assert place.driver(name)
         with pytest.raises(ClaimError, match=f"by process {process.pid} "):
             sweeps.run(
-                "iris", study=name, directory=tmp_path, storage=place.storage, edits=edits(epochs), tracking_uri=NO_TRACKER
+                "iris",
+                study=name,
+                directory=tmp_path,
+                storage=place.storage,
+                edits=edits(epochs),
+                tracking_uri=NO_TRACKER,
             )
-        monkeypatch.setattr(row_claim, "SILENCE", -1)  # more than 60 s are over
-        monkeypatch.setattr(row_claim, "BEAT", 0.5)  # and one more look finds it as silent
+        monkeypatch.setattr(database_lock, "SILENCE", -1)  # more than 60 s are over
+        monkeypatch.setattr(database_lock, "BEAT", 0.5)  # and one more look finds it as silent
         assert place.driver(name) is None
         opened = place.open(name, experiment_file.load("iris", edits(epochs)))
         os.kill(process.pid, signal.SIGCONT)
@@ -200,12 +233,16 @@ def test_an_owner_that_was_taken_over_writes_nothing_more(
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
-def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_claim, "BEAT", 0.05)
+def test_an_owner_gives_signs_of_life(
+    place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_lock, "BEAT", 0.05)
     opened = place.open(name, experiment_file.load("iris"))
     first = loaded(place, name).user_attrs["driver"]
     deadline = time.monotonic() + SLOWEST
-    while (now := loaded(place, name).user_attrs["driver"])["beat"] == first["beat"]:  # SQLite's clock has whole seconds
+    while (now := loaded(place, name).user_attrs["driver"])["beat"] == first[
+        "beat"
+    ]:  # SQLite's clock has whole seconds
         assert time.monotonic() < deadline
     assert now == {**first, "beat": now["beat"]}
     assert now["beat"] > first["beat"]
@@ -213,16 +250,22 @@ def test_an_owner_gives_signs_of_life(place: Workspace, name: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
-def test_a_sign_of_life_that_failed_is_made_up_for_soon(place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_of_life_that_failed_is_made_up_for_soon(
+    place: Workspace, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = []
 
     def fail(_: object, __: object, statement: str, *rest: object) -> None:
         if statement.startswith("UPDATE study_user_attributes") and len(failed) < 2:
             failed.append(statement)
-            monkeypatch.setattr(row_claim, "BEAT", 3_600.0)  # from the second one on, the next in time is not waited for
-            raise sqlalchemy.exc.OperationalError(statement, {}, Exception("the connection is gone"))
+            monkeypatch.setattr(
+                database_lock, "BEAT", 3_600.0
+            )  # from the second one on, the next in time is not waited for
+            raise sqlalchemy.exc.OperationalError(
+                statement, {}, Exception("the connection is gone")
+            )
 
-    monkeypatch.setattr(row_claim, "BEAT", 0.05)
+    monkeypatch.setattr(database_lock, "BEAT", 0.05)
     opened = place.open(name, experiment_file.load("iris"))
     first = loaded(place, name).user_attrs["driver"]["beat"]
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", fail)
@@ -239,10 +282,10 @@ RACER = textwrap.dedent("""
     import sys
     from experiments import experiment_file
     from experiments.errors import ClaimError
-    from sweeps import row_claim
+    from sweeps.storage import database_lock
     from sweeps.workspace import workspace
     definition = experiment_file.load("iris")
-    row_claim.BEAT = 0.2  # of which who is dead gives none
+    database_lock.BEAT = 0.2  # of which who is dead gives none
     for line in sys.stdin:
         place = workspace(line.rstrip("\\n"), sys.stdin.readline().rstrip("\\n") or None)
         place.studies()  # all is imported
@@ -264,14 +307,19 @@ RACER = textwrap.dedent("""
 def racers() -> Iterator[list["subprocess.Popen[str]"]]:
     """Processes that have imported all, for every place."""
     program = [sys.executable, "-c", RACER]
-    started = [subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    started = [
+        subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
     yield started
     for racer in started:
         racer.kill()
         racer.communicate(timeout=SLOWEST)
 
 
-def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str, racers: list["subprocess.Popen[str]"]) -> None:
+def test_of_several_that_start_at_once_one_drives(
+    place: Workspace, name: str, racers: list["subprocess.Popen[str]"]
+) -> None:
     """New studies, and studies that a dead owner on another machine has left."""
     place.directory.joinpath("studies").mkdir()
 
@@ -287,8 +335,16 @@ def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str, r
     for number in range(2):
         study = f"{name}-{number}"
         if place.storage and number % 2:
-            dead = {"host": "gone", "pid": 1, "since": "2026-11-23T07:25:49Z", "token": "0" * 32, "beat": 0.0}
-            born = optuna.create_study(study_name=study, storage=storage_at(place.storage), direction="maximize")
+            dead = {
+                "host": "gone",
+                "pid": 1,
+                "since": "2026-11-23T07:25:49Z",
+                "token": "0" * 32,
+                "beat": 0.0,
+            }
+            born = optuna.create_study(
+                study_name=study, storage=storage_at(place.storage), direction="maximize"
+            )
             born.set_user_attr("driver", dead)
         say(str(place.directory), place.storage or "")
         assert set(answers()) == {"ready"}
@@ -296,7 +352,10 @@ def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str, r
         found = answers()
         assert found.count("mine") == 1, found
         winner = racers[found.index("mine")].pid
-        assert sum(f"study {study} is in use by process {winner} on " in answer for answer in found) == 2
+        assert (
+            sum(f"study {study} is in use by process {winner} on " in answer for answer in found)
+            == 2
+        )
         say("close")
         assert set(answers()) == {"closed"}
 
@@ -304,7 +363,10 @@ def test_of_several_that_start_at_once_one_drives(place: Workspace, name: str, r
 def test_two_commands_at_once_make_one_sweep(tmp_path: Path) -> None:
     place = workspace(tmp_path, f"sqlite:///{tmp_path}/s.db", NO_TRACKER)
     arguments = command(place, "iris", epochs=200)
-    both = [subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     errors = [process.communicate(timeout=SLOWEST)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1], errors
     assert sum("study iris is in use by process" in error for error in errors) == 1

@@ -11,10 +11,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweeps.database import OURS, Database
-from sweeps.patience import Patience
+from sweeps.storage.database import OURS, Database
+from sweeps.storage.retry import Patience
 
-KINDS = {"size": FloatDistribution(1e-6, 1.0, log=True), "way": CategoricalDistribution(["off", "on"])}
+KINDS = {
+    "size": FloatDistribution(1e-6, 1.0, log=True),
+    "way": CategoricalDistribution(["off", "on"]),
+}
 ATTRIBUTES = {OURS: 0, "names": ["Zürich", None], "diverged": False, "seconds": 0.1}
 STEPS = {1: 0.25, 2: math.nan, 3: math.inf, 4: -math.inf, 7: 1e-300}
 
@@ -43,7 +46,10 @@ def rows(storage: RDBStorage) -> dict[str, list[tuple[Any, ...]]]:
     metadata = sqlalchemy.MetaData()
     metadata.reflect(storage.engine)
     with storage.engine.connect() as connection:
-        return {table.name: [tuple(row) for row in connection.execute(table.select())] for table in metadata.sorted_tables}
+        return {
+            table.name: [tuple(row) for row in connection.execute(table.select())]
+            for table in metadata.sorted_tables
+        }
 
 
 @pytest.fixture
@@ -62,7 +68,9 @@ def test_every_row_is_as_optuna_writes_it(tmp_path: Path, ours: Database) -> Non
         assert given == number
     written = rows(ours)
     assert written == rows(theirs)
-    assert {name: len(written[name]) for name in ("trials", "trial_params", "trial_user_attributes")} == {
+    assert {
+        name: len(written[name]) for name in ("trials", "trial_params", "trial_user_attributes")
+    } == {
         "trials": 3,
         "trial_params": 4,
         "trial_user_attributes": 12,
@@ -75,8 +83,12 @@ def test_a_trial_takes_few_statements_however_many_steps_it_has(ours: Database) 
     """Over a network each of them is a way there and back."""
     optuna.create_study(storage=ours, study_name="one")
     statements: list[str] = []
-    sqlalchemy.event.listen(ours.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    ours.add(1, whole(TrialState.COMPLETE, intermediate_values=dict.fromkeys(range(1, 1_001), 0.5)), None)
+    sqlalchemy.event.listen(
+        ours.engine, "before_cursor_execute", lambda *call: statements.append(call[2])
+    )
+    ours.add(
+        1, whole(TrialState.COMPLETE, intermediate_values=dict.fromkeys(range(1, 1_001), 0.5)), None
+    )
     looks = [text for text in statements if text.startswith("SELECT")]
     assert 0 < len(looks) < 10  # it was four for every step and attribute
     ours.engine.dispose()

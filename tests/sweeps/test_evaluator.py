@@ -16,12 +16,12 @@ from experiments import datasets, experiment_file
 from experiments.evaluation import EvaluationSpec, Job, evaluate, stored
 from experiments.spec import SAMPLERS, Experiment
 from nnreg import Lambdas
-from sweeps import executors
-from sweeps.driver import drive
-from sweeps.evaluator import Evaluator
+from sweeps.executors import local
+from sweeps.executors.evaluator import Evaluator
 from sweeps.interrupts import Interrupts
-from sweeps.storage import open_storage
-from sweeps.study import Study, open_study
+from sweeps.search.driver import drive
+from sweeps.search.study import Study, open_study
+from sweeps.storage.storage import open_storage
 from tests.deadly import Danger, Deadly
 
 TRIALS = 20
@@ -29,7 +29,9 @@ VARIES = ("seconds", "started", "finished")
 
 
 def small(*edits: str) -> Experiment:
-    return experiment_file.load("iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=8", *edits])
+    return experiment_file.load(
+        "iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=8", *edits]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +43,13 @@ def arrays() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Executor]:
     """One pool for all: it goes on whatever dies in it."""
-    with executors.make(2) as pool:
+    with local.make(2) as pool:
         yield pool
 
 
 @pytest.fixture(scope="module")
 def inline() -> Iterator[Executor]:
-    with executors.make(1) as inline:
+    with local.make(1) as inline:
         yield inline
 
 
@@ -58,25 +60,49 @@ def losses(tmp_path: Path) -> str:
     return str(folder)
 
 
-def grow(path: Path, definition: Experiment, executor: Executor, arrays: str, *, trials: int = TRIALS, lanes: int = 4) -> Study:
+def grow(
+    path: Path,
+    definition: Experiment,
+    executor: Executor,
+    arrays: str,
+    *,
+    trials: int = TRIALS,
+    lanes: int = 4,
+) -> Study:
     """Go on with the study at a path as a new driver would."""
     spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
     with closing(open_study(open_storage(str(path)), str(path), "s", definition)) as study:
-        drive(study, executor, spec, trials=trials, lanes=lambda: lanes, interrupts=Interrupts(), observe=lambda record: None)
+        drive(
+            study,
+            executor,
+            spec,
+            trials=trials,
+            lanes=lambda: lanes,
+            interrupts=Interrupts(),
+            observe=lambda record: None,
+        )
     return study
 
 
 def table(study: Study) -> list[Any]:
     """All that the storage has of each trial but for its times."""
     return [
-        (trial.state, trial.values, trial.params, {k: v for k, v in trial.user_attrs.items() if k not in VARIES})
+        (
+            trial.state,
+            trial.values,
+            trial.params,
+            {k: v for k, v in trial.user_attrs.items() if k not in VARIES},
+        )
         for trial in study.optuna.trials
     ]
 
 
 def lambdas_of(study: Study, *numbers: int) -> tuple[Lambdas, ...]:
     names = Lambdas.__dataclass_fields__
-    return tuple(Lambdas(**{name: study.optuna.trials[number].user_attrs[name] for name in names}) for number in numbers)
+    return tuple(
+        Lambdas(**{name: study.optuna.trials[number].user_attrs[name] for name in names})
+        for number in numbers
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,11 +143,15 @@ def test_failed_trials_leave_the_same_table_whatever_the_workers_and_the_interru
 
     for trials, lanes in ((3, 1), (10, 8), (TRIALS, 3)):
         deadly = Deadly(pool, in_memory)
-        pieces = grow(tmp_path / "pieces.journal", definition, deadly, arrays, trials=trials, lanes=lanes)
+        pieces = grow(
+            tmp_path / "pieces.journal", definition, deadly, arrays, trials=trials, lanes=lanes
+        )
     assert table(pieces) == table(whole)
 
 
-def test_a_trial_that_dies_in_company_alone_does_not_fail(tmp_path: Path, losses: str, arrays: str, pool: Executor) -> None:
+def test_a_trial_that_dies_in_company_alone_does_not_fail(
+    tmp_path: Path, losses: str, arrays: str, pool: Executor
+) -> None:
     calm = grow(tmp_path / "calm.journal", small(), pool, arrays)
     danger = Danger(losses, lambdas_of(calm, 1, 9, 17), company=3)
     study = grow(tmp_path / "deadly.journal", small(), Deadly(pool, danger), arrays)
@@ -130,7 +160,9 @@ def test_a_trial_that_dies_in_company_alone_does_not_fail(tmp_path: Path, losses
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
-def test_two_deaths_are_forgiven(lanes: int, tmp_path: Path, losses: str, arrays: str, pool: Executor) -> None:
+def test_two_deaths_are_forgiven(
+    lanes: int, tmp_path: Path, losses: str, arrays: str, pool: Executor
+) -> None:
     calm = grow(tmp_path / "calm.journal", small(), pool, arrays)
     danger = Danger(losses, lambdas_of(calm, 3), times=2)
     study = grow(tmp_path / "deadly.journal", small(), Deadly(pool, danger), arrays, lanes=lanes)
@@ -156,11 +188,17 @@ class Counting(Executor):
         return self.futures[-1]
 
 
-def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(losses: str, arrays: str, pool: Executor) -> None:
-    config = small("training.epochs=40").train_config()  # the neighbours are still training when the first one has died
+def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(
+    losses: str, arrays: str, pool: Executor
+) -> None:
+    config = small(
+        "training.epochs=40"
+    ).train_config()  # the neighbours are still training when the first one has died
     todo = jobs(8)
     executor = Counting(Deadly(pool, Danger(losses, (todo[0].lambdas,))))
-    results = list(Evaluator(executor, EvaluationSpec(config, "all", arrays), lambda: 1).evaluate(todo))
+    results = list(
+        Evaluator(executor, EvaluationSpec(config, "all", arrays), lambda: 1).evaluate(todo)
+    )
     assert [result.error is None for result in results] == [False] + [True] * 7
     assert executor.busy[-2:] == [0, 0]
 
@@ -176,9 +214,11 @@ def test_a_bug_is_raised(arrays: str, pool: Executor) -> None:
 @pytest.mark.parametrize(("megabytes", "fitting"), [(100, True), (1, False)])
 def test_real_memory_that_runs_out(megabytes: int, fitting: bool, arrays: str) -> None:
     """One network takes some 20 MB here, sixteen some 200 MB."""
-    spec = EvaluationSpec(small("model.hidden=[700,700]", "training.epochs=1").train_config(), "all", arrays)
+    spec = EvaluationSpec(
+        small("model.hidden=[700,700]", "training.epochs=1").train_config(), "all", arrays
+    )
     todo = jobs(16)
-    with executors.ProcessExecutor(1) as pool:
+    with local.ProcessExecutor(1) as pool:
         expected = pool.submit(evaluate, spec, todo[:1]).result()  # BLAS has its own memory now
         worker = psutil.Process(pool.submit(eval, "__import__('os').getpid()").result())
         limit = worker.memory_info().vms + megabytes * 2**20
@@ -192,4 +232,6 @@ def test_real_memory_that_runs_out(megabytes: int, fitting: bool, arrays: str) -
         assert [result.error for result in results] == [None] * 16
         assert results[0].metrics == expected[0].metrics
     else:
-        assert {str(result.error)[:47] for result in results} == {"3 attempts failed: out of memory: Unable to all"}
+        assert {str(result.error)[:47] for result in results} == {
+            "3 attempts failed: out of memory: Unable to all"
+        }

@@ -16,17 +16,17 @@ import pytest
 
 from experiments import worker
 from experiments.errors import WorkersError
-from sweeps import executors
-from sweeps.worker_process import WorkerDied, WorkerProcess
+from sweeps.executors import local
+from sweeps.executors.worker_process import WorkerDied, WorkerProcess
 from tests.processes import spawned
 
 LOADED = """
 import json, sys
-from sweeps import executors
+from sweeps.executors import local
 if "inline" in sys.argv:
     raise SystemExit("the script was run again in a worker")
 sys.argv.append("inline")
-with executors.make(2) as pool:
+with local.make(2) as pool:
     names = pool.submit(eval, "sorted(__import__('sys').modules)").result()
     threads = pool.submit(eval, "[__import__('os').environ[n] for n in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS')]").result()
 print(json.dumps([names, threads]))
@@ -50,15 +50,19 @@ def test_a_worker_imports_little_and_not_the_script_that_started_it(tmp_path: Pa
 
 def test_the_environment_of_the_driver_is_left_as_it_was() -> None:
     before = dict(os.environ)
-    with executors.make(2) as pool:
+    with local.make(2) as pool:
         assert pool.submit(int, "3").result() == 3
     assert dict(os.environ) == before
 
 
-def test_ctrl_c_while_a_worker_starts_is_not_its_business(capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_while_a_worker_starts_is_not_its_business(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     """In a terminal it comes to the whole process group; the driver alone answers."""
     connection, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=worker.serve, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=worker.serve, args=(theirs,), daemon=True
+    )
     with theirs, worker.spawning():
         process.start()
     assert process.pid
@@ -71,14 +75,14 @@ def test_ctrl_c_while_a_worker_starts_is_not_its_business(capfd: pytest.CaptureF
 
 
 def test_inline_waits_until_it_is_asked() -> None:
-    with executors.make(1) as inline:
+    with local.make(1) as inline:
         future = inline.submit(int, "3")
         assert not future.done()
         assert future.result() == future.result() == 3
 
 
 def test_inline_raises_what_is_raised() -> None:
-    with executors.make(1) as inline, pytest.raises(ValueError, match="three"):
+    with local.make(1) as inline, pytest.raises(ValueError, match="three"):
         inline.submit(int, "three").result()
 
 
@@ -88,9 +92,12 @@ DIE = "__import__('os').kill(__import__('os').getpid(), 9)"
 def test_a_worker_that_dies_takes_its_own_call_along_and_no_other(tmp_path: Path) -> None:
     go_on = tmp_path / "go on"
     waiting = "import os, sys, time\nwhile not os.path.exists(path): time.sleep(0.01)"
-    with executors.make(2) as pool:
+    with local.make(2) as pool:
         neighbour = pool.submit(exec, waiting, {"path": str(go_on)})
-        for code, reason in ((DIE, "killed by SIGKILL, perhaps out of memory"), ("__import__('os')._exit(3)", "exit code 3")):
+        for code, reason in (
+            (DIE, "killed by SIGKILL, perhaps out of memory"),
+            ("__import__('os')._exit(3)", "exit code 3"),
+        ):
             with pytest.raises(WorkerDied, match=reason):
                 pool.submit(eval, code).result()
             assert pool.submit(int, "3").result() == 3
@@ -100,7 +107,7 @@ def test_a_worker_that_dies_takes_its_own_call_along_and_no_other(tmp_path: Path
 
 
 def test_a_worker_that_dies_idle_costs_nothing() -> None:
-    with executors.make(2) as pool:
+    with local.make(2) as pool:
         first = pool.submit(os.getpid).result()
         os.kill(first, signal.SIGKILL)
         assert not psutil.wait_procs([psutil.Process(first)], timeout=20)[1]
@@ -116,7 +123,7 @@ def test_a_worker_that_was_ended_starts_no_more() -> None:
 
 
 def test_a_bug_in_a_worker_shows_where_it_is() -> None:
-    with executors.make(2) as pool, pytest.raises(ValueError, match="Expecting value") as raised:
+    with local.make(2) as pool, pytest.raises(ValueError, match="Expecting value") as raised:
         pool.submit(json.loads, "three").result()
     assert "decoder.py" in raised.value.__notes__[0]
 
@@ -127,7 +134,10 @@ def test_workers_that_cannot_start_are_one_sentence(executable: str) -> None:
     before = multiprocessing.spawn.get_executable()
     try:
         multiprocessing.set_executable(shutil.which(executable) or executable)
-        with executors.make(2) as pool, pytest.raises(WorkersError, match=r"^no worker can be started: .*; free some memory"):
+        with (
+            local.make(2) as pool,
+            pytest.raises(WorkersError, match=r"^no worker can be started: .*; free some memory"),
+        ):
             pool.submit(int, "3").result()
     finally:
         multiprocessing.set_executable(before)
@@ -139,8 +149,8 @@ def test_a_system_without_room_for_a_thread_is_one_sentence() -> None:
         import resource
         from pathlib import Path
         from experiments.errors import WorkersError
-        from sweeps import executors
-        with executors.make(2) as pool:
+        from sweeps.executors import local
+        with local.make(2) as pool:
             room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + 2**20
             resource.setrlimit(resource.RLIMIT_AS, (room, room))
             try:
@@ -148,8 +158,12 @@ def test_a_system_without_room_for_a_thread_is_one_sentence() -> None:
             except WorkersError as error:
                 print(error)
     """)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("no worker can be started: can't start new thread; free some memory")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(
+        "no worker can be started: can't start new thread; free some memory"
+    )
 
 
 @pytest.mark.parametrize("died", [False, True])
@@ -157,7 +171,7 @@ def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
     workers = []
 
     def interrupted() -> None:
-        with executors.make(2) as pool:
+        with local.make(2) as pool:
             if died:
                 assert isinstance(pool.submit(eval, DIE).exception(), WorkerDied)
             pool.submit(int, "3").result()
@@ -175,12 +189,14 @@ def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
 def test_a_worker_ends_with_a_driver_that_was_killed() -> None:
     program = textwrap.dedent("""
         import os
-        from sweeps import executors
-        with executors.make(2) as pool:
+        from sweeps.executors import local
+        with local.make(2) as pool:
             print(pool.submit(os.getpid).result(), flush=True)
             pool.submit(eval, "__import__('time').sleep(600)").result()
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as driver:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as driver:
         assert driver.stdout
         worker = psutil.Process(int(driver.stdout.readline()))
         children = psutil.Process(driver.pid).children()

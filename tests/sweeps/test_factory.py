@@ -1,4 +1,6 @@
-"""A sampler of the user's own: the same study however it was interrupted, and one sentence where it cannot be used."""
+"""A sampler of the user's own: the same study however it was interrupted, and one sentence where it
+cannot be used.
+"""
 
 import functools
 from collections.abc import Callable
@@ -8,25 +10,36 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    NSGAIISampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial
 
 import sweeps
 from experiments.errors import InputError, StudyError
-from sweeps import factory
-from sweeps.study import study_record
+from sweeps.search import own_sampler
+from sweeps.search.study import study_record
 from tests.sweeps.test_same_table import experiment as small
 from tests.sweeps.test_same_table import tables
 from tests.sweeps.test_study import experiment, grow, opened, table
 
 
 def genetic(seed: int) -> BaseSampler:
-    return NSGAIISampler(seed=seed, population_size=6)  # it keeps its generations in system attributes
+    return NSGAIISampler(
+        seed=seed, population_size=6
+    )  # it keeps its generations in system attributes
 
 
 def points(seed: int) -> BaseSampler:
-    return QMCSampler(seed=0, scramble=True)  # one sequence, counted in an attribute of the study: it needs no seed
+    return QMCSampler(
+        seed=0, scramble=True
+    )  # one sequence, counted in an attribute of the study: it needs no seed
 
 
 FACTORIES = {
@@ -40,19 +53,23 @@ FACTORIES = {
 
 @pytest.mark.filterwarnings("ignore:QMCSampler is experimental")
 @pytest.mark.parametrize("name", FACTORIES)
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(stops=st.lists(st.integers(1, 29), max_size=3))
 def test_any_interruptions_leave_the_table_of_one_go(
     name: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    search = factory.searched(experiment(), FACTORIES[name])
+    search = own_sampler.searched(experiment(), FACTORIES[name])
     folder = tmp_path_factory.mktemp("studies")
     whole = opened(folder / "whole.journal", search)
     grow(whole, 30)
     for stop in [*sorted(stops), 30]:
         grow(opened(folder / "pieces.journal", search), stop)
     assert table(opened(folder / "pieces.journal", search)) == table(whole)
-    assert len({tuple(trial.params.values()) for trial in whole.optuna.trials}) > 20  # generations differ
+    assert (
+        len({tuple(trial.params.values()) for trial in whole.optuna.trials}) > 20
+    )  # generations differ
 
 
 def test_it_sees_all_earlier_trials(tmp_path: Path) -> None:
@@ -62,7 +79,9 @@ def test_it_sees_all_earlier_trials(tmp_path: Path) -> None:
         def before_trial(self, study: OptunaStudy, trial: FrozenTrial) -> None:
             seen.append((trial.number, [each.number for each in study.get_trials(deepcopy=False)]))
 
-    search = factory.searched(experiment("sweep.generation=2"), lambda seed: Counting(seed=seed))
+    search = own_sampler.searched(
+        experiment("sweep.generation=2"), lambda seed: Counting(seed=seed)
+    )
     seen.clear()  # those of the first try
     grow(opened(tmp_path / "s.journal", search), 60)
     assert seen == [(number, list(range(number + 1))) for number in range(60)]
@@ -80,15 +99,20 @@ def test_in_pieces_and_with_workers_it_is_the_same_table(tmp_path: Path) -> None
     whole = run("whole", 20, workers=1, lanes=1)
     assert tables(tmp_path / "pieces") == tables(tmp_path / "whole")
     assert whole.record.spec["sweep"]["sampler"] == f"{__name__}:genetic"
-    with pytest.raises(StudyError, match=r'genetic" -> "tpe".*from Python .*sampler=genetic\), or .* --study NAME'):
+    with pytest.raises(
+        StudyError, match=r'genetic" -> "tpe".*from Python .*sampler=genetic\), or .* --study NAME'
+    ):
         sweeps.run(small("tpe"), directory=tmp_path / "whole")
 
 
 def test_to_look_at_its_study_or_confirm_it_nobody_need_give_it(tmp_path: Path) -> None:
-    search = factory.searched(experiment(), genetic)
+    search = own_sampler.searched(experiment(), genetic)
     grow(opened(tmp_path / "s.journal", search), 6)
     study = opened(tmp_path / "s.journal", search.experiment)
-    assert (study.finished, study_record(study.optuna).spec["sweep"]["sampler"]) == (6, f"{__name__}:genetic")
+    assert (study.finished, study_record(study.optuna).spec["sweep"]["sampler"]) == (
+        6,
+        f"{__name__}:genetic",
+    )
     with pytest.raises(InputError, match=r"sweep.sampler is '.*genetic', .*from Python"):
         study.propose()
 
@@ -120,7 +144,7 @@ class Maker:
     ],
 )
 def test_what_it_is_known_by(made: Callable[..., object], name: str) -> None:
-    assert factory.name_of(made) == f"{__name__}:{name}"
+    assert own_sampler.name_of(made) == f"{__name__}:{name}"
 
 
 def broken(seed: int) -> BaseSampler:
@@ -134,18 +158,39 @@ def broken(seed: int) -> BaseSampler:
 ONE = RandomSampler(seed=0)
 BAD: dict[str, tuple[Any, str]] = {
     "a number": (3, r"sampler is 3; it must be one of tpe, random, qmc, cmaes, or a function"),
-    "an unknown name": ("gp", r"sweep.sampler is 'gp'; it must be 'tpe', 'random', 'qmc' or 'cmaes'"),
+    "an unknown name": (
+        "gp",
+        r"sweep.sampler is 'gp'; it must be 'tpe', 'random', 'qmc' or 'cmaes'",
+    ),
     "no name": ("", r"sweep.sampler is ''; it must be 'tpe'"),
-    "the name of a function": ("mine:gp", r"sweep.sampler is 'mine:gp', a function .* given from Python"),
+    "the name of a function": (
+        "mine:gp",
+        r"sweep.sampler is 'mine:gp', a function .* given from Python",
+    ),
     "a sampler": (ONE, r"sampler is a RandomSampler, .*give the function that makes it"),
-    "no sampler comes": (lambda seed: None, r"<lambda> failed .*returned None, which is no optuna.samplers.BaseSampler"),
+    "no sampler comes": (
+        lambda seed: None,
+        r"<lambda> failed .*returned None, which is no optuna.samplers.BaseSampler",
+    ),
     "a class of something else": (Maker, r"Maker failed at generation 0 \(TypeError"),
     "it takes no seed": (lambda: ONE, r"<lambda> failed at generation 0 \(TypeError: .*'seed'"),
-    "it raises": (lambda seed: 1 / 0, r"<lambda> failed at generation 0 \(ZeroDivisionError: division by zero\); correct it"),
+    "it raises": (
+        lambda seed: 1 / 0,
+        r"<lambda> failed at generation 0 \(ZeroDivisionError: division by zero\); correct it",
+    ),
     "its sampler raises": (broken, r"broken failed at generation 0 \(RuntimeError: no model\)"),
-    "it has a seed of chance": (lambda seed: RandomSampler(), r"other trials for the same seed, .*hand the seed on"),
-    "it is always the same one": (lambda seed: ONE, r"other trials for the same seed, .*hand the seed on"),
-    "it has one seed": (lambda seed: RandomSampler(seed=1), r"same trials for every seed, .*hand the seed on"),
+    "it has a seed of chance": (
+        lambda seed: RandomSampler(),
+        r"other trials for the same seed, .*hand the seed on",
+    ),
+    "it is always the same one": (
+        lambda seed: ONE,
+        r"other trials for the same seed, .*hand the seed on",
+    ),
+    "it has one seed": (
+        lambda seed: RandomSampler(seed=1),
+        r"same trials for every seed, .*hand the seed on",
+    ),
 }
 
 
@@ -166,8 +211,10 @@ def test_one_that_fails_on_the_way_keeps_what_there_is(tmp_path: Path) -> None:
 
         return Ailing(seed=seed)
 
-    study = opened(tmp_path / "s.journal", factory.searched(experiment(), ailing))
-    with pytest.raises(InputError, match=r"ailing failed at generation 2 \(RuntimeError: no model\); .* is kept"):
+    study = opened(tmp_path / "s.journal", own_sampler.searched(experiment(), ailing))
+    with pytest.raises(
+        InputError, match=r"ailing failed at generation 2 \(RuntimeError: no model\); .* is kept"
+    ):
         grow(study, 30)
     assert study.finished == 12
 
@@ -177,11 +224,14 @@ def test_another_one_of_the_same_name_is_refused(tmp_path: Path) -> None:
         def made(seed: int) -> BaseSampler:
             return make(seed=seed)
 
-        return factory.searched(experiment(), made)
+        return own_sampler.searched(experiment(), made)
 
     study = opened(tmp_path / "s.journal", named(RandomSampler))
     grow(study, 9)
     study.close()
     other = opened(tmp_path / "s.journal", named(lambda seed: RandomSampler(seed=seed + 1)))
-    with pytest.raises(InputError, match=r"study s: sampler .*made no longer proposes what is recorded; .* --study NAME"):
+    with pytest.raises(
+        InputError,
+        match=r"study s: sampler .*made no longer proposes what is recorded; .* --study NAME",
+    ):
         other.propose()

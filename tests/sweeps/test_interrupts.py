@@ -20,12 +20,17 @@ from sweeps import interrupts
 from sweeps.interrupts import Interrupts, Terminated
 from tests.processes import spawned, started
 
-BOTH = pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
-SLOWEST_END = 10  # seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
+BOTH = pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+# seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
+SLOWEST_END = 10
 
 
 @BOTH
-def test_a_signal_waits_for_the_end_of_a_protected_block(number: signal.Signals, raised: type[BaseException]) -> None:
+def test_a_signal_waits_for_the_end_of_a_protected_block(
+    number: signal.Signals, raised: type[BaseException]
+) -> None:
     done = []
 
     def record() -> None:
@@ -52,7 +57,9 @@ def test_a_signal_breaks_what_waits(number: signal.Signals, raised: type[BaseExc
 
 
 class Interrupted(threading.Condition):
-    """A condition at whose `with` a signal comes, once, when its lock is taken and the block has not begun."""
+    """A condition at whose `with` a signal comes, once, when its lock is taken and the block has
+    not begun.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(threading.Lock())
@@ -64,12 +71,18 @@ class Interrupted(threading.Condition):
             send()
         return taken
 
-    __enter__ = FunctionType(_enter.__code__, vars(threading))  # a function of the standard library, to whoever looks
+    __enter__ = FunctionType(
+        _enter.__code__, vars(threading)
+    )  # a function of the standard library, to whoever looks
 
 
 @BOTH
-def test_a_signal_leaves_no_lock_locked(number: signal.Signals, raised: type[BaseException]) -> None:
-    """Else a worker's thread could wait for ever to give its result, and the sweep for the thread. It was seen once."""
+def test_a_signal_leaves_no_lock_locked(
+    number: signal.Signals, raised: type[BaseException]
+) -> None:
+    """Else a worker's thread could wait for ever to give its result, and the sweep for the thread.
+    It was seen once.
+    """
     condition = Interrupted(number)
 
     def wait() -> None:
@@ -167,14 +180,30 @@ def test_outside_the_main_thread_nothing_is_installed() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_sweep_ends_within_seconds_whatever_its_processes_do(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     """Its workers train for hours, one of them and the process that writes to MLflow are stopped."""
-    command = [str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--workers", "2", "--set", "training.epochs=1000000"]
+    command = [
+        str(Path(sys.executable).with_name("sweeps")),
+        "run",
+        "iris",
+        "--workers",
+        "2",
+        "--set",
+        "training.epochs=1000000",
+    ]
     with started(command, cwd=tmp_path) as process:
         trains: list[psutil.Process] = []
-        while len(trains) < 2 and process.poll() is None:  # two that work, and one that waits for something to write
+        while (
+            len(trains) < 2 and process.poll() is None
+        ):  # two that work, and one that waits for something to write
             family = spawned(process.pid)
-            trains = [child for child in family if child.cpu_times().user > 1] if len(family) == 3 else []
+            trains = (
+                [child for child in family if child.cpu_times().user > 1]
+                if len(family) == 3
+                else []
+            )
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         for child in family[1:]:

@@ -1,4 +1,6 @@
-"""A journal that was torn: opened, said, mended under the lock, and gone on with to the table of one that was not."""
+"""A journal that was torn: opened, said, mended under the lock, and gone on with to the table of
+one that was not.
+"""
 
 import json
 import logging
@@ -17,13 +19,14 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from experiments.errors import StorageError
-from sweeps.journal import Journal
-from sweeps.storage import open_storage
-from sweeps.study import Study, open_study
+from sweeps.search.study import Study, open_study
+from sweeps.storage.journal import Journal
+from sweeps.storage.storage import open_storage
 from tests.sweeps.test_study import experiment, grow, opened, table
 
 TRIALS = 4
-RECORD = b'{"op_code":2,"worker_id":"w","study_id":0,"user_attr":{"note":"caf\xc3\xa9"}}\n'  # as one who writes UTF-8 does
+# as one who writes UTF-8 does
+RECORD = b'{"op_code":2,"worker_id":"w","study_id":0,"user_attr":{"note":"caf\xc3\xa9"}}\n'
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,10 @@ def trials(path: Path) -> int:
 
 def studies(path: Path) -> list[optuna.Study]:
     storage = open_storage(str(path))
-    return [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
+    return [
+        optuna.load_study(study_name=name, storage=storage)
+        for name in optuna.get_all_study_names(storage)
+    ]
 
 
 def last_line(data: bytes) -> int:
@@ -124,14 +130,18 @@ def test_any_torn_end_is_read_mended_and_gone_on_with(
     assert "its last record was cut short" in caplog.text
     grow(study, TRIALS)
     study.close()
-    assert table(opened_for_writing(path)) == table(opened(whole, experiment("sweep.sampler=random")))
+    assert table(opened_for_writing(path)) == table(
+        opened(whole, experiment("sweep.sampler=random"))
+    )
     assert trials(path) == TRIALS
     assert [json.loads(line)["op_code"] for line in path.read_bytes().splitlines()]
 
 
 def opened_for_writing(path: Path) -> Study:
     """The study as a new driver opens it."""
-    return open_study(open_storage(str(path), writing=True), str(path), "s", experiment("sweep.sampler=random"))
+    return open_study(
+        open_storage(str(path), writing=True), str(path), "s", experiment("sweep.sampler=random")
+    )
 
 
 def test_a_torn_end_made_by_another_while_one_writes(whole: Path, tmp_path: Path) -> None:
@@ -154,24 +164,40 @@ def test_every_writer_keeps_a_record_of_its_own(tmp_path: Path) -> None:
     for value in range(3):
         study.add_trial(optuna.create_trial(value=value))
         ours.add_trial(optuna.create_trial(value=value))
-    assert [trial.value for trial in study.trials] == [trial.value for trial in ours.trials] == [0, 0, 1, 1, 2, 2]
+    assert (
+        [trial.value for trial in study.trials]
+        == [trial.value for trial in ours.trials]
+        == [0, 0, 1, 1, 2, 2]
+    )
 
 
 def test_damage_before_the_end_is_refused_and_nothing_changed(whole: Path, tmp_path: Path) -> None:
     lines = whole.read_bytes().splitlines(keepends=True)
     path = tmp_path / "s.journal"
-    for damage in (b"\0" * 40 + b"\n", lines[4][:50] + lines[5], b"\xff\xfe\n", b"\n", b"[]\n", b'{"a": 1}\n'):
+    for damage in (
+        b"\0" * 40 + b"\n",
+        lines[4][:50] + lines[5],
+        b"\xff\xfe\n",
+        b"\n",
+        b"[]\n",
+        b'{"a": 1}\n',
+    ):
         data = b"".join([*lines[:4], damage, *lines[5:]])
         path.write_bytes(data)
         for writing in (False, True):
             with pytest.raises(
-                StorageError, match=rf"{path}, line 5: it is damaged.*: head -n 4 {path} > kept && mv kept {path}"
+                StorageError,
+                match=(
+                    rf"{path}, line 5: it is damaged.*: head -n 4 {path} > kept && mv kept {path}"
+                ),
             ):
                 open_storage(str(path), writing=writing)
         assert path.read_bytes() == data
 
 
-@pytest.mark.parametrize("data", [b"notes", b"notes\n", "Notizen: schön\n".encode("utf-16"), b"one\ntwo\n"])
+@pytest.mark.parametrize(
+    "data", [b"notes", b"notes\n", "Notizen: schön\n".encode("utf-16"), b"one\ntwo\n"]
+)
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "notes.journal"
     path.write_bytes(data)
@@ -207,7 +233,9 @@ def test_the_half_line_of_a_live_writer_is_left_to_it(whole: Path, tmp_path: Pat
         lock.release()
     """)
     command = [sys.executable, "-c", program, str(path), RECORD.hex()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline() == "half\n"

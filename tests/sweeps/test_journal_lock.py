@@ -1,4 +1,6 @@
-"""The journal's lock: a dead driver's is nobody's at once, a living writer's is respected, ours or Optuna's."""
+"""The journal's lock: a dead driver's is nobody's at once, a living writer's is respected, ours or
+Optuna's.
+"""
 
 import signal
 import subprocess
@@ -14,13 +16,12 @@ import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 
 from experiments.errors import StorageError
-from sweeps import journal_lock
-from sweeps.journal_lock import JournalLock
-from sweeps.storage import open_storage
+from sweeps.storage import journal_lock, open_storage
+from sweeps.storage.journal_lock import JournalLock
 
 HOLDER = """
 import sys
-from sweeps.journal_lock import JournalLock
+from sweeps.storage.journal_lock import JournalLock
 lock = JournalLock(sys.argv[1])
 lock.acquire()
 print("locked", flush=True)
@@ -39,7 +40,12 @@ def journal(tmp_path: Path) -> str:
 @contextmanager
 def holder(journal: str) -> Iterator["subprocess.Popen[str]"]:
     """Another process that holds the lock."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, journal], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, journal],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert process.stdout
         assert process.stdout.readline() == "locked\n"

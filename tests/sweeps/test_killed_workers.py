@@ -1,4 +1,6 @@
-"""Whole sweeps whose workers are killed: the same table, and a trial that kills its workers is FAIL wherever it is shown."""
+"""Whole sweeps whose workers are killed: the same table, and a trial that kills its workers is FAIL
+wherever it is shown.
+"""
 
 import contextlib
 import shutil
@@ -15,9 +17,9 @@ from optuna.storages import InMemoryStorage
 
 import sweeps
 from experiments import experiment_file
-from sweeps import executors
 from sweeps.cli import output
-from sweeps.study import open_study
+from sweeps.executors import local
+from sweeps.search.study import open_study
 from tests.deadly import Danger, Deadly
 from tests.sweeps.test_same_table import recorded, search, tables
 
@@ -32,7 +34,9 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory, made: Path) -> str:
 
 
 def training(driver: psutil.Process) -> list[psutil.Process]:
-    """The workers that have the arrays of the data mapped: the process that writes to MLflow has not."""
+    """The workers that have the arrays of the data mapped: the process that writes to MLflow has
+    not.
+    """
     found = []
     for child in driver.children():
         with contextlib.suppress(OSError):  # it has just ended
@@ -41,16 +45,28 @@ def training(driver: psutil.Process) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="what a process has mapped is told on Linux alone")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="what a process has mapped is told on Linux alone"
+)
 def test_workers_killed_while_they_train(tmp_path: Path) -> None:
     """A real command. A worker is killed when it has begun, another when trials are recorded."""
     edits, trials = ["sweep.generation=8"], 40
     journal = tmp_path / "killed" / "studies" / "digits.journal"
     journal.parents[1].mkdir()
     sweeps_run = [str(Path(sys.executable).with_name("sweeps")), "run", "digits"]
-    command = [*sweeps_run, f"--trials={trials}", "--workers=2", "--no-confirm", "--set", *edits, f"--tracking-uri={NO_TRACKER}"]
+    command = [
+        *sweeps_run,
+        f"--trials={trials}",
+        "--workers=2",
+        "--no-confirm",
+        "--set",
+        *edits,
+        f"--tracking-uri={NO_TRACKER}",
+    ]
     killed: list[psutil.Process] = []
-    with subprocess.Popen(command, cwd=journal.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=journal.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         driver = psutil.Process(process.pid)
         while process.poll() is None and len(killed) < KILLS:
             done = recorded(journal) if journal.exists() else 0
@@ -74,21 +90,36 @@ def test_failed_trials_are_shown_everywhere(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    definition = experiment_file.load("iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"])
+    definition = experiment_file.load(
+        "iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"]
+    )
     proposals = open_study(InMemoryStorage(), "", "s", definition).propose()
     (tmp_path / "losses").mkdir()
-    danger = Danger(str(tmp_path / "losses"), tuple(proposals[number].lambdas for number in victims))
-    make = executors.make
-    monkeypatch.setattr(executors, "make", lambda workers: Deadly(make(workers), danger))
-    sweep = sweeps.run(definition, trials=4, directory=tmp_path, workers=2, confirm=False, tracking_uri=tracking_uri)
+    danger = Danger(
+        str(tmp_path / "losses"), tuple(proposals[number].lambdas for number in victims)
+    )
+    make = local.make
+    monkeypatch.setattr(local, "make", lambda workers: Deadly(make(workers), danger))
+    sweep = sweeps.run(
+        definition,
+        trials=4,
+        directory=tmp_path,
+        workers=2,
+        confirm=False,
+        tracking_uri=tracking_uri,
+    )
     output.print_run(sweep)
 
     rows = pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv", keep_default_na=False)
     failed = rows["state"] == "FAIL"
     assert (len(rows), list(rows["trial"][failed])) == (4, victims)
-    assert set(rows["error"][failed]) == {"3 attempts failed: its worker was killed by SIGKILL, perhaps out of memory"}
+    assert set(rows["error"][failed]) == {
+        "3 attempts failed: its worker was killed by SIGKILL, perhaps out of memory"
+    }
     assert set(rows["error"][~failed]) <= {""}
     assert f"{len(victims)} of 4 trials failed" in capsys.readouterr().out
     client = MlflowClient(tracking_uri)
-    assert [client.get_run(run).info.status == "FAILED" for run in rows["mlflow_run_id"]] == list(failed)
+    assert [client.get_run(run).info.status == "FAILED" for run in rows["mlflow_run_id"]] == list(
+        failed
+    )
     assert (tmp_path / "reports" / "iris" / "report.html").exists()

@@ -1,10 +1,19 @@
-"""The lanes: from the network, the caches and the generation; the table does not depend on them (test_same_table)."""
+"""The lanes: from the network, the caches and the generation; the table does not depend on them
+(test_same_table).
+"""
 
 import numpy as np
 import pytest
 
 from nnreg import Split, TrainConfig
-from sweeps.lanes import LEAST, MOST, Caches, bytes_a_lane, lanes_a_task, this_machine
+from sweeps.executors.lanes import (
+    LEAST,
+    MOST,
+    Caches,
+    bytes_a_lane,
+    lanes_a_task,
+    this_machine,
+)
 
 SERVER = Caches(core=2**20, shared=32 * 2**20, sharers=4)
 SMALL = Caches(core=2**18, shared=2**18, sharers=1)
@@ -21,22 +30,38 @@ DIGITS, MNIST = split(64), split(784)
 def test_the_bytes_of_a_lane_are_its_parameters_and_its_batch() -> None:
     parameters = 65 * 64 + 65 * 10
     assert bytes_a_lane(DIGITS, TrainConfig()) == 4 * (7 * parameters + 2 * 128 * 64)
-    assert bytes_a_lane(DIGITS, TrainConfig(dtype="float64")) == 2 * bytes_a_lane(DIGITS, TrainConfig())
-    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=None)) == 4 * (7 * parameters + 2 * 1_000 * 64)
-    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=5_000)) == bytes_a_lane(DIGITS, TrainConfig(batch_size=None))
+    assert bytes_a_lane(DIGITS, TrainConfig(dtype="float64")) == 2 * bytes_a_lane(
+        DIGITS, TrainConfig()
+    )
+    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=None)) == 4 * (
+        7 * parameters + 2 * 1_000 * 64
+    )
+    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=5_000)) == bytes_a_lane(
+        DIGITS, TrainConfig(batch_size=None)
+    )
 
 
 @pytest.mark.parametrize(
-    ("generation", "workers", "lanes"), [(16, 4, 4), (16, 1, 16), (17, 4, 5), (1, 4, 1), (3, 4, 1), (1_000, 4, MOST)]
+    ("generation", "workers", "lanes"),
+    [(16, 4, 4), (16, 1, 16), (17, 4, 5), (1, 4, 1), (3, 4, 1), (1_000, 4, MOST)],
 )
-def test_every_worker_gets_a_share_of_a_generation(generation: int, workers: int, lanes: int) -> None:
-    assert lanes_a_task(DIGITS, TrainConfig(), generation=generation, workers=workers, caches=SERVER) == lanes
+def test_every_worker_gets_a_share_of_a_generation(
+    generation: int, workers: int, lanes: int
+) -> None:
+    assert (
+        lanes_a_task(DIGITS, TrainConfig(), generation=generation, workers=workers, caches=SERVER)
+        == lanes
+    )
 
 
 def test_a_large_network_has_as_few_lanes_as_its_cache_holds() -> None:
     config = TrainConfig(hidden=(128,))
     alone = lanes_a_task(MNIST, config, generation=100, workers=1, caches=SERVER)
-    assert (alone + 1) * bytes_a_lane(MNIST, config) > SERVER.shared >= alone * bytes_a_lane(MNIST, config)
+    assert (
+        (alone + 1) * bytes_a_lane(MNIST, config)
+        > SERVER.shared
+        >= alone * bytes_a_lane(MNIST, config)
+    )
     assert lanes_a_task(MNIST, config, generation=100, workers=4, caches=SERVER) == alone // 4
     assert lanes_a_task(MNIST, config, generation=100, workers=1, caches=SMALL) == LEAST
 

@@ -7,15 +7,17 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.spec import LambdaAxes
-from sweeps import mirror
-from sweeps.mirror import Mirror
-from sweeps.samplers import KINDS
-from sweeps.space import Space
+from sweeps.search import mirror
+from sweeps.search.mirror import Mirror
+from sweeps.search.samplers import KINDS
+from sweeps.search.space import Space
 
 SPACE = Space.of(LambdaAxes(), off_decades=1.0)
 
 
-def proposals(sampler: str, size: int, *, generations: int, every_failing: int | None) -> list[list[dict[str, float]]]:
+def proposals(
+    sampler: str, size: int, *, generations: int, every_failing: int | None
+) -> list[list[dict[str, float]]]:
     """The draws of so many generations, of which some trials failed."""
     asked = Mirror(KINDS[sampler], SPACE, seed=0, size=size, maximize=False)
     draws, trials = [], 0
@@ -50,21 +52,49 @@ def test_old_trials_need_not_be_shown(
 
 
 @pytest.mark.parametrize("maximize", [True, False])
-def test_tpe_sees_the_latest_and_of_the_others_the_best(maximize: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tpe_sees_the_latest_and_of_the_others_the_best(
+    maximize: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mirror, "LATEST", 20)
     monkeypatch.setattr(mirror, "BEST", 6)
-    grown, replayed = (Mirror(KINDS["tpe"], SPACE, seed=0, size=4, maximize=maximize) for _ in range(2))
-    values = [7, 1, 5, 3, 9, 9, None, 2, 9, 4, 8, 8, 0, 6, 6, 1, *[5] * 32]  # ties, and a trial that failed
+    grown, replayed = (
+        Mirror(KINDS["tpe"], SPACE, seed=0, size=4, maximize=maximize) for _ in range(2)
+    )
+    values = [
+        7,
+        1,
+        5,
+        3,
+        9,
+        9,
+        None,
+        2,
+        9,
+        4,
+        8,
+        8,
+        0,
+        6,
+        6,
+        1,
+        *[5] * 32,
+    ]  # ties, and a trial that failed
     finished: list[FrozenTrial] = []
     for start in range(0, len(values), 4):
         for params, value in zip(grown.ask(), values[start : start + 4], strict=True):
             state = TrialState.FAIL if value is None else TrialState.COMPLETE
-            finished.append(create_trial(state=state, params=params, distributions=grown.distributions, value=value))
+            finished.append(
+                create_trial(
+                    state=state, params=params, distributions=grown.distributions, value=value
+                )
+            )
         grown.tell(finished[-4:])
     replayed.replay(finished)
     latest = list(range(28, 48))
     order = sorted(
-        (number for number, value in enumerate(values) if value is not None), key=lambda n: values[n], reverse=maximize
+        (number for number, value in enumerate(values) if value is not None),
+        key=lambda n: values[n],
+        reverse=maximize,
     )
     for one in (grown, replayed):
         assert [trial.number for trial in one._study.get_trials()] == sorted({*order[:6], *latest})

@@ -1,4 +1,6 @@
-"""MLflow gone and back while a sweep runs, and several sweeps on one MLflow: the search goes on, and every run is there, once."""
+"""MLflow gone and back while a sweep runs, and several sweeps on one MLflow: the search goes on,
+and every run is there, once.
+"""
 
 import contextlib
 import os
@@ -57,7 +59,9 @@ def served(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "server"
 
 
-def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(
+    served: Path, tmp_path: Path
+) -> None:
     port = free_port()
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(server(served, port))
@@ -68,7 +72,9 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Pat
         at = At(
             {
                 16: to_all(signal.SIGSTOP),  # silent
-                32: to_all(signal.SIGCONT),  # what was asked while it was silent is answered to nobody
+                32: to_all(
+                    signal.SIGCONT
+                ),  # what was asked while it was silent is answered to nobody
                 48: to_all(signal.SIGKILL),  # refused
                 64: lambda: stack.enter_context(server(served, port)),
             }
@@ -87,12 +93,25 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(served: Pat
     assert at.depths[3] >= 16  # the search went on without the server
 
 
-def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(tmp_path: Path, made: Path) -> None:
-    """The file is locked by another process than the one that writes from before the beginning to after the end."""
+def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(
+    tmp_path: Path, made: Path
+) -> None:
+    """The file is locked by another process than the one that writes from before the beginning to
+    after the end.
+    """
     shutil.copy(made, tmp_path)
-    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    ) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        asked = ("run", "iris", "--trials=20", "--workers=1", "--no-confirm", *(f"--set={edit}" for edit in EDITS))
+        asked = (
+            "run",
+            "iris",
+            "--trials=20",
+            "--workers=1",
+            "--no-confirm",
+            *(f"--set={edit}" for edit in EDITS),
+        )
         done = command(*asked, cwd=tmp_path)
     assert "database is locked" in done.stderr
     assert "20 trials are not on MLflow; write them with: sweeps sync iris" in done.stderr
@@ -100,18 +119,36 @@ def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_i
     assert command("sync", cwd=tmp_path).stdout.startswith("20 of 20 runs written")
 
 
-def test_three_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: Path, made: Path) -> None:
+def test_three_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(
+    tmp_path: Path, made: Path
+) -> None:
     uri = f"sqlite:///{shutil.copy(made, tmp_path)}"
     places = {"one": "a", "two": "a", "three": "b"}
 
     def run(study: str) -> subprocess.CompletedProcess[str]:
-        asked = [SWEEPS, "run", "iris", "--study", study, "--trials=24", "--workers=1", "--no-confirm"]
-        asked += ["--directory", places[study], f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
+        asked = [
+            SWEEPS,
+            "run",
+            "iris",
+            "--study",
+            study,
+            "--trials=24",
+            "--workers=1",
+            "--no-confirm",
+        ]
+        asked += [
+            "--directory",
+            places[study],
+            f"--tracking-uri={uri}",
+            *(f"--set={edit}" for edit in EDITS),
+        ]
         return subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
 
     with ThreadPoolExecutor(len(places)) as pool:
         done = list(pool.map(run, places))
-    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * len(places), [one.stderr for one in done]
+    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * len(
+        places
+    ), [one.stderr for one in done]
     store = Store(uri, "iris", None)
     for study, folder in places.items():
         table = pd.read_csv(tmp_path / folder / "reports" / study / "trials.csv")
@@ -119,4 +156,6 @@ def test_three_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(tmp_path: 
         runs = trial_runs(store, summary.study_uid[0])
         assert [runs[number].info.run_id for number in table.trial] == list(table.mlflow_run_id)
         assert len(table) == len(runs) == 24
-        assert [runs[number].data.metrics["val_accuracy"] for number in table.trial] == list(table.val_accuracy)
+        assert [runs[number].data.metrics["val_accuracy"] for number in table.trial] == list(
+            table.val_accuracy
+        )

@@ -1,4 +1,6 @@
-"""A database that is gone for a while, at any instant: a pause, no trial lost, none twice, no claim lost."""
+"""A database that is gone for a while, at any instant: a pause, no trial lost, none twice, no claim
+lost.
+"""
 
 import contextlib
 import os
@@ -21,11 +23,10 @@ import sweeps
 from experiments import experiment_file
 from experiments.errors import StorageError
 from experiments.records import TrialRecord
-from sweeps import database, row_claim
-from sweeps.patience import Outage, Patience
 from sweeps.progress import Progress
-from sweeps.storage import hang_up, open_storage
-from sweeps.study import Study, open_study
+from sweeps.search.study import Study, open_study
+from sweeps.storage import database, database_lock, hang_up, open_storage
+from sweeps.storage.retry import Outage, Patience
 from tests.postgres import Postgres, running_postgres
 from tests.sweeps.test_same_table import tables
 from tests.sweeps.test_study import grow, table
@@ -47,13 +48,15 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 class Wire:
-    """A wire to a PostgreSQL, by a port of this machine, which is cut at some of the commits: before one arrives, or before its
-    answer does.
+    """A wire to a PostgreSQL, by a port of this machine, which is cut at some of the commits:
+    before one arrives, or before its answer does.
     """
 
     def __init__(self, server: Postgres) -> None:
         self._server, self._listener = server, socket.create_server(("127.0.0.1", 0))
-        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postgres"
+        self.url = (
+            f"postgresql+psycopg://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postgres"
+        )
         self.cuts: Callable[[int], bool] = lambda number: False
         self.commits, self.arrives = 0, True
         threading.Thread(target=self._listen, daemon=True).start()
@@ -96,7 +99,9 @@ def wire(postgres: Postgres) -> Iterator[Wire]:
 
 
 def opened(url: str, name: str, patience: Patience) -> Study:
-    return open_study(open_storage(url, patience=patience), url, name, experiment_file.load("iris", EDITS))
+    return open_study(
+        open_storage(url, patience=patience), url, name, experiment_file.load("iris", EDITS)
+    )
 
 
 def impatient(seconds: float = 20) -> Patience:
@@ -105,7 +110,9 @@ def impatient(seconds: float = 20) -> Patience:
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-def test_a_connection_that_is_lost_at_a_commit_writes_nothing_twice(wire: Wire, arrives: bool, tmp_path: Path) -> None:
+def test_a_connection_that_is_lost_at_a_commit_writes_nothing_twice(
+    wire: Wire, arrives: bool, tmp_path: Path
+) -> None:
     """Each commit of a study is cut in one of three rounds, opening and verdict included."""
     journal = str(tmp_path / "s.journal")
     whole = open_study(open_storage(journal), journal, "s", experiment_file.load("iris", EDITS))
@@ -159,10 +166,17 @@ def test_a_restart_costs_a_pause(postgres: Postgres, name: str, tmp_path: Path) 
         reports = tmp_path / folder / "reports" / name
         return tables(tmp_path / folder, name) | {"confirm": (reports / "confirm.csv").read_bytes()}
 
-    heard = Heard({5: lambda: away(postgres, "fast"), "confirming": lambda: away(postgres, "immediate")})
+    heard = Heard(
+        {5: lambda: away(postgres, "fast"), "confirming": lambda: away(postgres, "immediate")}
+    )
     assert run("restarted", postgres.url, heard) == run("whole", None, Heard())
-    gone, back = f"storage {postgres.url.replace('postgres:@', 'postgres:***@')} does not answer (", "the database answers again"
-    assert [note.startswith(gone) or note == back for note in heard.notes] == [True] * 4, heard.notes
+    gone, back = (
+        f"storage {postgres.url.replace('postgres:@', 'postgres:***@')} does not answer (",
+        "the database answers again",
+    )
+    assert [note.startswith(gone) or note == back for note in heard.notes] == [True] * 4, (
+        heard.notes
+    )
     assert heard.notes[1::2] == [back, back]
     assert heard.notes[0].endswith("); trying again for 2 minutes")
 
@@ -172,7 +186,9 @@ def test_patience_ends(postgres: Postgres, name: str) -> None:
     grow(study, 2)
     try:
         postgres.stop("fast")
-        with pytest.raises(StorageError, match=r"does not answer \(.*\); start it, .*: what was recorded is kept$"):
+        with pytest.raises(
+            StorageError, match=r"does not answer \(.*\); start it, .*: what was recorded is kept$"
+        ):
             grow(study, 3)
         with pytest.raises(Outage):
             study.optuna.get_trials()
@@ -211,7 +227,9 @@ def test_a_pause_ends_with_ctrl_c(postgres: Postgres, name: str, tmp_path: Path)
         str(Path(sys.executable).with_name("sweeps")), "run", "iris", "--study", name, "--trials=100000", "--workers=1",
         "--storage", postgres.url, "--tracking-uri", NO_TRACKER, *(f"--set={edit}" for edit in EDITS),
     ]  # fmt: skip
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr
         try:
             assert "trials" in process.stderr.readline()
@@ -236,8 +254,16 @@ def test_a_database_that_was_put_back_is_told(postgres: Postgres, name: str) -> 
     assert isinstance(study.storage, database.Database)
     with study.storage.engine.begin() as connection:
         last = study.optuna.trials[-1]._trial_id
-        for child in ("values", "params", "user_attributes", "system_attributes", "intermediate_values"):
-            connection.execute(sqlalchemy.text(f"DELETE FROM trial_{child} WHERE trial_id = {last}"))
+        for child in (
+            "values",
+            "params",
+            "user_attributes",
+            "system_attributes",
+            "intermediate_values",
+        ):
+            connection.execute(
+                sqlalchemy.text(f"DELETE FROM trial_{child} WHERE trial_id = {last}")
+            )
         connection.execute(sqlalchemy.text(f"DELETE FROM trials WHERE trial_id = {last}"))
     with pytest.raises(StorageError, match="was put back to an earlier state"):
         grow(study, 4)
@@ -248,7 +274,9 @@ def test_a_database_that_was_put_back_is_told(postgres: Postgres, name: str) -> 
     again.close()
 
 
-def test_a_transaction_that_was_left_open_is_ended(postgres: Postgres, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_that_was_left_open_is_ended(
+    postgres: Postgres, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a host that was cut off: nobody else could write the study for hours."""
     monkeypatch.setattr(database, "IDLE", 300)
     study = opened(postgres.url, name, impatient())
@@ -266,9 +294,9 @@ def test_a_transaction_that_was_left_open_is_ended(postgres: Postgres, name: str
 CHALLENGER = """
 import sys
 from experiments import experiment_file
-from sweeps import row_claim
+from sweeps.storage import database_lock
 from sweeps.workspace import workspace
-row_claim.SILENCE, row_claim.BEAT = 1.0, 5.0
+database_lock.SILENCE, database_lock.BEAT = 1.0, 5.0
 place, definition = workspace(sys.argv[1], sys.argv[2]), experiment_file.load("iris", sys.argv[4:])
 place.studies()  # all is imported
 print("ready", flush=True)
@@ -280,9 +308,11 @@ place.open(sys.argv[3], definition).close()
 def test_an_owner_is_not_followed_because_the_database_was_gone(
     postgres: Postgres, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its last sign of life is older than an owner's may be, and so it is for whoever comes first from another machine."""
-    monkeypatch.setattr(row_claim, "BEAT", 1.0)
-    monkeypatch.setattr(row_claim, "SOON", 3.0)  # so that the challenger comes first
+    """Its last sign of life is older than an owner's may be, and so it is for whoever comes first
+    from another machine.
+    """
+    monkeypatch.setattr(database_lock, "BEAT", 1.0)
+    monkeypatch.setattr(database_lock, "SOON", 3.0)  # so that the challenger comes first
     study = opened(postgres.url, name, Patience(20))
     grow(study, 1)
     with subprocess.Popen(

@@ -14,7 +14,12 @@ from experiments.blas import one_thread
 from experiments.errors import ExperimentError
 from nnreg import Lambdas
 
-EDITS = ["training.epochs=3", "training.learning_rate=0.2", "training.batch_size=501", "model.hidden=[131]"]
+EDITS = [
+    "training.epochs=3",
+    "training.learning_rate=0.2",
+    "training.batch_size=501",
+    "model.hidden=[131]",
+]
 OF_THE_RUN = {"generation", "seconds", "started", "finished"}
 
 
@@ -24,37 +29,67 @@ def lasting(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def numbers(study: optuna.Study) -> list[Any]:
     trials = sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
-    return [(trial.params, trial.state, trial.value, trial.intermediate_values, lasting(trial.user_attrs)) for trial in trials]
+    return [
+        (
+            trial.params,
+            trial.state,
+            trial.value,
+            trial.intermediate_values,
+            lasting(trial.user_attrs),
+        )
+        for trial in trials
+    ]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> sweeps.Sweep:
-    """Of digits: BLAS would divide these products among threads, and get other last bits, whatever its kernel. The last epoch
-    is not every trial's best.
+    """Of digits: BLAS would divide these products among threads, and get other last bits, whatever
+    its kernel. The last epoch is not every trial's best.
     """
-    return sweeps.run("digits", trials=8, edits=EDITS, workers=2, confirm=False, directory=tmp_path_factory.mktemp("run"))
+    return sweeps.run(
+        "digits",
+        trials=8,
+        edits=EDITS,
+        workers=2,
+        confirm=False,
+        directory=tmp_path_factory.mktemp("run"),
+    )
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_the_same_lambdas_give_the_same_numbers(run: sweeps.Sweep, jobs: int) -> None:
     objective = sweeps.objective("digits", edits=EDITS)
-    study = optuna.create_study(direction=objective.direction, pruner=optuna.pruners.MedianPruner(n_startup_trials=0))
+    study = optuna.create_study(
+        direction=objective.direction, pruner=optuna.pruners.MedianPruner(n_startup_trials=0)
+    )
     for trial in run.study.trials:
         study.enqueue_trial(trial.params)
     with threadpool_limits(4):
         study.optimize(objective, n_trials=8, n_jobs=jobs)
-        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {4}  # as it was
-    assert sorted(numbers(study), key=str) == sorted(numbers(run.study), key=str)  # threads take the trials in any order
+        assert {
+            pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+        } == {4}  # as it was
+    assert sorted(numbers(study), key=str) == sorted(
+        numbers(run.study), key=str
+    )  # threads take the trials in any order
     assert any(trial.value < max(trial.intermediate_values.values()) for trial in study.trials)
     assert set(study.trials[0].user_attrs) == set(run.study.trials[0].user_attrs) - {"generation"}
 
 
 def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
     objective = sweeps.objective(
-        "iris", edits=["training.epochs=1", "sweep.objective=val_data_loss", "lambdas.bias_l1=0", "lambdas.bias_l2=0.5"]
+        "iris",
+        edits=[
+            "training.epochs=1",
+            "sweep.objective=val_data_loss",
+            "lambdas.bias_l1=0",
+            "lambdas.bias_l2=0.5",
+        ],
     )
     assert objective.direction == "minimize"
-    study = optuna.create_study(direction=objective.direction, sampler=optuna.samplers.RandomSampler(seed=0))
+    study = optuna.create_study(
+        direction=objective.direction, sampler=optuna.samplers.RandomSampler(seed=0)
+    )
     study.enqueue_trial(objective.off)
     study.optimize(objective, n_trials=12)
     axes = run.study.trials[0].distributions
@@ -62,7 +97,10 @@ def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
         lambdas = objective.lambdas(trial.params)
         assert trial.distributions == {name: axes[name] for name in ("weight_l1", "weight_l2")}
         assert (lambdas.bias_l1, lambdas.bias_l2) == (0, 0.5)
-        assert all(trial.user_attrs[name] == getattr(lambdas, name) for name in Lambdas.__dataclass_fields__)
+        assert all(
+            trial.user_attrs[name] == getattr(lambdas, name)
+            for name in Lambdas.__dataclass_fields__
+        )
         assert trial.value == trial.user_attrs["val_data_loss"] == trial.intermediate_values[1]
     assert objective.lambdas(study.trials[0].params) == Lambdas(bias_l2=0.5)
 
@@ -70,7 +108,9 @@ def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
 def test_the_data_are_read_once(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "rows.npz", X=rng.random((60, 3)), y=rng.integers(0, 2, 60))
-    (tmp_path / "mine.toml").write_text('name = "mine"\n[data]\nsource = "rows.npz"\n[training]\nepochs = 1\n')
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\n[data]\nsource = "rows.npz"\n[training]\nepochs = 1\n'
+    )
     objective = sweeps.objective(tmp_path / "mine.toml")
     (tmp_path / "rows.npz").unlink()
     study = optuna.create_study(direction=objective.direction)
@@ -79,7 +119,9 @@ def test_the_data_are_read_once(tmp_path: Path) -> None:
 
 
 def test_a_bad_experiment_is_one_sentence() -> None:
-    with pytest.raises(ExperimentError, match=r"digit: neither a catalog name nor a file; did you mean 'digits'\?"):
+    with pytest.raises(
+        ExperimentError, match=r"digit: neither a catalog name nor a file; did you mean 'digits'\?"
+    ):
         sweeps.objective("digit")
 
 

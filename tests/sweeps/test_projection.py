@@ -1,4 +1,6 @@
-"""The end of a sweep on MLflow: what a verdict leaves there is what a later one leaves alone. Records made without training."""
+"""The end of a sweep on MLflow: what a verdict leaves there is what a later one leaves alone.
+Records made without training.
+"""
 
 import dataclasses
 from pathlib import Path
@@ -16,7 +18,9 @@ from tests.studies import confirmed_study, make_study
 
 
 def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess) -> list[int]:
-    """Write a sweep's end as the sweep does; how many runs of the confirmation waited, again and again."""
+    """Write a sweep's end as the sweep does; how many runs of the confirmation waited, again and
+    again.
+    """
     waiting = list[int]()
     ids = {trial.trial: tracker.write(trial).run_id for trial in study.trials}
     (place.reports_of(study.study)).mkdir(parents=True, exist_ok=True)
@@ -44,14 +48,21 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) ->
     assert tracker.audit(later).study == []
     assert {"model.npz", "confirm.csv", "report.html"} < tracker.kept().keys()
     assert not any(tracker.sync(later))
-    assert {one.key[1] for one in runs.confirmation(first)} - {one.key[1] for one in runs.confirmation(later)}  # some had to go
+    assert {one.key[1] for one in runs.confirmation(first)} - {
+        one.key[1] for one in runs.confirmation(later)
+    }  # some had to go
 
 
 def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_path: Path) -> None:
     study, run = confirmed_study(), "f" * 32
-    for uri, server in (("http://me:s3cret@127.0.0.1:1/mlflow", '"http://127.0.0.1:1/mlflow"'), (None, "null")):
+    for uri, server in (
+        ("http://me:s3cret@127.0.0.1:1/mlflow", '"http://127.0.0.1:1/mlflow"'),
+        (None, "null"),
+    ):
         place = workspace(tmp_path, tracking_uri=uri)
-        text = projection.write_reports(place, study, projection.Runs({1: run}))[-1].read_text(encoding="utf-8")
+        text = projection.write_reports(place, study, projection.Runs({1: run}))[-1].read_text(
+            encoding="utf-8"
+        )
         assert f'"server":{server}' in text
         assert run in text
         assert "s3cret" not in text

@@ -13,11 +13,19 @@ CANARY = "s3cret-canary"
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    done = subprocess.run([needs_program("git"), *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [needs_program("git"), *identity, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 
-def test_the_commit_is_that_of_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commit_is_that_of_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     assert commit() == ""
@@ -30,7 +38,10 @@ def test_the_commit_is_that_of_where_one_stands(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_command_is_as_one_would_type_it_again() -> None:
-    assert command(["/somewhere/bin/sweeps", "run", "my rows.toml", "--trials", "50"]) == "sweeps run 'my rows.toml' --trials 50"
+    assert (
+        command(["/somewhere/bin/sweeps", "run", "my rows.toml", "--trials", "50"])
+        == "sweeps run 'my rows.toml' --trials 50"
+    )
 
 
 def test_the_arguments_of_another_program_are_none_of_ours() -> None:

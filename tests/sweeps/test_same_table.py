@@ -1,4 +1,6 @@
-"""The same table: whatever the workers, the lanes and the interruptions, to the byte but for times and run ids."""
+"""The same table: whatever the workers, the lanes and the interruptions, to the byte but for times
+and run ids.
+"""
 
 import re
 import shutil
@@ -15,12 +17,12 @@ from experiments import datasets, experiment_file
 from experiments.evaluation import EvaluationSpec, stored
 from experiments.reports import files
 from experiments.spec import SAMPLERS, Experiment
-from sweeps import executors
-from sweeps.driver import drive
-from sweeps.importance import importances
+from sweeps.executors import local
 from sweeps.interrupts import Interrupts
-from sweeps.storage import open_storage
-from sweeps.study import study_record
+from sweeps.search.driver import drive
+from sweeps.search.importance import importances
+from sweeps.search.study import study_record
+from sweeps.storage.storage import open_storage
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command_again
@@ -32,9 +34,17 @@ GENERATION = 8  # of the search that is interrupted: it is, when one is recorded
 
 
 def experiment(sampler: str) -> Experiment:
-    """Small, but with everything in it: minibatches with a remainder, a generation that the trials do not fill."""
+    """Small, but with everything in it: minibatches with a remainder, a generation that the trials
+    do not fill.
+    """
     return experiment_file.load(
-        "iris", [f"sweep.sampler={sampler}", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]"]
+        "iris",
+        [
+            f"sweep.sampler={sampler}",
+            "training.epochs=4",
+            "training.batch_size=16",
+            "model.hidden=[9]",
+        ],
     )
 
 
@@ -47,13 +57,30 @@ def search(
     lanes: int = 16,
     storage: str | None = None,
 ) -> dict[str, bytes]:
-    """The tables of a search as `sweeps.run` has it, without MLflow: to import that would take most of the time."""
-    place, data = workspace(folder, storage), datasets.load(definition.data, definition.training.dtype)
+    """The tables of a search as `sweeps.run` has it, without MLflow: to import that would take most
+    of the time.
+    """
+    place, data = (
+        workspace(folder, storage),
+        datasets.load(definition.data, definition.training.dtype),
+    )
     with closing(place.open(definition.name, definition)) as opened, stored(data.split) as arrays:
         spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
-        with executors.make(workers) as executor, Interrupts().installed() as interrupts:
-            drive(opened, executor, spec, trials=trials, lanes=lambda: lanes, interrupts=interrupts, observe=lambda trial: None)
-        files.export(study_record(opened.optuna, importances(opened.optuna)), place.reports_of(definition.name), {})
+        with local.make(workers) as executor, Interrupts().installed() as interrupts:
+            drive(
+                opened,
+                executor,
+                spec,
+                trials=trials,
+                lanes=lambda: lanes,
+                interrupts=interrupts,
+                observe=lambda trial: None,
+            )
+        files.export(
+            study_record(opened.optuna, importances(opened.optuna)),
+            place.reports_of(definition.name),
+            {},
+        )
     return tables(folder, definition.name)
 
 
@@ -65,7 +92,9 @@ def recorded(place: str | Path) -> int:
 
 def tables(folder: Path, study: str = "iris") -> dict[str, bytes]:
     reports = folder / "reports" / study
-    trials = pd.read_csv(reports / "trials.csv", dtype=str, keep_default_na=False).drop(columns=VARIES)
+    trials = pd.read_csv(reports / "trials.csv", dtype=str, keep_default_na=False).drop(
+        columns=VARIES
+    )
     return {"trials": trials.to_csv().encode()} | {
         name: (reports / f"{name}.csv").read_bytes() for name in ("history", "lambdas")
     }
@@ -96,10 +125,15 @@ def reference(folder: Path, sampler: str) -> dict[str, bytes]:
 def test_workers_and_lanes_do_not_matter(
     folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int
 ) -> None:
-    assert search(folder / f"{sampler}-{workers}", experiment(sampler), workers=workers, lanes=lanes) == reference
+    assert (
+        search(folder / f"{sampler}-{workers}", experiment(sampler), workers=workers, lanes=lanes)
+        == reference
+    )
 
 
-def test_a_part_and_then_the_rest_is_the_whole(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
+def test_a_part_and_then_the_rest_is_the_whole(
+    folder: Path, sampler: str, reference: dict[str, bytes]
+) -> None:
     for trials in (7, TRIALS):
         pieces = search(folder / f"{sampler}-pieces", experiment(sampler), trials=trials, workers=2)
     assert pieces == reference
@@ -110,12 +144,16 @@ def test_so_it_is_on_postgresql(folder: Path, sampler: str, reference: dict[str,
     with running_postgres() as server:
         url = server.database(sampler)
         for trials in (7, TRIALS):
-            pieces = search(folder / f"{sampler}-postgresql", experiment(sampler), trials=trials, storage=url)
+            pieces = search(
+                folder / f"{sampler}-postgresql", experiment(sampler), trials=trials, storage=url
+            )
     assert pieces == reference
 
 
 @pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
-def test_a_whole_run_has_that_table(folder: Path, tracking: str, sampler: str, reference: dict[str, bytes]) -> None:
+def test_a_whole_run_has_that_table(
+    folder: Path, tracking: str, sampler: str, reference: dict[str, bytes]
+) -> None:
     """In two parts, with lanes as they come, and with fewer trials asked for at last: all are kept."""
     for trials, workers in ((7, 1), (TRIALS, 2), (5, 2)):
         sweeps.run(
@@ -128,16 +166,31 @@ def test_a_whole_run_has_that_table(folder: Path, tracking: str, sampler: str, r
 @pytest.fixture(scope="module")
 def digits(folder: Path) -> dict[str, bytes]:
     """The tables of a search that nothing interrupted."""
-    return search(folder / "digits", experiment_file.load("digits", [f"sweep.generation={GENERATION}"]), trials=60)
+    return search(
+        folder / "digits",
+        experiment_file.load("digits", [f"sweep.generation={GENERATION}"]),
+        trials=60,
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_and_continued(digits: dict[str, bytes], tracking: str, tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_and_continued(
+    digits: dict[str, bytes], tracking: str, tmp_path: Path, number: signal.Signals
+) -> None:
     """A real command and a real signal, while workers train."""
     journal = tmp_path / "studies" / "digits.journal"
-    command = ["run", "digits", "--trials=60", "--workers=2", "--no-confirm", f"--set=sweep.generation={GENERATION}"]
+    command = [
+        "run",
+        "digits",
+        "--trials=60",
+        "--workers=2",
+        "--no-confirm",
+        f"--set=sweep.generation={GENERATION}",
+    ]
     command += ["--tracking-uri", tracking]
-    process = subprocess.Popen([SWEEPS, *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [SWEEPS, *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while not (journal.exists() and recorded(journal)) and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.02)

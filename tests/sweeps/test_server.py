@@ -14,18 +14,21 @@ import pytest
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import choose
-from sweeps.server import HOST, Server, free_port, is_free
+from sweeps.cli.server import HOST, Server, free_port, is_free
 
 SERVE = (
-    "import sys, pathlib; from experiments.tracking import choose; from sweeps.server import Server\n"
-    "with Server(choose(pathlib.Path(sys.argv[1]), 'digits', environ={})) as server:\n"
-    "    print(server.port, flush=True)\n"
-    "    server.wait()\n"
+    "import sys, pathlib; from experiments.tracking import choose; from sweeps.server import"
+    " Server\nwith Server(choose(pathlib.Path(sys.argv[1]), 'digits', environ={})) as server:\n   "
+    " print(server.port, flush=True)\n    server.wait()\n"
 )
 
 
-def test_a_server_ends_with_all_its_processes_when_its_owner_does(tmp_path: Path, made: Path) -> None:
-    """Two at once, which may want the same port: each gets its own, and answers for its own directory."""
+def test_a_server_ends_with_all_its_processes_when_its_owner_does(
+    tmp_path: Path, made: Path
+) -> None:
+    """Two at once, which may want the same port: each gets its own, and answers for its own
+    directory.
+    """
     # The status, and seconds until none is there any more; Ctrl-C: tests/test_cli.py.
     endings = {signal.SIGTERM: (143, 0), signal.SIGKILL: (-signal.SIGKILL, 20)}
     started = []
@@ -35,16 +38,26 @@ def test_a_server_ends_with_all_its_processes_when_its_owner_does(tmp_path: Path
         shutil.copy(made, folder)
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                [sys.executable, "-c", SERVE, str(folder)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
         )
     try:
         ports = [int(process.stdout.readline()) for process in started if process.stdout]
         assert len(set(ports)) == 2
-        for process, port, (number, (status, seconds)) in zip(started, ports, endings.items(), strict=True):
+        for process, port, (number, (status, seconds)) in zip(
+            started, ports, endings.items(), strict=True
+        ):
             family = psutil.Process(process.pid).children(recursive=True)
             assert len(family) == 2  # light: MLflow's command and one worker
-            sockets = [one for member in family for one in member.net_connections() if one.status == psutil.CONN_LISTEN]
+            sockets = [
+                one
+                for member in family
+                for one in member.net_connections()
+                if one.status == psutil.CONN_LISTEN
+            ]
             assert {one.laddr for one in sockets} == {(HOST, port)}  # on this machine alone
             process.send_signal(number)
             process.wait(timeout=10)
@@ -94,7 +107,10 @@ def test_a_server_needs_no_server(tmp_path: Path) -> None:
 def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     before = psutil.Process().children(recursive=True)
-    with pytest.raises(TrackingError, match="its last words"), Server(choose(tmp_path, "digits", environ={})):
+    with (
+        pytest.raises(TrackingError, match="its last words"),
+        Server(choose(tmp_path, "digits", environ={})),
+    ):
         pass
     assert psutil.Process().children(recursive=True) == before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

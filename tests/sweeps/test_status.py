@@ -5,9 +5,9 @@ from pathlib import Path
 import optuna
 
 from experiments import experiment_file
-from sweeps.doctor import examine
-from sweeps.status import statuses
-from sweeps.storage import open_storage
+from sweeps.checkup.doctor import examine
+from sweeps.checkup.status import statuses
+from sweeps.storage.storage import open_storage
 from sweeps.workspace import workspace
 
 
@@ -22,4 +22,7 @@ def test_studies_of_others_are_named_and_left_alone(tmp_path: Path) -> None:
     assert strangers == ["theirs"]
     said = [finding.what for finding in examine(place)]
     assert "study mine: 0 of 100 trials, 0 runs on MLflow" in said
-    assert "study theirs: sweeps did not make it, or was stopped before it began; it is left alone" in said
+    assert (
+        "study theirs: sweeps did not make it, or was stopped before it began; it is left alone"
+        in said
+    )

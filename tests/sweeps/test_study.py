@@ -1,4 +1,6 @@
-"""A study: whole generations from a pure function, trials written finished, the same whoever goes on with it."""
+"""A study: whole generations from a pure function, trials written finished, the same whoever goes
+on with it.
+"""
 
 import math
 from datetime import UTC, datetime
@@ -16,9 +18,9 @@ from experiments.errors import StudyError
 from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
 from experiments.spec import SAMPLERS, Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
-from sweeps.search import Search
-from sweeps.storage import open_storage
-from sweeps.study import Study, foreign, open_study, study_record
+from sweeps.search.search import Search
+from sweeps.search.study import Study, foreign, open_study, study_record
+from sweeps.storage.storage import open_storage
 
 TIME = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
@@ -28,12 +30,19 @@ def experiment(*edits: str) -> Experiment:
 
 
 def measured(lambdas: Lambdas) -> TrialResult:
-    """A smooth surface in place of a network: what matters here is who asks for what, not what is measured."""
+    """A smooth surface in place of a network: what matters here is who asks for what, not what is
+    measured.
+    """
     distance = sum((math.log10(getattr(lambdas, name) or 1e-8) + 3.5) ** 2 for name in LAMBDA_NAMES)
     value = 1 / (1 + distance)
     metrics = Metrics(**(dict.fromkeys(METRICS, value) | {"val_data_loss": distance}))
     return TrialResult(
-        metrics=metrics, curves=dict.fromkeys(CURVES, (0.5, value)), epochs=2, seconds=0.1, started=TIME, finished=TIME
+        metrics=metrics,
+        curves=dict.fromkeys(CURVES, (0.5, value)),
+        epochs=2,
+        seconds=0.1,
+        started=TIME,
+        finished=TIME,
     )
 
 
@@ -53,7 +62,9 @@ def table(study: Study) -> list[Any]:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(stops=st.lists(st.integers(1, 29), max_size=4))
 def test_any_interruptions_leave_the_table_of_one_go(
     sampler: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
@@ -70,11 +81,17 @@ def test_any_interruptions_leave_the_table_of_one_go(
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_generations_differ_and_so_do_seeds(sampler: str, tmp_path: Path) -> None:
     one, other = (
-        opened(tmp_path / f"{seed}.journal", experiment(f"sweep.sampler={sampler}", f"sweep.seed={seed}")) for seed in (0, 1)
+        opened(
+            tmp_path / f"{seed}.journal",
+            experiment(f"sweep.sampler={sampler}", f"sweep.seed={seed}"),
+        )
+        for seed in (0, 1)
     )
     for study in (one, other):
         grow(study, 24)
-    draws = [tuple(trial.params.values()) for study in (one, other) for trial in study.optuna.trials[1:]]
+    draws = [
+        tuple(trial.params.values()) for study in (one, other) for trial in study.optuna.trials[1:]
+    ]
     assert len(set(draws)) == len(draws)
 
 
@@ -101,8 +118,12 @@ def test_a_draw_below_low_trains_with_exactly_zero(tmp_path: Path) -> None:
     grow(study, 60)
     for trial in study.optuna.trials:
         for name in LAMBDA_NAMES:
-            assert trial.user_attrs[name] == (trial.params[name] if trial.params[name] >= 1e-6 else 0)
-    off = [trial.user_attrs[name] == 0 for trial in study.optuna.trials[1:] for name in LAMBDA_NAMES]
+            assert trial.user_attrs[name] == (
+                trial.params[name] if trial.params[name] >= 1e-6 else 0
+            )
+    off = [
+        trial.user_attrs[name] == 0 for trial in study.optuna.trials[1:] for name in LAMBDA_NAMES
+    ]
     assert 0 < sum(off) < len(off)
 
 
@@ -135,7 +156,12 @@ def test_a_failed_trial_is_data_with_its_reason(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     first, second, *_ = study.propose()
     study.record(first, measured(first.lambdas))
-    study.record(second, TrialResult(metrics=None, epochs=2, seconds=0.0, started=TIME, finished=TIME, error="killed"))
+    study.record(
+        second,
+        TrialResult(
+            metrics=None, epochs=2, seconds=0.0, started=TIME, finished=TIME, error="killed"
+        ),
+    )
     record = study_record(study.optuna).trials[1]
     assert (record.state, record.error, record.val_accuracy) == ("FAIL", "killed", None)
     grow(study, 13)
@@ -147,7 +173,9 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     written = [study.record(proposal, measured(proposal.lambdas)) for proposal in study.propose()]
     study.close()
-    assert study_record(opened(tmp_path / "s.journal", experiment()).optuna).trials == tuple(written)
+    assert study_record(opened(tmp_path / "s.journal", experiment()).optuna).trials == tuple(
+        written
+    )
     assert written[0].started == TIME
     assert written[0].curves["val_accuracy"] == (0.5, written[0].val_accuracy)
 
@@ -163,7 +191,13 @@ def test_another_experiment_is_refused_with_what_changed(tmp_path: Path) -> None
 def test_name_trials_and_confirmation_are_no_part_of_the_fingerprint(tmp_path: Path) -> None:
     changed = experiment('name="other"', "sweep.trials=7", "confirm.top=2", "confirm.margin=0.5")
     assert changed.fingerprint == experiment().fingerprint
-    for edit in ("training.seed=1", "sweep.seed=1", "model.hidden=[3]", "lambdas.weight_l1=0", "sweep.objective=val_data_loss"):
+    for edit in (
+        "training.seed=1",
+        "sweep.seed=1",
+        "model.hidden=[3]",
+        "lambdas.weight_l1=0",
+        "sweep.objective=val_data_loss",
+    ):
         assert experiment(edit).fingerprint != changed.fingerprint
 
 

@@ -1,4 +1,6 @@
-"""The choice: the winner, the simplest setting that is as good, the roles of each, and what may be claimed of losses."""
+"""The choice: the winner, the simplest setting that is as good, the roles of each, and what may be
+claimed of losses.
+"""
 
 import dataclasses
 
@@ -30,13 +32,22 @@ def scored(study: StudyRecord, values: dict[int, float], **lambdas: Lambdas) -> 
     def changed(trial: TrialRecord) -> TrialRecord:
         assert trial.metrics is not None
         metrics = dataclasses.replace(trial.metrics, val_accuracy=values.get(trial.trial, 0.0))
-        return dataclasses.replace(trial, metrics=metrics, lambdas=lambdas.get(f"trial_{trial.trial}", trial.lambdas))
+        return dataclasses.replace(
+            trial, metrics=metrics, lambdas=lambdas.get(f"trial_{trial.trial}", trial.lambdas)
+        )
 
     return dataclasses.replace(study, trials=tuple(map(changed, study.trials)))
 
 
 def test_the_best_of_the_search_and_the_baseline_are_candidates_each_setting_once() -> None:
-    study = scored(make_study(8), {1: 0.9, 2: 0.8, 3: 0.7, 5: 0.6}, trial_1=TWO, trial_2=TWO, trial_3=OFF, trial_5=ONE)
+    study = scored(
+        make_study(8),
+        {1: 0.9, 2: 0.8, 3: 0.7, 5: 0.6},
+        trial_1=TWO,
+        trial_2=TWO,
+        trial_3=OFF,
+        trial_5=ONE,
+    )
     found = choice.candidates(study, top=2)
     assert {lambdas: trial.trial for lambdas, trial in found.items()} == {OFF: 0, TWO: 1, ONE: 5}
 
@@ -44,7 +55,10 @@ def test_the_best_of_the_search_and_the_baseline_are_candidates_each_setting_onc
 def test_without_a_complete_baseline_there_are_none() -> None:
     study = make_study(3)
     failed = dataclasses.replace(study.trials[0], state="FAIL", metrics=None)
-    assert choice.candidates(dataclasses.replace(study, trials=(failed, *study.trials[1:])), top=2) == {}
+    assert (
+        choice.candidates(dataclasses.replace(study, trials=(failed, *study.trials[1:])), top=2)
+        == {}
+    )
 
 
 def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> None:
@@ -60,7 +74,9 @@ def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> 
         (148, ONE),  # two rows apart, and their standard error is 1.4 rows
     ],
 )
-def test_recommended_is_the_simplest_within_one_standard_error(baseline: int, expected: Lambdas) -> None:
+def test_recommended_is_the_simplest_within_one_standard_error(
+    baseline: int, expected: Lambdas
+) -> None:
     scores = {OFF: hits(baseline), ONE: hits(150), TWO: hits(150)}
     assert CHOICE.recommended(TWO, [OFF, ONE, TWO], scores) == expected
 
@@ -72,13 +88,17 @@ def test_of_equally_simple_ones_the_better_is_recommended() -> None:
 
 
 @given(st.lists(st.integers(90, 110), min_size=3, max_size=3), st.permutations([0, 1, 2]))
-def test_what_is_recommended_does_not_depend_on_the_order(found: list[int], order: list[int]) -> None:
+def test_what_is_recommended_does_not_depend_on_the_order(
+    found: list[int], order: list[int]
+) -> None:
     settings = [OFF, ONE, TWO]
     scores = {lambdas: hits(number) for lambdas, number in zip(settings, found, strict=True)}
     shuffled = [settings[index] for index in order]
     winner = CHOICE.winner(settings, scores)
     assert CHOICE.winner(shuffled, scores) == winner
-    assert CHOICE.recommended(winner, shuffled, scores) == CHOICE.recommended(winner, settings, scores)
+    assert CHOICE.recommended(winner, shuffled, scores) == CHOICE.recommended(
+        winner, settings, scores
+    )
 
 
 def test_every_setting_is_there_in_each_of_its_roles() -> None:

@@ -6,14 +6,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
-from sweeps.confirmation.claims import ALPHA, alpha_of, compare, levels
 from sweeps.confirmation.crossed import Estimate
+from sweeps.confirmation.tests import ALPHA, alpha_of, compare, levels
 
 
 def holm(p_values: list[float], alpha: float) -> list[bool]:
     """Which are rejected, written down as in the textbook: by adjusted p-values."""
     order = np.argsort(p_values, kind="stable")
-    adjusted = np.maximum.accumulate([(len(order) - rank) * p_values[index] for rank, index in enumerate(order)])
+    adjusted = np.maximum.accumulate(
+        [(len(order) - rank) * p_values[index] for rank, index in enumerate(order)]
+    )
     rejected = [False] * len(order)
     for rank, index in enumerate(order):
         rejected[index] = bool(adjusted[rank] <= alpha)
@@ -21,14 +23,20 @@ def holm(p_values: list[float], alpha: float) -> list[bool]:
 
 
 @given(st.lists(st.floats(0, 0.03) | st.floats(0, 1), min_size=1, max_size=5))
-@example([0.02, 0.02])  # the second is below its own share, and comes after one that was not rejected
+@example(
+    [0.02, 0.02]
+)  # the second is below its own share, and comes after one that was not rejected
 def test_a_level_leaves_0_out_where_holm_rejects(p_values: list[float]) -> None:
     found = levels(p_values, 0.025)
     shares = [1 - level for level in found]
     # 1 - level rounds; a p-value within rounding of its bound may fall to either side.
-    near = any(abs(p - share) < 1e-12 for p in p_values for share in (0.025 / n for n in range(1, 6)))
+    near = any(
+        abs(p - share) < 1e-12 for p in p_values for share in (0.025 / n for n in range(1, 6))
+    )
     if not near:
-        assert [p <= share for p, share in zip(p_values, shares, strict=True)] == holm(p_values, 0.025)
+        assert [p <= share for p, share in zip(p_values, shares, strict=True)] == holm(
+            p_values, 0.025
+        )
     assert all(share <= 0.025 + 1e-12 for share in shares)
 
 
@@ -60,5 +68,7 @@ def test_a_comparison_that_is_another_counts_once() -> None:
     one = Estimate(0.02, 0.0085, 400.0)
     both = compare({"baseline": one, "weight_l2": one}, alpha=0.025, margin=0.01)
     assert [each.gain.level for each in both] == [0.975, 0.975]
-    apart = compare({"baseline": one, "weight_l2": Estimate(0.02, 0.0085, 400.0)}, alpha=0.025, margin=0.01)
+    apart = compare(
+        {"baseline": one, "weight_l2": Estimate(0.02, 0.0085, 400.0)}, alpha=0.025, margin=0.01
+    )
     assert apart[0].gain.level == 0.9875

@@ -1,4 +1,6 @@
-"""The confirmation of real studies: the same whoever trains it and however often it is interrupted; the test set opened once."""
+"""The confirmation of real studies: the same whoever trains it and however often it is interrupted;
+the test set opened once.
+"""
 
 import shutil
 from pathlib import Path
@@ -29,7 +31,13 @@ pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 def swept(folder: Path, **options: Any) -> sweeps.Sweep:
-    options = {"trials": 6, "edits": EDITS, "workers": 1, "directory": folder, "tracking_uri": NO_TRACKER} | options
+    options = {
+        "trials": 6,
+        "edits": EDITS,
+        "workers": 1,
+        "directory": folder,
+        "tracking_uri": NO_TRACKER,
+    } | options
     return sweeps.run("wine", **options)
 
 
@@ -56,7 +64,9 @@ def test_every_role_is_there_with_every_seed(calm: sweeps.Sweep) -> None:
     assert table.seed.tolist() == list(fresh_seeds(0, SEEDS)) * len(verdict.settings)
     assert {WINNER, RECOMMENDED, BASELINE} <= set(table.role)
     winner = verdict.setting(WINNER).lambdas
-    assert {role.removeprefix("without_") for role in table.role if role.startswith("without_")} == set(winner.on)
+    assert {
+        role.removeprefix("without_") for role in table.role if role.startswith("without_")
+    } == set(winner.on)
     networks = table.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"])
     assert len(networks) == len(calm.record.replicates)
     assert table.test_accuracy.notna().all()
@@ -65,10 +75,14 @@ def test_every_role_is_there_with_every_seed(calm: sweeps.Sweep) -> None:
 def test_a_replicate_is_what_training_gives(calm: sweeps.Sweep) -> None:
     data = datasets.load(Data(source="wine"), "float64")
     seed = fresh_seeds(0, SEEDS)[1]
-    fit = train(data.split, TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=seed), [Lambdas()])[0]
+    fit = train(
+        data.split, TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=seed), [Lambdas()]
+    )[0]
     row = calm.confirmation.query("role == 'baseline' and seed == @seed").iloc[0]
     assert row.val_accuracy == fit.val_accuracy[-1]
-    assert row.val_data_loss == pytest.approx(fit.val_data_loss[-1], rel=1e-12)  # BLAS may have more threads here
+    assert row.val_data_loss == pytest.approx(
+        fit.val_data_loss[-1], rel=1e-12
+    )  # BLAS may have more threads here
 
 
 def test_the_numbers_of_the_verdict_are_those_of_the_table(calm: sweeps.Sweep) -> None:
@@ -77,14 +91,18 @@ def test_the_numbers_of_the_verdict_are_those_of_the_table(calm: sweeps.Sweep) -
     for setting in verdict.settings:
         assert setting.mean == pytest.approx(table[table.role == setting.role].val_accuracy.mean())
     assert verdict.accuracy is not None
-    assert verdict.accuracy.mean == pytest.approx(table[table.role == RECOMMENDED].test_accuracy.mean())
+    assert verdict.accuracy.mean == pytest.approx(
+        table[table.role == RECOMMENDED].test_accuracy.mean()
+    )
     if verdict.gain is not None and verdict.against_baseline is not None:
         baseline = table[table.role == BASELINE].test_accuracy.mean()
         assert verdict.gain.mean == pytest.approx(verdict.accuracy.mean - baseline)
 
 
 @pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (2, 3)])
-def test_the_same_with_any_workers_and_lanes(calm: sweeps.Sweep, tmp_path: Path, workers: int, lanes: int) -> None:
+def test_the_same_with_any_workers_and_lanes(
+    calm: sweeps.Sweep, tmp_path: Path, workers: int, lanes: int
+) -> None:
     other = swept(tmp_path, workers=workers, lanes=lanes)
     pd.testing.assert_frame_equal(other.confirmation, calm.confirmation)
     assert other.verdict is not None
@@ -106,7 +124,9 @@ class Impatient(Progress):
 
 
 @pytest.mark.parametrize("networks", [1, 7])
-def test_interrupted_it_goes_on_where_it_was(calm: sweeps.Sweep, tmp_path: Path, networks: int) -> None:
+def test_interrupted_it_goes_on_where_it_was(
+    calm: sweeps.Sweep, tmp_path: Path, networks: int
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         swept(tmp_path, progress=Impatient(networks))
     rest = Impatient(-1)
@@ -131,13 +151,17 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
     assert opened.verdict.opening.number == 1
     pd.testing.assert_frame_equal(opened.confirmation, calm.confirmation)
     (look,) = looks(opened)
-    assert look["against"].keys() == {comparison.against for comparison in opened.verdict.comparisons}
+    assert look["against"].keys() == {
+        comparison.against for comparison in opened.verdict.comparisons
+    }
     assert look["seeds"] == list(fresh_seeds(0, SEEDS))
 
     journal = tmp_path / "studies" / "wine.journal"
     before = journal.read_bytes()
     for open_test in (False, True):
-        shown = sweeps.confirm("wine", open_test=open_test, directory=tmp_path, tracking_uri=NO_TRACKER)
+        shown = sweeps.confirm(
+            "wine", open_test=open_test, directory=tmp_path, tracking_uri=NO_TRACKER
+        )
         assert shown.verdict == opened.verdict
     assert journal.read_bytes() == before
 
@@ -151,21 +175,29 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
     assert other_rows.verdict.opening.number == 1
 
 
-def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directory(calm: sweeps.Sweep, tmp_path: Path) -> None:
+def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directory(
+    calm: sweeps.Sweep, tmp_path: Path
+) -> None:
     shutil.copytree(calm.workspace.directory, tmp_path / "copy")
     storage = f"sqlite:///{tmp_path}/studies.db"
     other = swept(tmp_path / "copy", study="other", storage=storage)
-    pd.testing.assert_frame_equal(other.confirmation.drop(columns="study"), calm.confirmation.drop(columns="study"))
+    pd.testing.assert_frame_equal(
+        other.confirmation.drop(columns="study"), calm.confirmation.drop(columns="study")
+    )
     assert other.verdict is not None
     assert other.verdict.opening is not None
     assert other.verdict.opening.number == 2
-    third = swept(tmp_path / "copy", study="third", storage=storage, edits=[*EDITS, "training.epochs=1"])
+    third = swept(
+        tmp_path / "copy", study="third", storage=storage, edits=[*EDITS, "training.epochs=1"]
+    )
     assert third.verdict is not None
     assert third.verdict.opening is not None
     assert third.verdict.opening.number == 3
 
 
-def test_more_trials_are_confirmed_anew_and_the_same_question_is_no_new_look(calm: sweeps.Sweep, tmp_path: Path) -> None:
+def test_more_trials_are_confirmed_anew_and_the_same_question_is_no_new_look(
+    calm: sweeps.Sweep, tmp_path: Path
+) -> None:
     shutil.copytree(calm.workspace.directory, tmp_path / "copy")
     margin = swept(tmp_path / "copy", edits=[*EDITS, "confirm.margin=0.5"])
     assert margin.verdict is not None
@@ -187,7 +219,9 @@ def test_the_model_takes_raw_rows(calm: sweeps.Sweep) -> None:
     labels = model.predict(backwards)
     assert set(labels) <= set(model.classes)
     np.testing.assert_allclose(model.probabilities(frame).sum(axis=1), 1)
-    assert model.origin["lambdas"] == {name: getattr(calm.verdict.use, name) for name in model.origin["lambdas"]}
+    assert model.origin["lambdas"] == {
+        name: getattr(calm.verdict.use, name) for name in model.origin["lambdas"]
+    }
     data = datasets.load(Data(source="wine"), "float64").split
     x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
     config = TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=fresh_seeds(0, SEEDS)[0])

@@ -19,7 +19,9 @@ def study() -> StudyRecord:
     for trial in made.trials:
         assert trial.metrics is not None
         step = trial.trial / 10
-        metrics = dataclasses.replace(trial.metrics, val_accuracy=0.5 + step, val_data_loss=0.5 - step)
+        metrics = dataclasses.replace(
+            trial.metrics, val_accuracy=0.5 + step, val_data_loss=0.5 - step
+        )
         trials.append(dataclasses.replace(trial, metrics=metrics))
     return dataclasses.replace(made, trials=tuple(trials))
 
@@ -32,7 +34,9 @@ def test_the_width_is_two_standard_deviations_pooled() -> None:
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
 def test_tied_is_who_is_no_further_below(study: StudyRecord, objective: str) -> None:
-    study = dataclasses.replace(study, spec={**study.spec, "sweep": {**study.spec["sweep"], "objective": objective}})
+    study = dataclasses.replace(
+        study, spec={**study.spec, "sweep": {**study.spec["sweep"], "objective": objective}}
+    )
     best = study.ranked[0]
     mean = study.value(best)
     assert [trial.trial for trial in tolerance.tied(study, mean, 0.0)] == [4]
@@ -52,14 +56,26 @@ def test_the_span_of_each_lambda(study: StudyRecord) -> None:
             ],
         )
     }
-    assert (spans["weight_l1"].low, spans["weight_l1"].high, spans["weight_l1"].off) == (1e-5, 2e-4, True)
-    assert (spans["weight_l2"].low, spans["weight_l2"].high, spans["weight_l2"].off) == (3e-5, 2e-3, False)
+    assert (spans["weight_l1"].low, spans["weight_l1"].high, spans["weight_l1"].off) == (
+        1e-5,
+        2e-4,
+        True,
+    )
+    assert (spans["weight_l2"].low, spans["weight_l2"].high, spans["weight_l2"].off) == (
+        3e-5,
+        2e-3,
+        False,
+    )
     assert (spans["bias_l2"].low, spans["bias_l2"].high, spans["bias_l2"].off) == (None, None, True)
     assert {name: span.bound for name, span in spans.items()} == {
-        "weight_l1": None, "weight_l2": None, "bias_l2": None, "bias_l1": 1.0,  # 0.09 is next to 0.1, where the search ended
+        # 0.09 is next to 0.1, where the search ended
+        "weight_l1": None, "weight_l2": None, "bias_l2": None, "bias_l1": 1.0,
     }  # fmt: skip
 
 
 def test_what_is_fixed_has_no_span() -> None:
     fixed = make_study(2, lambdas={"weight_l1": 0.0, "bias_l1": 1e-3})
-    assert [span.name for span in tolerance.tolerances(fixed, [Lambdas()])] == ["weight_l2", "bias_l2"]
+    assert [span.name for span in tolerance.tolerances(fixed, [Lambdas()])] == [
+        "weight_l2",
+        "bias_l2",
+    ]

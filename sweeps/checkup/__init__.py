@@ -1,0 +1,1 @@
+"""The checkup: what `sweeps status` and `sweeps doctor` find out."""

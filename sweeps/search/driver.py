@@ -1,0 +1,52 @@
+"""The driver: the loop that proposes a generation, has it evaluated, and records it in trial order."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from experiments.evaluation import EvaluationSpec, Job
+from experiments.records import TrialRecord
+from sweeps.executors.evaluator import Evaluator, Lanes
+from sweeps.interrupts import Interrupts
+from sweeps.search.study import Study
+
+logger = logging.getLogger(__name__)
+
+
+def drive(
+    study: Study,
+    executor: Executor,
+    spec: EvaluationSpec,
+    *,
+    trials: int,
+    lanes: Lanes,
+    interrupts: Interrupts,
+    observe: Callable[[TrialRecord], None],
+) -> None:
+    """Go on until the study holds `trials` finished trials; `observe` is told of each after it was
+    recorded.
+
+    A generation is divided into tasks of `lanes()` trials. What a task measures does not depend on
+    the division, and results are taken in trial order, so an interruption leaves a prefix of the
+    table that an uninterrupted run would have made. What a worker that died has lost is evaluated
+    again: see Evaluator.
+    """
+    evaluator = Evaluator(executor, spec, lanes)
+    while study.finished < trials:
+        proposals = study.propose()[: trials - study.finished]
+        logger.info(
+            "generation %d: %d trials to evaluate, %d recorded",
+            proposals[0].generation,
+            len(proposals),
+            study.finished,
+        )
+        results = evaluator.evaluate(
+            [Job(proposal.lambdas, spec.config.seed) for proposal in proposals]
+        )
+        for proposal, result in zip(proposals, results, strict=True):
+            with interrupts.protected():
+                record = study.record(proposal, result)
+            logger.debug(
+                "trial %d recorded: %s, %.2f s", record.trial, record.state, record.seconds
+            )
+            observe(record)

@@ -1,0 +1,1 @@
+"""The storage: studies in a journal, SQLite or PostgreSQL, each with one driver at a time."""
