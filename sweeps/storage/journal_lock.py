@@ -25,9 +25,8 @@ class JournalLock(JournalFileSymlinkLock):
     def __init__(self, journal: str) -> None:
         super().__init__(journal, grace_period=SLOWEST_WRITE)
         self._journal, self._link = journal, f"{journal}.lock"
-        self._lock_target_file = os.path.abspath(
-            f"{journal}.guard"
-        )  # resolve() would follow a link
+        # resolve() would follow a link
+        self._lock_target_file = os.path.abspath(f"{journal}.guard")  # noqa: PTH100
         self._guard = FileLock(self._lock_target_file, fallback_to_soft=False, poll_interval=0.002)
         self._held = False
 
