@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.command import begin
-from nnreg import Lambdas, Split, TrainConfig, answers, train
+from nnreg import Lambdas, Split, TrainConfig, train
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 
 TRAINED, GROUP, SEEDS = 120, 5, 10
@@ -79,7 +79,7 @@ def population(
             train(split, CONFIG, [setting] * LANES, seeds=range(first, first + LANES))
             for first in range(0, seeds, LANES)
         ]
-        found = [answers(x, y, [fit.parameters for fit in fits]) for fits in parts]
+        found = [losses_and_hits(x, y, [fit.parameters for fit in fits]) for fits in parts]
         return np.concatenate([losses for losses, _ in found]), np.concatenate(
             [hits for _, hits in found]
         ).astype(np.float64)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nnreg import Fit, Lambdas, Split, TrainConfig, answers, layer_terms, train
+from nnreg import Fit, Lambdas, Split, TrainConfig, losses_and_hits, penalties_by_layer, train
 from nnreg.lambdas import per_layer
 from nnreg.losses import WORST_LOSS
 from nnreg.network import LayerParameters
@@ -160,7 +160,7 @@ def row_answers(
     """The loss of each row and whether its class was found, (networks, rows) both; of parameters,
     and whether they diverged.
     """
-    losses, hits = answers(x, y, [parameters for parameters, _ in fits])
+    losses, hits = losses_and_hits(x, y, [parameters for parameters, _ in fits])
     diverged = np.array([diverged for _, diverged in fits])
     losses[diverged], hits[diverged] = WORST_LOSS, False
     return losses, hits
@@ -175,7 +175,7 @@ def _wholes(
     layers = [
         tuple(
             LayerTerms(penalties=terms, near_zero_weights=near_zero)
-            for terms, near_zero in layer_terms(fit.parameters, each)
+            for terms, near_zero in penalties_by_layer(fit.parameters, each)
         )
         for fit, each in zip(fits, strengths, strict=True)
     ]

@@ -1,30 +1,40 @@
-"""A small neural network with L1 and L2 penalties on its weights and biases, trained many at a
-time.
+"""A small neural network with L1 and L2 penalties, of which many are trained at a time.
 
     from nnreg import Lambdas, Split, TrainConfig, train
-    fits = train(Split(x_train, y_train, x_val, y_val), TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
+
+    split = Split(x_train, y_train, x_val, y_val)
+    fits = train(split, TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
     fits[1].val_accuracy[-1]
 
-Imports NumPy and the standard library only, and a module of its own when a name of it is first
-used. For scikit-learn there is `nnreg.estimator`, which imports it, and is not imported from here.
+The package needs NumPy only, and imports a module of its own when a name of it is first used. Its
+scikit-learn classifier is in `nnreg.estimator`, which is not imported from here.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnreg.config import TrainConfig
-    from nnreg.curves import CURVE_NAMES
-    from nnreg.lambdas import LAMBDA_NAMES, Lambdas
-    from nnreg.layers import Dense, ReLU
-    from nnreg.losses import CategoricalCrossentropy, Loss, penalty_terms, softmax
-    from nnreg.optimizers import SGD, Adam
-    from nnreg.split import Split
-    from nnreg.trained import answers, layer_terms, probabilities
-    from nnreg.training import Fit, train
+    from nnreg.config import TrainConfig as TrainConfig
+    from nnreg.lambdas import LAMBDA_NAMES as LAMBDA_NAMES
+    from nnreg.lambdas import Lambdas as Lambdas
+    from nnreg.layers import Dense as Dense
+    from nnreg.layers import ReLU as ReLU
+    from nnreg.losses import CategoricalCrossentropy as CategoricalCrossentropy
+    from nnreg.losses import Loss as Loss
+    from nnreg.losses import penalty_terms as penalty_terms
+    from nnreg.losses import softmax as softmax
+    from nnreg.measuring import CURVE_NAMES as CURVE_NAMES
+    from nnreg.optimizers import SGD as SGD
+    from nnreg.optimizers import Adam as Adam
+    from nnreg.predict import losses_and_hits as losses_and_hits
+    from nnreg.predict import penalties_by_layer as penalties_by_layer
+    from nnreg.predict import probabilities as probabilities
+    from nnreg.split import Split as Split
+    from nnreg.training import Fit as Fit
+    from nnreg.training import train as train
 
-_HOME = {
-    "CURVE_NAMES": "curves",
+_HOMES = {
+    "CURVE_NAMES": "measuring",
     "LAMBDA_NAMES": "lambdas",
     "SGD": "optimizers",
     "Adam": "optimizers",
@@ -36,40 +46,20 @@ _HOME = {
     "ReLU": "layers",
     "Split": "split",
     "TrainConfig": "config",
-    "answers": "trained",
-    "layer_terms": "trained",
+    "losses_and_hits": "predict",
+    "penalties_by_layer": "predict",
     "penalty_terms": "losses",
-    "probabilities": "trained",
+    "probabilities": "predict",
     "softmax": "losses",
     "train": "training",
 }
-
-__all__ = [
-    "CURVE_NAMES",
-    "LAMBDA_NAMES",
-    "SGD",
-    "Adam",
-    "CategoricalCrossentropy",
-    "Dense",
-    "Fit",
-    "Lambdas",
-    "Loss",
-    "ReLU",
-    "Split",
-    "TrainConfig",
-    "answers",
-    "layer_terms",
-    "penalty_terms",
-    "probabilities",
-    "softmax",
-    "train",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value
 
 

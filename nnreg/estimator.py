@@ -24,8 +24,8 @@ from threadpoolctl import ThreadpoolController
 from nnreg.arrays import Float64s
 from nnreg.config import TrainConfig, check_seed
 from nnreg.lambdas import LAMBDA_NAMES, LAYERS, Lambdas, per_layer
+from nnreg.predict import probabilities
 from nnreg.split import Split
-from nnreg.trained import probabilities
 from nnreg.training import train
 
 

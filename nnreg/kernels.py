@@ -251,7 +251,7 @@ def _column_sums(columns: Floats) -> Floats:
     return sums.reshape(columns.shape[1:])
 
 
-def losses_and_hits(logits: Floats, labels: Ints, places: Ints) -> tuple[Floats, Bools]:
+def cross_entropies_and_hits(logits: Floats, labels: Ints, places: Ints) -> tuple[Floats, Bools]:
     """-log softmax of the true class, and whether it is the first of the largest; of C-ordered
     (classes, lanes, batch).
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
 from nnreg.config import TrainConfig, check_seed
-from nnreg.curves import CURVE_NAMES, Measured, Rows, measure, measure_parameters, worst
 from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.losses import CategoricalCrossentropy, one_hot
+from nnreg.measuring import CURVE_NAMES, Measured, Rows, measure, measure_parameters, worst
 from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.split import Split
 from nnreg.tables import Table

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
-from nnreg.curves import NEAR_ZERO, Rows, row_parts
 from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.layers import Dense
 from nnreg.losses import penalty_terms
+from nnreg.measuring import NEAR_ZERO, Rows, row_parts
 from nnreg.network import LayerParameters, Network, Pass, classes_last
 from nnreg.tables import Table
 
 
-def answers(
+def losses_and_hits(
     x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]
 ) -> tuple[Float64s, Bools]:
     """The loss of each row, and whether its class was found, (networks, rows) both; networks of one
@@ -25,7 +25,7 @@ def answers(
     """
     network, table = _loaded(networks, x, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
-        losses, hits = Rows(table, y, network).answers()
+        losses, hits = Rows(table, y, network).losses_and_hits()
     return losses, hits > 0
 
 
@@ -58,7 +58,7 @@ def _loaded(
     return network, Table(np.ascontiguousarray(x, dtype=dtype))
 
 
-def layer_terms(
+def penalties_by_layer(
     parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]
 ) -> list[tuple[tuple[float, ...], float]]:
     """Of each layer its four penalties, in the order of LAMBDA_NAMES, and its share of weights near

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnreg.arrays import Float64s, Ints
-from nnreg.kernels import ROWS_TOGETHER, losses_and_hits, sums
+from nnreg.kernels import ROWS_TOGETHER, cross_entropies_and_hits, sums
 from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
 from nnreg.network import Network, Pass
 from nnreg.tables import Table
@@ -51,13 +51,13 @@ class Rows:
         self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
         """(rows, classes there are): what a row counts in its class's recall."""
 
-    def answers(self) -> tuple[Float64s, Float64s]:
+    def losses_and_hits(self) -> tuple[Float64s, Float64s]:
         """The loss of each row, and 1 where its class was found, else 0: (lanes, rows) both."""
         losses = np.empty((self._network.lanes, len(self.labels)))
         hits = np.empty_like(losses)
         passes = self._new_passes() if self._kept is None else self._kept
         for part, places, one in zip(self._parts, self._places, passes, strict=True):
-            losses[:, part], hits[:, part] = losses_and_hits(
+            losses[:, part], hits[:, part] = cross_entropies_and_hits(
                 one.forward(), self.labels[part], places
             )
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
@@ -97,8 +97,8 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
     """Every curve's number for the parameters as they are, one a lane; not finite where a lane has
     diverged.
     """
-    losses, hits = train.answers()
-    val_losses, val_hits = val.answers()
+    losses, hits = train.losses_and_hits()
+    val_losses, val_hits = val.losses_and_hits()
     measured = {
         "data_loss": losses.mean(axis=-1),
         "train_accuracy": sums(hits) / len(train.labels),

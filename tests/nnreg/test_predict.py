@@ -1,13 +1,19 @@
-"""Trained networks: the last numbers of the curves are means of their answers, whatever networks
-they are computed beside.
-"""
+"""Predictions: the last numbers of the curves are means of them, whatever lanes run beside."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
-from nnreg import Lambdas, Split, TrainConfig, answers, layer_terms, probabilities, train
+from nnreg import (
+    Lambdas,
+    Split,
+    TrainConfig,
+    losses_and_hits,
+    penalties_by_layer,
+    probabilities,
+    train,
+)
 
 STRENGTHS = [
     Lambdas(),
@@ -30,8 +36,8 @@ def test_the_curves_are_their_means(split: Split, dtype: str, hidden: tuple[int,
     config = TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype)
     with threadpool_limits(1):
         fits = train(split, config, STRENGTHS)
-        losses, hits = answers(split.x_val, split.y_val, [fit.parameters for fit in fits])
-        alone = [answers(split.x_val, split.y_val, [fit.parameters]) for fit in fits]
+        losses, hits = losses_and_hits(split.x_val, split.y_val, [fit.parameters for fit in fits])
+        alone = [losses_and_hits(split.x_val, split.y_val, [fit.parameters]) for fit in fits]
     for fit, row_losses, row_hits, (one_losses, one_hits) in zip(
         fits, losses, hits, alone, strict=True
     ):
@@ -46,7 +52,7 @@ def test_the_layers_add_up_to_the_whole(split: Split) -> None:
         hidden=(70,), epochs=2, initialization="normal_0.01", dtype="float64"
     )  # which is near zero
     fit = train(split, config, [STRENGTHS[1]])[0]
-    measured = layer_terms(fit.parameters, [STRENGTHS[1]] * 2)
+    measured = penalties_by_layer(fit.parameters, [STRENGTHS[1]] * 2)
     whole = np.sum([terms for terms, _ in measured], axis=0)
     assert whole[0] == fit.penalty_weight_l1[-1]
     assert whole[3] == fit.penalty_bias_l2[-1]
@@ -67,7 +73,7 @@ def test_probabilities_are_those_behind_the_answers(
         split, TrainConfig(hidden=hidden, epochs=3, batch_size=16, dtype=dtype), STRENGTHS
     )[1].parameters
     given = probabilities(split.x_val, parameters)
-    (losses,), (hits,) = answers(split.x_val, split.y_val, [parameters])
+    (losses,), (hits,) = losses_and_hits(split.x_val, split.y_val, [parameters])
     assert given.dtype == np.float64
     assert_allclose(given.sum(axis=1), 1, rtol=1e-15)  # three roundings of float64
     # The answers are computed in the network's dtype: a few roundings of numbers of size 1 to 10.
