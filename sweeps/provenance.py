@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments.secrets import without_secrets
+from experiments.redaction import redacted
 
 LONGEST = 1_000  # letters of a command
 SLOWEST = 5.0  # seconds for git, on a disk that is far away
@@ -25,7 +25,7 @@ def command(arguments: list[str]) -> str:
     name = Path(arguments[0]).stem if arguments else ""
     if name != PROGRAM:
         return Path(arguments[0]).name if name else "python"
-    text = without_secrets(shlex.join([name, *arguments[1:]]))
+    text = redacted(shlex.join([name, *arguments[1:]]))
     return text.encode("utf-8", "replace").decode()[:LONGEST]
 
 

@@ -15,7 +15,7 @@ import optuna
 from experiments.errors import InputError, StrangerError, SweepsError, unwritable
 from experiments.names import check_name
 from experiments.records import StudyRecord
-from experiments.secrets import shown
+from experiments.redaction import masked_url
 from experiments.spec import Experiment, nearest
 from experiments.tracking import Store, Tracker, choose
 from sweeps.search.importance import importances
@@ -65,7 +65,7 @@ class Workspace:
             )
         )
         for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
-            options += f" {name} {shlex.quote(shown(url))}" if url else ""
+            options += f" {name} {shlex.quote(masked_url(url))}" if url else ""
         return options
 
     def shown_storage(self, study: str) -> str:
@@ -73,7 +73,11 @@ class Workspace:
         password.
         """
         url = self.storage_of(study)
-        return shown(url) if "://" in url else shlex.quote(min(os.path.relpath(url), url, key=len))
+        return (
+            masked_url(url)
+            if "://" in url
+            else shlex.quote(min(os.path.relpath(url), url, key=len))
+        )
 
     def reports_of(self, study: str) -> Path:
         """The folder of a study's reports."""
@@ -116,7 +120,7 @@ class Workspace:
         none, or more than one.
         """
         known = self._begun() if study is None else self.studies()
-        where = shown(self.storage) if self.storage else str(self.directory)
+        where = masked_url(self.storage) if self.storage else str(self.directory)
         if not known:
             raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")
         if study is None and len(known) == 1:

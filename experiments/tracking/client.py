@@ -17,8 +17,8 @@ from uuid import uuid4
 from filelock import FileLock
 
 from experiments.errors import TrackingError
-from experiments.muted import muted
-from experiments.secrets import without_secrets
+from experiments.logging import muted
+from experiments.redaction import redacted
 from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -255,4 +255,4 @@ def _reason(error: Exception, uri: str) -> str:
         return refused
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
-    return f"cannot be used ({without_secrets(lines[0], uri)[:300]})"
+    return f"cannot be used ({redacted(lines[0], uri)[:300]})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from experiments.errors import InputError
-from experiments.secrets import shown
+from experiments.redaction import masked_url
 
 DATABASE, ARTIFACTS = (
     "mlflow.db",
@@ -63,7 +63,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI without secrets, as messages have it."""
-        return shown(self.uri)
+        return masked_url(self.uri)
 
 
 def choose(
@@ -101,14 +101,14 @@ def choose(
 def _absolute(uri: str, where: str) -> str:
     if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
         raise InputError(
-            f"{where} is {shown(uri)}: MLflow no longer keeps runs in a folder; give a server such"
+            f"{where} is {masked_url(uri)}: MLflow no longer keeps runs in a folder; give a server such"
             f" as http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
         )
     if _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(
         group=PLUGINS, name=uri.partition("://")[0]
     ):
         raise InputError(
-            f"{where} is {shown(uri)}: MLflow knows no store of this kind; give a server such as"
+            f"{where} is {masked_url(uri)}: MLflow knows no store of this kind; give a server such as"
             f" http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
         )
     if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
@@ -133,6 +133,6 @@ def _check_url(uri: str, where: str) -> None:
         urlsplit(uri).port  # reading it checks it  # noqa: B018
     except ValueError:
         raise InputError(
-            f"{where} is {shown(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password"
+            f"{where} is {masked_url(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password"
             " as %40 %3A %2F"
         ) from None

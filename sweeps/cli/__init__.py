@@ -142,10 +142,10 @@ def _mistake(error: Exception) -> str:
     import tempfile
     import traceback
 
-    from experiments.secrets import without_secrets
+    from experiments.redaction import redacted
 
     given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
-    text = without_secrets("".join(traceback.format_exception(error)), *given)
+    text = redacted("".join(traceback.format_exception(error)), *given)
     story = "what you did"
     with (
         contextlib.suppress(OSError),

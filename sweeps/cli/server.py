@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import IO, Self
 
 from experiments.errors import InputError, TrackingError
-from experiments.secrets import without_secrets
+from experiments.redaction import redacted
 from experiments.tracking import Store
 
 HOST = "127.0.0.1"
@@ -214,7 +214,7 @@ def text_of(log: IO[bytes]) -> str:
 def last_words(log: IO[bytes], uri: str) -> str:
     """The last line of a log, as the end of a message."""
     lines = [line for line in text_of(log).splitlines() if line.strip()]
-    return f"; its last words: {without_secrets(lines[-1], uri)[:300]}" if lines else ""
+    return f"; its last words: {redacted(lines[-1], uri)[:300]}" if lines else ""
 
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:

@@ -19,7 +19,7 @@ from experiments import environment
 from experiments.errors import InputError, StudyError
 from experiments.evaluation import Metrics, TrialResult
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
-from experiments.secrets import shown
+from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.provenance import provenance
@@ -305,7 +305,7 @@ def open_study(
                 )
             birth = _birth(search, data)
             study.set_user_attr(BIRTH, birth)
-            logger.info("study %s born in %s", name, shown(url))
+            logger.info("study %s born in %s", name, masked_url(url))
         if birth["fingerprint"] != search.fingerprint:
             raise StudyError(
                 f"study {name} belongs to another experiment: {search.changes(birth['identity'])}"

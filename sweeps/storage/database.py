@@ -16,7 +16,7 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from experiments.errors import StorageError
-from experiments.secrets import shown, without_secrets
+from experiments.redaction import masked_url, redacted
 from sweeps.storage.retry import Outage, Patience
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class Database(RDBStorage):
         """Tells outages from all else that goes wrong."""
         if context.is_pre_ping or not (context.is_disconnect or context.connection is None):
             return
-        reason = without_secrets(str(context.original_exception).strip().splitlines()[0], self.url)
-        raise Outage(f"storage {shown(self.url)} does not answer ({reason})")
+        reason = redacted(str(context.original_exception).strip().splitlines()[0], self.url)
+        raise Outage(f"storage {masked_url(self.url)} does not answer ({reason})")
 
     def _guard(self, session: "Session") -> None:
         for check in self._guards:
@@ -153,7 +153,7 @@ class Database(RDBStorage):
             ]
             if last is not None and (not before or before.pop(0)[0] != last):
                 raise StorageError(
-                    f"storage {shown(self.url)} does not hold the trial any more that was recorded"
+                    f"storage {masked_url(self.url)} does not hold the trial any more that was recorded"
                     " last; it was put back to an earlier state, from which the same command"
                     " goes on"
                 )

@@ -10,8 +10,8 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import FrozenTrial
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
-from experiments.muted import muted
-from experiments.secrets import shown, without_secrets
+from experiments.logging import muted
+from experiments.redaction import masked_url, redacted
 from sweeps.storage.database import Database
 from sweeps.storage.database_lock import RowClaim
 from sweeps.storage.journal import Journal
@@ -58,7 +58,7 @@ def open_storage(
     if "://" not in url:
         if not url.endswith(SUFFIX):
             raise InputError(
-                f"storage {shown(url)}: neither a URL such as sqlite:///studies.db nor a path"
+                f"storage {masked_url(url)}: neither a URL such as sqlite:///studies.db nor a path"
                 f" ending in {SUFFIX}; correct --storage"
             )
         with answering(url):
@@ -69,7 +69,7 @@ def open_storage(
             return storage
     if url.startswith("redis"):
         raise InputError(
-            f"storage {shown(url)}: Redis is not supported; use a .journal file or a database such"
+            f"storage {masked_url(url)}: Redis is not supported; use a .journal file or a database such"
             " as postgresql+psycopg://"
         )
     with answering(url):
@@ -144,7 +144,7 @@ def answering(url: str) -> Iterator[None]:
         yield
     except (ArgumentError, NoSuchModuleError):
         raise InputError(
-            f"storage {shown(url)}: not a database URL; write for example"
+            f"storage {masked_url(url)}: not a database URL; write for example"
             " postgresql+psycopg://user@host/name"
         ) from None
     except ImportError as error:
@@ -157,7 +157,7 @@ def answering(url: str) -> Iterator[None]:
             else "install it with pip"
         )
         raise InputError(
-            f"storage {shown(url)}: the package for this database is missing ({package}); {remedy}"
+            f"storage {masked_url(url)}: the package for this database is missing ({package}); {remedy}"
         ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = (
@@ -165,21 +165,21 @@ def answering(url: str) -> Iterator[None]:
             .strip()
             .splitlines()[0]
         )
-        reason = without_secrets(reason, url)
+        reason = redacted(reason, url)
         if any(sign in reason for sign in NO_ROOM):
             raise StorageError(
-                f"storage {shown(url)} cannot be written ({reason}); {MAKE_ROOM}"
+                f"storage {masked_url(url)} cannot be written ({reason}); {MAKE_ROOM}"
             ) from None
         if any(sign in reason for sign in NO_LOGIN):
             raise StorageError(
-                f"storage {shown(url)} does not let in ({reason}); correct the user in --storage,"
+                f"storage {masked_url(url)} does not let in ({reason}); correct the user in --storage,"
                 " or the password in PGPASSWORD or ~/.pgpass, where : and \\ in it are \\: and"
                 " \\\\"
             ) from None
         raise StorageError(
-            f"storage {shown(url)} does not answer ({reason}); start it, or correct --storage"
+            f"storage {masked_url(url)} does not answer ({reason}); start it, or correct --storage"
         ) from None
     except OSError as error:
         raise unwritable(
-            shown(url), error, "check its permissions, or give another --directory"
+            masked_url(url), error, "check its permissions, or give another --directory"
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import InputError, TrackingError
-from experiments.secrets import without_secrets
+from experiments.redaction import redacted
 from experiments.tracking import Store, Tracker, choose
 from experiments.tracking.client import answering, make_database
 from tests.studies import make_study
@@ -130,8 +130,8 @@ def test_a_server_keeps_artifacts_where_it_likes() -> None:
     ],
 )
 def test_no_secret_of_a_url_is_said(text: str) -> None:
-    assert "s3cret" not in without_secrets(text)
-    assert "host" in without_secrets(text)
+    assert "s3cret" not in redacted(text)
+    assert "host" in redacted(text)
 
 
 @pytest.mark.parametrize(

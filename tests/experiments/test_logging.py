@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from experiments.muted import muted
+from experiments.logging import muted
 
 LOGGER = logging.getLogger("tests.a_library")
 

@@ -27,7 +27,7 @@ VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", 
 SHORTEST = 2  # characters; a single one would be taken out of every word
 
 
-def shown(url: str) -> str:
+def masked_url(url: str) -> str:
     """A URL, or what was given in place of one, without its secrets: a database keeps its user, a
     server not even that.
     """
@@ -56,13 +56,13 @@ def _shown_pair(pair: str) -> str:
     )
 
 
-def without_secrets(text: str, *urls: str) -> str:
+def redacted(text: str, *urls: str) -> str:
     """A text without the secrets of any URL in it, of the environment, and of `urls`, wherever in
     it they stand.
 
     A driver names the host that it understood: of `user:p@ss@host` that is `ss@host`.
     """
-    text = URL.sub(lambda found: shown(found[0]), text)
+    text = URL.sub(lambda found: masked_url(found[0]), text)
     secrets = {secret for url in urls for secret in _secrets(url)} | {
         os.environ.get(name, "") for name in VARIABLES
     }

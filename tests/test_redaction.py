@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from experiments.errors import SweepsError
-from experiments.secrets import shown, without_secrets
+from experiments.redaction import masked_url, redacted
 from sweeps import cli
 from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
@@ -185,10 +185,13 @@ def test_what_is_no_secret_is_shown() -> None:
         "/a:b/c.journal",
         "x",
     ):
-        assert shown(url) == url
-    assert shown("postgresql://me:p@host/db?sslcert=s") == "postgresql://me:***@host/db?sslcert=***"
-    assert shown("https://me:p@host:1/x") == "https://host:1/x"
-    assert without_secrets("at http://p@host, again", "http://p@host") == "at http://host, again"
+        assert masked_url(url) == url
+    assert (
+        masked_url("postgresql://me:p@host/db?sslcert=s")
+        == "postgresql://me:***@host/db?sslcert=***"
+    )
+    assert masked_url("https://me:p@host:1/x") == "https://host:1/x"
+    assert redacted("at http://p@host, again", "http://p@host") == "at http://host, again"
 
 
 def test_a_mistake_of_ours_is_one_sentence_and_its_file_has_no_password(
