@@ -192,11 +192,7 @@ def _settings(study: StudyRecord, verdict: Verdict) -> str:
     """For example `weight_l2 = 0.00031 and drop the other three`."""
     recommended = verdict.recommended
     text = _listed([f"{name} = {strength(getattr(recommended, name))}" for name in recommended.on])
-    searched = [
-        name
-        for name in LAMBDA_NAMES
-        if isinstance(study.spec["lambdas"][name], dict) or study.spec["lambdas"][name] > 0
-    ]
+    searched = [name for name in LAMBDA_NAMES if study.experiment.lambdas.axes[name] != 0]
     others = [name for name in searched if name not in recommended.on]
     if not others:
         return text
@@ -332,8 +328,9 @@ def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[st
         yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
     for tolerance in verdict.tolerances:
         if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP):
-            end = study.spec["lambdas"][tolerance.name]["high"]
-            file = study.experiment if study.experiment in catalog() else f"{study.experiment}.toml"
+            end = study.experiment.lambdas.searched[tolerance.name].high
+            name = study.experiment.name
+            file = name if name in catalog() else f"{name}.toml"
             command = (
                 f"sweeps run {file} --study {study.study}-wider --set"
                 f" lambdas.{tolerance.name}.high={tolerance.bound:g}"

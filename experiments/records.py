@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.evaluation import METRICS, TrialResult
+from experiments.spec import Experiment
 from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
@@ -17,39 +18,46 @@ COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(TrialResult):
-    """One trial. The columns of trials.csv that are its own are attributes: `record.val_accuracy`,
-    `record.weight_l2`.
-    """
+    """One trial of a study: its number, generation, state and lambdas, and what was measured."""
 
     trial: int
     generation: int
     state: str
     lambdas: Lambdas
 
-    def __getattr__(self, name: str) -> float | None:
-        if name in LAMBDA_NAMES:
-            return float(getattr(self.lambdas, name))
-        if name in METRICS:
-            return None if self.metrics is None else float(getattr(self.metrics, name))
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """The lambdas and the metrics by their column of trials.csv; a failed trial has no metrics."""
+        return {name: getattr(self.lambdas, name) for name in LAMBDA_NAMES} | {
+            name: getattr(self.metrics, name, None) for name in METRICS
+        }
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """The accuracy on the validation rows; None for a failed trial."""
+        return self.metrics.val_accuracy if self.metrics else None
+
+    @property
+    def val_data_loss(self) -> float | None:
+        """The data loss on the validation rows; None for a failed trial."""
+        return self.metrics.val_data_loss if self.metrics else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """One study. `experiment` is the experiment's name, `spec` the whole of it as JSON; `versions`
-    are those at its birth; `provenance` is the command, commit and user of its birth, `data` the
-    digest of its data, their `features` and the `rows` of each part; `warm_start` names the study
-    that taught it; `mixed_hardware` is how workers of a cluster differed from their driver, as
-    `name: here -> there`; `aim` is how many trials were asked for; `importances` are shares of the
-    searched lambdas; `verdict` is that of the last confirmation, `replicates` are the networks of
-    all.
+    """One study of an experiment, as plain data.
+
+    `versions` and `provenance` (command, commit, user) are those of its birth; `data` has the digest
+    of its data, their `features` and the `rows` of each part; `mixed_hardware` lists how workers of a
+    cluster differed from their driver, as `name: here -> there`; `aim` is how many trials were asked
+    for; `importances` are shares of the searched lambdas; `verdict` is that of the last confirmation,
+    `replicates` are the networks of all confirmations.
     """
 
     study: str
     study_uid: str
-    experiment: str
+    experiment: Experiment
     fingerprint: str
-    spec: Mapping[str, Any]
     versions: Mapping[str, str]
     aim: int
     trials: tuple[TrialRecord, ...] = ()
@@ -64,16 +72,16 @@ class StudyRecord:
     @property
     def objective(self) -> str:
         """The metric that is searched by."""
-        return str(self.spec["sweep"]["objective"])
+        return self.experiment.sweep.objective
 
     @property
     def maximize(self) -> bool:
         """Whether a larger objective is better."""
-        return self.objective != "val_data_loss"
+        return self.experiment.maximize
 
     def value(self, trial: TrialRecord) -> float:
         """The objective of a complete trial."""
-        return float(getattr(trial, self.objective))
+        return float(getattr(trial.metrics, self.objective))
 
     @functools.cached_property
     def complete(self) -> tuple[TrialRecord, ...]:

@@ -195,6 +195,11 @@ class LambdaAxes(Section):
         """The four axes, in their order."""
         return {name: getattr(self, name) for name in LAMBDA_NAMES}
 
+    @property
+    def searched(self) -> dict[str, Range]:
+        """The axes that are ranges, in their order; the other lambdas are fixed."""
+        return {name: axis for name, axis in self.axes.items() if isinstance(axis, Range)}
+
 
 class Sweep(Section):
     """[sweep]: how it is searched."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from experiments.datasets import files
 from experiments.errors import InputError
 from experiments.model import find_model, origin
-from experiments.spec import Experiment
 from sweeps.search.study import study_record
 from sweeps.workspace import Workspace
 
@@ -38,7 +37,7 @@ def predict(
             f"study {record.study}: the model of its verdict is not in {folder}; make it again"
             f" with: {confirm}"
         )
-    table = files.read_columns(rows, Experiment.model_validate(record.spec).data, labelled=False)
+    table = files.read_columns(rows, record.experiment.data, labelled=False)
     found = model.table(table.frame, where=table.where)
     if (
         model.label_type == "bool"

@@ -68,7 +68,7 @@ def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path
     """Write the CSV files and the page, and the tables again in any format that is there already:
     none may fall behind; the paths written. Raises DirectoryError.
     """
-    store = place.store(study.experiment)
+    store = place.store(study.experiment.name)
     server = store.shown if store.is_server else None
     formats = {Format.csv, *files.there(place.reports_of(study.study))}
     tables = write_tables(place, study, runs, formats=formats)

@@ -179,7 +179,7 @@ def confirm(
     name = place.choose(study)
     loaded = place.load(name)
     record = study_record(loaded, importances(loaded))
-    definition = Experiment.model_validate_json(json.dumps(record.spec))
+    definition = record.experiment
     if record.verdict:
         last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last

@@ -266,7 +266,7 @@ class Workspace:
 
     def tracker(self, study: StudyRecord) -> Tracker:
         """What writes the study to MLflow; nothing is opened yet."""
-        return Tracker(self.store(study.experiment), study)
+        return Tracker(self.store(study.experiment.name), study)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

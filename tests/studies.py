@@ -76,9 +76,8 @@ def make_study(
     return StudyRecord(
         study=name,
         study_uid=uuid.uuid4().hex,
-        experiment=experiment.name,
+        experiment=experiment,
         fingerprint=experiment.fingerprint,
-        spec=experiment.model_dump(mode="json"),
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
         aim=0,
         trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
@@ -164,7 +163,11 @@ def _verdict(
         "rarest": 100,
     }
     return Verdict(
-        basis={"version": 1, "trials": len(study.trials), "confirm": study.spec["confirm"]},
+        basis={
+            "version": 1,
+            "trials": len(study.trials),
+            "confirm": study.experiment.confirm.model_dump(mode="json"),
+        },
         objective=study.objective,
         seeds=seeds,
         margin=0.01,

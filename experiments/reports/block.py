@@ -103,12 +103,11 @@ def trials_table(
     """One row a trial. `rows` sorts them for the figures: best, baseline, tied with the winner,
     beyond the limit, other.
     """
-    columns: dict[str, list[Any]] = {
-        name: [getattr(trial, name) for trial in trials] for name in ("trial", *LAMBDA_NAMES)
-    }
+    columns: dict[str, list[Any]] = {"trial": [trial.trial for trial in trials]}
+    columns |= {name: [trial.numbers[name] for trial in trials] for name in LAMBDA_NAMES}
     metrics = [name for name in METRICS if name != study.objective]
     columns |= {
-        name: [getattr(trial, name) for trial in trials] for name in (study.objective, *metrics)
+        name: [trial.numbers[name] for trial in trials] for name in (study.objective, *metrics)
     }
     for name in ("diverged", "state"):
         values = [getattr(trial, name) for trial in trials]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.axes import Range
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.verdict import Replicate, Setting, Verdict
@@ -110,14 +111,13 @@ def lambdas(study: StudyRecord) -> "pd.DataFrame":
 def _lambda(
     study: StudyRecord, name: str, best: TrialRecord | None, top: Iterable[TrialRecord]
 ) -> dict[str, Any]:
-    axis = study.spec["lambdas"][name]
-    searched = isinstance(axis, Mapping)
+    axis = study.experiment.lambdas.searched.get(name)
     strength = getattr(best.lambdas, name) if best else None
     strengths = [getattr(trial.lambdas, name) for trial in top]
     on = [value for value in strengths if value > 0]
     row = {
         "lambda": name,
-        "fixed": not searched,
+        "fixed": axis is None,
         "best": strength,
         "top_low": min(on, default=None),
         "top_high": max(on, default=None),
@@ -125,22 +125,22 @@ def _lambda(
         "importance": study.importances.get(name),
         "edge": "",
     }
-    if searched:
+    if axis:
         row |= {
-            "low": axis["low"],
-            "high": axis["high"],
-            "off_decades": study.spec["sweep"]["off_decades"],
+            "low": axis.low,
+            "high": axis.high,
+            "off_decades": study.experiment.sweep.off_decades,
         }
         if strength and is_at_the_edge(strength, axis):
             row["edge"] = "high"
     return row
 
 
-def is_at_the_edge(strength: float, axis: Mapping[str, float]) -> bool:
+def is_at_the_edge(strength: float, axis: Range) -> bool:
     """Whether a lambda lies at the upper end of its axis: in the uppermost EDGE_SHARE of the log
     axis.
     """
-    return math.log(axis["high"] / strength) <= EDGE_SHARE * math.log(axis["high"] / axis["low"])
+    return math.log(axis.high / strength) <= EDGE_SHARE * math.log(axis.high / axis.low)
 
 
 def summary(study: StudyRecord) -> "pd.DataFrame":
@@ -150,7 +150,7 @@ def summary(study: StudyRecord) -> "pd.DataFrame":
     best_value = study.value(best) if best else None
     states = [trial.state for trial in study.trials]
     row = {
-        "study": study.study, "study_uid": study.study_uid, "experiment": study.experiment,
+        "study": study.study, "study_uid": study.study_uid, "experiment": study.experiment.name,
         "fingerprint": study.fingerprint, "objective": study.objective,
         "baseline_trial": baseline.trial if baseline else None, "baseline_value": baseline_value,
         "best_trial": best.trial if best else None, "best_value": best_value,

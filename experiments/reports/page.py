@@ -84,8 +84,10 @@ def render(
         snippets=snippets(study),
         runs=runs,
         server=server,
-        source=study.experiment if study.experiment in catalog() else f"{study.experiment}.toml",
-        spec=json.dumps(study.spec, indent=2, ensure_ascii=False),
+        source=study.experiment.name
+        if study.experiment.name in catalog()
+        else f"{study.experiment.name}.toml",
+        spec=study.experiment.model_dump_json(indent=2),
         data=script_safe(
             json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         ),

@@ -4,12 +4,10 @@ first of them) and colours of the page ("--trial").
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from experiments.records import StudyRecord
-from nnreg import LAMBDA_NAMES
 
 OFF_AT = 0.9  # decades below `low` where off is drawn
 OBJECTIVE_TITLES = {
@@ -46,13 +44,9 @@ class Figure:
 
 def axes(study: StudyRecord) -> dict[str, dict[str, float]]:
     """The log axes of the searched lambdas, in decades, with the place of off."""
-    searched = {
-        name: axis
-        for name in LAMBDA_NAMES
-        if isinstance(axis := study.spec["lambdas"][name], Mapping)
-    }
     ends = {
-        name: (math.log10(axis["low"]), math.log10(axis["high"])) for name, axis in searched.items()
+        name: (math.log10(axis.low), math.log10(axis.high))
+        for name, axis in study.experiment.lambdas.searched.items()
     }
     return {
         name: {"low": low, "high": high, "off": low - OFF_AT} for name, (low, high) in ends.items()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from experiments.records import StudyRecord
-from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas, TrainConfig
 
 CLASSES = "classes = int(max(y_train.max(), y_val.max())) + 1"
@@ -45,7 +44,7 @@ def snippets(study: StudyRecord) -> tuple[Snippet, ...]:
     """The lambdas to use, for each library; nothing before a confirmation."""
     if study.verdict is None:
         return ()
-    experiment = Experiment.model_validate(study.spec)
+    experiment = study.experiment
     config, layers = experiment.train_config(), experiment.lambdas.layers
     answer = _Answer(
         lambdas=(

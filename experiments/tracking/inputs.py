@@ -65,8 +65,8 @@ class Input:
 
 def inputs(study: StudyRecord) -> list[Input]:
     """The parts that have rows; none where the study does not say."""
-    data, spec = study.data, study.spec["data"]
-    files = {part: str(spec[key] or spec["source"]) for part, key in PARTS.items()}
+    data, given = study.data, study.experiment.data
+    files = {part: str(getattr(given, key) or given.source) for part, key in PARTS.items()}
     return [
         Input(
             name=Path(file).stem,
@@ -75,7 +75,7 @@ def inputs(study: StudyRecord) -> list[Input]:
             source=file,
             rows=data["rows"][part],
             features=data["features"],
-            dtype=study.spec["training"]["dtype"],
+            dtype=study.experiment.training.dtype,
         )
         for part, file in files.items()
         if data and data["rows"][part]

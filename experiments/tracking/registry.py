@@ -58,7 +58,7 @@ def entry(study: StudyRecord) -> Entry | None:
     made_of = origin(study, study.verdict)
     return Entry(
         # which has no / and no :, that MLflow refuses, whatever its own experiment is called
-        name=study.experiment,
+        name=study.experiment.name,
         study=study.study,
         tags={
             ORIGIN: digest(made_of),

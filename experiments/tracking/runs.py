@@ -2,6 +2,7 @@
 nothing here knows MLflow.
 """
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from experiments.axes import WIDE
+from experiments.axes import WIDE, Range
 from experiments.card import card
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
@@ -153,15 +154,15 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
 
 def study_params(study: StudyRecord) -> dict[str, str]:
     """What is the same for all trials, under the keys of the experiment file."""
-    spec = study.spec
+    experiment = study.experiment
     chosen: dict[str, Any] = {
         "fingerprint": study.fingerprint,
-        "data.source": spec["data"]["source"],
+        "data.source": experiment.data.source,
     }
     for section in ("model", "training", "lambdas", "sweep"):
         chosen |= {
             f"{section}.{key}": value
-            for key, value in spec[section].items()
+            for key, value in experiment.model_dump(mode="json")[section].items()
             if (section, key) != ("sweep", "trials")
         }
     if study.warm_start:
@@ -253,9 +254,9 @@ def log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
     value = float(getattr(lambdas, name))
     if value > 0:
         return math.log10(value)
-    axis = study.spec["lambdas"][name]
-    low = axis["low"] if isinstance(axis, dict) else axis or WIDE.low
-    return float(math.log10(low) - study.spec["sweep"]["off_decades"])
+    axis = study.experiment.lambdas.axes[name]
+    low = axis.low if isinstance(axis, Range) else axis or WIDE.low
+    return float(math.log10(low) - study.experiment.sweep.off_decades)
 
 
 def of_trial(study: StudyRecord, trial: TrialRecord) -> Planned:
@@ -268,7 +269,7 @@ def of_trial(study: StudyRecord, trial: TrialRecord) -> Planned:
             **_strengths(study, trial.lambdas),
             **{name: float(getattr(trial, name)) for name in SCALARS},
         },
-        measured={name: getattr(trial, name) for name in METRICS if trial.metrics},
+        measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
         epochs=trial.epochs,
         status=STATUS[trial.state],
         started=milliseconds(trial.started),
@@ -310,7 +311,7 @@ def _of_replicate(study: StudyRecord, one: Replicate, settings: Sequence[Setting
             **{name: getattr(one.metrics, name) for name in CONFIRMED},
             **dict(zip(TESTED, tested, strict=bool(tested))),
         },
-        epochs=study.spec["training"]["epochs"],
+        epochs=study.experiment.training.epochs,
         status="FINISHED",
         started=milliseconds(one.started),
         ended=milliseconds(one.finished),

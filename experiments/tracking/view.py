@@ -180,9 +180,9 @@ def _letters(strength: float) -> int:
 
 
 def _trials(study: StudyRecord) -> dict[str, Any]:
-    searched = [
-        name for name in LAMBDA_NAMES if isinstance(study.spec["lambdas"][name], dict)
-    ] or list(LAMBDA_NAMES)
+    searched = [name for name in LAMBDA_NAMES if name in study.experiment.lambdas.searched] or list(
+        LAMBDA_NAMES
+    )
     axes, objective = [f"log10_{name}" for name in searched], study.objective
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
     sections = [

@@ -39,7 +39,7 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     return {
         "study": study,
         "study_uid": record.study_uid,
-        "experiment": record.experiment,
+        "experiment": record.experiment.name,
         "finished": len(record.trials),
         "trials": record.aim,
         "best_trial": best.trial if best else None,

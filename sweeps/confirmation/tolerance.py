@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from experiments.axes import Range
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.frames import is_at_the_edge
 from experiments.verdict import Tolerance
-from nnreg import LAMBDA_NAMES, Lambdas
+from nnreg import Lambdas
 
 DEVIATIONS = 2.0
 FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut the span off
@@ -35,15 +36,11 @@ def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialReco
 
 def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
     """The span of these settings in each lambda that is searched, in the order of the lambdas."""
-    axes = study.spec["lambdas"]
-    return tuple(
-        _tolerance(name, axes[name], settings)
-        for name in LAMBDA_NAMES
-        if isinstance(axes[name], dict)
-    )
+    searched = study.experiment.lambdas.searched
+    return tuple(_tolerance(name, axis, settings) for name, axis in searched.items())
 
 
-def _tolerance(name: str, axis: dict[str, float], settings: Sequence[Lambdas]) -> Tolerance:
+def _tolerance(name: str, axis: Range, settings: Sequence[Lambdas]) -> Tolerance:
     strengths = [getattr(lambdas, name) for lambdas in settings]
     on = [strength for strength in strengths if strength > 0]
     high = max(on, default=None)
@@ -53,5 +50,5 @@ def _tolerance(name: str, axis: dict[str, float], settings: Sequence[Lambdas]) -
         low=min(on, default=None),
         high=high,
         off=len(on) < len(strengths),
-        bound=axis["high"] * FURTHER if cut else None,
+        bound=axis.high * FURTHER if cut else None,
     )

@@ -248,7 +248,8 @@ def study_record(
     """An Optuna study of ours as plain data."""
     attributes = study.user_attrs
     birth = attributes[BIRTH]
-    objective = birth["spec"]["sweep"]["objective"]
+    experiment = Experiment.model_validate_json(json.dumps(birth["spec"]))
+    objective = experiment.sweep.objective
     trials = [
         trial_record(trial, objective)
         for trial in study.get_trials(deepcopy=False)
@@ -257,11 +258,10 @@ def study_record(
     return StudyRecord(
         study=study.study_name,
         study_uid=birth["study_uid"],
-        experiment=birth["spec"]["name"],
+        experiment=experiment,
         fingerprint=birth["fingerprint"],
-        spec=birth["spec"],
         versions=birth["versions"],
-        aim=attributes.get(AIM, birth["spec"]["sweep"]["trials"]),
+        aim=attributes.get(AIM, experiment.sweep.trials),
         trials=tuple(trials),
         importances=importances or {},
         verdict=verdict(attributes),

@@ -18,7 +18,6 @@ from sklearn.neural_network import MLPClassifier
 from experiments import experiment_file
 from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, alpha, snippets, weight_decay
-from experiments.spec import Experiment
 from experiments.verdict import RECOMMENDED, SEALED, Curse, Setting, Verdict
 from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Loss, Split, train
 from tests.needs import needs_module
@@ -123,7 +122,7 @@ def run(code: str, split: Split, **names: Any) -> dict[str, Any]:
 
 def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
     """The network that the recommendation means here."""
-    experiment = Experiment.model_validate(study.spec)
+    experiment = study.experiment
     assert study.verdict is not None
     config, lambdas = experiment.train_config(), study.verdict.recommended
     last = lambdas if experiment.lambdas.layers == "all" else Lambdas()

@@ -160,7 +160,7 @@ def test_each_number_of_the_trials_is_in_the_block_once() -> None:
     record = confirmed(30)
     text = render(record).partition('id="numbers">')[2].partition("</script>")[0]
     for trial in record.trials:
-        numbers = [getattr(trial, name) for name in (*block.METRICS, *LAMBDA_NAMES)]
+        numbers = [trial.numbers[name] for name in (*block.METRICS, *LAMBDA_NAMES)]
         assert {number: text.count(repr(number)) for number in numbers if number} == dict.fromkeys(
             filter(None, numbers), 1
         )

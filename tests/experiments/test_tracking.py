@@ -74,10 +74,10 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
         trial, metrics = study.trials[number], run.data.metrics
         assert metrics == of_trial(study, trial).last
         assert {name: metrics[name] for name in METRICS} == {
-            name: getattr(trial, name) for name in METRICS
+            name: trial.numbers[name] for name in METRICS
         }
         assert {name: metrics[name] for name in LAMBDA_NAMES} == {
-            name: getattr(trial, name) for name in LAMBDA_NAMES
+            name: trial.numbers[name] for name in LAMBDA_NAMES
         }
         assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {
             name: metrics[name] for name in LAMBDA_NAMES
@@ -103,7 +103,7 @@ def test_mlflows_own_table_has_one_finished_row_a_trial(
     for trial in study.trials:
         row = frame.loc[str(trial.trial)]
         assert row["metrics.val_accuracy"] == trial.val_accuracy
-        assert float(row["params.weight_l1"]) == row["metrics.weight_l1"] == trial.weight_l1
+        assert float(row["params.weight_l1"]) == row["metrics.weight_l1"] == trial.lambdas.weight_l1
 
 
 def test_the_curves_go_over_the_epochs_from_1(store: Store) -> None:

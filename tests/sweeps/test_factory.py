@@ -98,7 +98,7 @@ def test_in_pieces_and_with_workers_it_is_the_same_table(tmp_path: Path) -> None
     run("pieces", 20, workers=2, lanes=3)
     whole = run("whole", 20, workers=1, lanes=1)
     assert tables(tmp_path / "pieces") == tables(tmp_path / "whole")
-    assert whole.record.spec["sweep"]["sampler"] == f"{__name__}:genetic"
+    assert whole.record.experiment.sweep.sampler == f"{__name__}:genetic"
     with pytest.raises(
         StudyError, match=r'genetic" -> "tpe".*from Python .*sampler=genetic\), or .* --study NAME'
     ):
@@ -109,7 +109,7 @@ def test_to_look_at_its_study_or_confirm_it_nobody_need_give_it(tmp_path: Path) 
     search = own_sampler.searched(experiment(), genetic)
     grow(opened(tmp_path / "s.journal", search), 6)
     study = opened(tmp_path / "s.journal", search.experiment)
-    assert (study.finished, study_record(study.optuna).spec["sweep"]["sampler"]) == (
+    assert (study.finished, study_record(study.optuna).experiment.sweep.sampler) == (
         6,
         f"{__name__}:genetic",
     )

@@ -35,7 +35,10 @@ def test_the_width_is_two_standard_deviations_pooled() -> None:
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
 def test_tied_is_who_is_no_further_below(study: StudyRecord, objective: str) -> None:
     study = dataclasses.replace(
-        study, spec={**study.spec, "sweep": {**study.spec["sweep"], "objective": objective}}
+        study,
+        experiment=study.experiment.model_copy(
+            update={"sweep": study.experiment.sweep.model_copy(update={"objective": objective})}
+        ),
     )
     best = study.ranked[0]
     mean = study.value(best)
