@@ -15,7 +15,7 @@ REMEDY = (
 
 def strangers() -> list[str]:
     """What is in our way, a clause each; empty where all is well."""
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     found = []
     for name in OURS:
         spec = importlib.util.find_spec(name)
