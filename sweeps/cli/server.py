@@ -24,7 +24,7 @@ from experiments.tracking import Store
 HOST = "127.0.0.1"
 # Where processes of the server look for our packages: not in the working directory, where a user
 # may have some of the same names.
-OURS = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(Path(__file__).parents[1])}
+OURS = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(Path(__file__).parents[2])}
 # MLflow's page as experiments.tracking.page_app opens it: an entry point in pyproject.toml
 APP = "nnreg-sweeps"
 PORTS = range(5000, 5100)
