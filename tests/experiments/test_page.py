@@ -255,8 +255,12 @@ def test_it_runs_nothing_that_comes_from_data(window: Browser, tmp_path: Path) -
         "</script><script>document.title='owned'</script><img src=x"
         " onerror=\"document.title='owned'\">"
     )
+    record = confirmed(5)
     record = dataclasses.replace(
-        confirmed(5), experiment=evil, study=evil, versions={"python": evil}
+        record,
+        experiment=record.experiment.model_copy(update={"name": evil}),
+        study=evil,
+        versions={"python": evil},
     )
     for server in (None, f"https://{evil}"):
         show(window, record, tmp_path, runs={0: evil, 1: evil}, server=server)
