@@ -36,6 +36,20 @@ HOMES = {
 }
 
 
+# The parts of sweeps from the lowest to the highest: each imports only parts of lower rows.
+FLOORS = (
+    {"interrupts", "provenance", "plural"},
+    {"storage", "executors"},
+    {"search"},
+    {"confirmation"},
+    {"progress", "workspace"},
+    {"projection", "prediction"},
+    {"sweep"},
+    {"checkup"},
+    {"cli"},
+)
+
+
 def imported(path: Path) -> set[str]:
     """The top-level packages that a file imports when it runs, wherever in it."""
     names = set()
@@ -72,6 +86,24 @@ def test_imports_point_one_way(path: Path) -> None:
     for engine, homes in HOMES.items():
         if engine in imported(path):
             assert any(str(path.relative_to(ROOT)).startswith(home) for home in homes), engine
+
+
+def test_imports_inside_sweeps_point_one_way() -> None:
+    floor = {part: number for number, parts in enumerate(FLOORS) for part in parts}
+    wrong = []
+    for path in sorted((ROOT / "sweeps").rglob("*.py")):
+        part = path.relative_to(ROOT / "sweeps").parts[0].removesuffix(".py")
+        if part == "__init__":  # the door, which imports only when it is asked for a name
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sweeps":
+                names = (node.module or "").split(".")[1:2] or [each.name for each in node.names]
+                wrong += [
+                    (str(path.relative_to(ROOT)), name)
+                    for name in names
+                    if name != part and floor[name] >= floor[part]
+                ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
