@@ -1,9 +1,10 @@
-"""One evaluation: lambdas and a seed in, measurements out; the pure function that travels to the
-workers.
+"""One evaluation: jobs in, measurements out. `evaluate` is the pure function that travels to the
+workers; nothing else here or elsewhere knows how a network is trained.
 """
 
 import functools
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,6 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,17 +23,17 @@ from nnreg.network import LayerParameters
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """All that a worker must know, picklable and free of heavy imports.
+    """What all jobs of a sweep have in common, picklable and free of heavy imports.
 
     `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made
-    by `stored`, or a key given to `hold`; `whole` is whether the networks themselves are asked for,
-    beside what was measured; `all_rows` whether they are trained on the validation rows too.
+    by `stored`, or a key of HELD; `with_networks` asks for the networks themselves as well;
+    `all_rows` trains them on the validation rows too.
     """
 
     config: TrainConfig
     layers: str
     arrays: str
-    whole: bool = False
+    with_networks: bool = False
     all_rows: bool = False
 
 
@@ -78,12 +78,9 @@ class LayerTerms:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Whole:
-    """A network itself: its parameters, a layer each, and for every validation row its loss and
-    whether its class was found.
-
-    For one that diverged, what its accuracies and losses are by definition: no row found, and the
-    largest loss.
+class TrainedNetwork:
+    """A network: its parameters by layer, and the loss of each validation row and whether its class
+    was found. For one that diverged no row is found, and each loss is the largest there is.
     """
 
     parameters: list[LayerParameters]
@@ -106,7 +103,7 @@ class TrialResult:
     started: datetime
     finished: datetime
     error: str | None = None
-    whole: Whole | None = None
+    network: TrainedNetwork | None = None
 
 
 _after_epoch: ContextVar[Callable[[], object] | None] = ContextVar("after_epoch", default=None)
@@ -114,7 +111,7 @@ _after_epoch: ContextVar[Callable[[], object] | None] = ContextVar("after_epoch"
 
 @contextmanager
 def after_epoch(call: Callable[[], object]) -> Iterator[None]:
-    """Have `train` make a call at each epoch's end of all that this thread evaluates in this block."""
+    """Make a call after each epoch of what this thread evaluates in this block."""
     token = _after_epoch.set(call)
     try:
         yield
@@ -122,43 +119,67 @@ def after_epoch(call: Callable[[], object]) -> Iterator[None]:
         _after_epoch.reset(token)
 
 
-def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
-    """Train one network a job, all at once, and measure each; the same numbers however the jobs are
-    divided.
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give BLAS one thread, as in a worker: last bits depend on how many it has. Blocks of several
+    threads take turns, because the number is the process's.
     """
-    split = _with_all_rows(load_split(spec.arrays)) if spec.all_rows else load_split(spec.arrays)
-    return evaluate_on(split, spec.config, spec.layers, jobs, whole=spec.whole)
+    from threadpoolctl import OpenBLASController, threadpool_limits
+
+    with _one_at_a_time:
+        # Since 3.8 only the thread that set a limit first may set one; others are ignored silently.
+        if hasattr(OpenBLASController, "clear_controlling_thread"):
+            OpenBLASController.clear_controlling_thread(force=True)
+        with threadpool_limits(1):
+            yield
 
 
-def evaluate_on(
-    split: Split, config: TrainConfig, layers: str, jobs: Sequence[Job], *, whole: bool = False
-) -> list[TrialResult]:
-    """As `evaluate`, of a split that is here."""
-    strengths = [per_layer(job.lambdas, layers, len(config.hidden)) for job in jobs]
+def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
+    """Train one network per job, all at once, and measure each. The numbers do not depend on how
+    jobs are divided into calls.
+    """
+    return evaluate_on(load_split(spec.arrays), spec, jobs)
+
+
+def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
+    """Do as `evaluate` with a split that is in memory."""
+    if spec.all_rows:
+        x = np.concatenate([split.x_train, split.x_val])
+        y = np.concatenate([split.y_train, split.y_val])
+        split = Split(x, y, split.x_val, split.y_val)
+    strengths = [per_layer(job.lambdas, spec.layers, len(spec.config.hidden)) for job in jobs]
+    seeds = [job.seed for job in jobs]
     started, clock = datetime.now(UTC), time.perf_counter()
-    fits = train(
-        split, config, strengths, seeds=[job.seed for job in jobs], after_epoch=_after_epoch.get()
-    )
+    fits = train(split, spec.config, strengths, seeds=seeds, after_epoch=_after_epoch.get())
     seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
-    common = {"seconds": seconds, "started": started, "finished": finished, "epochs": config.epochs}
-    wholes = _wholes(split, fits, strengths) if whole else [None] * len(fits)
-    return [_result(fit, whole=whole, **common) for fit, whole in zip(fits, wholes, strict=True)]
-
-
-def _with_all_rows(split: Split) -> Split:
-    """The split that trains on all rows it has."""
-    x, y = (
-        np.concatenate([split.x_train, split.x_val]),
-        np.concatenate([split.y_train, split.y_val]),
-    )
-    return Split(x, y, split.x_val, split.y_val)
+    networks = _networks(split, fits, strengths) if spec.with_networks else [None] * len(fits)
+    return [
+        TrialResult(
+            metrics=Metrics(**{name: float(getattr(fit, name)[-1]) for name in METRICS}),
+            # The last one may be the objective, whose curve is always kept.
+            curves={
+                name: tuple(getattr(fit, name).tolist())
+                for name in (*CURVES, "balanced_val_accuracy")
+            },
+            diverged=fit.diverged,
+            epochs=spec.config.epochs,
+            seconds=seconds,
+            started=started,
+            finished=finished,
+            network=network,
+        )
+        for fit, network in zip(fits, networks, strict=True)
+    ]
 
 
 def row_answers(
     x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The loss of each row and whether its class was found, (networks, rows) both; of parameters,
-    and whether they diverged.
+    """Return the loss of each row and whether its class was found, both (networks, rows), for
+    networks given as parameters and whether they diverged.
     """
     losses, hits = losses_and_hits(x, y, [parameters for parameters, _ in fits])
     diverged = np.array([diverged for _, diverged in fits])
@@ -166,45 +187,32 @@ def row_answers(
     return losses, hits
 
 
-def _wholes(
+def _networks(
     split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]
-) -> list[Whole]:
-    losses, hits = row_answers(
+) -> list[TrainedNetwork]:
+    answers = row_answers(
         split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits]
     )
-    layers = [
-        tuple(
-            LayerTerms(penalties=terms, near_zero_weights=near_zero)
-            for terms, near_zero in penalties_by_layer(fit.parameters, each)
-        )
-        for fit, each in zip(fits, strengths, strict=True)
-    ]
     return [
-        Whole(parameters=fit.parameters, layers=layers[lane], losses=losses[lane], hits=hits[lane])
-        for lane, fit in enumerate(fits)
+        TrainedNetwork(
+            parameters=fit.parameters,
+            layers=tuple(
+                LayerTerms(penalties=terms, near_zero_weights=near_zero)
+                for terms, near_zero in penalties_by_layer(fit.parameters, lambdas)
+            ),
+            losses=losses,
+            hits=hits,
+        )
+        for fit, lambdas, losses, hits in zip(fits, strengths, *answers, strict=True)
     ]
-
-
-def _result(fit: Fit, **common: Any) -> TrialResult:
-    metrics = Metrics(**{name: float(getattr(fit, name)[-1]) for name in METRICS})
-    names = (
-        *CURVES,
-        "balanced_val_accuracy",
-    )  # the last may be the objective, whose curve is always kept
-    curves = {name: tuple(getattr(fit, name).tolist()) for name in names}
-    return TrialResult(metrics=metrics, curves=curves, diverged=fit.diverged, **common)
 
 
 @contextmanager
 def stored(split: Split) -> Iterator[str]:
-    """The arrays of a split where workers map them into memory, in a temporary folder, as
-    `EvaluationSpec.arrays` has it.
-
-    Raises DirectoryError where they cannot be written.
+    """Store a split in a temporary folder, from which workers map it into memory; what it yields is
+    for `EvaluationSpec.arrays`. Raises DirectoryError where it cannot be written.
     """
-    from experiments.errors import (
-        unwritable,  # a worker imports this module, and needs no sentences
-    )
+    from experiments.errors import unwritable  # a worker imports this module, and needs none
 
     with ExitStack() as stack:
         try:
@@ -222,53 +230,28 @@ def stored(split: Split) -> Iterator[str]:
 
 
 def _save(array: np.ndarray, path: Path) -> None:
-    """As np.save, which on a full disk may lose the last bytes of an array and say nothing (NumPy
-    2.4).
-    """
+    """Do as np.save, which on a full disk may lose an array's last bytes silently (NumPy 2.4)."""
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(array.data)
 
 
-_held: dict[str, Split] = {}  # by key, in a worker that sees no folder of the driver's
-MOST_HELD = 4
-
-
-def hold(key: str, split: Split) -> None:
-    """Have `load_split` find a split by a key in this process; of more than MOST_HELD the eldest
-    goes.
-    """
-    _held[key] = split
-    for eldest in list(_held)[:-MOST_HELD]:
-        del _held[eldest]
-
-
-def let_go(key: str) -> None:
-    """The end of `hold`."""
-    _held.pop(key, None)
-
-
-def holds(key: str) -> bool:
-    """Whether `load_split` would find a key."""
-    return key in _held
+HELD: dict[str, Split] = {}
+"""Splits by key, in a worker of a cluster, which sees no folder of the driver's."""
 
 
 def load_split(arrays: str) -> Split:
-    """The split behind `EvaluationSpec.arrays`."""
-    return _held.get(arrays) or _mapped(arrays)
+    """Return the split behind `EvaluationSpec.arrays`."""
+    return HELD.get(arrays) or _mapped(arrays)
 
 
 @functools.lru_cache(maxsize=2)
 def _mapped(folder: str) -> Split:
-    """The split that `stored` wrote, mapped rather than read: workers of one machine share its
-    memory.
-    """
-    names = Split.__dataclass_fields__
+    """Map what `stored` wrote, rather than read it: the workers of a machine share its memory."""
     arrays = {
         name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        for name in names
+        for name in Split.__dataclass_fields__
     }
-    # np.asarray takes the memmap's subclass off (its overhead is paid at every slice); the memory
-    # stays mapped.
+    # np.asarray takes the memmap's subclass off, whose overhead is paid at every slice.
     return Split(**{name: np.asarray(array) for name, array in arrays.items()})

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.blas import one_thread
 from experiments.datasets import Dataset, Sealed, TestRows
-from experiments.evaluation import EvaluationSpec, row_answers
+from experiments.evaluation import EvaluationSpec, one_thread, row_answers
 from experiments.model import find_model, origin
 from experiments.records import StudyRecord
 from experiments.spec import Confirm, Experiment

@@ -19,17 +19,17 @@ def train_model(
     """Train the network of the study's verdict. Raises WorkersError."""
     jobs: Sequence[Job] = [Job(verdict.use, verdict.seeds[0])]
     result = next(
-        Evaluator(executor, replace(spec, whole=True, all_rows=True), lanes=lambda: 1).evaluate(
+        Evaluator(executor, replace(spec, with_networks=True, all_rows=True), lanes=lambda: 1).evaluate(
             jobs
         )
     )
-    if result.whole is None:
+    if result.network is None:
         raise WorkersError(
             f"the model could not be trained ({result.error}); go on with: sweeps confirm"
             f" {study.study}"
         )
     return Model(
-        parameters=result.whole.parameters,
+        parameters=result.network.parameters,
         preparation=data.preparation,
         classes=data.classes,
         target=data.target,

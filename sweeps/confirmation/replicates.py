@@ -63,7 +63,7 @@ class Replicates:
             interrupts,
             observe,
         )
-        self._spec = replace(spec, whole=True)
+        self._spec = replace(spec, with_networks=True)
         self._evaluator = Evaluator(executor, self._spec, lanes)
         self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
         self._parameters: Networks = {}
@@ -116,13 +116,13 @@ class Replicates:
             logger.info("confirmation: %d networks to train", len(keys))
         results = self._evaluator.evaluate([Job(*key) for key in keys])
         for key, result in zip(keys, results, strict=True):
-            if result.whole is None or result.metrics is None:
+            if result.network is None or result.metrics is None:
                 raise WorkersError(
                     "the confirmation cannot be finished: a network could not be trained"
                     f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
                     f" {self._study.optuna.study_name}"
                 )
-            self._parameters[key] = result.whole.parameters
+            self._parameters[key] = result.network.parameters
             if key not in self._kept:
                 self._kept[key] = _replicate(key, result), self._scores(result)
                 self.keep(self._kept[key][0])
@@ -130,14 +130,14 @@ class Replicates:
             self._observe(self._done, self._wanted)
 
     def _scores(self, result: TrialResult) -> np.ndarray:
-        assert result.whole is not None
+        assert result.network is not None
         # Rounded before they are used, so that a confirmation that was interrupted goes on with the
         # same numbers.
-        return result.whole.hits if self._counted else -result.whole.losses.astype(np.float32)
+        return result.network.hits if self._counted else -result.network.losses.astype(np.float32)
 
 
 def _replicate(key: Key, result: TrialResult) -> Replicate:
-    assert result.whole is not None
+    assert result.network is not None
     assert result.metrics is not None
     lambdas, seed = key
     return Replicate(
@@ -145,7 +145,7 @@ def _replicate(key: Key, result: TrialResult) -> Replicate:
         seed=seed,
         metrics=result.metrics,
         curves=result.curves,
-        layers=result.whole.layers,
+        layers=result.network.layers,
         diverged=result.diverged,
         seconds=result.seconds,
         started=result.started,

@@ -31,14 +31,14 @@ def introduce(splits: Mapping[str, Split]) -> Mapping[str, str]:
 
     threadpool_limits(1)
     for key, split in splits.items():
-        evaluation.hold(key, split)
+        evaluation.HELD[key] = split
     return signature()
 
 
 def forget(keys: Collection[str]) -> None:
     """Hold these splits no more."""
     for key in keys:
-        evaluation.let_go(key)
+        evaluation.HELD.pop(key, None)
 
 
 def call(topic: str, name: str, keys: Collection[str], function: Callable[[], Any]) -> Any:
@@ -51,7 +51,7 @@ def call(topic: str, name: str, keys: Collection[str], function: Callable[[], An
     from distributed.utils import sync
 
     worker = get_worker()
-    lacking = tuple(key for key in keys if not evaluation.holds(key))
+    lacking = tuple(key for key in keys if key not in evaluation.HELD)
     if lacking:
         return Stranger(worker.id, worker.address, lacking)
     with suppress(

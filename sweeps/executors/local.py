@@ -12,9 +12,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from experiments.blas import one_thread
 from experiments.errors import WorkersError
-from experiments.evaluation import stored
+from experiments.evaluation import one_thread, stored
 from nnreg import Split
 from sweeps.executors.worker_process import WorkerProcess
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import datasets, experiment_file
-from experiments.blas import one_thread
-from experiments.evaluation import Job, evaluate_on
+from experiments.evaluation import EvaluationSpec, Job, evaluate_on, one_thread
 from experiments.spec import Experiment
 from nnreg import Lambdas
 from sweeps.search.space import Space
@@ -36,7 +35,7 @@ class Objective:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
-        self._config = experiment.train_config()
+        self._spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, "")
         self._split = datasets.load(experiment.data, experiment.training.dtype).split
 
     @property
@@ -65,11 +64,9 @@ class Objective:
                 for name, axis in axes
             }
         )
-        layers, objective = self.experiment.lambdas.layers, self.experiment.sweep.objective
+        job, objective = Job(lambdas, self._spec.config.seed), self.experiment.sweep.objective
         with one_thread():
-            (result,) = evaluate_on(
-                self._split, self._config, layers, [Job(lambdas, self._config.seed)]
-            )
+            (result,) = evaluate_on(self._split, self._spec, [job])
         for name, value in trial_attributes(lambdas, result).items():
             trial.set_user_attr(name, value)
         for epoch, value in enumerate(result.curves[objective], start=1):

@@ -10,8 +10,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import sweeps
-from experiments.blas import one_thread
 from experiments.errors import ExperimentError
+from experiments.evaluation import one_thread
 from nnreg import Lambdas
 
 EDITS = [
