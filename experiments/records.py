@@ -67,7 +67,6 @@ class StudyRecord:
     mixed_hardware: tuple[str, ...] = ()
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    warm_start: str | None = None
 
     @property
     def objective(self) -> str:

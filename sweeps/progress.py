@@ -94,9 +94,6 @@ class Progress:
         """Say what one should know, without ending anything."""
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
-    def remark(self, sentence: str) -> None:
-        """Say what was done as it was asked for."""
-
     def show(self) -> None:
         """Bring what is shown up to date."""
 
@@ -129,8 +126,6 @@ class Lines(Progress):
     def note(self, sentence: str) -> None:
         """Print it."""
         _print(sentence)
-
-    remark = note
 
     def show(self) -> None:
         """Print a line, at most one in two seconds."""
@@ -196,8 +191,6 @@ class Bar(Progress):
     def note(self, sentence: str) -> None:
         """Print it above the bar."""
         self._bar.console.print(sentence, markup=False, highlight=False)
-
-    remark = note
 
     def show(self) -> None:
         """Move the bar."""

@@ -32,7 +32,7 @@ from sweeps.search.own_sampler import Factory
 from sweeps.search.search import Search
 from sweeps.search.study import study_record
 from sweeps.storage.retry import LONGEST, Patience
-from sweeps.workspace import Workspace, checked, workspace
+from sweeps.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -113,7 +113,6 @@ def run(
     confirm: bool = True,
     keep_sealed: bool = False,
     sampler: "str | Factory | None" = None,
-    warm_start: str | None = None,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
@@ -127,8 +126,7 @@ def run(
     in place of this machine, and with `mixed_hardware` they may be of several kinds; `edits` are
     `"key=value"` as with `--set`; `keep_sealed` confirms on validation rows alone. `sampler` is the
     name of one, as in the file, or a function that makes an Optuna sampler from a seed: it is
-    called for every generation, and known on the study by its module and name. `warm_start` is an
-    older study of the directory whose finished trials teach this one. That MLflow does not answer
+    called for every generation, and known on the study by its module and name. That MLflow does not answer
     is no failure: see `Sweep.runs`.
 
     Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError
@@ -142,8 +140,6 @@ def run(
     search = _search(experiment, edits, sampler)
     definition, place = search.experiment, workspace(directory, storage, tracking_uri)
     name = definition.name if study is None else study
-    if warm_start is not None:
-        search = replace(search, warm_start=place.teacher(checked(name), warm_start, search))
     return _carry_out(
         place,
         name,
@@ -186,11 +182,10 @@ def confirm(
         shown = Sweep(record, loaded, place, projection.Runs({}), ())
         if is_current(record, last, open_test=open_test) and shown.model:
             return replace(shown, runs=projection.read_runs(place.tracker(record)))
-    search = Search(definition, warm_start=place.taught(name))
     return _carry_out(
         place,
         name,
-        search,
+        Search(definition),
         trials=None,
         confirm=True,
         open_test=open_test,
@@ -251,8 +246,6 @@ def _carry_out(
         logger.info("MLflow at %s, experiment %s", tracking.shown, tracking.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
             shown.note(f"study {before.study} {changed}; it goes on with that")
-        if search.warm_start and trials is not None:
-            shown.remark(search.warm_start.note)
         trackers = [
             TrackerProcess(tracking, before)
             for _ in range(TRACKERS_ON_SQLITE if tracking.file else TRACKERS)

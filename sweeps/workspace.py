@@ -5,14 +5,14 @@ stand in for them.
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from experiments.errors import InputError, StrangerError, SweepsError, unwritable
+from experiments.errors import InputError, StrangerError, unwritable
 from experiments.names import check_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
@@ -21,7 +21,6 @@ from experiments.tracking import Store, Tracker, choose
 from sweeps.search.importance import importances
 from sweeps.search.search import Search
 from sweeps.search.study import BIRTH, Study, open_study, study_record
-from sweeps.search.warm_start import WarmStart, kept, learned
 from sweeps.storage.lock import Claim, Owner
 from sweeps.storage.retry import Patience
 from sweeps.storage.storage import (
@@ -158,42 +157,6 @@ class Workspace:
         loaded = self.load(study)
         with answering(self.storage_of(study)):
             return study_record(loaded, importances(loaded))
-
-    def teacher(self, name: str, older: str, search: Search) -> WarmStart:
-        """What the study `older` teaches the study of this name. One that was born with it goes on
-        with the copy that it keeps, also where the older one has grown since, or is gone. Raises
-        InputError, StorageError.
-        """
-        if older == name:
-            raise InputError(
-                f"study {name}: it cannot teach itself; to go on with it leave the warm start out"
-            )
-        known = self.studies()
-        if name in known:
-            copy = None
-            with suppress(InputError):  # begun by nobody yet
-                copy = kept(self._birth(name))
-            if copy and copy.study == older and self._uid(older) in (None, copy.study_uid):
-                return copy
-        loaded = self.load(self.choose(older))
-        with answering(self.storage_of(older)):
-            record = study_record(loaded)
-        return learned(record, loaded.user_attrs[BIRTH]["identity"], search.experiment, search.kind)
-
-    def taught(self, name: str) -> WarmStart | None:
-        """What taught the study of this name, which must be there."""
-        return kept(self._birth(name))
-
-    def _birth(self, name: str) -> Mapping[str, Any]:
-        attributes: Mapping[str, Any] = self.load(name).user_attrs[BIRTH]
-        return attributes
-
-    def _uid(self, name: str) -> str | None:
-        """The uid of a study; None where it is not there, or cannot be read."""
-        try:
-            return str(self._birth(name)["study_uid"]) if name in self.studies() else None
-        except SweepsError:
-            return None
 
     def open(
         self,

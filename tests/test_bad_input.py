@@ -268,8 +268,6 @@ def test_a_study_name(sweeps: Command, name: str) -> None:
             "--set=sweep.sampler=mine:gp",
             ("sweep.sampler", "'mine:gp'", "from Python", "sampler=FUNCTION"),
         ),
-        ("--warm-start=mine", ("no study yet",)),
-        ("--warm-start=iris", ("study iris", "teach itself")),
         ("--storage=studies.db", ("studies.db", "sqlite:///")),
         ("--storage=nosql://here", ("nosql://here",)),
         ("--storage=redis://127.0.0.1:1", ("redis", "not supported")),

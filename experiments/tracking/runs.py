@@ -165,8 +165,6 @@ def study_params(study: StudyRecord) -> dict[str, str]:
             for key, value in experiment.model_dump(mode="json")[section].items()
             if (section, key) != ("sweep", "trials")
         }
-    if study.warm_start:
-        chosen["warm_start"] = study.warm_start
     return {key: str(value) for key, value in chosen.items()}
 
 

@@ -78,14 +78,6 @@ def run(
     keep_sealed: Annotated[
         bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")
     ] = False,
-    warm_start: Annotated[
-        str | None,
-        typer.Option(
-            "--warm-start",
-            metavar="STUDY",
-            help="An older study whose finished trials teach this one.",
-        ),
-    ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
@@ -113,7 +105,7 @@ def run(
             result = sweep.run(
                 experiment, trials=trials, study=study, workers=workers, lanes=lanes,
                 cluster=cluster, mixed_hardware=mixed_hardware, edits=edits or (),
-                confirm=confirm, keep_sealed=keep_sealed, warm_start=warm_start,
+                confirm=confirm, keep_sealed=keep_sealed,
                 directory=directory, storage=storage, tracking_uri=tracking_uri, progress=shown,
             )  # fmt: skip
     except (KeyboardInterrupt, Terminated):

@@ -1,4 +1,4 @@
-"""The search: what a study is for, who proposes its trials, and who taught it."""
+"""The search: an experiment, and the sampler that proposes its trials."""
 
 import json
 from collections.abc import Mapping
@@ -7,24 +7,20 @@ from typing import Any
 
 from experiments.errors import InputError
 from experiments.sampler_name import is_function
-from experiments.spec import Experiment, digest
+from experiments.spec import Experiment
 from sweeps.search.samplers import KINDS, SamplerKind
-from sweeps.search.warm_start import KEY, WarmStart
 
 
 @dataclass(frozen=True)
 class Search:
-    """An experiment with what is no part of its file: a sampler of the user's own, and the trials
-    of an older study.
-    """
+    """An experiment with a sampler of the user's own, which its file cannot hold."""
 
     experiment: Experiment
     own: SamplerKind | None = None
-    warm_start: WarmStart | None = None
 
     @property
     def kind(self) -> SamplerKind:
-        """Who proposes. Raises InputError where that is the user's own, and not given."""
+        """The sampler. Raises InputError where it is the user's own and was not given."""
         name = self.experiment.sweep.sampler
         if self.own is None and name not in KINDS:
             raise InputError(
@@ -33,20 +29,9 @@ class Search:
             )
         return self.own or KINDS[name]
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides the numbers of the study."""
-        taught = {KEY: self.warm_start.identity} if self.warm_start else {}
-        return {**self.experiment.identity, **taught}
-
-    @property
-    def fingerprint(self) -> str:
-        """The digest of the identity."""
-        return digest(self.identity)
-
     def changes(self, old: Mapping[str, Any]) -> str:
-        """What is not as in the identity that a study was born with, and what to do."""
-        new = self.identity
+        """Return what differs from the identity that a study was born with, and what to do."""
+        new = self.experiment.identity
         keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         changed = ", ".join(
             f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}" for key in keys
@@ -57,12 +42,5 @@ class Search:
             remedy = (
                 "go on from Python with the function it was begun with, sweeps.run(...,"
                 f" sampler={function})"
-            )
-        elif keys == [KEY]:
-            taught = old.get(KEY, "").rpartition(" (")[0]
-            remedy = (
-                f"give --warm-start {taught} as at its birth"
-                if taught
-                else "leave --warm-start out"
             )
         return f"{changed}; {remedy}, or start a study of its own with --study NAME"

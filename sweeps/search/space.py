@@ -21,12 +21,6 @@ class Axis:
         """The axis of a range, with `off_decades` decades below its low end that mean off."""
         return cls(bottom=span.low * 10**-off_decades, low=span.low, high=span.high)
 
-    def draw(self, strength: float) -> float | None:
-        """The draw that stands for a lambda, for off the bottom; None where there is none."""
-        if strength == 0:
-            return self.bottom
-        return strength if self.low <= strength <= self.high else None
-
     def effective(self, draw: float) -> float:
         """The lambda that a draw stands for."""
         return draw if draw >= self.low else 0.0
@@ -56,19 +50,6 @@ class Space:
     def bottom(self) -> dict[str, float]:
         """The draw of the baseline: the bottom of every axis."""
         return {name: axis.bottom for name, axis in self.axes.items()}
-
-    def draws(self, lambdas: Lambdas) -> dict[str, float] | None:
-        """The draws that stand for these lambdas; None where one is not on its axis, or is fixed to
-        something else.
-        """
-        if any(getattr(lambdas, name) != strength for name, strength in self.fixed.items()):
-            return None
-        draws = {name: axis.draw(getattr(lambdas, name)) for name, axis in self.axes.items()}
-        return (
-            {name: draw for name, draw in draws.items() if draw is not None}
-            if None not in draws.values()
-            else None
-        )
 
     def lambdas(self, draws: Mapping[str, float]) -> Lambdas:
         """The effective lambdas of a draw."""

@@ -23,7 +23,6 @@ from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.provenance import provenance
-from sweeps.search import warm_start
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
 from sweeps.search.space import Space
@@ -101,7 +100,6 @@ class Study:
             seed=sweep.seed,
             size=self._size,
             maximize=self.experiment.maximize,
-            taught=search.warm_start.taught(self.space) if search.warm_start else None,
         )
         mirror.replay(self._finished[: self.finished // self._size * self._size])
         return mirror
@@ -156,7 +154,7 @@ class Study:
         """
         begun, factory = (
             self._finished[self.finished // self._size * self._size :],
-            self._search.kind.factory,
+            self._search.kind.function,
         )
         if factory and [trial.params for trial in begun] != draws[: len(begun)]:
             raise InputError(
@@ -269,7 +267,6 @@ def study_record(
         mixed_hardware=tuple(attributes.get(MIXED, ())),
         provenance=birth.get("provenance", {}),
         data=birth.get("data", {}),
-        warm_start=birth["identity"].get(warm_start.KEY),
     )
 
 
@@ -306,7 +303,7 @@ def open_study(
             birth = _birth(search, data)
             study.set_user_attr(BIRTH, birth)
             logger.info("study %s born in %s", name, masked_url(url))
-        if birth["fingerprint"] != search.fingerprint:
+        if birth["fingerprint"] != search.experiment.fingerprint:
             raise StudyError(
                 f"study {name} belongs to another experiment: {search.changes(birth['identity'])}"
             )
@@ -329,25 +326,23 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
 
 
 def _birth(search: Search, data: "Dataset | None") -> dict[str, Any]:
-    taught = {warm_start.KEY: search.warm_start.as_json()} if search.warm_start else {}
     return {
         "study_uid": uuid.uuid4().hex,
         "born": datetime.now(UTC).isoformat(),
-        "fingerprint": search.fingerprint,
-        "identity": search.identity,
+        "fingerprint": search.experiment.fingerprint,
+        "identity": search.experiment.identity,
         "spec": search.experiment.model_dump(mode="json"),
         "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
         "provenance": provenance(),
         "data": (
             {
-                "digest": _digest(search.identity),
+                "digest": _digest(search.experiment.identity),
                 "features": len(data.features),
                 "rows": data.rows,
             }
             if data
             else {}
         ),
-        **taught,
     }
 
 

@@ -97,7 +97,7 @@ def test_tpe_sees_the_latest_and_of_the_others_the_best(
         reverse=maximize,
     )
     for one in (grown, replayed):
-        assert [trial.number for trial in one._study.get_trials()] == sorted({*order[:6], *latest})
+        assert [trial.number for trial in one.study.get_trials()] == sorted({*order[:6], *latest})
     assert grown.ask() == replayed.ask()
 
 
