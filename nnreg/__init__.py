@@ -33,26 +33,18 @@ if TYPE_CHECKING:
     from nnreg.training import Fit as Fit
     from nnreg.training import train as train
 
-_HOMES = {
-    "CURVE_NAMES": "measuring",
-    "LAMBDA_NAMES": "lambdas",
-    "SGD": "optimizers",
-    "Adam": "optimizers",
-    "CategoricalCrossentropy": "losses",
-    "Dense": "layers",
-    "Fit": "training",
-    "Lambdas": "lambdas",
-    "Loss": "losses",
-    "ReLU": "layers",
-    "Split": "split",
-    "TrainConfig": "config",
-    "losses_and_hits": "predict",
-    "penalties_by_layer": "predict",
-    "penalty_terms": "losses",
-    "probabilities": "predict",
-    "softmax": "losses",
-    "train": "training",
+_NAMES = {
+    "config": ["TrainConfig"],
+    "lambdas": ["LAMBDA_NAMES", "Lambdas"],
+    "layers": ["Dense", "ReLU"],
+    "losses": ["CategoricalCrossentropy", "Loss", "penalty_terms", "softmax"],
+    "measuring": ["CURVE_NAMES"],
+    "optimizers": ["SGD", "Adam"],
+    "predict": ["losses_and_hits", "penalties_by_layer", "probabilities"],
+    "split": ["Split"],
+    "training": ["Fit", "train"],
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = list(_HOMES)
 
 

@@ -1,4 +1,4 @@
-"""Array types: the few that every signature of the package uses."""
+"""Array types that every signature of the package uses."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 FloatType = np.dtype[np.floating[Any]]
 
 Floats = npt.NDArray[np.floating[Any]]
-"""float32 or float64, one of the two throughout a network."""
+"""float32 or float64, the same throughout a network."""
 
 Float64s = npt.NDArray[np.float64]
 """What is reported: always float64."""

@@ -1,4 +1,4 @@
-"""Checks: one sentence for a bad argument (what, its value, the rule, the remedy)."""
+"""Checks of arguments: one sentence that names the argument, its value, the rule and the remedy."""
 
 import math
 import operator
@@ -7,63 +7,50 @@ from typing import Any
 
 
 def whole_number(name: str, value: Any, *, low: int, remedy: str) -> int:
-    """`value` as an int of at least `low`; NumPy's integers count, booleans do not."""
+    """Return `value` as an int of at least `low`; NumPy's integers count, booleans do not."""
+    message = f"{name} is {value!r}; it must be a whole number of at least {low}. {remedy}"
     try:
-        if isinstance(value, bool):
-            raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(
-            f"{name} is {value!r}; it must be a whole number of at least {low}. {remedy}"
-        ) from None
+        raise TypeError(message) from None
+    if isinstance(value, bool):
+        raise TypeError(message)
     if number < low:
-        raise ValueError(f"{name} is {value!r}; it must be at least {low}. {remedy}")
+        raise ValueError(message)
     return number
+
+
+def seed_number(name: str, value: object) -> int:
+    """Return `value` as a seed: a whole number of at least 0."""
+    return whole_number(name, value, low=0, remedy="Any whole number from 0 up will do.")
 
 
 def real_number(
-    name: str,
-    value: Any,
-    *,
-    low: float = 0.0,
-    high: float = math.inf,
-    open_low: bool = False,
-    remedy: str,
+    name: str, value: Any, *, high: float = math.inf, positive: bool = False, remedy: str
 ) -> float:
-    """`value` as a finite float in [low, high), or in (low, high) with `open_low`; booleans do not
-    count.
+    """Return `value` as a finite float of at least 0 (above 0 where `positive`) and below `high`.
+
+    Real scalars of Python and NumPy count; booleans, text, arrays and complex numbers do not.
     """
-    rule = f"a finite number {'greater than' if open_low else 'of at least'} {low:g}"
+    rule = f"a finite number {'greater than' if positive else 'of at least'} 0"
     if high < math.inf:
         rule += f" and less than {high:g}"
-    number = as_float(value)
-    if number is None:
-        raise TypeError(f"{name} is {value!r}; it must be {rule}. {remedy}")
-    if not math.isfinite(number) or number < low or number >= high or (open_low and number == low):
-        raise ValueError(f"{name} is {value!r}; it must be {rule}. {remedy}")
-    return number
-
-
-def as_float(value: Any) -> float | None:
-    """A real scalar (Python's or NumPy's) as a float; None for all else: text, booleans, arrays,
-    complex numbers.
-    """
-    if (
-        isinstance(value, (bool, str, bytes))
-        or type(value).__name__ == "bool"
-        or getattr(value, "shape", ()) != ()
-    ):
-        return None
+    message = f"{name} is {value!r}; it must be {rule}. {remedy}"
+    if isinstance(value, (bool, str, bytes)) or type(value).__name__ == "bool":
+        raise TypeError(message)
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-    except OverflowError:  # an int beyond float64 is as bad as infinity, and is reported as such
-        return math.inf
+        number = math.nan if getattr(value, "shape", ()) else float(value)
+    except TypeError:
+        raise TypeError(message) from None
+    except OverflowError:  # an int beyond float64
+        number = math.inf
+    if not 0 <= number < high or (positive and number == 0):
+        raise ValueError(message)
+    return number + 0.0  # -0.0 becomes 0.0, so that equal numbers print and hash alike
 
 
 def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
-    """`value` if it is one of the allowed words."""
+    """Return `value` if it is one of the allowed words."""
     listed = ", ".join(repr(word) for word in allowed)
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}; it must be a word. Use one of {listed}.")

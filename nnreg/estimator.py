@@ -1,13 +1,15 @@
 """The estimator: `train` as a scikit-learn classifier.
 
     from nnreg.estimator import RegularizedMLPClassifier
-    model = make_pipeline(StandardScaler(), RegularizedMLPClassifier(weight_l2=1e-3, random_state=0))
+
+    network = RegularizedMLPClassifier(weight_l2=1e-3, random_state=0)
+    model = make_pipeline(StandardScaler(), network)
 
 The only file of the package that imports scikit-learn.
 """
 
 import warnings
-from dataclasses import fields
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cache
 from numbers import Integral
 from typing import Any, Self
@@ -22,88 +24,71 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
 from nnreg.arrays import Float64s
-from nnreg.config import TrainConfig, check_seed
+from nnreg.checks import seed_number
+from nnreg.config import TrainConfig
 from nnreg.lambdas import LAMBDA_NAMES, LAYERS, Lambdas, per_layer
 from nnreg.predict import probabilities
 from nnreg.split import Split
 from nnreg.training import train
 
 
+@dataclass(eq=False, repr=False)
 class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A small neural network with L1 and L2 penalties on its weights and biases.
 
-    The same network, bit for bit, as that of `nnreg.train`, with one BLAS thread. Inputs are read
+    The same network, bit for bit, as that of `nnreg.train` with one BLAS thread. Inputs are read
     as they are: put a StandardScaler before it in a Pipeline. It trains for all its epochs, and
-    keeps no rows back to validate on.
+    keeps no rows back for validation.
 
     Parameters
     ----------
     weight_l1, weight_l2, bias_l1, bias_l2
-        The strengths of the penalty that is added to the mean cross-entropy, l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| +
-        l2b*sum b^2, summed over the layers: without a factor 1/2, and not divided by the number of rows. 0 is off.
+        The strengths of the penalty that is added to the mean cross-entropy, l1w*sum|w| +
+        l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2, summed over the layers: without a factor 1/2, and
+        not divided by the number of rows. 0 is off.
     layers
         The layers that are penalised: "all", or "hidden", every one but the last.
-    hidden, epochs, batch_size, learning_rate, decay, optimizer, beta_1, beta_2, epsilon, momentum, initialization, dtype
+    hidden, epochs, batch_size, learning_rate, decay, optimizer, beta_1, beta_2, epsilon, momentum,
+    initialization, dtype
         As in `nnreg.TrainConfig`.
     random_state : int, RandomState instance or None
-        Of the initial weights and of the order of rows. A whole number is the `seed` of TrainConfig.
+        Of the initial weights and the order of rows. An int is the `seed` of TrainConfig.
 
     Attributes
     ----------
     classes_ : (classes,) the labels, sorted
-    n_features_in_, feature_names_in_ : what `fit` was given; names only where X is a frame whose columns are all text
-    coefs_, intercepts_ : the weights (n_inputs, n_neurons) and biases (n_neurons,) of each layer, in `dtype`. The last
-        layer has a neuron a class, with two classes too.
+    n_features_in_, feature_names_in_ : what `fit` was given; names if X is a frame
+    coefs_, intercepts_ : the weights (n_inputs, n_neurons) and biases (n_neurons,) of each layer,
+        in `dtype`. The last layer has one neuron per class, for two classes too.
     loss_curve_ : (epochs,) data loss and penalty at the end of each epoch, on all rows
     data_loss_curve_, regularization_loss_curve_ : (epochs,) its two parts
     loss_ : the last of loss_curve_
     n_iter_ : epochs trained
 
-    `fit` raises TypeError where a parameter's type is wrong and ValueError where its value is, and
-    warns with a ConvergenceWarning where the training diverges; the network is then that of the
-    last epoch before.
+    `fit` raises TypeError if a parameter's type is wrong and ValueError if its value is. If the
+    training diverges, it issues a ConvergenceWarning, and the network is that of the last epoch
+    before.
     """
 
-    def __init__(
-        self,
-        weight_l1: float = Lambdas.weight_l1,
-        weight_l2: float = Lambdas.weight_l2,
-        bias_l1: float = Lambdas.bias_l1,
-        bias_l2: float = Lambdas.bias_l2,
-        *,
-        layers: str = LAYERS[0],
-        hidden: tuple[int, ...] = TrainConfig.hidden,
-        epochs: int = TrainConfig.epochs,
-        batch_size: int | None = TrainConfig.batch_size,
-        learning_rate: float = TrainConfig.learning_rate,
-        decay: float = TrainConfig.decay,
-        optimizer: str = TrainConfig.optimizer,
-        beta_1: float = TrainConfig.beta_1,
-        beta_2: float = TrainConfig.beta_2,
-        epsilon: float = TrainConfig.epsilon,
-        momentum: float = TrainConfig.momentum,
-        initialization: str = TrainConfig.initialization,
-        dtype: str = TrainConfig.dtype,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.weight_l1 = weight_l1
-        self.weight_l2 = weight_l2
-        self.bias_l1 = bias_l1
-        self.bias_l2 = bias_l2
-        self.layers = layers
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.optimizer = optimizer
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.initialization = initialization
-        self.dtype = dtype
-        self.random_state = random_state
+    weight_l1: float = Lambdas.weight_l1
+    weight_l2: float = Lambdas.weight_l2
+    bias_l1: float = Lambdas.bias_l1
+    bias_l2: float = Lambdas.bias_l2
+    _: KW_ONLY
+    layers: str = LAYERS[0]
+    hidden: tuple[int, ...] = TrainConfig.hidden
+    epochs: int = TrainConfig.epochs
+    batch_size: int | None = TrainConfig.batch_size
+    learning_rate: float = TrainConfig.learning_rate
+    decay: float = TrainConfig.decay
+    optimizer: str = TrainConfig.optimizer
+    beta_1: float = TrainConfig.beta_1
+    beta_2: float = TrainConfig.beta_2
+    epsilon: float = TrainConfig.epsilon
+    momentum: float = TrainConfig.momentum
+    initialization: str = TrainConfig.initialization
+    dtype: str = TrainConfig.dtype
+    random_state: int | np.random.RandomState | None = None
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train on rows X (rows, features) of finite numbers, with labels y (rows,) of any kind."""
@@ -132,18 +117,15 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         return self
 
     def predict_proba(self, X: npt.ArrayLike) -> Float64s:
-        """(rows, classes) in the order of `classes_`, each row adding up to 1."""
+        """Return (rows, classes) in the order of `classes_`; each row adds up to 1."""
         check_is_fitted(self)
         values = validate_data(self, X, dtype=np.float64, reset=False)
-        parameters = [
-            (weights, biases[np.newaxis])
-            for weights, biases in zip(self.coefs_, self.intercepts_, strict=True)
-        ]
+        biases = [intercepts[np.newaxis] for intercepts in self.intercepts_]
         with _blas().limit(limits=1):
-            return probabilities(values, parameters)
+            return probabilities(values, list(zip(self.coefs_, biases, strict=True)))
 
     def predict(self, X: npt.ArrayLike) -> np.ndarray:
-        """(rows,) the label of each row."""
+        """Return the label of each row, (rows,)."""
         found = self.predict_proba(X).argmax(axis=1)
         labels: np.ndarray = self.classes_[found]
         return labels
@@ -151,7 +133,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     def _config(self) -> TrainConfig:
         names = [field.name for field in fields(TrainConfig) if field.name != "seed"]
         if isinstance(self.random_state, Integral):
-            seed = check_seed("random_state", self.random_state)
+            seed = seed_number("random_state", self.random_state)
         else:
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return TrainConfig(**self._given(*names), seed=seed)
@@ -162,8 +144,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
 @cache
 def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, to limit its threads: one is quicker, and gives the same bits everywhere.
+    """NumPy's BLAS, to limit it to one thread: that is faster, and gives the same bits everywhere.
 
-    Looked for once, since that takes 4 ms, and the prediction of a row 0.2.
+    It is looked for once, which takes 4 ms; the prediction of a row takes 0.2.
     """
     return ThreadpoolController().select(user_api="blas")

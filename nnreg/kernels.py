@@ -1,26 +1,25 @@
 """Kernels: the inner loops, arranged for how NumPy and BLAS work.
 
-All speed tricks of the package live here, each with what it bought. Times are microseconds a
+All speed tricks of the package live here, each with what it bought. Times are microseconds per
 training step of 16 lanes of a 64-64-10 network on 128 rows in float32, where a whole step takes
 about 350, of which the products take 200.
 
 Three arrangements are used throughout:
 
-- *A column of ones.* A layer computes [x, 1] @ [W; b]: the bias is one more row of the parameters. One matrix product
-  then gives the output with its bias.
-- *Features first in memory.* Activations have the shape (lanes, batch, neurons), but lie in memory as
-  (lanes, neurons, batch). BLAS multiplies either way, and the ones become one contiguous row.
-- *Classes first in memory.* What comes out last lies as (classes, lanes, batch), so that softmax works on a few long
-  rows: 16 instead of 24 for (lanes, classes, batch), and 150 for the classes last.
+- *A column of ones.* A layer computes [x, 1] @ [W; b]: the bias is one more row of the parameters.
+  One matrix product then gives the output with its bias.
+- *Features first in memory.* Activations have the shape (lanes, batch, neurons), but lie in memory
+  as (lanes, neurons, batch). BLAS multiplies either way, and the ones become one contiguous row.
+- *Classes first in memory.* The logits lie as (classes, lanes, batch), so that softmax works on a
+  few long rows: 16 instead of 24 for (lanes, classes, batch), and 150 for the classes last.
 
 Nothing here may depend on the number of lanes in any bit. Products run lane by lane in BLAS.
 Element by element NumPy gives the same bits at any position. Sums are taken over C-ordered arrays
-only: over a transposed view NumPy picks the order of the additions from all of the shape, lanes
+only: over a transposed view NumPy chooses the order of the additions by the whole shape, lanes
 included.
 """
 
 import os
-from collections.abc import Iterator
 from functools import cache
 from math import prod
 from typing import Any
@@ -30,37 +29,31 @@ import numpy.typing as npt
 
 from nnreg.arrays import Bools, Float64s, Floats, Ints
 
-_UINT: dict[np.dtype[Any], np.dtype[Any]] = {
-    np.dtype(np.float32): np.dtype(np.uint32),
-    np.dtype(np.float64): np.dtype(np.uint64),
+_BITS: dict[np.dtype[Any], tuple[Any, Any, Any]] = {
+    np.dtype(np.float32): (np.int32, np.uint32, np.uint32(1 << 31)),
+    np.dtype(np.float64): (np.int64, np.uint64, np.uint64(1 << 63)),
 }
-_SIGN_BIT: dict[np.dtype[Any], np.unsignedinteger[Any]] = {
-    np.dtype(np.float32): np.uint32(1 << 31),
-    np.dtype(np.float64): np.uint64(1 << 63),
-}
-_INT: dict[np.dtype[Any], np.dtype[Any]] = {
-    np.dtype(np.float32): np.dtype(np.int32),
-    np.dtype(np.float64): np.dtype(np.int64),
-}
+"""For each float: signed and unsigned integers of its width, and its sign bit."""
 
 ROWS_TOGETHER = 128
-"""A product of 128 k rows is k products of 128 rows, bit for bit: what is measured may be cut at any such place."""
+"""A product of 128 k rows is k products of 128 rows, bit for bit, so rows may be cut there."""
 
 _SMALL_PRODUCT = 1_000_000
 _SMALL_DOT_PRODUCT = 1_200
-"""OpenBLAS multiplies small matrices without packing them first, on processors with AVX-512: up to so many
-multiplications; up to so many results where both factors lie along the axis that is summed over."""
+"""With AVX-512, OpenBLAS multiplies small matrices without packing them first: up to so many
+multiplications, and up to so many results if both factors lie along the axis that is summed."""
 
 _CORES_WITH_AVX512 = ("", "skylakex", "cooperlake", "sapphirerapids")
-"""What OPENBLAS_CORETYPE may say for OpenBLAS to use AVX-512."""
+"""The values of OPENBLAS_CORETYPE with which OpenBLAS uses AVX-512."""
 
 _ELEMENTS_TOGETHER = 65_536
-"""Elements that a chain of passes takes at once: seven arrays of them are about what a second-level cache holds."""
+"""Elements that a chain of passes takes at once: seven such arrays fill a second-level cache."""
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Floats:
-    """`np.zeros` that begins on a cache line: 9 fewer for Adam and penalties, since no vector
-    straddles two lines.
+    """Return `np.zeros` that begins on a cache line.
+
+    Bought: 9 for Adam and penalties, since no vector straddles two lines.
     """
     dtype = np.dtype(dtype)
     size = prod(shape) * dtype.itemsize
@@ -71,12 +64,12 @@ def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Floats:
 
 
 def swap(array: Floats) -> Floats:
-    """The last two axes exchanged: a view, nothing is moved."""
+    """Exchange the last two axes, in a view."""
     return array.swapaxes(-1, -2)
 
 
 def with_ones(inputs: Floats) -> Floats:
-    """[inputs, 1]: (..., batch, features) -> (..., batch, features + 1), a copy in C order.
+    """Return [inputs, 1], (..., batch, features + 1), a copy in C order.
 
     Bought: the bias for 1 instead of 19, and its gradient, as a product with the ones, for 7
     instead of 30.
@@ -87,21 +80,20 @@ def with_ones(inputs: Floats) -> Floats:
 
 
 def small_products(a: Floats, b: Floats, out: Floats) -> tuple[Floats, Floats, Floats]:
-    """Views of `a`, `b`, `out` for `np.matmul`, that cut a product into ones that are small to BLAS
-    where it is not.
+    """Return views of `a`, `b`, `out` for `np.matmul` that cut a product into small ones for BLAS.
 
     Bought: with 256 neurons 300 instead of 377 for the first layer, 293 instead of 484 for its
     gradient, 61 instead of 162 for that of the second; with 784 features a third of the first
-    layer. The cuts follow from the shapes of one lane alone. Without OpenBLAS's kernels for small
-    matrices they would cost 7 to 18 % and are not made.
+    layer. The cuts depend on the shapes of one lane alone. Without OpenBLAS's kernels for small
+    matrices they would cost 7 to 18 %, and are not made.
     """
     dots = a.strides[-1] == b.strides[-2] == out.itemsize
     rows, columns = _cuts(a.shape[-2], a.shape[-1], b.shape[-1], dots)
     if rows == columns == 1:
         return a, b, out
     height, width = a.shape[-2] // rows, b.shape[-1] // columns
-    # (..., row blocks, 1, height, inner) @ (..., 1, column blocks, inner, width) -> (..., both,
-    # height, width)
+    # (..., row blocks, 1, height, inner) @ (..., 1, column blocks, inner, width)
+    #   -> (..., row blocks, column blocks, height, width)
     return (
         a.reshape(*a.shape[:-2], rows, 1, height, a.shape[-1]),
         b.reshape(*b.shape[:-2], 1, b.shape[-2], columns, width).swapaxes(-2, -3),
@@ -111,32 +103,26 @@ def small_products(a: Floats, b: Floats, out: Floats) -> tuple[Floats, Floats, F
 
 @cache
 def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
-    """Into how many equal blocks to cut the rows and the columns of a product; (1, 1) where no cut
-    makes it small.
-    """
+    """Return into how many equal blocks to cut rows and columns; (1, 1) if no cut is small."""
     together = rows // ROWS_TOGETHER if rows % ROWS_TOGETHER == 0 else 1
     rows //= together
+    if not _has_small_kernels():
+        return together, 1
 
     def small(height: int, width: int) -> bool:
         return height * width * inner <= _SMALL_PRODUCT and (
             not dots or height * width <= _SMALL_DOT_PRODUCT
         )
 
-    def cuts(length: int) -> Iterator[int]:
+    def cuts(length: int) -> list[int]:
         # Blocks narrower than a vector, or that fill their last vector in part, waste more than a
         # cut gains.
-        yield 1
-        yield from (n for n in range(2, length // 16 + 1) if length % (16 * n) == 0)
+        return [1, *(n for n in range(2, length // 16 + 1) if length % (16 * n) == 0)]
 
-    possible: list[tuple[int, int]] = []
-    if _has_small_kernels():
-        possible += [
-            (m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)
-        ]
-    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of 64 x
-    # 256 weights.
+    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of
+    # 64 x 256 weights.
     m, n = min(
-        possible,
+        ((m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)),
         key=lambda cut: (cut[0] * cut[1], -min(rows // cut[0], columns // cut[1]), cut),
         default=(1, 1),
     )
@@ -144,29 +130,25 @@ def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
 
 
 def cpu_features() -> list[str]:
-    """The groups of instructions that NumPy found and chose its loops by, for example X86_V3 and
-    X86_V4.
-    """
+    """Return the instruction sets by which NumPy chose its loops, such as X86_V3 and X86_V4."""
     about: Any = np.show_config(mode="dicts")
-    found: list[str] = about["SIMD Extensions"].get("found", [])  # no such key where there are none
+    found: list[str] = about["SIMD Extensions"].get("found", [])  # the key is left out for none
     return found
 
 
 def _has_small_kernels() -> bool:
-    """Whether NumPy's BLAS is an OpenBLAS that uses AVX-512."""
+    """Return whether NumPy's BLAS is an OpenBLAS that uses AVX-512."""
     about: Any = np.show_config(mode="dicts")
-    blas = about["Build Dependencies"]["blas"]["name"]
-    found = cpu_features()
     core = os.environ.get("OPENBLAS_CORETYPE", "").lower()
     return (
-        "openblas" in blas
-        and ("X86_V4" in found or "AVX512_SKX" in found)
+        "openblas" in about["Build Dependencies"]["blas"]["name"]
+        and not {"X86_V4", "AVX512_SKX"}.isdisjoint(cpu_features())
         and core in _CORES_WITH_AVX512
     )
 
 
 def relu(inputs: Floats, zeros: Floats, out: Floats | None = None) -> Floats:
-    """max(0, inputs). `zeros` has the shape and the memory layout of one lane's inputs.
+    """Return max(0, inputs). `zeros` has the shape and the memory layout of one lane's inputs.
 
     Bought: 8 instead of 79, since `np.maximum` is vectorised for two arrays but not for an array
     and a scalar; one lane's zeros serve all lanes, and stay in the first cache.
@@ -175,25 +157,23 @@ def relu(inputs: Floats, zeros: Floats, out: Floats | None = None) -> Floats:
 
 
 def relu_gradient(dvalues: Floats, output: Floats, out: Floats) -> Floats:
-    """`dvalues` where output > 0, else 0; `out` must not overlap `dvalues`, and may be `output`
-    itself.
+    """Return `dvalues` where output > 0, else 0; `out` may be `output`, and not `dvalues`.
 
     0 - output has its sign bit set exactly where output > 0 (0 - 0.0 and 0 - -0.0 are both 0.0).
     Shifted over the whole word, that bit is a mask for a bitwise and. Bought: 18 instead of 31 for
     a boolean mask and its product; over whole arrays, since with gaps each pass takes a quarter
     longer.
     """
-    integer = _INT[out.dtype]
+    signed, _, _ = _BITS[out.dtype]
     np.subtract(0.0, output, out=out)
-    mask = out.view(integer)
+    mask = out.view(signed)
     np.right_shift(mask, 8 * out.dtype.itemsize - 1, out=mask)
-    np.bitwise_and(mask, dvalues.view(integer), out=mask)
+    np.bitwise_and(mask, dvalues.view(signed), out=mask)
     return out
 
 
 def blocks(*arrays: Floats) -> list[tuple[Floats, ...]]:
-    """The same elements of arrays of one shape, as many at once as stay in the cache: flat views
-    where all are C-ordered.
+    """Cut arrays of one shape into parts that stay in the cache: flat views if all are C-ordered.
 
     Bought nothing for 64 neurons, whose parameters are one block; a sixth of Adam for 784 features,
     10 times as much.
@@ -212,26 +192,25 @@ def blocks(*arrays: Floats) -> list[tuple[Floats, ...]]:
 def add_penalty_gradient(
     gradient: Floats, values: Floats, l1: Floats, twice_l2: Floats, work: Floats
 ) -> None:
-    """gradient += l1 * s(values) + twice_l2 * values, in place; all of one shape and dtype,
-    strengths >= 0.
+    """Add l1 * s(values) + twice_l2 * values to `gradient`, for strengths >= 0.
 
-    s(v) is -1 where v < 0, else +1: the sign bit of the value set on l1. So `values` must not hold
-    -0.0; where a caller's may, `values + 0.0` does not, and no step of an optimizer gives one (x -
-    x is 0.0). Bought: 7 instead of 40 for `np.copysign`. A strength for each parameter, so that all
-    layers and lanes are one call: 30 instead of 103 for a call each for weights and biases of a
-    layer.
+    All arrays have one shape and dtype; `work` is overwritten. s(v) is -1 where v < 0, else +1: the
+    sign bit of the value set on l1. So `values` must not hold -0.0; `values + 0.0` does not, and no
+    step of an optimizer gives one (x - x is 0.0). Bought: 7 instead of 40 for `np.copysign`. A
+    strength for each parameter makes all layers and lanes one call: 30 instead of 103 for a call
+    each for weights and biases of a layer.
     """
-    unsigned = _UINT[gradient.dtype]
+    _, unsigned, sign_bit = _BITS[gradient.dtype]
     np.multiply(values, twice_l2, work)
     np.add(gradient, work, gradient)
     bits = work.view(unsigned)
-    np.bitwise_and(values.view(unsigned), _SIGN_BIT[gradient.dtype], bits)
+    np.bitwise_and(values.view(unsigned), sign_bit, bits)
     np.bitwise_or(bits, l1.view(unsigned), bits)
     np.add(gradient, work, gradient)
 
 
 def softmax_columns(logits: Floats, out: Floats | None = None) -> Floats:
-    """Softmax down the columns of C-ordered (classes, ...); `out` may be `logits`.
+    """Return the softmax down the columns of C-ordered (classes, ...); `out` may be `logits`.
 
     The largest logit of a row is subtracted first, so that exp cannot overflow.
     """
@@ -242,91 +221,40 @@ def softmax_columns(logits: Floats, out: Floats | None = None) -> Floats:
 
 
 def _column_sums(columns: Floats) -> Floats:
-    """The sums down C-ordered (classes, ...), added from the first class to the last."""
+    """Return the sums down C-ordered (classes, ...), added from the first class to the last."""
     flat = columns.reshape(len(columns), -1)
-    # One column alone is to NumPy a row, whose elements it adds in another order.
-    sums: Floats = (
-        np.add.reduce(flat, axis=0) if flat.shape[1] > 1 else np.add.accumulate(flat, axis=0)[-1]
-    )
+    sums: Floats = np.add.reduce(flat, axis=0)
+    if flat.shape[1] == 1:  # of which NumPy adds the elements in another order
+        sums = np.add.accumulate(flat, axis=0)[-1]
     return sums.reshape(columns.shape[1:])
 
 
 def cross_entropies_and_hits(logits: Floats, labels: Ints, places: Ints) -> tuple[Floats, Bools]:
-    """-log softmax of the true class, and whether it is the first of the largest; of C-ordered
-    (classes, lanes, batch).
+    """Return -log softmax of the true class, and whether it is the first of the largest.
 
-    `labels` (batch,); `places` (lanes, batch) are the places of the true classes' logits in the
-    flat array. `logits` are used up. The results are (lanes, batch). The loss is log sum exp of the
-    shifted logits minus the one picked: one logarithm a row and no division. Bought: 22 instead of
-    66 for softmax, a product with one-hot rows, and argmax.
+    `logits` (classes, lanes, batch), C-ordered, are overwritten. `labels` are (batch,); `places`
+    (lanes, batch) are the flat positions of the true classes' logits. Both results are
+    (lanes, batch). The loss is log sum exp of the shifted logits minus the one picked: one
+    logarithm per row and no division. Bought: 22 instead of 66 for softmax, a product with one-hot
+    rows, and argmax.
     """
     np.subtract(logits, np.maximum.reduce(logits, axis=0), logits)
     picked = logits.reshape(-1).take(places)
-    # A hit is a shifted logit of 0. Only where several are 0 (or none, after NaN) does it matter
-    # which comes first.
+    # A hit is a shifted logit of 0. Which comes first matters only where several are 0 (or none,
+    # after NaN), and argmax takes 30 ns per row.
     largest = np.equal(logits, 0.0)
     alone = np.count_nonzero(largest) == picked.size
-    hits: Bools = np.equal(picked, 0.0) if alone else first_largest(largest) == labels
+    hits: Bools = np.equal(picked, 0.0) if alone else largest.argmax(axis=0) == labels
     np.exp(logits, logits)
     losses: Floats = np.log(_column_sums(logits))
     np.subtract(losses, picked, losses)
     return losses, hits
 
 
-def first_largest(largest: Bools) -> Ints:
-    """The first class that is marked as largest in (classes, ...); the number of classes where none
-    is.
-
-    NumPy's argmax turns the array over first, at about 30 ns a row. Here each mark is weighed with
-    how many classes stand from it to the end, and the greatest is the first of them.
-    """
-    classes = len(largest)
-    small = np.min_scalar_type(classes)
-    from_end = np.arange(classes, 0, -1, dtype=small).reshape(-1, *(1,) * (largest.ndim - 1))
-    marks = np.multiply(largest.view(np.uint8), from_end, dtype=small)
-    first: Ints = np.subtract(small.type(classes), marks.max(axis=0))
-    return first
-
-
 def sums(values: Float64s) -> Float64s:
-    """The sum along the last axis of C-ordered float64: a product with ones, 3 instead of 12 for 64
-    weights of a lane.
+    """Return sums along the last axis of C-ordered float64.
+
+    A product with ones takes 3 instead of 12 for 64 weights of a lane.
     """
     total: Float64s = np.vecdot(values, np.ones(values.shape[-1]))
     return total
-
-
-def sums_of_squares(values: Float64s) -> Float64s:
-    """The sum of squares along the last axis of C-ordered float64, without an array of squares."""
-    total: Float64s = np.vecdot(values, values)
-    return total
-
-
-def adam_step(
-    parameters: Floats,
-    gradient: Floats,
-    first: Floats,
-    second: Floats,
-    work: Floats,
-    *,
-    beta_1: float,
-    beta_2: float,
-    rate: float,
-    epsilon: float,
-) -> None:
-    """first = beta_1 first + g; second = beta_2 second + g^2; p -= rate * first / (sqrt(second) +
-    epsilon), in place.
-
-    All arrays are of one shape; `work` is overwritten. Ten passes over the parameters: 65, of which
-    the root takes 23.
-    """
-    np.multiply(first, beta_1, first)
-    np.add(first, gradient, first)
-    np.multiply(gradient, gradient, work)
-    np.multiply(second, beta_2, second)
-    np.add(second, work, second)
-    np.sqrt(second, work)
-    np.add(work, epsilon, work)
-    np.divide(first, work, work)
-    np.multiply(work, rate, work)
-    np.subtract(parameters, work, parameters)

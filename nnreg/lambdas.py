@@ -1,9 +1,8 @@
 """Lambdas: how strongly weights and biases are penalised."""
 
-import math
 from dataclasses import dataclass
 
-from nnreg.checks import as_float, one_of
+from nnreg.checks import one_of, real_number
 
 LAMBDA_NAMES = ("weight_l1", "weight_l2", "bias_l1", "bias_l2")
 """The four strengths in the order used everywhere: fields, columns, sums."""
@@ -14,10 +13,10 @@ LAYERS = ("all", "hidden")
 
 @dataclass(frozen=True, kw_only=True)
 class Lambdas:
-    """The four strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2; all
-    off unless given.
+    """The strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2.
 
-    Raises ValueError where one of them is not a real number, not finite, or negative.
+    A strength that is not given is 0, which is off. Raises TypeError if one is not a real number,
+    ValueError if it is negative or not finite.
     """
 
     weight_l1: float = 0.0
@@ -27,7 +26,8 @@ class Lambdas:
 
     def __post_init__(self) -> None:
         for name in LAMBDA_NAMES:
-            object.__setattr__(self, name, _strength(name, getattr(self, name)))
+            strength = real_number(name, getattr(self, name), remedy="To switch it off, use 0.")
+            object.__setattr__(self, name, strength)
 
     @property
     def on(self) -> tuple[str, ...]:
@@ -40,21 +40,9 @@ class Lambdas:
 
 
 def per_layer(lambdas: Lambdas, layers: str, hidden: int) -> tuple[Lambdas, ...]:
-    """The lambdas of each layer, from first to last, of a network with so many hidden ones;
-    `layers` is one of LAYERS.
+    """Return the lambdas of each layer, first to last, of a network with `hidden` hidden layers.
 
-    Raises TypeError or ValueError where it is none.
+    `layers` is one of LAYERS. Raises TypeError or ValueError if it is not.
     """
-    return (lambdas,) * hidden + (
-        lambdas if one_of("layers", layers, LAYERS) == "all" else Lambdas(),
-    )
-
-
-def _strength(name: str, value: object) -> float:
-    number = as_float(value)
-    if number is None or not math.isfinite(number) or number < 0:
-        raise ValueError(
-            f"{name} is {value!r}; a penalty's strength is a finite number of at least 0. To switch"
-            " it off, use 0."
-        )
-    return number + 0.0  # -0.0 becomes 0.0, so that equal lambdas print and hash alike
+    last = lambdas if one_of("layers", layers, LAYERS) == "all" else Lambdas()
+    return (*[lambdas] * hidden, last)

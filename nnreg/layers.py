@@ -13,20 +13,20 @@ from nnreg.checks import real_number, whole_number
 from nnreg.kernels import add_penalty_gradient, relu, relu_gradient, swap, with_ones
 
 Strength = float | Floats
-"""A penalty's strength: one number, or one a lane, shaped (lanes, 1, 1)."""
+"""The strength of a penalty: one number, or one per lane, shaped (lanes, 1, 1)."""
 
 
 class Dense:
-    """output = inputs @ weights + biases, penalised by l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| +
-    l2b*sum b^2.
+    """output = inputs @ weights + biases, with four penalties.
 
-    `weights` (n_inputs, n_neurons) start at 0.01 * normal drawn from `rng`, `biases` (1, n_neurons)
-    at zero, in float64. Both are views of `parameters` (n_inputs + 1, n_neurons), where the biases
-    are the last row; `dweights` and `dbiases` are views of `dparameters` likewise. Given
-    `parameters` and `dparameters` (any leading axes of lanes, float32 or float64), the layer lives
-    in them instead, so that an optimizer can work on one buffer of all layers.
+    The penalty is l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2. `weights`
+    (n_inputs, n_neurons) start at 0.01 * normal drawn from `rng`, `biases` (1, n_neurons) at zero,
+    in float64. Both are views of `parameters` (n_inputs + 1, n_neurons), whose last row is the
+    biases; `dweights` and `dbiases`, the gradients with the penalties included, are views of
+    `dparameters` likewise. If `parameters` and `dparameters` are given (any leading axes of lanes,
+    float32 or float64), the layer works on them, so that all layers can share one buffer.
 
-    Raises ValueError where a strength is negative or not finite in all lanes.
+    Raises TypeError or ValueError if a size or a strength is not one.
     """
 
     def __init__(
@@ -42,26 +42,23 @@ class Dense:
         parameters: Floats | None = None,
         dparameters: Floats | None = None,
     ) -> None:
-        n_inputs = whole_number(
-            "n_inputs", n_inputs, low=1, remedy="A layer needs something to read."
-        )
-        n_neurons = whole_number(
-            "n_neurons", n_neurons, low=1, remedy="A layer needs at least one neuron."
-        )
+        n_inputs = whole_number("n_inputs", n_inputs, low=1, remedy="A layer needs inputs.")
+        n_neurons = whole_number("n_neurons", n_neurons, low=1, remedy="A layer needs neurons.")
         self.weight_regularizer_l1 = _strength("weight_regularizer_l1", weight_regularizer_l1)
         self.weight_regularizer_l2 = _strength("weight_regularizer_l2", weight_regularizer_l2)
         self.bias_regularizer_l1 = _strength("bias_regularizer_l1", bias_regularizer_l1)
         self.bias_regularizer_l2 = _strength("bias_regularizer_l2", bias_regularizer_l2)
         if parameters is None:
             parameters = np.zeros((n_inputs + 1, n_neurons))
-            generator = np.random.default_rng() if rng is None else rng
+            generator = rng or np.random.default_rng()
             parameters[:-1] = 0.01 * generator.standard_normal((n_inputs, n_neurons))
         self.parameters: Floats = parameters
         self.dparameters: Floats = np.zeros_like(parameters) if dparameters is None else dparameters
         self._weights, self._biases = self.parameters[..., :-1, :], self.parameters[..., -1:, :]
-        self._dweights, self._dbiases = self.dparameters[..., :-1, :], self.dparameters[..., -1:, :]
+        self.dweights: Floats = self.dparameters[..., :-1, :]
+        self.dbiases: Floats = self.dparameters[..., -1:, :]
         self.inputs: Floats
-        """(..., batch, n_inputs + 1): what was read last, with its column of ones."""
+        """(..., batch, n_inputs + 1): the last inputs, with their column of ones."""
         self.output: Floats
         self.dinputs: Floats
 
@@ -83,27 +80,16 @@ class Dense:
     def biases(self, values: npt.ArrayLike) -> None:
         self._biases[...] = values
 
-    @property
-    def dweights(self) -> Floats:
-        """(..., n_inputs, n_neurons): the gradient by the weights, penalties included."""
-        return self._dweights
-
-    @property
-    def dbiases(self) -> Floats:
-        """(..., 1, n_neurons): the gradient by the biases, penalties included."""
-        return self._dbiases
-
     def forward(self, inputs: Floats) -> None:
-        """`.output` (..., batch, n_neurons) from inputs (..., batch, n_inputs)."""
+        """Compute `.output` (..., batch, n_neurons) from inputs (..., batch, n_inputs)."""
         self.inputs = with_ones(inputs)
         self.output = np.matmul(self.inputs, self.parameters)
 
     def backward(self, dvalues: Floats) -> None:
-        """`.dweights`, `.dbiases` and `.dinputs` from the loss's gradient by the output, (...,
-        batch, n_neurons).
+        """Compute `.dweights`, `.dbiases` and `.dinputs` from the gradient by the output.
 
-        The penalties add l1 * s(w) + 2 * l2 * w to the gradient, where s(w) is -1 for w < 0 and +1
-        else, at 0 too.
+        `dvalues` is (..., batch, n_neurons). The penalties add l1 * s(w) + 2 * l2 * w, where s(w)
+        is -1 for w < 0 and +1 elsewhere, at 0 too.
         """
         np.matmul(swap(self.inputs), dvalues, out=self.dparameters)
         self.dinputs = np.matmul(dvalues, swap(self.weights))
@@ -115,7 +101,7 @@ class Dense:
         )
 
     def write_strengths(self, l1: Floats, twice_l2: Floats) -> None:
-        """l1 and 2 * l2 of each parameter, into arrays of the shape of `parameters`."""
+        """Write l1 and 2 * l2 of each parameter into arrays of the shape of `parameters`."""
         l1[..., :-1, :] = self.weight_regularizer_l1
         l1[..., -1:, :] = self.bias_regularizer_l1
         twice_l2[..., :-1, :] = 2 * self.weight_regularizer_l2
@@ -123,10 +109,8 @@ class Dense:
 
 
 def _strength(name: str, value: Strength) -> Strength:
-    if not isinstance(value, np.ndarray):
-        return real_number(name, value, remedy="To switch the penalty off, use 0.")
-    for one in value.flat:
-        real_number(name, one, remedy="To switch a lane's penalty off, use 0.")
+    for one in value.flat if isinstance(value, np.ndarray) else [value]:
+        real_number(name, one, remedy="To switch the penalty off, use 0.")
     return value
 
 
@@ -138,9 +122,9 @@ class ReLU:
         self.dinputs: Floats
 
     def forward(self, inputs: Floats) -> None:
-        """`.output`, of the shape of `inputs`."""
+        """Compute `.output`, of the shape of `inputs`."""
         self.output = relu(inputs, np.zeros_like(inputs))
 
     def backward(self, dvalues: Floats) -> None:
-        """`.dinputs`: dvalues where the output is positive, else 0."""
+        """Compute `.dinputs`: dvalues where the output is positive, else 0."""
         self.dinputs = relu_gradient(dvalues, self.output, np.empty_like(self.output))

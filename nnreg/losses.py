@@ -4,49 +4,34 @@ The formulas come from the book "Neural Networks from Scratch". Shapes are writt
 leading axes of lanes may stand before them, and each lane then has its own number.
 """
 
-from typing import Protocol
-
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType, Ints
-from nnreg.kernels import softmax_columns, sums, sums_of_squares, swap
+from nnreg.kernels import softmax_columns, sums, swap
+from nnreg.layers import Dense
 
 CLIP = 1e-7
-"""A probability counts as at least this and at most 1 - this, so the loss of one row is at most -log(1e-7) = 16.1."""
+"""Probabilities are clipped to [1e-7, 1 - 1e-7], so the loss of a row is at most 16.1."""
 
 BEST_LOSS, WORST_LOSS = float(-np.log(1 - CLIP)), float(-np.log(CLIP))
-"""The least and the largest loss of one row."""
-
-
-class Penalised(Protocol):
-    """What a penalty is computed from: the attributes of a `Dense`."""
-
-    weight_regularizer_l1: float | Floats
-    weight_regularizer_l2: float | Floats
-    bias_regularizer_l1: float | Floats
-    bias_regularizer_l2: float | Floats
-
-    @property
-    def weights(self) -> Floats: ...
-    @property
-    def biases(self) -> Floats: ...
+"""The smallest and the largest loss of one row."""
 
 
 def penalty_terms(
-    layer: Penalised, sizes: tuple[Float64s, Float64s] | None = None
+    layer: Dense, sizes: tuple[Float64s, Float64s] | None = None
 ) -> tuple[Float64s, Float64s, Float64s, Float64s]:
-    """l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer, in the order of LAMBDA_NAMES.
+    """Return l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer (order: LAMBDA_NAMES).
 
-    Each has the shape of the lanes, () for a layer of 2-D arrays. Summed in float64 also where the
-    network is float32. `sizes` are |w| and |b| in float64, (..., all of them), where the caller has
+    Each has the shape of the lanes, () for a layer of 2-D arrays, and is summed in float64 even if
+    the network is float32. `sizes` are |w| and |b| in float64, flat per lane, if the caller has
     them already.
     """
-    weights, biases = (_sizes(layer.weights), _sizes(layer.biases)) if sizes is None else sizes
+    weights, biases = sizes or (_sizes(layer.weights), _sizes(layer.biases))
     return (
         _per_lane(layer.weight_regularizer_l1) * sums(weights),
-        _per_lane(layer.weight_regularizer_l2) * sums_of_squares(weights),
+        _per_lane(layer.weight_regularizer_l2) * np.vecdot(weights, weights),
         _per_lane(layer.bias_regularizer_l1) * sums(biases),
-        _per_lane(layer.bias_regularizer_l2) * sums_of_squares(biases),
+        _per_lane(layer.bias_regularizer_l2) * np.vecdot(biases, biases),
     )
 
 
@@ -62,13 +47,14 @@ def _per_lane(strength: float | Floats) -> Float64s:
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities (..., batch, classes), each row adding up to 1."""
+    """Return probabilities (..., batch, classes); each row adds up to 1."""
     return np.moveaxis(softmax_columns(np.array(np.moveaxis(logits, -1, 0), order="C")), 0, -1)
 
 
 def one_hot(labels: Ints, classes: int, dtype: FloatType) -> Floats:
-    """Class numbers (..., batch) as (..., batch, classes) of zeros and ones, features first in
-    memory.
+    """Return (..., batch, classes) of zeros and ones from class numbers (..., batch).
+
+    The classes come before the batch in memory.
     """
     return swap(
         np.equal(labels[..., np.newaxis, :], np.arange(classes)[:, np.newaxis]).astype(dtype)
@@ -76,27 +62,25 @@ def one_hot(labels: Ints, classes: int, dtype: FloatType) -> Floats:
 
 
 class Loss:
-    """What is to be made small: `forward` gives the loss of each row."""
+    """The data loss, which `forward` of a subclass defines for each row, and the penalty."""
 
     def forward(self, output: Floats, y: Ints | Floats) -> Float64s:
-        """The loss of each row, (..., batch)."""
+        """Return the loss of each row, (..., batch)."""
         raise NotImplementedError
 
     def calculate(self, output: Floats, y: Ints | Floats) -> Float64s:
-        """The data loss: the mean over the batch, one number (one a lane)."""
+        """Return the data loss: the mean over the batch, one number per lane."""
         mean: Float64s = self.forward(output, y).mean(axis=-1)
         return mean
 
-    def regularization_loss(self, layer: Penalised) -> Float64s:
-        """The penalty of one layer, one number (one a lane): its four terms, added in the order of
-        LAMBDA_NAMES.
-        """
+    def regularization_loss(self, layer: Dense) -> Float64s:
+        """Return the penalty of one layer: its four terms, added in the order of LAMBDA_NAMES."""
         weight_l1, weight_l2, bias_l1, bias_l2 = penalty_terms(layer)
         return weight_l1 + weight_l2 + bias_l1 + bias_l2
 
 
 class CategoricalCrossentropy(Loss):
-    """-log of the probability that the true class was given.
+    """-log of the probability of the true class.
 
     `y` is (batch,) class numbers, or one-hot (..., batch, classes).
     """
@@ -105,32 +89,29 @@ class CategoricalCrossentropy(Loss):
         self.dinputs: Floats
 
     def forward(self, output: Floats, y: Ints | Floats) -> Float64s:
-        """The loss of each row, (..., batch) in float64, from probabilities (..., batch, classes).
+        """Return the loss of each row, (..., batch), from probabilities (..., batch, classes).
 
-        They are clipped to [1e-7, 1 - 1e-7], and the logarithm is taken, in float64.
+        They are clipped to [1e-7, 1 - 1e-7], and the logarithm is taken in float64.
         """
-        truth = _truth(output, y)
-        # All but one product of a row are zeros, so this sum is exact; picking by index costs ten
+        # All products of a row but one are zeros, so this sum is exact; picking by index costs ten
         # times as much.
-        picked = (
-            np.ascontiguousarray(swap(output * truth)).sum(axis=-2).astype(np.float64, copy=False)
-        )
+        products = np.ascontiguousarray(swap(output * _truth(output, y)))
+        picked = products.sum(axis=-2).astype(np.float64, copy=False)
         losses: Float64s = -np.log(np.clip(picked, CLIP, 1 - CLIP))
         return losses
 
     def backward(self, output: Floats, y: Ints | Floats, out: Floats | None = None) -> None:
-        """`.dinputs`: the gradient of the mean loss by what went into the softmax, (output -
-        one_hot) / batch.
+        """Compute `.dinputs`, the gradient of the mean loss by the inputs of the softmax.
 
-        Softmax and cross-entropy together, from the softmax's output as it is, not clipped. `out`
-        may be `output`.
+        This is softmax and cross-entropy together, (output - one_hot) / batch, from the
+        unclipped output of the softmax. `out` may be `output`.
         """
         self.dinputs = np.subtract(output, _truth(output, y), out=out)
         np.divide(self.dinputs, output.shape[-2], out=self.dinputs)
 
 
 def _truth(output: Floats, y: Ints | Floats) -> Floats:
-    """`y` as one-hot, whichever way it came."""
+    """`y` as one-hot rows, in either form."""
     if y.ndim == 1:
         return one_hot(np.asarray(y, dtype=np.intp), output.shape[-1], output.dtype)
     return y.astype(output.dtype, copy=False)

@@ -1,4 +1,4 @@
-"""Curves: what is measured at the end of every epoch."""
+"""Measuring: the curves' numbers at the end of every epoch."""
 
 from collections.abc import Iterator
 
@@ -24,19 +24,28 @@ CURVE_NAMES = (
     "balanced_val_accuracy",
     "near_zero_weights",
 )
-"""Every curve of a `Fit`: one number an epoch, from the parameters at its end, on whole sets of rows."""
+"""Every curve of a `Fit`: one number per epoch, from the parameters at its end, on all rows."""
 
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
 
 _HIDDEN_AT_ONCE = 16 * 64 * 128
-"""Numbers of the widest layer, over all lanes, that are computed together: few enough to stay in the cache."""
+"""Outputs of the widest layer, over all lanes, that are computed together: they fit the cache."""
 
 _LARGEST_TERM = np.finfo(np.float64).max / 8
 """A reported penalty is cut off here, so that the sum of four and the data loss is finite too."""
 
+DIVERGED = {
+    "data_loss": WORST_LOSS,
+    "train_accuracy": 0.0,
+    "val_data_loss": WORST_LOSS,
+    "val_accuracy": 0.0,
+    "balanced_val_accuracy": 0.0,
+}
+"""The numbers of a diverged lane: no accuracy, and the largest loss that clipping allows."""
+
 Measured = dict[str, Float64s]
-"""Curve name -> one number a lane."""
+"""Curve name -> one number per lane."""
 
 
 class Rows:
@@ -46,16 +55,16 @@ class Rows:
         self._table, self.labels, self._network = table, labels, network
         self._parts = row_parts(len(labels), network)
         self._places = [self._true_places(labels[part]) for part in self._parts]
-        self._kept = list(self._new_passes()) if table.kept else None
+        self._passes = list(self._new_passes()) if table.kept else None
         classes, counts = np.unique(labels, return_counts=True)
         self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
-        """(rows, classes there are): what a row counts in its class's recall."""
+        """(rows, classes present): what a row counts in the recall of its class."""
 
     def losses_and_hits(self) -> tuple[Float64s, Float64s]:
-        """The loss of each row, and 1 where its class was found, else 0: (lanes, rows) both."""
+        """Return the loss of each row, and 1 if its class was found, else 0, (lanes, rows) both."""
         losses = np.empty((self._network.lanes, len(self.labels)))
         hits = np.empty_like(losses)
-        passes = self._new_passes() if self._kept is None else self._kept
+        passes = self._new_passes() if self._passes is None else self._passes
         for part, places, one in zip(self._parts, self._places, passes, strict=True):
             losses[:, part], hits[:, part] = cross_entropies_and_hits(
                 one.forward(), self.labels[part], places
@@ -64,7 +73,7 @@ class Rows:
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
 
     def mean_recall(self, hits: Float64s) -> Float64s:
-        """The mean over the classes that are there of the share of their rows that was found."""
+        """Return the mean over the classes present of the share of their rows that was found."""
         recalls = hits[:, np.newaxis, :] @ self._shares
         mean: Float64s = recalls[:, 0].mean(axis=-1)
         return mean
@@ -73,20 +82,16 @@ class Rows:
         return (Pass(self._network, self._table.part(part)) for part in self._parts)
 
     def _true_places(self, labels: Ints) -> Ints:
-        """Where in the logits (classes, lanes, batch) those of the true classes are: (lanes,
-        batch).
-        """
-        lanes, rows = self._network.lanes, len(labels)
-        return labels.astype(np.intp) * (lanes * rows) + np.arange(lanes * rows).reshape(
-            lanes, rows
-        )
+        """Return where in the flat logits (classes, lanes, batch) the true classes are."""
+        shape = self._network.lanes, len(labels)
+        size = shape[0] * shape[1]
+        return labels.astype(np.intp) * size + np.arange(size).reshape(shape)
 
 
 def row_parts(rows: int, network: Network) -> list[slice]:
-    """Where to cut so many rows, so that what the network computes of a part stays in the cache."""
+    """Cut rows into parts for which the network's outputs stay in the cache."""
     widest = max(layer.weights.shape[-1] for layer in network.layers)
-    # Parts of any number of rows give the same bits, as long as they are cut at multiples of
-    # ROWS_TOGETHER.
+    # Parts of any size give the same bits, if they are cut at multiples of ROWS_TOGETHER.
     size = ROWS_TOGETHER * max(1, _HIDDEN_AT_ONCE // (network.lanes * widest * ROWS_TOGETHER))
     whole = rows - rows % ROWS_TOGETHER
     ends = sorted([*range(size, whole, size), *{whole, rows} - {0}])
@@ -94,9 +99,7 @@ def row_parts(rows: int, network: Network) -> list[slice]:
 
 
 def measure(network: Network, train: Rows, val: Rows) -> Measured:
-    """Every curve's number for the parameters as they are, one a lane; not finite where a lane has
-    diverged.
-    """
+    """Return every curve's number per lane for the parameters as they are, finite or not."""
     losses, hits = train.losses_and_hits()
     val_losses, val_hits = val.losses_and_hits()
     measured = {
@@ -109,22 +112,8 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
     return measured | measure_parameters(network)
 
 
-def worst(lanes: int) -> Measured:
-    """What a diverged lane is said to have reached: no accuracy at all, and the largest loss that
-    clipping allows.
-    """
-    nothing, most = np.zeros(lanes), np.full(lanes, WORST_LOSS)
-    return {
-        "data_loss": most,
-        "train_accuracy": nothing,
-        "val_data_loss": most,
-        "val_accuracy": nothing,
-        "balanced_val_accuracy": nothing,
-    }
-
-
 def measure_parameters(network: Network) -> Measured:
-    """The penalties, summed over the layers in float64, and the share of weights near zero."""
+    """Return the penalties, summed over the layers in float64, and the share of small weights."""
     terms = np.zeros((len(PENALTY_NAMES), network.lanes))
     small, weights = np.zeros(network.lanes, dtype=np.intp), 0
     for layer, sizes in zip(network.layers, network.parameter_sizes(), strict=True):

@@ -22,7 +22,7 @@ LayerParameters = tuple[Floats, Floats]
 
 
 class Network:
-    """Dense, ReLU, Dense, ..., softmax, once a lane.
+    """Dense, ReLU, Dense, ..., softmax, once per lane.
 
     `sizes` are features, neurons of each hidden layer, classes. `parameters` and `dparameters`
     (lanes, all parameters) are what an optimizer works on; the layers are views of them.
@@ -31,22 +31,25 @@ class Network:
 
     def __init__(self, sizes: Sequence[int], strengths: Float64s, dtype: FloatType) -> None:
         shapes = [(n_inputs + 1, n_neurons) for n_inputs, n_neurons in pairwise(sizes)]
-        ends = np.cumsum([rows * columns for rows, columns in shapes])
-        self.lanes = len(strengths)
-        self.dtype = dtype
-        whole = (self.lanes, int(ends[-1]))
+        self.lanes, self.dtype = len(strengths), dtype
+        whole = (self.lanes, sum(rows * columns for rows, columns in shapes))
         self.parameters, self.dparameters = zeros(whole, dtype), zeros(whole, dtype)
         l1, twice_l2 = zeros(whole, dtype), zeros(whole, dtype)
         self._penalty_blocks = blocks(
             self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype)
         )
+        self._sizes: Float64s = np.zeros(whole)
+        self._layer_sizes: list[tuple[Float64s, Float64s]] = []
+        self._work: dict[int, Work] = {}
         self.layers: list[Dense] = []
-        for i, ((rows, columns), end) in enumerate(zip(shapes, ends, strict=True)):
-            part, shape = slice(end - rows * columns, end), (self.lanes, rows, columns)
-            weight_l1, weight_l2, bias_l1, bias_l2 = strengths[:, i].T[..., np.newaxis, np.newaxis]
+        start = 0
+        for i, (rows, columns) in enumerate(shapes):
+            end, shape = start + rows * columns, (self.lanes, rows, columns)
+            part = slice(start, end)
             layer = Dense(
-                *(rows - 1, columns),
-                *(weight_l1, weight_l2, bias_l1, bias_l2),
+                rows - 1,
+                columns,
+                *tuple(strengths[:, i].T[..., np.newaxis, np.newaxis]),
                 parameters=self.parameters[:, part].reshape(shape),
                 dparameters=self.dparameters[:, part].reshape(shape),
             )
@@ -55,37 +58,28 @@ class Network:
             # is reported so.
             with np.errstate(over="ignore", under="ignore"):
                 layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
-        self._sizes: Float64s = np.zeros(whole)
-        self._layer_sizes: list[tuple[Float64s, Float64s]] = [
-            (
-                self._sizes[:, end - rows * columns : end - columns],
-                self._sizes[:, end - columns : end],
+            self._layer_sizes.append(
+                (self._sizes[:, start : end - columns], self._sizes[:, end - columns : end])
             )
-            for (rows, columns), end in zip(shapes, ends, strict=True)
-        ]
-        self._work: dict[int, Work] = {}
+            start = end
 
     def add_penalty_gradient(self) -> None:
-        """`dparameters` += the gradient of the penalties."""
+        """Add the gradient of the penalties to `dparameters`."""
         for block in self._penalty_blocks:
             add_penalty_gradient(*block)
 
     def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
-        """|w| and |b| of each layer in float64, (lanes, all weights) and (lanes, all biases): work
-        arrays.
-        """
+        """Return |w| and |b| of each layer in float64, flat per lane, in arrays that are reused."""
         np.copyto(self._sizes, self.parameters)
         np.abs(self._sizes, out=self._sizes)
         return self._layer_sizes
 
     def lane_parameters(self, lane: int) -> list[LayerParameters]:
-        """Copies of one lane's weights and biases, layer by layer."""
+        """Return copies of one lane's weights and biases, layer by layer."""
         return [(layer.weights[lane].copy(), layer.biases[lane].copy()) for layer in self.layers]
 
     def work(self, batch: int) -> "Work":
-        """The arrays that a batch of so many rows passes through; all batches of one size share
-        them.
-        """
+        """Return the arrays that batches of so many rows share."""
         if batch not in self._work:
             self._work[batch] = Work(self, batch)
         return self._work[batch]
@@ -102,11 +96,12 @@ class Work:
         self.logits = zeros((classes, max(lanes, 2), batch), dtype)[:, :lanes]
         """(classes, lanes, batch)."""
         self.hidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
-        """(lanes, neurons + 1, batch), as the next layer reads it: the last row of a lane is its ones."""
-        for array in self.hidden:
-            array[:, -1] = 1
-        # Of the same shape, though nothing is written beside the neurons: whole arrays are quicker
-        # to go over.
+        """(lanes, neurons + 1, batch), as the next layer reads it; the last row is ones."""
+        self.ones = [array[:, -1] for array in self.hidden]
+        for ones in self.ones:
+            ones.fill(1)
+        # Of the same shape, though only the neurons are written: whole arrays are quicker to go
+        # over.
         self.dhidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         self.nothing = [zeros((width + 1, batch), dtype) for width in widths]
         """Zeros for `relu`, of the size of one lane."""
@@ -115,17 +110,13 @@ class Work:
 class Pass:
     """The way of one batch through the network and back.
 
-    `inputs` (batch, features + 1), or one such a lane, hold their ones; what is written into them
-    later is what the next `forward` reads. All views are made here, once: a step of one lane takes
-    longer to make them than to compute.
+    `inputs` (batch, features + 1), or one such array per lane, hold their ones; `forward` reads
+    what is in them then. All views are made here, once: for one lane they take longer than a step.
     """
 
     def __init__(self, network: Network, inputs: Floats) -> None:
-        self._network, work = network, network.work(inputs.shape[-2])
-        self.logits = work.logits
-        """(classes, lanes, batch), which `forward` writes. `backward` wants the loss's gradient by them in their place."""
-        self._hidden, self._dhidden, self._nothing = work.hidden, work.dhidden, work.nothing
-        self._ones = [array[:, -1] for array in work.hidden]
+        self._network, self._work = network, network.work(inputs.shape[-2])
+        work = self._work
         read = [inputs, *map(swap, work.hidden)]
         written = [*(swap(array[:, :-1]) for array in work.hidden), classes_last(work.logits)]
         self._forward = [
@@ -146,29 +137,34 @@ class Pass:
             self._backward.append(products)
 
     def forward(self) -> Floats:
-        """The logits."""
-        last = len(self._forward) - 1
-        for i, (inputs, parameters, output) in enumerate(self._forward):
-            np.matmul(inputs, parameters, out=output)
-            if i < last:
-                relu(
-                    self._hidden[i], self._nothing[i], out=self._hidden[i]
-                )  # the ones too, which stay ones
-        return self.logits
+        """Return the logits (classes, lanes, batch), in an array that is reused.
+
+        `backward` takes the gradient of the loss by them from the same place.
+        """
+        *hidden, last = self._forward
+        for (a, b, out), array, nothing in zip(
+            hidden, self._work.hidden, self._work.nothing, strict=True
+        ):
+            np.matmul(a, b, out=out)
+            relu(array, nothing, out=array)  # the ones too, which stay ones
+        a, b, out = last
+        np.matmul(a, b, out=out)
+        return self._work.logits
 
     def backward(self) -> None:
-        """The network's `dparameters`, penalties included."""
+        """Compute the network's `dparameters`, penalties included."""
         for i in reversed(range(len(self._backward))):
             for a, b, out in self._backward[i]:
                 np.matmul(a, b, out=out)
             if i > 0:
                 # What layer i read is needed no more: the gradient takes its place, and the cache
                 # holds one array less.
-                relu_gradient(self._dhidden[i - 1], self._hidden[i - 1], out=self._hidden[i - 1])
-                self._ones[i - 1].fill(1)
+                hidden = self._work.hidden[i - 1]
+                relu_gradient(self._work.dhidden[i - 1], hidden, out=hidden)
+                self._work.ones[i - 1].fill(1)
         self._network.add_penalty_gradient()
 
 
 def classes_last(columns: Floats) -> Floats:
-    """(classes, lanes, batch) as (lanes, batch, classes): a view."""
+    """View (classes, lanes, batch) as (lanes, batch, classes)."""
     return columns.transpose(1, 2, 0)

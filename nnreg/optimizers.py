@@ -1,8 +1,8 @@
 """Optimizers: how gradients move parameters.
 
 The formulas come from the book "Neural Networks from Scratch". An optimizer works in place on
-anything with `parameters` and `dparameters`: on layers by hand, `adam.update(dense1, dense2)`, or
-on the one buffer of a network.
+anything with `parameters` and `dparameters`: on layers, `adam.update(dense1, dense2)`, or on the
+one buffer of a network.
 """
 
 from typing import Protocol
@@ -11,7 +11,7 @@ import numpy as np
 
 from nnreg.arrays import Floats
 from nnreg.checks import real_number
-from nnreg.kernels import adam_step, blocks, zeros
+from nnreg.kernels import blocks, zeros
 
 
 class Trainable(Protocol):
@@ -24,33 +24,45 @@ class Trainable(Protocol):
 
 
 class Optimizer:
-    """The learning rate of step t = 0, 1, ...: learning_rate / (1 + decay * t). Subclasses say what
-    a step is.
+    """Each step t = 0, 1, ... has the learning rate learning_rate / (1 + decay * t).
 
-    The parts given to `update` must be the same, in the same order, at every step: each has its own
+    `update` must be given the same parts, in the same order, at every step: each part has its own
     moments.
     """
 
     def __init__(self, learning_rate: float, decay: float) -> None:
         self.learning_rate = real_number(
-            "learning_rate", learning_rate, open_low=True, remedy="Try 0.001."
+            "learning_rate", learning_rate, positive=True, remedy="Try 0.001."
         )
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
-        self._states: list[_State] = []
+        self._moments: list[list[Floats]] = []
+        """For each part: two moments of each parameter, and a work array."""
+        self._arrays: list[Floats] = []
+        self._blocks: list[tuple[Floats, ...]] = []
 
     @property
     def current_learning_rate(self) -> float:
-        """The learning rate of the step to come."""
+        """The learning rate of the next step."""
         return self.learning_rate / (1 + self.decay * self.iterations)
 
     def update(self, *parts: Trainable) -> None:
-        """One step on every part, in place."""
-        if not self._states:
-            self._states = [_State(part) for part in parts]
-        for part, state in zip(parts, self._states, strict=True):
-            for block in state.blocks(part):
-                self._move(*block)
+        """Make one step on every part, in place."""
+        if not self._moments:
+            self._moments = [
+                [zeros(part.parameters.shape, part.parameters.dtype) for _ in range(3)]
+                for part in parts
+            ]
+        arrays = [array for part in parts for array in (part.parameters, part.dparameters)]
+        if list(map(id, arrays)) != list(map(id, self._arrays)):
+            self._arrays = arrays
+            self._blocks = [
+                block
+                for part, moments in zip(parts, self._moments, strict=True)
+                for block in blocks(part.parameters, part.dparameters, *moments)
+            ]
+        for block in self._blocks:
+            self._move(*block)
         self.iterations += 1
 
     def _move(
@@ -59,32 +71,8 @@ class Optimizer:
         raise NotImplementedError
 
 
-class _State:
-    """What an optimizer keeps of a part: two moments of each parameter."""
-
-    def __init__(self, part: Trainable) -> None:
-        shape, dtype = part.parameters.shape, part.parameters.dtype
-        self._kept = (zeros(shape, dtype), zeros(shape, dtype), zeros(shape, dtype))
-        self._given: tuple[Floats, Floats] | None = None
-        self._blocks: list[tuple[Floats, ...]] = []
-
-    def blocks(self, part: Trainable) -> list[tuple[Floats, ...]]:
-        """Parameters, gradient, moments and a work array, block by block; made again only for other
-        arrays.
-        """
-        parameters, gradient = part.parameters, part.dparameters
-        if (
-            self._given is None
-            or self._given[0] is not parameters
-            or self._given[1] is not gradient
-        ):
-            self._given = parameters, gradient
-            self._blocks = blocks(parameters, gradient, *self._kept)
-        return self._blocks
-
-
 class Adam(Optimizer):
-    """p -= rate * m^ / (sqrt(v^) + epsilon), epsilon outside the root, where for step t = 1, 2, ...
+    """p -= rate * m^ / (sqrt(v^) + epsilon), epsilon outside the root, where for t = 1, 2, ...
 
     m = beta_1 m + (1 - beta_1) g      m^ = m / (1 - beta_1^t)
     v = beta_2 v + (1 - beta_2) g^2    v^ = v / (1 - beta_2^t)
@@ -99,32 +87,35 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
     ) -> None:
         super().__init__(learning_rate, decay)
-        self.epsilon = real_number("epsilon", epsilon, open_low=True, remedy="Try 1e-7.")
+        self.epsilon = real_number("epsilon", epsilon, positive=True, remedy="Try 1e-7.")
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
     def _move(
         self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
     ) -> None:
-        # The moments are kept without their factors (1 - beta), and all that is the same for every
-        # parameter is put
-        # into two numbers, `rate` and `epsilon`: 10 passes over the parameters in place of 14.
+        # The moments are kept without their factors (1 - beta), and everything that is the same for
+        # all parameters is in two numbers, `rate` and `epsilon`: 10 passes in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
         #   v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
         #   rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
         step = self.iterations + 1
         root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
-        adam_step(
-            *(parameters, gradient, first, second, work),
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            rate=self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root,
-            epsilon=self.epsilon / root,
-        )
+        rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
+        np.multiply(first, self.beta_1, first)
+        np.add(first, gradient, first)
+        np.multiply(gradient, gradient, work)
+        np.multiply(second, self.beta_2, second)
+        np.add(second, work, second)
+        np.sqrt(second, work)
+        np.add(work, self.epsilon / root, work)
+        np.divide(first, work, work)
+        np.multiply(work, rate, work)
+        np.subtract(parameters, work, parameters)
 
 
 class SGD(Optimizer):
-    """p += u, where u = momentum u - rate g; with momentum 0 plain gradient descent."""
+    """p += u, where u = momentum u - rate g; with momentum 0, plain gradient descent."""
 
     def __init__(
         self, learning_rate: float = 1.0, decay: float = 0.0, momentum: float = 0.0
@@ -137,7 +128,7 @@ class SGD(Optimizer):
     def _move(
         self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
     ) -> None:
-        np.multiply(first, self.momentum, out=first)
-        np.multiply(gradient, self.current_learning_rate, out=work)
-        np.subtract(first, work, out=first)
-        np.add(parameters, first, out=parameters)
+        np.multiply(first, self.momentum, first)
+        np.multiply(gradient, self.current_learning_rate, work)
+        np.subtract(first, work, first)
+        np.add(parameters, first, parameters)

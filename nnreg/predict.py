@@ -1,4 +1,4 @@
-"""Trained networks: what they say of rows, and what their layers weigh."""
+"""Predictions of trained networks, and the penalties that their layers pay."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,10 @@ from nnreg.tables import Table
 def losses_and_hits(
     x: Floats, y: Ints, networks: Sequence[Sequence[LayerParameters]]
 ) -> tuple[Float64s, Bools]:
-    """The loss of each row, and whether its class was found, (networks, rows) both; networks of one
-    shape and dtype.
+    """Return the loss of each row and whether its class was found, (networks, rows) both.
 
-    The same numbers as those that the curves of `train` are means of. x: (rows, features) finite;
-    y: (rows,) class numbers.
+    They are the numbers whose means are the curves of `train`. x: (rows, features) finite; y:
+    (rows,) class numbers. All networks have one shape and dtype.
     """
     network, table = _loaded(networks, x, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
@@ -30,11 +29,10 @@ def losses_and_hits(
 
 
 def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
-    """How probable one network finds each class, (rows, classes) float64, each row adding up to 1;
-    x: (rows, features) finite.
+    """Return one network's probability of each class, (rows, classes) float64.
 
-    Computed in float64 also where the network is float32: in that, the rows beside a row change its
-    seventh digit.
+    x: (rows, features) finite. Each row adds up to 1. A float32 network is computed in float64 too:
+    in float32 the rows beside a row change its seventh digit.
     """
     network, table = _loaded([parameters], x, np.dtype(np.float64))
     result = np.empty((len(x), parameters[-1][0].shape[1]))
@@ -48,7 +46,7 @@ def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
 def _loaded(
     networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType
 ) -> tuple[Network, Table]:
-    """Trained networks as the lanes of one, and the rows that it is to read; both in `dtype`."""
+    """Trained networks as the lanes of one, and the rows for it to read, both in `dtype`."""
     first = networks[0]
     sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
     network = Network(sizes, np.zeros((len(networks), len(first), len(LAMBDA_NAMES))), dtype)
@@ -61,15 +59,15 @@ def _loaded(
 def penalties_by_layer(
     parameters: Sequence[LayerParameters], lambdas: Sequence[Lambdas]
 ) -> list[tuple[tuple[float, ...], float]]:
-    """Of each layer its four penalties, in the order of LAMBDA_NAMES, and its share of weights near
-    zero; one `Lambdas` a layer.
+    """Return each layer's four penalties (order: LAMBDA_NAMES) and its share of near-zero weights.
+
+    `lambdas` has one `Lambdas` per layer.
     """
     measured: list[tuple[tuple[float, ...], float]] = []
     for (weights, biases), strengths in zip(parameters, lambdas, strict=True):
         n_inputs, n_neurons = weights.shape
-        layer = Dense(
-            n_inputs, n_neurons, *strengths.as_tuple(), parameters=np.concatenate([weights, biases])
-        )
+        both = np.concatenate([weights, biases])
+        layer = Dense(n_inputs, n_neurons, *strengths.as_tuple(), parameters=both)
         near_zero = float(np.mean(np.abs(weights) < weights.dtype.type(NEAR_ZERO)))
         measured.append((tuple(float(term) for term in penalty_terms(layer)), near_zero))
     return measured

@@ -9,11 +9,10 @@ from nnreg.arrays import Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """x: (rows, features), finite numbers; y: (rows,), class numbers 0, 1, 2, ... The arrays are
-    kept, never changed.
+    """x: (rows, features) of finite numbers; y: (rows,) of class numbers 0, 1, 2, ...
 
-    Raises TypeError where an array holds the wrong kind of thing, ValueError where its shape or a
-    value is wrong.
+    The arrays are kept, never changed. Raises TypeError if an array holds the wrong kind of
+    element, ValueError if its shape or a value is wrong.
     """
 
     x_train: Floats
@@ -25,8 +24,7 @@ class Split:
         for field in fields(self):
             check = _features if field.name.startswith("x") else _labels
             object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
-        for part in ("train", "val"):
-            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+        for part, x, y in (("train", self.x_train, self.y_train), ("val", self.x_val, self.y_val)):
             if len(x) != len(y):
                 raise ValueError(
                     f"x_{part} has {len(x)} rows and y_{part} has {len(y)}; each row needs one"
@@ -51,15 +49,10 @@ def _features(name: str, values: object) -> Floats:
             f"{name} holds {x.dtype}; it must hold real numbers. Encode text and categories as"
             " numbers first."
         )
-    if x.ndim != 2:
+    if x.ndim != 2 or 0 in x.shape:
         raise ValueError(
-            f"{name} has the shape {x.shape}; it must be (rows, features). For one feature, use"
-            f" {name}.reshape(-1, 1)."
-        )
-    if 0 in x.shape:
-        raise ValueError(
-            f"{name} has the shape {x.shape}; it needs at least one row and one feature. Give it"
-            " some data."
+            f"{name} has the shape {x.shape}; it must be (rows, features), at least one of each."
+            f" For one feature, use {name}.reshape(-1, 1)."
         )
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
@@ -79,13 +72,11 @@ def _labels(name: str, values: object) -> Ints:
             f"{name} holds {y.dtype}; it must hold class numbers 0, 1, 2, ... Use"
             f" {name}.astype(int) if it does."
         )
-    if y.ndim != 1:
+    if y.ndim != 1 or len(y) == 0:
         raise ValueError(
-            f"{name} has the shape {y.shape}; it must be (rows,). For one-hot rows, use"
-            f" {name}.argmax(axis=1)."
+            f"{name} has the shape {y.shape}; it must be (rows,), at least one. For one-hot rows,"
+            f" use {name}.argmax(axis=1)."
         )
-    if len(y) == 0:
-        raise ValueError(f"{name} has no rows; it needs at least one. Give it some data.")
     if y.min() < 0:
         raise ValueError(
             f"{name} holds {y.min()}; class numbers start at 0. Number the classes 0, 1, 2, ..."

@@ -12,12 +12,8 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 def test_names_are_the_fields_in_order() -> None:
     assert tuple(field.name for field in fields(Lambdas)) == LAMBDA_NAMES
-    assert Lambdas(weight_l1=1, weight_l2=2, bias_l1=3, bias_l2=4).as_tuple() == (
-        1.0,
-        2.0,
-        3.0,
-        4.0,
-    )
+    four = Lambdas(weight_l1=1, weight_l2=2, bias_l1=3, bias_l2=4)
+    assert four.as_tuple() == (1.0, 2.0, 3.0, 4.0)
 
 
 def test_all_off_unless_given() -> None:
@@ -43,23 +39,10 @@ def test_real_numbers_become_floats(value: object) -> None:
 @pytest.mark.parametrize("name", LAMBDA_NAMES)
 @pytest.mark.parametrize(
     "value",
-    [
-        -1e-9,
-        float("nan"),
-        float("inf"),
-        -float("inf"),
-        10**400,
-        True,
-        np.True_,
-        "0.1",
-        None,
-        1j,
-        [0.1],
-        np.array([0.1]),
-    ],
+    [-1e-9, np.nan, np.inf, 10**400, True, np.True_, "0.1", None, 1j, [0.1], np.array([0.1])],
 )
 def test_anything_else_is_refused(name: str, value: object) -> None:
-    with pytest.raises(ValueError, match="finite number of at least 0") as caught:
+    with pytest.raises((TypeError, ValueError), match="finite number of at least 0") as caught:
         Lambdas(**{name: value})  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"{name} is {value!r};")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nnreg import CategoricalCrossentropy, Dense, Loss, penalty_terms, softmax
-from nnreg.kernels import first_largest, swap
+from nnreg.kernels import swap
 
 
 def test_softmax_rows_add_up_to_one_and_do_not_overflow() -> None:
@@ -76,13 +76,3 @@ def test_penalty_terms_one_by_one() -> None:
     assert Loss().regularization_loss(layer) == pytest.approx(
         0.1 * 10 + 0.2 * 30 + 0.3 * 11 + 0.4 * 61, rel=1e-15
     )
-
-
-def test_the_first_of_equals_is_the_answer() -> None:
-    """As argmax has it: a network whose weights have all been penalised away must not be right
-    about every row.
-    """
-    rng = np.random.default_rng(0)
-    for classes in (1, 2, 10, 255, 256, 300):
-        output = rng.integers(0, 3, size=(classes, 2, 50)).astype(np.float32)
-        assert np.array_equal(first_largest(output == output.max(axis=0)), output.argmax(axis=0))

@@ -56,7 +56,7 @@ def initial_of(oracle: Vectors, prefix: str) -> list[tuple[Any, Any]]:
 
 
 def in_company(lambdas: tuple[Lambdas, ...], lanes: int) -> tuple[list[Any], int]:
-    """The lane under test: alone, or as lane 5 of 16 between others that are penalised otherwise."""
+    """The lane under test: alone, or as lane 5 of 16 between others."""
     if lanes == 1:
         return [lambdas], 0
     company: list[Any] = [Lambdas(weight_l1=1e-3 * i, bias_l2=1e-2 * i) for i in range(lanes)]
@@ -71,7 +71,7 @@ def check_parameters(found: dict[str, Any], oracle: Vectors, prefix: str, step: 
 
 
 def test_by_hand(oracle: Vectors) -> None:
-    """Dense, ReLU, softmax, loss and Adam on 2-D arrays, written out as in the book, for 100 steps."""
+    """100 steps of the classes on 2-D arrays, written out as in the book."""
     dense1 = Dense(2, 8, *oracle["lams"][0])
     dense2 = Dense(8, 3, *oracle["lams"][1])
     for layer, (weights, biases) in zip((dense1, dense2), initial_of(oracle, "init"), strict=True):

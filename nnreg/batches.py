@@ -1,0 +1,69 @@
+"""Batches: the rows that each step of training reads, and the random streams of a seed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nnreg.arrays import Floats, Ints
+from nnreg.losses import one_hot
+from nnreg.network import Network, Pass
+from nnreg.tables import Table
+
+WEIGHTS_STREAM, ORDER_STREAM = 0, 1
+"""Each seed gives two independent streams: the initial weights, and the order of rows."""
+
+
+def random_stream(seed: int, stream: int) -> np.random.Generator:
+    """Return the generator of one of a seed's streams."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))
+
+
+class Batches:
+    """An iteration is one epoch: for each step a pass with its inputs, and its one-hot classes."""
+
+    def __init__(
+        self,
+        table: Table,
+        labels: Ints,
+        network: Network,
+        batch_size: int | None,
+        seeds: Sequence[int],
+    ) -> None:
+        self._table, self._labels, self._network = table, labels, network
+        self._classes = network.layers[-1].weights.shape[-1]
+        self._size = min(batch_size or len(labels), len(labels))
+        self._seeds = seeds
+        self._generators = {seed: random_stream(seed, ORDER_STREAM) for seed in seeds}
+        self._passes: dict[int, tuple[Floats, Pass]] = {}
+        """By the number of rows: inputs to write into, and the pass that reads them."""
+
+    def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
+        rows, dtype = len(self._labels), self._network.dtype
+        if self._size == rows:
+            if not self._passes:
+                inputs = self._table.part(slice(None))
+                self._passes[rows] = inputs, Pass(self._network, inputs)
+            yield self._passes[rows][1], one_hot(self._labels, self._classes, dtype)
+            return
+        order = self._order()
+        truth = one_hot(self._labels[order], self._classes, dtype)
+        for start in range(0, rows, self._size):
+            some = slice(start, start + self._size)
+            yield self._pass(order[..., some]), truth[..., some, :]
+
+    def _pass(self, chosen: Ints) -> Pass:
+        rows = chosen.shape[-1]
+        if rows not in self._passes:
+            inputs = np.ones((*chosen.shape, self._table.columns), dtype=self._network.dtype)
+            self._passes[rows] = inputs, Pass(self._network, inputs)
+        inputs, one = self._passes[rows]
+        self._table.gather(chosen, out=inputs)
+        return one
+
+    def _order(self) -> Ints:
+        """Return an epoch's order of rows: (rows,) if all lanes have one seed, or (lanes, rows)."""
+        rows = len(self._labels)
+        orders = {seed: stream.permutation(rows) for seed, stream in self._generators.items()}
+        if len(orders) == 1:
+            return orders[self._seeds[0]]
+        return np.stack([orders[seed] for seed in self._seeds])
