@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from experiments.datasets import files
 from experiments.errors import InputError
-from experiments.model import find_model, origin
+from experiments.model import find_model
 from sweeps.search.study import study_record
 from sweeps.workspace import Workspace
 
@@ -31,7 +31,7 @@ def predict(
             f"study {record.study} has no verdict yet, and so no model; get both with: {confirm}"
         )
     folder = place.reports_of(record.study)
-    model = find_model(folder, origin(record, record.verdict))
+    model = find_model(folder, record)
     if model is None:
         raise InputError(
             f"study {record.study}: the model of its verdict is not in {folder}; make it again"

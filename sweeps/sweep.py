@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from experiments import datasets, environment, experiment_file
 from experiments.errors import InputError
 from experiments.evaluation import EvaluationSpec
-from experiments.model import Model, find_model, origin
+from experiments.model import Model, find_model
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
@@ -92,12 +92,7 @@ class Sweep:
         """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows.
         None where there is no verdict, or where the model is not in reports/.
         """
-        verdict = self.record.verdict
-        return (
-            find_model(self.workspace.reports_of(self.record.study), origin(self.record, verdict))
-            if verdict
-            else None
-        )
+        return find_model(self.workspace.reports_of(self.record.study), self.record)
 
 
 def run(

@@ -35,7 +35,6 @@ def made_model(study: StudyRecord, folder: Path) -> Model:
     data = datasets.load(
         Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",))
     )
-    assert study.verdict is not None
     rng, sizes = np.random.default_rng(0), (len(data.features), 8, len(data.classes))
     layers = [
         (rng.normal(size=(n, m)), rng.normal(size=(1, m))) for n, m in itertools.pairwise(sizes)
@@ -44,7 +43,7 @@ def made_model(study: StudyRecord, folder: Path) -> Model:
         parameters=[
             (weights.astype(np.float32), biases.astype(np.float32)) for weights, biases in layers
         ],
-        origin=origin(study, study.verdict),
+        origin=origin(study),
         **{
             name: getattr(data, name)
             for name in ("preparation", "classes", "target", "label_type", "example")

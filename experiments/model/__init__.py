@@ -1,17 +1,5 @@
-"""The model: the network of a verdict, kept as two files, asked about raw rows, and written as
-MLflow wants a model.
-"""
+"""The model: the network of a verdict as two files, for raw rows, here and on MLflow."""
 
-from experiments.model.model import NUMBERS, WORDS, Model, find_model, read_model
-from experiments.model.origin import confirmed_at, digest, origin
+from experiments.model.model import NUMBERS, WORDS, Model, find_model, origin, read_model
 
-__all__ = [
-    "NUMBERS",
-    "WORDS",
-    "Model",
-    "confirmed_at",
-    "digest",
-    "find_model",
-    "origin",
-    "read_model",
-]
+__all__ = ["NUMBERS", "WORDS", "Model", "find_model", "origin", "read_model"]

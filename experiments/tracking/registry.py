@@ -1,20 +1,19 @@
-"""The registry: the model of a study's verdict on MLflow, as a logged model of the study's run and
-as a version of the model that is named as the experiment, of which the newest confirmed one has the
-alias `best`.
+"""The registry: the model of a study's verdict on MLflow, logged with the study's run and a version
+of the model that is named after the experiment. The alias `best` is the newest confirmed version.
 
-Versions are known by the digest of what the model was made of, in a tag: what is there is not made
-again, whoever looks.
+A version carries the digest of its model's origin as a tag, so the same verdict never makes a
+second one.
 """
 
+import hashlib
 import json
 import re
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from experiments.card import card
-from experiments.model import Model, confirmed_at, digest, origin
+from experiments.model import Model, origin
 from experiments.records import StudyRecord
 from experiments.reports.files import TIME_FORMAT
 from experiments.tracking.client import open_registry
@@ -27,209 +26,150 @@ if TYPE_CHECKING:
 
 BEST = "best"
 ORIGIN, CONFIRMED = "origin", "confirmed"  # tags
-# the tag of a logged model by which MLflow's page links to the versions of it
-VERSIONS = "mlflow.modelVersions"
-READY: Literal["READY"] = "READY"
+VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page links a logged model to versions
+READY = "READY"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What the registry is to have of a study. `name` is the registered model's; the tags are those
-    of the version and of the logged model; `says` is the answer of the decision card.
+def lacking(client: "MlflowClient", store: Store, study: StudyRecord) -> list[str]:
+    """Return what the registry does not have of a study with a verdict, one phrase each."""
+    open_registry(store)
+    name = study.experiment.name
+    if _version(study, _versions(client, name)) is None:
+        return [f"its model is not registered as {name}"]
+    if BEST not in client.get_registered_model(name).aliases:
+        return [f"no version of the model {name} is called {BEST}"]
+    return []
+
+
+def register(
+    client: "MlflowClient",
+    store: Store,
+    study: StudyRecord,
+    model: Model,
+    *,
+    experiment_id: str,
+    run_id: str,
+) -> bool:
+    """Register the model of a study's verdict; return whether anything was written.
+
+    `best` moves only where a confirmation is new: an alias that somebody set stays until then.
     """
+    open_registry(store)
+    name, confirmed, answer = study.experiment.name, _confirmed(study), card(study)
+    assert answer is not None
+    assert study.verdict is not None
+    versions = _versions(client, name)
+    version = _version(study, versions)
+    if version is None:
+        logged = _log(client, store, study, model, experiment_id, run_id)
+        version = _create_version(client, store, study, logged, run_id)
+    number = version.version
+    is_new = version.tags.get(CONFIRMED) != confirmed
+    if is_new:
+        client.set_model_version_tag(name, number, "verdict", study.verdict.word)
+        client.update_model_version(name, number, answer.says)
+    times = {int(one.version): one.tags.get(CONFIRMED, "") for one in versions}
+    times[int(number)] = confirmed
+    newest = str(max(times, key=lambda one: (times[one], one)))
+    best = client.get_registered_model(name).aliases.get(BEST)
+    moves = best is None or (is_new and str(best) != newest)
+    if moves:
+        client.set_registered_model_alias(name, BEST, newest)
+    if is_new:  # noted last, so that whoever was interrupted before does all of it again
+        client.set_model_version_tag(name, number, CONFIRMED, confirmed)
+    return is_new or moves
 
-    name: str
-    study: str
-    tags: dict[str, str]
-    lambdas: dict[str, str]
-    says: str
 
-    @property
-    def digest(self) -> str:
-        """What the version is known by."""
-        return self.tags[ORIGIN]
+def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
+    return list(client.search_model_versions(f"name = '{name}'"))
 
 
-def entry(study: StudyRecord) -> Entry | None:
-    """What the registry is to have of a study; None before a verdict."""
-    answer = card(study)
-    if study.verdict is None or answer is None:
-        return None
-    made_of = origin(study, study.verdict)
-    return Entry(
-        # which has no / and no :, that MLflow refuses, whatever its own experiment is called
-        name=study.experiment.name,
-        study=study.study,
-        tags={
-            ORIGIN: digest(made_of),
-            CONFIRMED: confirmed_at(study).strftime(TIME_FORMAT),
-            "study": study.study,
-            "study_uid": study.study_uid,
-            "verdict": study.verdict.word,
-        },
-        lambdas={name: repr(value) for name, value in made_of["lambdas"].items()},
-        says=answer.says,
+def _version(study: StudyRecord, versions: "list[ModelVersion]") -> "ModelVersion | None":
+    wanted = _digest(study)
+    return next((one for one in versions if one.tags.get(ORIGIN) == wanted), None)
+
+
+def _digest(study: StudyRecord) -> str:
+    """Return the SHA-256 of the origin of a study's model as canonical JSON."""
+    text = json.dumps(origin(study), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _confirmed(study: StudyRecord) -> str:
+    """Return when the last thing that a study's verdict rests on was measured."""
+    times = [one.finished for one in study.confirmed.values()]
+    if study.verdict and study.verdict.opening:
+        times.append(study.verdict.opening.opened)
+    return max(times).strftime(TIME_FORMAT)
+
+
+def _log(
+    client: "MlflowClient",
+    store: Store,
+    study: StudyRecord,
+    model: Model,
+    experiment_id: str,
+    run_id: str,
+) -> "LoggedModel":
+    """Return the logged model, linked to the study's run; what an interrupted attempt has left is
+    completed.
+    """
+    from mlflow.entities import LoggedModelOutput
+
+    from experiments.model import pyfunc
+
+    tags = {ORIGIN: _digest(study), "study": study.study, "study_uid": study.study_uid}
+    there = client.search_logged_models([experiment_id], f"tags.{ORIGIN} = '{tags[ORIGIN]}'")
+    logged = min(there, key=lambda one: (one.status != READY, one.model_id), default=None)
+    if logged is None:
+        lambdas = {name: repr(value) for name, value in model.origin["lambdas"].items()}
+        name = re.sub(r"[/:.%\"']", "_", study.study)  # MLflow refuses these here
+        logged = client.create_logged_model(experiment_id, name, run_id, tags=tags, params=lambdas)
+    if logged.status != READY:
+        with _tracking_uri(store.uri):
+            pyfunc.log(model, logged.model_id)
+    outputs = client.get_run(run_id).outputs
+    linked = [one.model_id for one in outputs.model_outputs] if outputs else []
+    if logged.model_id not in linked:
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
+
+
+@contextmanager
+def _tracking_uri(uri: str) -> Iterator[None]:
+    """Point mlflow.pyfunc, which has one tracking store per process, to this one in this block."""
+    import mlflow
+
+    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]  # it has no types
+    before = mlflow.get_tracking_uri() if is_set else None
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
+
+
+def _create_version(
+    client: "MlflowClient", store: Store, study: StudyRecord, logged: "LoggedModel", run_id: str
+) -> "ModelVersion":
+    from mlflow.exceptions import MlflowException
+
+    name = study.experiment.name
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # A database resolves models:/ with the tracking URI of the process, a server with its own.
+    source = f"models:/{logged.model_id}" if store.is_server else logged.artifact_location
+    version = client.create_model_version(
+        name,
+        source,
+        run_id,
+        tags={ORIGIN: _digest(study), "study": study.study, "study_uid": study.study_uid},
+        model_id=logged.model_id,
+        await_creation_for=0,
     )
-
-
-class Registry:
-    """The versions of one registered model. To be used within the ledger's `reading`."""
-
-    def __init__(self, client: "MlflowClient", store: Store, wanted: Entry) -> None:
-        self._client, self._store, self._wanted = client, store, wanted
-        open_registry(store)
-
-    def lacking(self) -> list[str]:
-        """What is not as it is to be, one phrase each."""
-        version, name = self._version(), self._wanted.name
-        if version is None:
-            return [f"its model is not registered as {name}"]
-        return (
-            []
-            if self._best(self._versions())
-            else [f"no version of the model {name} is called {BEST}"]
-        )
-
-    def keep(self, model: Model, kept: Path, experiment_id: str, run_id: str) -> bool:
-        """Have the model, kept in a folder, as a version and with the study's run; whether anything
-        was written.
-        """
-        version, wanted = self._version(), self._wanted
-        anew = version is None or version.tags.get(CONFIRMED) != wanted.tags[CONFIRMED]
-        if version is None:
-            logged = self._logged(experiment_id) or self._log(model, kept, experiment_id, run_id)
-            self._show(logged.model_id, run_id)
-            self._register(logged, run_id)
-        elif anew:
-            for key, value in wanted.tags.items():
-                self._client.set_model_version_tag(wanted.name, version.version, key, value)
-            self._client.update_model_version(wanted.name, version.version, wanted.says)
-        return self._name_best(anew) or anew
-
-    def _versions(self) -> list["ModelVersion"]:
-        found: list[ModelVersion] = []
-        token = None
-        while True:
-            page = self._client.search_model_versions(
-                f"name = '{self._wanted.name}'", page_token=token
-            )
-            found += page
-            token = page.token
-            if not token:
-                return found
-
-    def _version(self) -> "ModelVersion | None":
-        """The version of the study's model. Of several the same one whoever looks."""
-        found = [
-            version
-            for version in self._versions()
-            if version.tags.get(ORIGIN) == self._wanted.digest
-        ]
-        return min(found, key=lambda version: int(version.version), default=None)
-
-    def _logged(self, experiment_id: str) -> "LoggedModel | None":
-        """The logged model, where an earlier attempt got as far as that; what it left unfinished is
-        deleted.
-        """
-        found = self._client.search_logged_models(
-            [experiment_id], f"tags.{ORIGIN} = '{self._wanted.digest}'"
-        )
-        for logged in found:
-            if logged.status != READY:
-                self._client.delete_logged_model(logged.model_id)
-        return min(
-            (logged for logged in found if logged.status == READY),
-            key=lambda logged: logged.model_id,
-            default=None,
-        )
-
-    def _log(self, model: Model, kept: Path, experiment_id: str, run_id: str) -> "LoggedModel":
-        from mlflow.models import Model as Metadata
-
-        from experiments.model.flavor import write_flavor
-
-        client, wanted = self._client, self._wanted
-        name = re.sub(r"[/:.%\"']", "_", wanted.study)  # MLflow refuses these here
-        logged = client.create_logged_model(
-            experiment_id, name, run_id, tags=wanted.tags, params=wanted.lambdas
-        )
-        metadata = Metadata(
-            artifact_path=logged.artifact_location,
-            run_id=run_id,
-            model_uuid=logged.model_id,
-            model_id=logged.model_id,
-        )
-        with tempfile.TemporaryDirectory(prefix="sweeps-") as work:
-            client.log_model_artifacts(
-                logged.model_id, str(write_flavor(model, kept, Path(work), metadata))
-            )
-        return client.finalize_logged_model(logged.model_id, READY)
-
-    def _show(self, model_id: str, run_id: str) -> None:
-        """Have the run's page show the model."""
-        from mlflow.entities import LoggedModelOutput
-
-        outputs = self._client.get_run(run_id).outputs
-        if model_id not in [
-            output.model_id for output in (outputs.model_outputs if outputs else ())
-        ]:
-            self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-
-    def _register(self, logged: "LoggedModel", run_id: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        client, wanted = self._client, self._wanted
-        try:
-            client.create_registered_model(wanted.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        # A database resolves models:/ with the client of whichever MLflow this process was last
-        # told of; a server with its own.
-        source = f"models:/{logged.model_id}" if self._store.is_server else logged.artifact_location
-        version = client.create_model_version(
-            wanted.name,
-            source,
-            run_id,
-            tags=wanted.tags,
-            description=wanted.says,
-            model_id=logged.model_id,
-            await_creation_for=0,
-        )
-        links = [{"name": wanted.name, "version": version.version}]
-        if not client.get_logged_model(logged.model_id).tags.get(
-            VERSIONS
-        ):  # a server has done it already
-            client.set_logged_model_tags(logged.model_id, {VERSIONS: json.dumps(links)})
-
-    def _name_best(self, anew: bool) -> bool:
-        """Give the alias to the newest confirmed version, where there is none, or after a
-        confirmation; whether it moved. Whoever else does so at the same time looks again, as this
-        does.
-        """
-        moved = False
-        while True:
-            versions = self._versions()
-            holder = self._best(versions)
-            if holder and not anew:
-                return moved
-            newest = max(versions, key=_age)
-            if newest is holder:
-                return moved
-            self._client.set_registered_model_alias(self._wanted.name, BEST, newest.version)
-            moved = True
-
-    def _best(self, versions: list["ModelVersion"]) -> "ModelVersion | None":
-        """The version that has the alias."""
-        aliases = self._client.get_registered_model(self._wanted.name).aliases
-        return next(
-            (version for version in versions if str(version.version) == str(aliases.get(BEST))),
-            None,
-        )
-
-
-def _age(version: Any) -> tuple[str, int]:
-    """What is larger for a version that was confirmed later; one that somebody registered by hand
-    never was.
-    """
-    return version.tags.get(CONFIRMED, ""), int(version.version)
+    link = json.dumps([{"name": name, "version": version.version}])
+    client.set_logged_model_tags(logged.model_id, {VERSIONS: link})
+    return version

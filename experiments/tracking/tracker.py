@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.errors import TrackingError
-from experiments.model import find_model, origin
+from experiments.model import find_model
 from experiments.records import StudyRecord, TrialRecord
-from experiments.tracking import comparison, location, runs, view
+from experiments.tracking import comparison, location, registry, runs, view
 from experiments.tracking.audit import Audit, audit
 from experiments.tracking.client import answering, load, page_folder
 from experiments.tracking.ledger import Ledger
 from experiments.tracking.page import Found
-from experiments.tracking.registry import Registry, entry
 from experiments.tracking.runs import CONFIRM, Key, Planned
 from experiments.tracking.store import Store
 from experiments.tracking.view import Links
@@ -178,14 +177,17 @@ class Tracker:
         """Have the model of the study's verdict, where it is in the folder, registered and shown
         with the study's run; whether anything was written.
         """
-        model = find_model(folder, origin(study, study.verdict)) if study.verdict else None
-        wanted = entry(study)
+        model = find_model(folder, study)
         with self._ledger.reading() as there:
-            if model is None or wanted is None or there.study is None:
+            if model is None or there.study is None:
                 return False
-            experiment_id = self._ledger.experiment(there)
-            return Registry(self._ledger.client(), self.store, wanted).keep(
-                model, folder, experiment_id, there.study.run_id
+            return registry.register(
+                self._ledger.client(),
+                self.store,
+                study,
+                model,
+                experiment_id=self._ledger.experiment(there),
+                run_id=there.study.run_id,
             )
 
     def kept(self) -> dict[str, int | None]:
@@ -223,12 +225,9 @@ class Tracker:
             found = audit(
                 study, there, there.location if location.moved(self.store, there.location) else ""
             )
-            wanted = entry(study) if there.study else None
-            return (
-                replace(found, model=Registry(self._ledger.client(), self.store, wanted).lacking())
-                if wanted
-                else found
-            )
+            if study.verdict is None or there.study is None:
+                return found
+            return replace(found, model=registry.lacking(self._ledger.client(), self.store, study))
 
     def _tidy(self, study: StudyRecord) -> None:
         """Delete the runs beyond one a trial or network, and those of none, as two writers at once

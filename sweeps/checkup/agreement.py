@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from experiments.model import find_model, origin
+from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.reports import files, frames
 from experiments.tracking.audit import Audit, Children
@@ -52,7 +52,7 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     export = f"sweeps export {name}{place.options()}"
     differences = [(what, f"put it right with: {sync}") for what in (_runs(audit) if audit else ())]
     differences += [(what, f"write it again with: {export}") for what in _rows(study, tables)]
-    if study.verdict and find_model(place.reports_of(name), origin(study, study.verdict)) is None:
+    if study.verdict and find_model(place.reports_of(name), study) is None:
         confirm = f"sweeps confirm {name}{place.options()}"
         differences += [
             ("the model of its verdict is not in its reports", f"make it again with: {confirm}")

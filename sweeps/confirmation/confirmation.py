@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import EvaluationSpec, one_thread, row_answers
-from experiments.model import find_model, origin
+from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.spec import Confirm, Experiment
 from experiments.verdict import (
@@ -94,7 +94,8 @@ def confirmed(
         if not choice.candidates(record, experiment.confirm.top):
             return None
         verdict = _Confirmation(study, record, experiment, data, means).run(open_test=open_test)
-    if find_model(folder, origin(record, verdict)) is None:
+    record = replace(record, verdict=verdict)
+    if find_model(folder, record) is None:
         final.train_model(record, verdict, data, means.spec, means.executor).write(folder)
     return verdict
 

@@ -35,5 +35,5 @@ def train_model(
         target=data.target,
         label_type=data.label_type,
         example=data.example,
-        origin=origin(study, verdict),
+        origin=origin(study),
     )

@@ -115,7 +115,7 @@ def test_card_model_and_snippets_use_the_same(word: str) -> None:
         compared("weight_l2", BETTER, 0.1, 0.05, 0.2),
     )
     assert study.verdict is not None
-    used = origin(study, study.verdict)["lambdas"]
+    used = origin(study)["lambdas"]
     (file,) = [snippet for snippet in snippets(study) if "experiment file" in snippet.title]
     written = tomllib.loads(file.code)["lambdas"]
     lines = {line.name: line for line in made(study).lambdas}

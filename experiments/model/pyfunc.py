@@ -1,0 +1,104 @@
+"""A model as MLflow logs, loads and serves it: the two files as data, and the code that reads them.
+
+MLflow is given no object that it would have to pickle.
+"""
+
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import requires
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import experiments
+import nnreg
+from experiments.errors import DataError
+from experiments.model import nnreg_sweeps_loader
+from experiments.model.model import Model, read_model
+from experiments.logging import muted
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from mlflow.models import ModelSignature
+
+DISTRIBUTION = "nnreg-sweeps"
+NEEDED = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic")  # of its requirements, to predict
+PROBABILITIES = "probabilities"
+MLFLOW_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
+
+
+class Served:
+    """A model in a folder, with the method that MLflow calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = read_model(folder)
+
+    def predict(
+        self, frame: "pd.DataFrame", params: Mapping[str, Any] | None = None
+    ) -> "np.ndarray | pd.DataFrame":
+        """Return labels, or `Model.table` where the param `probabilities` is true.
+
+        Raises MlflowException where rows cannot be used: a server answers it with status 400.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with_table = params and params.get(PROBABILITIES)
+            return self.model.table(frame) if with_table else self.model.predict(frame)
+        except DataError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+
+
+def log(model: Model, model_id: str) -> None:
+    """Give a logged model of MLflow's current tracking store its files. Raises MlflowException."""
+    import pandas as pd
+
+    columns = model.preparation.columns
+    with (
+        tempfile.TemporaryDirectory(prefix="sweeps-") as folder,
+        warnings.catch_warnings(action="ignore"),  # MLflow warns of its own code
+    ):
+        import mlflow.pyfunc
+
+        model.write(Path(folder))
+        for package in (nnreg, experiments):
+            shutil.copytree(
+                Path(package.__file__).parent,
+                Path(folder) / "packages" / package.__name__,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+        mlflow.pyfunc.log_model(
+            model_id=model_id,
+            loader_module=nnreg_sweeps_loader.__name__.rpartition(".")[2],
+            code_paths=[nnreg_sweeps_loader.__file__],
+            data_path=folder,
+            signature=signature(model),
+            input_example=pd.DataFrame(model.example, columns=columns, dtype=object),
+            pip_requirements=requirements(),
+        )
+
+
+def signature(model: Model) -> "ModelSignature":
+    """Return what goes in and comes out.
+
+    The inputs are of any type: MLflow refuses 1 where the signature says 1.0 or "1", and a column
+    of a CSV file has other types with other rows. The preparation judges the values.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    return ModelSignature(
+        inputs=Schema([ColSpec(AnyType(), name) for name in model.preparation.columns]),  # type: ignore[no-untyped-call]  # as MLflow has it
+        outputs=Schema([ColSpec(MLFLOW_TYPES[model.label_type], model.target)]),
+        params=ParamSchema([ParamSpec(PROBABILITIES, DataType.boolean, default=False)]),
+    )
+
+
+def requirements() -> list[str]:
+    """Return the packages that predicting needs, with the versions that this package takes."""
+    names = {re.split(r"[^\w-]", one)[0]: one for one in requires(DISTRIBUTION) or []}
+    return [names[name] for name in NEEDED]
