@@ -3,21 +3,21 @@
 MLflow is given no object that it would have to pickle.
 """
 
+import logging
 import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import requires
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import experiments
-import nnreg
 from experiments.errors import DataError
+from experiments.logging import muted
 from experiments.model import nnreg_sweeps_loader
 from experiments.model.model import Model, read_model
-from experiments.logging import muted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 DISTRIBUTION = "nnreg-sweeps"
-NEEDED = ("mlflow", "numpy", "pandas", "pyarrow", "pydantic")  # of its requirements, to predict
+NEEDED = {"mlflow", "numpy", "pandas", "pyarrow", "pydantic"}  # of its requirements, to predict
 PROBABILITIES = "probabilities"
 MLFLOW_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}
 
@@ -59,15 +59,16 @@ def log(model: Model, model_id: str) -> None:
     columns = model.preparation.columns
     with (
         tempfile.TemporaryDirectory(prefix="sweeps-") as folder,
+        muted("mlflow.pyfunc", "mlflow.utils.environment", below=logging.CRITICAL),
         warnings.catch_warnings(action="ignore"),  # MLflow warns of its own code
     ):
         import mlflow.pyfunc
 
         model.write(Path(folder))
-        for package in (nnreg, experiments):
+        for package in ("nnreg", "experiments"):
             shutil.copytree(
-                Path(package.__file__).parent,
-                Path(folder) / "packages" / package.__name__,
+                str(files(package)),
+                Path(folder) / "packages" / package,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
         mlflow.pyfunc.log_model(
@@ -100,5 +101,5 @@ def signature(model: Model) -> "ModelSignature":
 
 def requirements() -> list[str]:
     """Return the packages that predicting needs, with the versions that this package takes."""
-    names = {re.split(r"[^\w-]", one)[0]: one for one in requires(DISTRIBUTION) or []}
-    return [names[name] for name in NEEDED]
+    listed = [one for one in requires(DISTRIBUTION) or () if ";" not in one]  # those of no extra
+    return [one for one in listed if re.split(r"[^\w-]", one)[0] in NEEDED]

@@ -11,10 +11,10 @@ import pytest
 from experiments import datasets
 from experiments.datasets import labels
 from experiments.errors import DataError
-from experiments.model import NUMBERS, WORDS, Model, find_model, origin, read_model
+from experiments.model import NUMBERS, WORDS, Model, find_model, read_model
 from experiments.spec import Data
 from tests.models import FRAME, made_model
-from tests.studies import confirmed_study
+from tests.studies import confirmed_study, make_study
 
 STUDY = confirmed_study(look=1)
 
@@ -148,23 +148,17 @@ def test_labels_of_a_parquet_file_have_the_type_of_their_column(
     assert {type(label) for label in restored.tolist()} == {type(values[0])}
 
 
-def test_a_model_of_another_origin_or_damaged_is_not_found(model: Model, tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    assert STUDY.verdict is not None
-    made_of = origin(STUDY, STUDY.verdict)
-    assert find_model(kept, made_of) is None
-    model.write(kept)
-    assert find_model(kept, made_of) is not None
-    assert find_model(kept, {**made_of, "seed": 1}) is None
-    numbers, words = (kept / NUMBERS).read_bytes(), (kept / WORDS).read_bytes()
-    no_step = json.dumps(
-        {**json.loads(words), "preparation": {"missing": [], "steps": [1]}}
-    ).encode()
-    damaged = [(NUMBERS, data) for data in (numbers[:-9], b"")]
-    damaged += [(WORDS, data) for data in (words[:-9], b"[]", b"{}", no_step, b"\xff")]
-    for file, data in damaged:
-        (kept / file).write_bytes(data)
-        assert find_model(kept, made_of) is None
-        model.write(kept)
-    (kept / NUMBERS).unlink()
-    assert find_model(kept, made_of) is None
+def test_a_model_of_another_verdict_or_damaged_is_not_found(model: Model, tmp_path: Path) -> None:
+    assert find_model(tmp_path, STUDY) is None
+    model.write(tmp_path)
+    assert find_model(tmp_path, STUDY) is not None
+    assert find_model(tmp_path, make_study(3)) is None
+    assert find_model(tmp_path, confirmed_study(STUDY, winner=2)) is None
+    for file in (NUMBERS, WORDS):
+        whole = (tmp_path / file).read_bytes()
+        for damaged in (whole[:-9], b""):
+            (tmp_path / file).write_bytes(damaged)
+            assert find_model(tmp_path, STUDY) is None
+        model.write(tmp_path)
+    (tmp_path / NUMBERS).unlink()
+    assert find_model(tmp_path, STUDY) is None
