@@ -111,7 +111,7 @@ class Laboratory:
         self._cluster = Cluster(folder, stack)
         self._cluster.grow(1)
         self._executor = stack.enter_context(SleepingExecutor(self._cluster.address))
-        self._arrays = stack.enter_context(self._executor.holding(split))
+        self._arrays = stack.enter_context(self._executor.holding(split, "benchmark"))
 
     def costs(self) -> Costs:
         """Measure and print what a trial costs by part."""

@@ -1,52 +1,94 @@
-"""The worker: a spawned process that works for this one, and ends with it."""
+"""The worker: a Python process that works for this one, and ends with it."""
 
 import os
-import signal
+import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import parent_process, resource_tracker
-from multiprocessing.connection import Connection, wait
-from types import ModuleType
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import Any
 
-import experiments.evaluation  # paid once at the start, not in the first task  # noqa: F401
-
-THREAD_VARIABLES = (
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
+ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-_one_at_a_time = threading.Lock()
 
 
-def start() -> None:
-    """Make this process a worker: the first thing that it does."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # as `spawning` has it where it can; who ends the workers is the driver
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+class Worker:
+    """A process that calls a function with its end of a connection; `connection` is our end.
+
+    The function must be importable: the process imports no main module, so scripts need no guard.
+    BLAS has one thread there. Ctrl-C in a terminal does not reach it, because it has a process
+    group of its own. Raises OSError if it cannot be started.
+    """
+
+    def __init__(self, function: Callable[[Connection], None]) -> None:
+        self.connection, theirs = Pipe()
+        with theirs:
+            program = (
+                f"import sys; sys.path[:] = {sys.path!r}; from experiments.worker import main;"
+                f" from {function.__module__} import {function.__name__} as function;"
+                f" main(function, {theirs.fileno()})"
+            )
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                stdin=subprocess.PIPE,  # nothing is written to it: it closes when this process ends
+                pass_fds=[theirs.fileno()],
+                process_group=0,
+                env=os.environ | ONE_THREAD,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill the process and wait for its end, in any thread. (A stopped one ignores SIGTERM.)"""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self, patience: float = 0.0) -> int:
+        """Hang up, kill the process if it has not ended after so many seconds, and return its exit
+        code.
+        """
+        self.connection.close()
+        with self._process:
+            try:
+                return self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_process"):  # else it could not be started
+            self.end()
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(
-            1
-        )  # nobody is left to read a result: no clean-up is owed, and a task may never return
+def main(function: Callable[[Connection], None], descriptor: int) -> None:
+    """Be the process of a worker."""
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    function(Connection(descriptor))
+
+
+def _end_with_driver() -> None:
+    os.read(0, 1)
+    os._exit(1)  # nobody is left to read a result, and a task may never return
 
 
 def serve(connection: Connection) -> None:
-    """Be a worker: say so with a first message, then make the calls that come, one at a time, until
-    nobody is there to ask.
-
-    Each is answered by (None, result), or by (error, its traceback as text).
+    """Say that the process is ready, then make the calls that come, one at a time, and answer each
+    by (None, result), or by (error, its traceback as text).
     """
-    start()
+    import experiments.evaluation  # paid once at the start, not in the first task  # noqa: F401
+
     with suppress(EOFError, OSError):
         connection.send(None)
         while True:
@@ -56,65 +98,5 @@ def serve(connection: Connection) -> None:
 def _answer(call: Callable[[], Any]) -> tuple[Exception | None, Any]:
     try:
         return None, call()
-    except (
-        Exception
-    ) as error:  # raised again where it was asked for; a traceback does not travel with it
+    except Exception as error:  # raised again where it was asked for, without its traceback
         return error, "".join(traceback.format_tb(error.__traceback__))
-
-
-@contextmanager
-def spawning() -> Iterator[None]:
-    """What is spawned in this block has one BLAS thread, no main module, and no ear for Ctrl-C. One
-    thread at a time is in it: multiprocessing's resource tracker, which every start needs, is not
-    safe to use from two (seen once in CI: EBADF while one restarted it).
-    """
-    with _one_at_a_time, _one_blas_thread(), _no_main_module(), _deaf_to_interrupts():
-        yield
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """BLAS reads these variables when NumPy is first imported: they must be there before the child
-    starts.
-    """
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C in a terminal reaches the whole process group, and a child that still imports would
-    answer with a traceback. What this thread blocks is blocked in its children from their first
-    instruction.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # here, because to start it lifts the block again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Spawn imports the parent's main module in the child. No task of ours lives there, and a
-    user's script would be run again by it (hence the usual `if __name__ == "__main__"`), or the
-    whole command line imported: so the child is shown none.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

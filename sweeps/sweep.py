@@ -251,7 +251,7 @@ def _carry_out(
         stack.enter_context(shown)
 
         try:
-            with executor, executor.holding(data.split) as arrays:
+            with executor, executor.holding(data.split, before.study_uid) as arrays:
                 spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
 
                 def lanes() -> int:

@@ -80,7 +80,7 @@ class Cluster:
         """The process of a worker that trains: its nanny's child."""
         deadline = time.monotonic() + SLOWEST_START
         while True:
-            if found := spawned(self.nannies[number].pid):
+            if found := spawned(self.nannies[number].pid, "spawn_main"):
                 return found[0]
             assert time.monotonic() < deadline, self.log("worker", number)
             time.sleep(0.05)

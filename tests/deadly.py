@@ -82,8 +82,8 @@ class Deadly(Workers):
     def hang_up(self) -> None:
         self._executor.hang_up()
 
-    def holding(self, split: Split) -> AbstractContextManager[str]:
-        return self._executor.holding(split)
+    def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
+        return self._executor.holding(split, study)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         assert fn is evaluate

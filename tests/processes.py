@@ -21,13 +21,13 @@ def started(command: Sequence[str], **options: Any) -> "Iterator[subprocess.Pope
             process.kill()
 
 
-def spawned(parent: int | None = None) -> list[psutil.Process]:
-    """The processes that multiprocessing has started for this process, or for the one with this id,
-    and that have not ended.
+def spawned(parent: int | None = None, program: str = "experiments.worker") -> list[psutil.Process]:
+    """The workers that this process, or the one with this id, has started and that have not ended;
+    a nanny of Dask's starts them by another `program`.
     """
     found = []
     for child in psutil.Process(parent).children():
         with contextlib.suppress(psutil.Error):  # it has just ended; it need not be one of those
-            if "spawn_main" in " ".join(child.cmdline()):
+            if program in " ".join(child.cmdline()):
                 found.append(child)
     return found

@@ -143,7 +143,7 @@ def test_a_password_stays_where_it_was_given(
     assert '"mlflow_missing": 0' in text
     assert f"{server.url}/#/experiments" in text  # a link that a browser can open
     assert "5 of 5 runs written" in text
-    assert any("spawn_main" in title for title in seen), seen  # workers
+    assert any("experiments.worker" in title for title in seen), seen  # workers
     assert any("server --host 127.0.0.1" in title for title in seen), seen
     assert "--storage" in text  # the commands that are proposed
     assert CANARY not in text

@@ -3,23 +3,21 @@ trial from the search.
 """
 
 import gc
-import multiprocessing
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from experiments import worker
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking.runs import Key, Planned
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker, Written
+from experiments.worker import Worker
 
 SLOWEST_START = 60.0  # seconds to import MLflow and to look at what it has
 SLOWEST_CALL = (
@@ -38,31 +36,24 @@ class TrackerProcess:
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self._study = store, study
-        self._process: BaseProcess | None = None
+        self._process: Worker | None = None
         self._changing = threading.Lock()  # one thread at a time starts or ends the process
         self._closed = False
 
     def open(self) -> None:
         """Start the process and wait until it has imported MLflow, which takes over a second."""
-        context = multiprocessing.get_context("spawn")
         with self._changing:
             if self._closed:
                 raise TrackingError(
                     f"nothing more is written to MLflow at {self.store.shown}; write what is"
                     " missing with: sweeps sync"
                 )
-            connection, theirs = context.Pipe()
-            process = context.Process(
-                target=serve, args=(theirs, self.store), name="mlflow", daemon=True
-            )
-            with theirs, worker.spawning():
-                process.start()
-            self._connection, self._process = connection, process
-        self._send(
-            self._study
-            # not an argument: to start a process that dies before it has read 64 kB of them never
-            # returns
-        )
+            try:
+                self._process = Worker(serve)
+            except OSError as error:
+                raise TrackingError(f"no process can be started for MLflow: {error}") from None
+            self._connection = self._process.connection
+        self._send((self.store, self._study))
         self._receive(SLOWEST_START)
 
     def write(self, trial: TrialRecord) -> Written:
@@ -114,14 +105,9 @@ class TrackerProcess:
 
     def _end(self) -> None:
         with self._changing:
-            if self._process is None:
-                return
-            self._connection.close()
-            self._process.join(SLOWEST_END)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join()
-            self._process = None
+            if self._process is not None:
+                self._process.end(SLOWEST_END)
+                self._process = None
 
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         if self._process is None:
@@ -155,17 +141,20 @@ class TrackerProcess:
         )
 
 
-def serve(connection: Connection, store: Store) -> None:
-    """The process: is told the study, then answers calls until nobody is there to ask."""
+def serve(connection: Connection) -> None:
+    """Answer calls about a store and a study, which come first, until nobody is there to ask."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    worker.start()
     gc.set_threshold(RARELY)
+    try:
+        store, study = connection.recv()
+    except (EOFError, OSError):
+        return
     if store.file:
         event.listen(Engine, "connect", write_back_lazily)
     try:
-        tracker = Tracker(store, connection.recv())
+        tracker = Tracker(store, study)
         mine = (
             tracker.write, tracker.put, tracker.outdated, tracker.delete, tracker.log_file, tracker.finish, tracker.keep_model,
         )  # fmt: skip

@@ -24,8 +24,7 @@ from nnreg import Split
 from sweeps.executors import cluster_worker
 from sweeps.executors.cluster_client import CONNECT, connect
 from sweeps.executors.evaluator import ATTEMPTS
-from sweeps.executors.local import Workers
-from sweeps.executors.worker_process import WorkerDied
+from sweeps.executors.local import WorkerDied, Workers
 
 LOOK = 1.0  # seconds between two looks for a first worker
 SLOWEST_FORGET = 2.0  # seconds
@@ -74,7 +73,7 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
         return max(1, sum(threads.values()))
 
     @contextmanager
-    def holding(self, split: Split) -> Iterator[str]:
+    def holding(self, split: Split, study: str) -> Iterator[str]:
         """Have every worker that is given a task hold a split, in this block, under the key that is
         given.
         """

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
-from sweeps.executors.worker_process import WorkerDied
+from sweeps.executors.local import WorkerDied
 
 ATTEMPTS = 3
 LOST = (WorkerDied, MemoryError)

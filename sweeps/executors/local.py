@@ -1,26 +1,36 @@
-"""The executors: where tasks are evaluated; each is a concurrent.futures executor with one BLAS
-thread a task.
-
-A call whose process died raises WorkerDied, and the executor takes further calls.
-"""
+"""The executors of this machine: where tasks are evaluated, with one BLAS thread each."""
 
 import functools
+import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any
 
 from experiments.errors import WorkersError
 from experiments.evaluation import one_thread, stored
+from experiments.worker import Worker, serve
 from nnreg import Split
-from sweeps.executors.worker_process import WorkerProcess
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerDied(BrokenExecutor):
+    """The process ended in the middle of a call; the text says how. The executor takes further
+    calls. `attempts` is how many processes ended so.
+    """
+
+    def __init__(self, how: str, attempts: int = 1) -> None:
+        super().__init__(how)
+        self.attempts = attempts
 
 
 class Workers(Executor):
-    """An executor whose tasks find the data that it holds; `mixture` is in what ways its processes
-    differ from this one.
+    """A concurrent.futures executor whose tasks find a split; `mixture` says in what ways its
+    processes differ from this one. To shut it down ends what is still being trained.
     """
 
     mixture: Collection[str] = ()
@@ -33,37 +43,19 @@ class Workers(Executor):
     def hang_up(self) -> None:
         """Let go of whatever is there before the executor is entered."""
 
-    def holding(self, split: Split) -> AbstractContextManager[str]:
-        """What `EvaluationSpec.arrays` is to be for this split, in the block. Raises
-        DirectoryError, WorkersError.
+    def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
+        """Give what `EvaluationSpec.arrays` is for this split inside the block; `study` is the uid
+        of the study that is trained. Raises DirectoryError, WorkersError.
         """
         return stored(split)
 
 
-def make(workers: int) -> Workers:
-    """The executor for so many workers: this process alone, or a pool of processes."""
-    return InlineExecutor() if workers == 1 else ProcessExecutor(workers)
+class Later(Future[Any]):
+    """The result of a call that is made when the result is asked for."""
 
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class InlineExecutor(Workers):
-    """Evaluates in this process, when a result is asked for."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """The call as a future that is made when its result is asked for."""
-        return _Call(fn, args, kwargs)
-
-
-class _Call(Future[Any]):
-    def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, call: Callable[[], Any]) -> None:
         super().__init__()
-        self._call = functools.partial(fn, *args, **kwargs)
+        self._call = call
 
     def result(self, timeout: float | None = None) -> Any:
         self._make()
@@ -74,64 +66,100 @@ class _Call(Future[Any]):
         return super().exception(timeout)
 
     def _make(self) -> None:
-        if self.done():
-            return
-        try:
-            with (
-                one_thread()
-            ):  # the same numbers as in a worker: they differ between one and four BLAS threads
+        if not self.done():
+            try:
                 self.set_result(self._call())
-        except Exception as error:  # kept, as any future keeps it
-            self.set_exception(error)
+            except Exception as error:  # kept, as any future keeps it
+                self.set_exception(error)
+
+
+class InlineExecutor(Workers):
+    """Evaluates in this process, when a result is asked for."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return Later(one_thread()(functools.partial(fn, *args, **kwargs)))
 
 
 class ProcessExecutor(ThreadPoolExecutor, Workers):
-    """A pool of spawned workers. Left by an exception (Ctrl-C), it ends them at once and waits for
-    nothing.
+    """A pool of processes, each with a thread here that waits for it.
 
-    Each worker has a thread here that waits for it. So a worker that dies takes along the one call
-    that it was making, and not its neighbours', as in ProcessPoolExecutor, where one death breaks
-    the pool and nobody knows whose call it was.
+    So a process that dies takes along the one call that it was making. In ProcessPoolExecutor one
+    death breaks the pool, and nobody knows whose call it was.
     """
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers, thread_name_prefix="worker")
-        self._workers = [WorkerProcess() for _ in range(workers)]
-        self._free = list(self._workers)
+        self._workers = workers
+        self._own = threading.local()
+        self._started: list[Worker] = []
+        self._starting = threading.Lock()  # held while one is started, and when the last has been
+        self._over = False
 
     @property
     def size(self) -> int:
-        return len(self._workers)
+        return self._workers
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As any executor. Raises WorkersError where the system gives no thread."""
+        return super().submit(self._make, functools.partial(fn, *args, **kwargs))
+
+    def _make(self, call: Callable[[], Any]) -> Any:
+        """Return what the call returns in the thread's own process, or raise what it raises there,
+        with the traceback as a note.
+        """
+        worker: Worker | None = getattr(self._own, "worker", None)
+        if worker is None or not worker.alive:  # one that died idle cost nothing
+            worker = self._own.worker = self._start()
         try:
-            return super().submit(self._call, functools.partial(fn, *args, **kwargs))
-        except RuntimeError as error:
+            worker.connection.send(call)
+            error, result = worker.connection.recv()
+        except (EOFError, OSError):
+            raise WorkerDied(f"its worker {_manner(worker.end())}") from None
+        if error is not None:
+            error.add_note(f"In a worker:\n{result}")
+            raise error
+        return result
+
+    def _start(self) -> Worker:
+        try:
+            with self._starting:
+                if self._over:
+                    raise OSError("the executor was shut down")
+                worker = Worker(serve)
+                self._started.append(worker)
+            worker.connection.recv()  # it is ready
+        except (EOFError, OSError) as error:
             raise WorkersError(
-                f"no worker can be started: {error}; free some memory, or try fewer with --workers"
+                f"no worker can be started: {str(error) or 'it ended at once'}; free some memory,"
+                " or try fewer with --workers"
             ) from None
+        logger.debug("worker %d started", worker.pid)
+        return worker
 
-    def _call(self, call: Callable[[], Any]) -> Any:
-        # there are as many as threads; the last one used comes first, so no more start than are
-        # needed
-        free = self._free.pop()
-        try:
-            return free.call(call)
-        finally:
-            self._free.append(free)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Kill the processes, whatever they do: they keep nothing, so nothing is lost."""
+        with self._starting:
+            self._over = True
+        for worker in self._started:
+            worker.kill()
+        super().shutdown(wait=True, cancel_futures=True)
+        for worker in self._started:
+            worker.end()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        if kind is None:
-            self.shutdown(wait=True)
-        else:
-            self.shutdown(wait=False, cancel_futures=True)
-        for process in self._workers:
-            process.end()
-        self.shutdown(wait=True)
-        return None
+
+def _manner(exit_code: int) -> str:
+    """How a process ended."""
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    names = {each.value: each.name for each in signal.Signals}
+    hint = ", perhaps out of memory" if exit_code == -signal.SIGKILL else ""
+    return f"was killed by {names.get(-exit_code, f'signal {-exit_code}')}{hint}"
+
+
+def make(workers: int) -> Workers:
+    """Make the executor for so many workers: this process alone, or a pool of processes."""
+    return InlineExecutor() if workers == 1 else ProcessExecutor(workers)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -182,14 +182,13 @@ def test_a_tracker_process_that_is_stopped_is_given_up_and_replaced(
     assert tracker.write(STUDY.trials[0]).new
     first = tracker._process
     assert first
-    assert first.pid
     os.kill(first.pid, signal.SIGSTOP)
     monkeypatch.setattr(process, "SLOWEST_CALL", 0.5)
     before = time.monotonic()
     with pytest.raises(TrackingError, match=r"did not answer within 0.5 s; .*sweeps sync"):
         tracker.write(STUDY.trials[1])
     assert time.monotonic() - before < LONGEST
-    assert not first.is_alive()
+    assert not first.alive
     monkeypatch.undo()
     assert tracker.write(STUDY.trials[1]).new
     tracker.close()

@@ -197,7 +197,7 @@ def test_workers_may_come_later() -> None:
             if note.startswith("no worker"):
                 made.add("--no-nanny", threads=2, OPENBLAS_NUM_THREADS="3")
 
-        with ClusterExecutor(made.address, note=come) as executor, executor.holding(SPLIT) as key:
+        with ClusterExecutor(made.address, note=come) as executor, executor.holding(SPLIT, "study") as key:
             assert executor.size == 2
             libraries = executor.submit(threadpool_info).result()
             executor.submit(
@@ -218,7 +218,7 @@ def test_who_is_interrupted_waits_for_nobody() -> None:
     """Neither for a task, nor for a worker that is to forget the data and does not answer."""
 
     def interrupted(address: str, worker: psutil.Process) -> None:
-        with ClusterExecutor(address) as executor, executor.holding(SPLIT):
+        with ClusterExecutor(address) as executor, executor.holding(SPLIT, "study"):
             assert executor.submit(len, "abc").result() == 3
             executor.submit(time.sleep, 60)
             worker.suspend()

@@ -1,0 +1,160 @@
+"""The executors of this machine: what a worker is, what it is not, and how it ends."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+from experiments.errors import WorkersError
+from experiments.worker import ONE_THREAD
+from sweeps.executors import local
+from sweeps.executors.local import ProcessExecutor, WorkerDied
+from tests.processes import spawned
+
+DIE = "__import__('os').kill(__import__('os').getpid(), 9)"
+SLEEP = "__import__('time').sleep(600)"
+SCRIPT = """
+import json, os, sys
+from sweeps.executors import local
+if "inline" in sys.argv:
+    raise SystemExit("the script was run again in a worker")
+sys.argv.append("inline")
+before = dict(os.environ)
+with local.make(2) as pool:
+    names = pool.submit(eval, "sorted(__import__('sys').modules)").result()
+    environ = pool.submit(eval, "dict(__import__('os').environ)").result()
+assert dict(os.environ) == before
+print(json.dumps([names, environ]))
+"""
+
+
+def test_a_worker_imports_little_and_not_the_script_that_started_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    names, environ = json.loads(done.stdout)
+    heavy = [
+        "optuna",
+        "mlflow",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "plotly",
+        "pydantic",
+        "typer",
+        "rich",
+    ]
+    assert not {name.split(".")[0] for name in names} & set(heavy)
+    assert {name for name in names if name.startswith(("experiments", "sweeps"))} == {
+        "experiments",
+        "experiments.worker",
+        "experiments.evaluation",
+    }
+    assert ONE_THREAD.items() <= environ.items()
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_a_worker() -> None:
+    """A terminal sends it to the whole process group of the driver, from the first instant on."""
+    with local.make(2) as pool:
+        pool.submit(int, "3")
+        while not (workers := spawned()):
+            pass
+        assert os.getpgid(workers[0].pid) != os.getpgid(0)
+
+
+def test_inline_evaluates_when_it_is_asked() -> None:
+    with local.make(1) as inline:
+        future = inline.submit(int, "3")
+        assert not future.done()
+        assert future.result() == future.result() == 3
+        with pytest.raises(ValueError, match="three"):
+            inline.submit(int, "three").result()
+
+
+def test_a_worker_that_dies_takes_its_own_call_along_and_no_other(tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
+    waiting = "import os, time\nwhile not os.path.exists(path): time.sleep(0.01)"
+    with local.make(2) as pool:
+        neighbour = pool.submit(exec, waiting, {"path": str(go_on)})
+        for code, reason in (
+            (DIE, "killed by SIGKILL, perhaps out of memory"),
+            ("__import__('os')._exit(3)", "exit code 3"),
+        ):
+            with pytest.raises(WorkerDied, match=reason):
+                pool.submit(eval, code).result()
+            assert pool.submit(int, "3").result() == 3
+        assert not neighbour.done()
+        go_on.touch()
+        assert neighbour.result() is None
+        with pytest.raises(ValueError, match="Expecting value") as raised:
+            pool.submit(json.loads, "three").result()
+        assert "decoder.py" in raised.value.__notes__[0]
+
+
+def test_a_worker_that_dies_idle_costs_nothing() -> None:
+    with ProcessExecutor(1) as pool:
+        first = pool.submit(os.getpid).result()
+        os.kill(first, signal.SIGKILL)
+        assert not psutil.wait_procs([psutil.Process(first)], timeout=20)[1]
+        assert pool.submit(os.getpid).result() != first
+
+
+@pytest.mark.parametrize("executable", [shutil.which("false"), "/nowhere"])
+def test_workers_that_cannot_start_are_one_sentence(
+    executable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", executable)
+    with (
+        local.make(2) as pool,
+        pytest.raises(WorkersError, match=r"^no worker can be started: .+; free some memory"),
+    ):
+        pool.submit(int, "3").result()
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
+    workers = []
+
+    def interrupted() -> None:
+        with local.make(2) as pool:
+            if died:
+                assert isinstance(pool.submit(eval, DIE).exception(), WorkerDied)
+            pool.submit(int, "3").result()
+            pool.submit(eval, SLEEP)
+            workers.extend(spawned())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert workers
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_workers_end_with_a_driver_that_was_killed() -> None:
+    """One of them trains, and one is stopped."""
+    program = textwrap.dedent(f"""
+        import os
+        from sweeps.executors import local
+        with local.make(2) as pool:
+            pool.submit(eval, "{SLEEP}")
+            print(pool.submit(os.getpid).result(), flush=True)
+            pool.submit(eval, "{SLEEP}").result()
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+    ) as driver:
+        assert driver.stdout
+        stopped = psutil.Process(int(driver.stdout.readline()))
+        workers = spawned(driver.pid)
+        assert stopped in workers
+        assert len(workers) == 2
+        stopped.suspend()
+        os.kill(driver.pid, signal.SIGKILL)
+    assert not psutil.wait_procs(workers, timeout=20)[1]
