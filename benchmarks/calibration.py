@@ -29,14 +29,14 @@ from scipy import stats
 from benchmarks.command import begin
 from experiments import datasets, experiment_file
 from experiments.datasets import Dataset, Sealed
-from experiments.evaluation import EvaluationSpec, row_answers, stored
+from experiments.evaluation import EvaluationSpec, stored
 from experiments.spec import Experiment
 from experiments.verdict import BASELINE, BETTER, CANDIDATE, WINNER, WORSE, Comparison, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.confirmation import Means, choice, confirmed, tests
 from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.crossed import Scores, Weighting
-from sweeps.confirmation.replicates import Replicates, fresh_seeds
+from sweeps.confirmation.crossed import Weighting
+from sweeps.confirmation.replicates import Replicates
 from sweeps.executors.lanes import lanes_a_task
 from sweeps.executors.local import InlineExecutor
 from sweeps.interrupts import Interrupts
@@ -201,7 +201,7 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
             observe=lambda trained, networks: None,
         )
         verdict = confirmed(
-            study, experiment, data, means, open_test=True, folder=place.reports_of(experiment.name)
+            study, data, means, open_test=True, folder=place.reports_of(experiment.name)
         )
         seconds = time.perf_counter() - start
         assert verdict is not None
@@ -227,38 +227,18 @@ def _forced(
     ]
     best = max(tried, key=lambda setting: sign * setting.mean).lambdas
     against = {BASELINE: Lambdas()} | {name: choice.without(best, name) for name in best.on}
-    counted = experiment.sweep.objective != "val_data_loss"
-    seeds = fresh_seeds(experiment.training.seed, experiment.confirm.seeds)
-    replicates = Replicates(
-        study,
-        means.executor,
-        means.spec,
-        lanes=means.lanes,
-        counted=counted,
-        interrupts=means.interrupts,
-        observe=means.observe,
-    )
-    networks = replicates.parameters([best, *against.values()], seeds)
+    replicates, settings = Replicates(study, means), [best, *against.values()]
+    replicates.prepare(settings)
     rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
-
-    def scores(lambdas: Lambdas) -> Scores:
-        fits = [
-            (networks[lambdas, seed], replicates.replicate(lambdas, seed).diverged)
-            for seed in seeds
-        ]
-        losses, hits = row_answers(rows.x, rows.y, fits)
-        return hits.astype(np.float64) if counted else -losses
-
-    chooser = Choice(
-        Weighting(
-            rows.y if experiment.sweep.objective == "balanced_val_accuracy" else None, rows.groups
-        ),
-        counted,
-    )
+    hits, losses = replicates.test(settings, rows)
+    scores = hits if experiment.maximize else {one: -each for one, each in losses.items()}
+    balanced = experiment.sweep.objective == "balanced_val_accuracy"
+    weighting = Weighting(rows.y if balanced else None, rows.groups)
+    chooser = Choice(weighting, by_hits=experiment.maximize)
     estimates = {
-        lambdas: chooser.claimed(scores(best), scores(lambdas)) for lambdas in against.values()
+        lambdas: chooser.claimed(scores[best], scores[lambdas]) for lambdas in against.values()
     }
-    by_seed = chooser.weighting.means(scores(best) - scores(Lambdas()))
+    by_seed = weighting.means(scores[best] - scores[Lambdas()])
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
     compared = {name: estimates[lambdas] for name, lambdas in against.items()}
     return tests.compare(compared, tests.alpha_of(1), experiment.confirm.margin), float(over_seeds)

@@ -288,7 +288,6 @@ def _carry_out(
                     )
                     confirmed(
                         opened,
-                        definition,
                         data,
                         means,
                         open_test=open_test,

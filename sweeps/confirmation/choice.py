@@ -1,11 +1,16 @@
-"""The choice, on the validation rows: the winner on fresh seeds, and the simplest setting that is
-as good.
+"""The choice, on the validation rows: the winner on fresh seeds, the simplest setting that is as
+good, and how exactly each lambda must be set.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from experiments.axes import Range
 from experiments.records import StudyRecord, TrialRecord
+from experiments.reports.frames import is_at_the_edge
 from experiments.verdict import (
     BASELINE,
     CANDIDATE,
@@ -14,13 +19,16 @@ from experiments.verdict import (
     WINNER,
     WITHOUT,
     Setting,
+    Tolerance,
 )
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
 
 FEWEST_LOSSES = 30
-"""Test rows, or groups of them: intervals of losses at 97.5 % missed the truth in 15 of 100 cases with 10 of them, in 5 with 30
-(docs/statistics.md)."""
+"""Test rows, or groups of them: intervals of losses at 97.5 % missed the truth in 15 of 100 cases
+with 10 of them, in 5 with 30 (docs/statistics.md)."""
+DEVIATIONS = 2.0
+FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut the span off
 
 ScoresOf = Mapping[Lambdas, Scores]
 """Scores (seeds, rows) of each setting; more is better, also where the objective is a loss."""
@@ -28,66 +36,93 @@ ScoresOf = Mapping[Lambdas, Scores]
 
 @dataclass(frozen=True)
 class Choice:
-    """How settings are compared: what each row counts, and whether scores are hits (else losses
-    with the sign turned).
+    """How settings are compared: what each row counts, and whether scores are hits, or else losses
+    with the sign turned.
     """
 
     weighting: Weighting
-    counted: bool
+    by_hits: bool
 
     def mean(self, scores: Scores) -> float:
-        """The mean over seeds and rows."""
+        """Return the mean over seeds and rows."""
         return float(self.weighting.means(scores).mean())
 
+    def objective(self, scores: Scores) -> float:
+        """Return the objective of a setting."""
+        return self.mean(scores) if self.by_hits else -self.mean(scores)
+
     def described(self, one: Scores, other: Scores) -> Estimate:
-        """How much better one is than another, paired by seed and row, as it was seen: to choose
-        by.
-        """
+        """Return how much better one is than another, paired by seed and row, to choose by."""
         return estimate(one - other, self.weighting, counted=False)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """The same for a claim: with the imagined rows where hits are counted, unknown where losses
-        are too few to be trusted.
+        """Return the same for a claim: with the imagined rows where scores are hits, unknown where
+        losses are too few to be trusted.
         """
-        found = estimate(one - other, self.weighting, counted=self.counted)
-        few = not self.counted and self.weighting.count(one) < FEWEST_LOSSES
+        found = estimate(one - other, self.weighting, counted=self.by_hits)
+        few = not self.by_hits and self.weighting.count(one) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
 
-    def spread(self, one: Scores, other: Scores) -> float:
-        """The standard deviation over the seeds of the paired difference."""
-        return float((self.weighting.means(one) - self.weighting.means(other)).std(ddof=1))
-
     def winner(self, candidates: Sequence[Lambdas], scores: ScoresOf) -> Lambdas:
-        """The best mean; of equal ones the fewest lambdas, then the first."""
+        """Return the best mean; of equal ones the fewest lambdas, then the first."""
         return min(candidates, key=lambda lambdas: (-self.mean(scores[lambdas]), len(lambdas.on)))
 
     def recommended(
         self, winner: Lambdas, settings: Sequence[Lambdas], scores: ScoresOf
     ) -> Lambdas:
-        """Of those whose mean is within one standard error of the winner's the one with the fewest
-        lambdas on, then the best mean (the rule of one standard error: Breiman et al.,
+        """Return, of those whose mean is within one standard error of the winner's, the one with
+        the fewest lambdas on, then the best mean (the rule of one standard error: Breiman et al.,
         Classification and Regression Trees, 1984, section 3.4.3).
         """
-        near = [
-            lambdas
-            for lambdas in settings
-            if lambdas == winner or self._is_near(scores[winner], scores[lambdas])
-        ]
+
+        def is_near(lambdas: Lambdas) -> bool:
+            behind = self.described(scores[winner], scores[lambdas])
+            return lambdas == winner or behind.mean <= behind.error
+
+        near = filter(is_near, settings)
         return min(near, key=lambda lambdas: (len(lambdas.on), -self.mean(scores[lambdas])))
 
-    def _is_near(self, winner: Scores, other: Scores) -> bool:
-        behind = self.described(winner, other)
-        return behind.mean <= behind.error
+    def settings(
+        self,
+        roles: Sequence[tuple[str, Lambdas]],
+        trials: Mapping[Lambdas, TrialRecord],
+        scores: ScoresOf,
+    ) -> tuple[Setting, ...]:
+        """Return the roles, of which the first is the winner's, with their validation means."""
+        made = []
+        for role, lambdas in roles:
+            behind = self.described(scores[roles[0][1]], scores[lambdas])
+            made.append(
+                Setting(
+                    role=role,
+                    trial=trials[lambdas].trial if lambdas in trials else None,
+                    lambdas=lambdas,
+                    mean=self.objective(scores[lambdas]),
+                    behind=behind.mean,
+                    error=behind.error,
+                )
+            )
+        return tuple(made)
+
+    def width(self, winner: Scores, others: Sequence[Scores]) -> float:
+        """Return how far below the winner's mean a trial may lie and be tied with it: two standard
+        deviations over the seeds of the paired difference, pooled over the other candidates.
+        """
+        if not others:
+            return 0.0
+        means = self.weighting.means
+        spreads = [float((means(winner) - means(scores)).std(ddof=1)) for scores in others]
+        return DEVIATIONS * math.sqrt(float(np.mean(np.square(spreads))))
 
 
 def without(lambdas: Lambdas, name: str) -> Lambdas:
-    """The same setting with one lambda switched off."""
+    """Return the same setting with one lambda switched off."""
     return replace(lambdas, **{name: 0.0})
 
 
 def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
-    """The baseline, and the best `top` settings beside it, each with its best trial. Empty without
-    a complete baseline.
+    """Return the baseline, and the best `top` settings beside it, each with its best trial. Empty
+    without a complete baseline.
     """
     if study.baseline is None:
         return {}
@@ -102,7 +137,7 @@ def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
 def roles(
     trials: Mapping[Lambdas, TrialRecord], winner: Lambdas, recommended: Lambdas
 ) -> list[tuple[str, Lambdas]]:
-    """Every setting of a confirmation in each of its roles, in the order of confirm.csv."""
+    """Return every setting of a confirmation in each of its roles, in the order of confirm.csv."""
     listed = [(WINNER, winner)]
     listed += [(CANDIDATE, lambdas) for lambdas in trials if lambdas not in (winner, Lambdas())]
     listed += [(f"{WITHOUT}{name}", without(winner, name)) for name in winner.on]
@@ -114,27 +149,33 @@ def roles(
     return [*listed, (BASELINE, Lambdas())]
 
 
-def settings(
-    listed: Sequence[tuple[str, Lambdas]],
-    trials: Mapping[Lambdas, TrialRecord],
-    scores: ScoresOf,
-    choice: Choice,
-    sign: int,
-) -> tuple[Setting, ...]:
-    """The roles with their means on the validation rows; `sign` turns a score into the objective."""
-    best = scores[listed[0][1]]
-    made = []
-    for role, lambdas in listed:
-        behind = choice.described(best, scores[lambdas])
-        trial = trials.get(lambdas)
-        made.append(
-            Setting(
-                role=role,
-                trial=trial.trial if trial else None,
-                lambdas=lambdas,
-                mean=sign * choice.mean(scores[lambdas]),
-                behind=behind.mean,
-                error=behind.error,
-            )
-        )
-    return tuple(made)
+def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialRecord]:
+    """Return the complete trials whose score is no further below the winner's mean over fresh seeds
+    than the width, in trial order.
+    """
+    sign = 1 if study.maximize else -1
+    return [
+        trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width
+    ]
+
+
+def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
+    """Return the span of these settings in each lambda that is searched."""
+    searched = study.experiment.lambdas.searched
+    return tuple(
+        _tolerance(name, axis, [getattr(lambdas, name) for lambdas in settings])
+        for name, axis in searched.items()
+    )
+
+
+def _tolerance(name: str, axis: Range, strengths: Sequence[float]) -> Tolerance:
+    on = [strength for strength in strengths if strength > 0]
+    high = max(on, default=None)
+    cut = high is not None and is_at_the_edge(high, axis)
+    return Tolerance(
+        name=name,
+        low=min(on, default=None),
+        high=high,
+        off=len(on) < len(strengths),
+        bound=axis.high * FURTHER if cut else None,
+    )

@@ -1,23 +1,24 @@
 """The replicates: settings trained again with fresh seeds, each kept on the study as soon as it is
-there.
+trained.
 """
 
 import base64
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from experiments.datasets import TestRows
 from experiments.errors import WorkersError
-from experiments.evaluation import EvaluationSpec, Job, TrialResult
-from experiments.verdict import Replicate
+from experiments.evaluation import EvaluationSpec, Job, TrialResult, one_thread, row_answers
+from experiments.verdict import Replicate, TestScores
 from nnreg import Lambdas
 from nnreg.network import LayerParameters
-from sweeps.confirmation.crossed import Scores
+from sweeps.confirmation.crossed import Scores, Weighting
 from sweeps.executors.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.search.study import Study
@@ -28,87 +29,95 @@ logger = logging.getLogger(__name__)
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
 Key = tuple[Lambdas, int]
-Networks = dict[Key, list[LayerParameters]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What a confirmation works with.
+
+    `others` yields the name and the attributes of every study there is; `observe` is called with
+    the number of networks trained and that of all.
+    """
+
+    executor: Executor
+    spec: EvaluationSpec
+    lanes: Lanes
+    interrupts: Interrupts
+    others: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
+    observe: Callable[[int, int], None]
 
 
 def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
-    """Seeds that the search, which knows the training seed alone, has never used; fewer are the
-    first of more.
+    """Return seeds that the search, which uses the training seed alone, has never used; fewer are
+    the first of more.
     """
     drawn = np.random.SeedSequence(training_seed, spawn_key=(FRESH,)).generate_state(2 * count + 8)
     return tuple(dict.fromkeys(int(seed) for seed in drawn if seed != training_seed))[:count]
 
 
 class Replicates:
-    """The replicates of one study; those that an earlier confirmation trained are there already.
+    """The replicates of one study, with those of earlier confirmations. What trains raises
+    WorkersError.
 
-    `counted` is whether the score of a row is a hit, else it is the loss with the sign turned.
-    `observe` is told of each that is new, and how many are still to come.
+    The score of a row is a hit, or the loss with its sign turned where the objective is the loss.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        executor: Executor,
-        spec: EvaluationSpec,
-        *,
-        lanes: Lanes,
-        counted: bool,
-        interrupts: Interrupts,
-        observe: Callable[[int, int], None],
-    ) -> None:
-        self._study, self._counted, self._interrupts, self._observe = (
-            study,
-            counted,
-            interrupts,
-            observe,
-        )
-        self._spec = replace(spec, with_networks=True)
-        self._evaluator = Evaluator(executor, self._spec, lanes)
+    def __init__(self, study: Study, means: Means) -> None:
+        experiment = study.experiment
+        self.seeds = fresh_seeds(experiment.training.seed, experiment.confirm.seeds)
+        self._study, self._means, self._by_hits = study, means, experiment.maximize
+        spec = replace(means.spec, with_networks=True)
+        self._evaluator = Evaluator(means.executor, spec, means.lanes)
         self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
-        self._parameters: Networks = {}
+        self._networks: dict[Key, list[LayerParameters]] = {}
         for name, value in study.optuna.user_attrs.items():
             if name.startswith(PREFIX):
                 one = as_replicate(value)
-                self._kept[one.lambdas, one.seed] = one, _unpack(value["scores"], counted)
+                self._kept[one.lambdas, one.seed] = one, _unpack(value["scores"])
         self._wanted = self._done = 0
 
-    def train(self, settings: Iterable[Lambdas], seeds: Sequence[int]) -> dict[Lambdas, Scores]:
-        """The scores (seeds, validation rows) of these settings; what is missing is trained."""
-        settings = list(dict.fromkeys(settings))
-        # Lanes of one seed share their batches, so a task is better filled with them.
-        self._train(
-            [
-                (lambdas, seed)
-                for seed in seeds
-                for lambdas in settings
-                if (lambdas, seed) not in self._kept
-            ]
-        )
+    def of(self, lambdas: Lambdas) -> list[Replicate]:
+        """Return the trained replicates of a setting, by seed."""
+        return [self._kept[lambdas, seed][0] for seed in self.seeds]
+
+    def scores(self, settings: Iterable[Lambdas]) -> dict[Lambdas, Scores]:
+        """Return the scores (seeds, validation rows) of each setting, and train what is missing."""
+        keys = self._keys(settings)
+        self._train([key for key in keys if key not in self._kept])
         return {
-            lambdas: np.array([self._kept[lambdas, seed][1] for seed in seeds], dtype=np.float64)
-            for lambdas in settings
+            lambdas: np.array([self._kept[lambdas, seed][1] for seed in self.seeds], np.float64)
+            for lambdas, _ in keys
         }
 
-    def replicate(self, lambdas: Lambdas, seed: int) -> Replicate:
-        """One that was trained."""
-        return self._kept[lambdas, seed][0]
+    def prepare(self, settings: Iterable[Lambdas]) -> None:
+        """Train the networks that `test` needs: the study keeps none of an earlier run."""
+        self._train([key for key in self._keys(settings) if key not in self._networks])
 
-    def parameters(self, settings: Iterable[Lambdas], seeds: Sequence[int]) -> Networks:
-        """The parameters of the networks, which the study does not keep: those of an earlier run
-        are trained again.
-        """
-        keys = [(lambdas, seed) for seed in seeds for lambdas in dict.fromkeys(settings)]
-        self._train([key for key in keys if key not in self._parameters])
-        return {key: self._parameters[key] for key in keys}
+    def test(
+        self, settings: Iterable[Lambdas], rows: TestRows
+    ) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
+        """Return hits and losses (seeds, test rows) of prepared settings, and keep their means."""
+        balanced, all_hits, all_losses = Weighting(rows.y), {}, {}
+        for lambdas in dict.fromkeys(settings):
+            replicates = self.of(lambdas)
+            fits = [(self._networks[lambdas, one.seed], one.diverged) for one in replicates]
+            with one_thread():  # the same numbers on every machine, as in training
+                losses, found = row_answers(rows.x, rows.y, fits)
+            hits = found.astype(np.float64)
+            all_hits[lambdas], all_losses[lambdas] = hits, losses
+            means = (hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1))
+            for one, *numbers in zip(replicates, *means, strict=True):
+                accuracy, balanced_accuracy, loss = map(float, numbers)
+                scores = TestScores(
+                    accuracy=accuracy, balanced_accuracy=balanced_accuracy, data_loss=loss
+                )
+                self._keep(replace(one, test=scores), self._kept[lambdas, one.seed][1])
+        return all_hits, all_losses
 
-    def keep(self, one: Replicate) -> None:
-        """Keep a replicate that has more to say than before."""
-        scores = self._kept[one.lambdas, one.seed][1]
-        self._kept[one.lambdas, one.seed] = one, scores
-        value = {**as_json(one), "scores": _pack(scores, self._counted)}
-        with self._interrupts.protected():
-            self._study.keep(PREFIX + one.identity, value)
+    def _keys(self, settings: Iterable[Lambdas]) -> list[Key]:
+        """Return the networks by seed first: lanes of one seed share their batches."""
+        settings = list(dict.fromkeys(settings))
+        return [(lambdas, seed) for seed in self.seeds for lambdas in settings]
 
     def _train(self, keys: Sequence[Key]) -> None:
         self._wanted += len(keys)
@@ -122,27 +131,27 @@ class Replicates:
                     f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
                     f" {self._study.optuna.study_name}"
                 )
-            self._parameters[key] = result.network.parameters
+            self._networks[key] = result.network.parameters
             if key not in self._kept:
-                self._kept[key] = _replicate(key, result), self._scores(result)
-                self.keep(self._kept[key][0])
+                scores = result.network.hits if self._by_hits else -result.network.losses
+                # Rounded as they are kept: an interrupted confirmation goes on with the same.
+                self._keep(_replicate(key, result), scores.astype(np.float32))
             self._done += 1
-            self._observe(self._done, self._wanted)
+            self._means.observe(self._done, self._wanted)
 
-    def _scores(self, result: TrialResult) -> np.ndarray:
-        assert result.network is not None
-        # Rounded before they are used, so that a confirmation that was interrupted goes on with the
-        # same numbers.
-        return result.network.hits if self._counted else -result.network.losses.astype(np.float32)
+    def _keep(self, one: Replicate, scores: np.ndarray) -> None:
+        self._kept[one.lambdas, one.seed] = one, scores
+        with self._means.interrupts.protected():
+            value = as_json(one) | {"scores": _pack(scores)}
+            self._study.keep(PREFIX + one.identity, value)
 
 
 def _replicate(key: Key, result: TrialResult) -> Replicate:
     assert result.network is not None
     assert result.metrics is not None
-    lambdas, seed = key
     return Replicate(
-        lambdas=lambdas,
-        seed=seed,
+        lambdas=key[0],
+        seed=key[1],
         metrics=result.metrics,
         curves=result.curves,
         layers=result.network.layers,
@@ -153,17 +162,9 @@ def _replicate(key: Key, result: TrialResult) -> Replicate:
     )
 
 
-def _pack(scores: np.ndarray, counted: bool) -> dict[str, Any]:
-    """Scores (rows,) as JSON: hits as bits, losses as 4 bytes each, compressed."""
-    raw = np.packbits(scores).tobytes() if counted else scores.astype("<f4").tobytes()
-    return {"rows": len(scores), "packed": base64.b64encode(zlib.compress(raw)).decode()}
+def _pack(scores: np.ndarray) -> str:
+    return base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
 
 
-def _unpack(value: dict[str, Any], counted: bool) -> np.ndarray:
-    """The scores that `_pack` packed."""
-    raw = zlib.decompress(base64.b64decode(value["packed"]))
-    if counted:
-        return np.unpackbits(np.frombuffer(raw, dtype=np.uint8), count=value["rows"]).astype(
-            np.bool_
-        )
-    return np.frombuffer(raw, dtype="<f4")
+def _unpack(packed: str) -> np.ndarray:
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype="<f4")

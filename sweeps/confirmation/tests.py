@@ -1,37 +1,74 @@
-"""The claims: which differences on the test rows are real, which do not matter, and which these
-rows cannot show.
+"""The claims on the test rows: which differences are real, which do not matter, and which cannot be
+shown. Each look at a test set is counted: one that is looked at often is a validation set.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison
+from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison, Opening
 from sweeps.confirmation.crossed import Estimate
+from sweeps.search.study import Study
 
 ALPHA = 0.05
-"""The probability of any false "better" or "worse", over all openings of one test set, where what is compared at one does not
-follow from what another showed."""
+"""The probability of any false "better" or "worse", over all openings of one test set, where what
+is compared at one does not follow from what another showed."""
+PREFIX = "opening:"  # of the attribute of the study that keeps one
 
 
 def alpha_of(opening: int) -> float:
-    """The error rate that is left for the first, second, ... look at the same test rows: all of
-    them add up to ALPHA.
+    """Return the error rate left for the first, second, ... look at the same test rows: all of them
+    add up to ALPHA.
     """
     return float(ALPHA / 2**opening)
 
 
+def open_test_set(
+    study: Study,
+    digest: str,
+    plan: Mapping[str, Any],
+    others: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
+) -> Opening:
+    """Note on the study, before anybody looks, what will be compared; return the look, counted.
+
+    `plan` are the comparisons, as JSON; `others` yields the name and the attributes of every study.
+    The same plan again is the same look: its numbers can only be the same.
+    """
+    identity = hashlib.sha256(json.dumps([digest, plan], sort_keys=True).encode()).hexdigest()
+    key = PREFIX + identity[:32]
+    kept = study.optuna.user_attrs.get(key)
+    if kept is None:
+        kept = {"digest": digest, "opened": datetime.now(UTC).isoformat(), **plan}
+        study.keep(key, kept)  # first note it, then count: of two at once, one sees the other
+    earlier = sum(
+        look["digest"] == digest and look["opened"] < kept["opened"]
+        for _, attributes in others()
+        for name, look in attributes.items()
+        if name.startswith(PREFIX)
+    )
+    return Opening(
+        digest=digest,
+        number=1 + earlier,
+        alpha=alpha_of(1 + earlier),
+        opened=datetime.fromisoformat(kept["opened"]),
+    )
+
+
 def levels(p_values: Sequence[float], alpha: float) -> list[float]:
-    """The confidence level at which Holm's procedure (Scandinavian J. Statistics 6, 1979) tests
-    each: its interval leaves 0 out where the procedure rejects, and only there.
+    """Return the confidence level at which Holm's procedure (Scandinavian J. Statistics 6, 1979)
+    tests each: its interval leaves 0 out where the procedure rejects, and only there.
 
     The smallest p is tested at alpha / n, the next at alpha / (n - 1), ... until one is not
     rejected; those after it are not, and keep its level.
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    share, found, going = alpha, {}, True
+    share, found, rejects = alpha, {}, True
     for rank, index in enumerate(order):
-        if going:
+        if rejects:
             share = alpha / (len(order) - rank)
-            going = p_values[index] <= share
+            rejects = p_values[index] <= share
         found[index] = 1 - share
     return [found[index] for index in range(len(p_values))]
 
@@ -39,13 +76,12 @@ def levels(p_values: Sequence[float], alpha: float) -> list[float]:
 def compare(
     estimates: Mapping[str, Estimate], alpha: float, margin: float
 ) -> tuple[Comparison, ...]:
-    """The comparisons, by what the recommended setting is compared with; those that are one and the
-    same estimate count once.
+    """Return the comparisons of the recommended setting, by what it is compared with. Names that
+    have one and the same estimate count once.
     """
     distinct = list({id(estimate): estimate for estimate in estimates.values()}.values())
-    level_of = dict(
-        zip(map(id, distinct), levels([estimate.p for estimate in distinct], alpha), strict=True)
-    )
+    found = levels([estimate.p for estimate in distinct], alpha)
+    level_of = dict(zip(map(id, distinct), found, strict=True))
     return tuple(
         _comparison(name, estimate, level_of[id(estimate)], margin)
         for name, estimate in estimates.items()

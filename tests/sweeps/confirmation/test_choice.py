@@ -18,7 +18,7 @@ from sweeps.confirmation.crossed import UNKNOWN, Weighting
 from tests.studies import make_study
 
 OFF, ONE, TWO = Lambdas(), Lambdas(weight_l2=1e-3), Lambdas(weight_l1=1e-4, weight_l2=1e-3)
-CHOICE = Choice(Weighting(), counted=True)
+CHOICE = Choice(Weighting(), by_hits=True)
 
 
 def hits(found: int, of: int = 200, seeds: int = 4) -> np.ndarray:
@@ -123,10 +123,10 @@ def test_every_setting_is_there_in_each_of_its_roles() -> None:
 def test_of_few_losses_nothing_is_claimed(rows: int) -> None:
     generator = np.random.default_rng(0)
     better, worse = generator.random((5, rows)), generator.random((5, rows)) - 5
-    by_row = Choice(Weighting(), counted=False)
+    by_row = Choice(Weighting(), by_hits=False)
     assert by_row.described(better, worse).p < 1e-6
     assert (by_row.claimed(better, worse).error == UNKNOWN) == (rows < 30)
     assert by_row.claimed(better, worse).mean == by_row.described(better, worse).mean
     assert CHOICE.claimed(better, worse).error < UNKNOWN
-    in_groups = Choice(Weighting(None, np.arange(rows) // 2), counted=False)
+    in_groups = Choice(Weighting(None, np.arange(rows) // 2), by_hits=False)
     assert in_groups.claimed(better, worse).error == UNKNOWN

@@ -17,7 +17,7 @@ from experiments.model import read_model
 from experiments.spec import Data
 from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
 from nnreg import Lambdas, Split, TrainConfig, train
-from sweeps.confirmation.openings import PREFIX
+from sweeps.confirmation.tests import PREFIX
 from sweeps.confirmation.replicates import fresh_seeds
 from sweeps.progress import Progress
 

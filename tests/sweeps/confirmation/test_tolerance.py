@@ -3,11 +3,14 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from experiments.records import StudyRecord
 from nnreg import Lambdas
-from sweeps.confirmation import tolerance
+from sweeps.confirmation import choice
+from sweeps.confirmation.choice import Choice
+from sweeps.confirmation.crossed import Weighting
 from tests.studies import make_study
 
 
@@ -27,9 +30,12 @@ def study() -> StudyRecord:
 
 
 def test_the_width_is_two_standard_deviations_pooled() -> None:
-    assert tolerance.width([0.01]) == 0.02
-    assert tolerance.width([0.03, 0.04]) == pytest.approx(2 * math.sqrt((0.0009 + 0.0016) / 2))
-    assert tolerance.width([]) == 0
+    """Of differences over two seeds: 0 and 0.06 (deviation 0.03 * sqrt 2), 0 and 0.08."""
+    chooser = Choice(Weighting(), by_hits=True)
+    winner, one, other = (np.array([[0.5], [0.5 - step]]) for step in (0, 0.06, 0.08))
+    assert chooser.width(winner, []) == 0
+    assert chooser.width(winner, [one]) == pytest.approx(2 * math.sqrt(0.0018))
+    assert chooser.width(winner, [one, other]) == pytest.approx(2 * math.sqrt(0.0025))
 
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
@@ -42,15 +48,15 @@ def test_tied_is_who_is_no_further_below(study: StudyRecord, objective: str) -> 
     )
     best = study.ranked[0]
     mean = study.value(best)
-    assert [trial.trial for trial in tolerance.tied(study, mean, 0.0)] == [4]
-    assert [trial.trial for trial in tolerance.tied(study, mean, 0.15)] == [3, 4]
-    assert [trial.trial for trial in tolerance.tied(study, mean, 1.0)] == [0, 1, 2, 3, 4]
+    assert [trial.trial for trial in choice.tied(study, mean, 0.0)] == [4]
+    assert [trial.trial for trial in choice.tied(study, mean, 0.15)] == [3, 4]
+    assert [trial.trial for trial in choice.tied(study, mean, 1.0)] == [0, 1, 2, 3, 4]
 
 
 def test_the_span_of_each_lambda(study: StudyRecord) -> None:
     spans = {
         span.name: span
-        for span in tolerance.tolerances(
+        for span in choice.tolerances(
             study,
             [
                 Lambdas(weight_l1=1e-5, weight_l2=3e-5, bias_l1=1e-3),
@@ -78,7 +84,7 @@ def test_the_span_of_each_lambda(study: StudyRecord) -> None:
 
 def test_what_is_fixed_has_no_span() -> None:
     fixed = make_study(2, lambdas={"weight_l1": 0.0, "bias_l1": 1e-3})
-    assert [span.name for span in tolerance.tolerances(fixed, [Lambdas()])] == [
+    assert [span.name for span in choice.tolerances(fixed, [Lambdas()])] == [
         "weight_l2",
         "bias_l2",
     ]
