@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.errors import SweepsError as SweepsError
     from experiments.spec import Experiment as Experiment
+    from sweeps.result import Sweep as Sweep
     from sweeps.search.objective import objective as objective
-    from sweeps.sweep import Sweep as Sweep
     from sweeps.sweep import confirm as confirm
     from sweeps.sweep import run as run
 
 _HOMES = {
     "Experiment": "experiments.spec",
-    "Sweep": "sweeps.sweep",
+    "Sweep": "sweeps.result",
     "SweepsError": "experiments.errors",
     "confirm": "sweeps.sweep",
     "objective": "sweeps.search.objective",

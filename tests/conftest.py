@@ -54,9 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tracker_here() -> Generator[None]:
     """Sweeps in this process write to MLflow from here too."""
-    from sweeps import sweep
+    from sweeps import session
     from tests.here import Here
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "TrackerProcess", Here)
+        patch.setattr(session, "TrackerProcess", Here)
         yield

@@ -44,6 +44,8 @@ FLOORS = (
     {"confirmation"},
     {"progress", "workspace"},
     {"projection", "prediction"},
+    {"result"},
+    {"session"},
     {"sweep"},
     {"checkup"},
     {"cli"},

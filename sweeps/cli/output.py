@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from experiments.tracking import Links
     from sweeps.checkup.findings import Finding
     from sweeps.projection import Runs, Synced
-    from sweeps.sweep import Sweep
+    from sweeps.result import Sweep
 
 CONFIRMATION = "of the confirmation"
 MARKS = {"fine": "[green]ok[/]", "note": "[yellow]note[/]", "wrong": "[red]WRONG[/]"}

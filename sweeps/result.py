@@ -1,0 +1,66 @@
+"""The result of a sweep: what `sweeps.run` and `sweeps.confirm` return."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.model import Model, find_model
+from experiments.records import StudyRecord, TrialRecord
+from experiments.reports import frames
+from experiments.verdict import Verdict
+from sweeps import projection
+from sweeps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A study that was run: its tables, its best trial, and the Optuna study itself.
+
+    `runs` are MLflow's run ids by trial, and why they could not be read or written; `files` are the
+    reports.
+    """
+
+    record: StudyRecord
+    study: "optuna.Study"
+    workspace: Workspace
+    runs: projection.Runs
+    files: tuple[Path, ...]
+
+    @functools.cached_property
+    def trials(self) -> "pd.DataFrame":
+        """One row a trial: the columns of trials.csv."""
+        return frames.trials(self.record, self.runs.ids)
+
+    @functools.cached_property
+    def history(self) -> "pd.DataFrame":
+        """One row an epoch of every trial: the columns of history.csv."""
+        return frames.history(self.record)
+
+    @functools.cached_property
+    def confirmation(self) -> "pd.DataFrame":
+        """One row a role and seed: the columns of confirm.csv."""
+        return frames.confirm(self.record)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial: objective, then val_data_loss, then fewest lambdas on, then the lower
+        number.
+        """
+        return self.record.best
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the confirmation found; None where there was none yet."""
+        return self.record.verdict
+
+    @functools.cached_property
+    def model(self) -> Model | None:
+        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows.
+        None where there is no verdict, or where the model is not in reports/.
+        """
+        return find_model(self.workspace.reports_of(self.record.study), self.record)

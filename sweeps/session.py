@@ -1,0 +1,160 @@
+"""The session: a study that this process drives, prepared, searched, confirmed and published."""
+
+import functools
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from experiments import datasets, environment
+from experiments.evaluation import EvaluationSpec
+from experiments.records import StudyRecord, TrialRecord
+from experiments.tracking import TrackerProcess, Writer
+from sweeps import projection
+from sweeps.confirmation import Means, confirmed
+from sweeps.executors.local import Workers
+from sweeps.executors.resources import Resources
+from sweeps.interrupts import Interrupts
+from sweeps.progress import Progress
+from sweeps.result import Sweep
+from sweeps.search.driver import drive
+from sweeps.search.importance import importances
+from sweeps.search.search import Search
+from sweeps.search.study import Study, study_record
+from sweeps.storage.retry import LONGEST, Patience
+from sweeps.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+# Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 %.
+TRACKERS, TRACKERS_ON_SQLITE = 2, 1
+
+
+@dataclass(kw_only=True)
+class Session:
+    """A study that this process drives, with all that a sweep needs to go through its steps."""
+
+    place: Workspace
+    data: datasets.Dataset
+    study: Study
+    executor: Workers
+    resources: Resources
+    writer: Writer
+    tracker: TrackerProcess
+    interrupts: Interrupts
+    progress: Progress
+    before: StudyRecord  # the study as it was found
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """The executor trains in this block. If it fails, MLflow is not waited for."""
+        try:
+            with (
+                self.executor,
+                self.executor.holding(self.data.split, self.before.study_uid) as arrays,
+            ):
+                experiment = self.study.experiment
+                self.spec = EvaluationSpec(
+                    experiment.train_config(), experiment.lambdas.layers, arrays
+                )
+                self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
+                for trial in self.before.trials:  # those that an earlier run could not write
+                    self.writer.put(trial)
+                yield
+                self.study.note_mixture(self.executor.mixture)
+        except BaseException:
+            self.writer.abandon()
+            raise
+
+    def search(self) -> None:
+        """Search until the study has as many trials as were asked for."""
+        drive(
+            self.study,
+            self.executor,
+            self.spec,
+            trials=self.before.aim,
+            lanes=self._lanes,
+            interrupts=self.interrupts,
+            observe=self._observe,
+        )
+
+    def confirm(self, *, open_test: bool) -> None:
+        """Confirm what the study has found."""
+        means = Means(
+            executor=self.executor,
+            spec=self.spec,
+            lanes=self._lanes,
+            interrupts=self.interrupts,
+            others=functools.partial(self.place.attributes, self.study),
+            observe=self.progress.confirming,
+        )
+        folder = self.place.reports_of(self.before.study)
+        confirmed(self.study, self.data, means, open_test=open_test, folder=folder)
+
+    def publish(self) -> Sweep:
+        """Write the rest of MLflow's runs, and the files."""
+        outcome = self.writer.close(observe=self.progress.writing)
+        study = self.study.optuna
+        record = study_record(study, importances(study))
+        runs, files = projection.write_all(
+            self.place, record, self.tracker, outcome, self.progress.writing
+        )
+        return Sweep(record, study, self.place, runs, tuple(files))
+
+    def _lanes(self) -> int:
+        return self.resources.lanes_of(self.study.experiment, self.data.split, self.executor.size)
+
+    def _observe(self, trial: TrialRecord) -> None:
+        self.study.note_mixture(self.executor.mixture)
+        self.writer.put(trial)
+        self.progress.add(trial)
+
+
+@contextmanager
+def prepare(
+    place: Workspace,
+    name: str,
+    search: Search,
+    resources: Resources,
+    progress: Progress,
+    trials: int | None = None,
+) -> Iterator[Session]:
+    """Load the data, open the study, and start what writes to MLflow; all ends with the block.
+
+    Whatever can be refused is refused in this order, before anything is made: data, an address that
+    MLflow cannot use, a cluster that does not answer.
+    """
+    experiment = search.experiment
+    data = datasets.load(experiment.data, experiment.training.dtype)
+    for note in data.notes:
+        logger.info("data: %s", note)
+    store = place.store(experiment.name)
+    with Interrupts().installed() as interrupts, ExitStack() as stack:
+        executor = resources.open(experiment, progress.note)
+        stack.callback(executor.hang_up)
+        patience = Patience(LONGEST, progress.note, interrupts.pause)
+        study = stack.enter_context(closing(place.open(name, search, data, patience)))
+        if trials is not None:
+            study.aim(trials)
+        before = study_record(study.optuna)
+        logger.info("study %s: %d trials are there", name, len(before.trials))
+        logger.info("MLflow at %s, experiment %s", store.shown, store.experiment)
+        if before.trials and (changed := environment.differences(before.versions)):
+            progress.note(f"study {before.study} {changed}; it goes on with that")
+        count = TRACKERS_ON_SQLITE if store.file else TRACKERS
+        trackers = [TrackerProcess(store, before) for _ in range(count)]
+        for tracker in trackers:
+            stack.callback(tracker.close)
+        stack.enter_context(progress)
+        yield Session(
+            place=place,
+            data=data,
+            study=study,
+            executor=executor,
+            resources=resources,
+            writer=Writer(*trackers),
+            tracker=trackers[0],
+            interrupts=interrupts,
+            progress=progress,
+            before=before,
+        )
