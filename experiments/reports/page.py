@@ -2,34 +2,47 @@
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from experiments.card import card
+from experiments.card import card, strength
 from experiments.experiment_file import catalog
-from experiments.records import StudyRecord
-from experiments.reports import block, figures
-from experiments.reports.block import Table
+from experiments.records import COMPLETE, StudyRecord
+from experiments.reports import frames
+from experiments.reports.figures import figures
 from experiments.reports.files import write_whole
-from experiments.reports.panels import OBJECTIVE_TITLES, Panel, axes
+from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown, in_words
 from experiments.reports.snippets import snippets
+from experiments.verdict import Verdict
 from nnreg import LAMBDA_NAMES
 
-SCRIPTS = ("columns.js", "tables.js", "parallel.js", "page.js")
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Environment
+
 WORDS = {"keep": "keep", "drop": "drop", "undecided": "undecided", "sealed": "not tested yet"}
-SHAPES = {
-    **dict.fromkeys(LAMBDA_NAMES, "strength"),
-    **dict.fromkeys(("val_accuracy", "balanced_val_accuracy", "train_accuracy"), "accuracy"),
-    **dict.fromkeys(("trial", "role", "lambda", "state", "diverged", "edge", "fixed"), "text"),
-    **dict.fromkeys(("importance", "top_off_share", "near_zero_weights"), "percent"),
-    **dict.fromkeys(("low", "high", "top_low", "top_high"), "range"),
-    **{"mlflow_run_id": "run", "best": "strength"},
-}
-"""How the columns of tables are written; others are numbers."""
+LEFT = ("role", "lambda", "state", "edge", "mlflow_run_id")  # columns of text
+METRICS = (
+    *("val_accuracy", "balanced_val_accuracy", "val_data_loss", "data_loss"),
+    *("regularization_loss", "train_accuracy", "near_zero_weights"),
+)
+
+
+def percent(share: float) -> str:
+    """A share as people read it."""
+    return f"{100 * share:.2g} %"
+
+
+FORMATS = (
+    dict.fromkeys((*LAMBDA_NAMES, "best"), strength)
+    | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
+    | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), percent)
+    | dict.fromkeys((*METRICS[:2], "train_accuracy", "mean"), "{:.4f}".format)
+)
+"""How the columns of tables are written; other numbers have four digits."""
 
 
 def write_page(
@@ -45,74 +58,50 @@ def write_page(
 def render(
     study: StudyRecord, runs: Mapping[int, str] | None = None, server: str | None = None
 ) -> str:
-    """The page of a study, as HTML with scripts, styles and numbers inside."""
-    from jinja2 import Environment, PackageLoader
-    from plotly.offline import get_plotlyjs
+    """The page of a study, as HTML with its style, its script and all numbers inside."""
+    shown, script = Shown(study), own("page.js")
+    name = study.experiment.name
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            study=study,
+            shown=shown,
+            card=card(study),
+            words=WORDS,
+            names=LAMBDA_NAMES,
+            figures=figures(shown),
+            trials=trials_table(shown, runs),
+            settings=settings_table(study.verdict) if study.verdict else None,
+            lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
+            beyond=len(shown.kinds[shown.worse_shape, "trial"]),
+            few=BEST_SHOWN if len(study.trials) > ALL_SHOWN else None,
+            left=LEFT,
+            diverged=sum(trial.diverged for trial in study.trials),
+            snippets=snippets(study),
+            runs=runs,
+            server=server,
+            source=name if name in catalog() else f"{name}.toml",
+            css=own("page.css"),
+            script=script,
+            # no other script runs, whatever the data hold (Content Security Policy 3, section 2.3.1)
+            hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
 
-    environment = Environment(
+
+def environment() -> "Environment":
+    """What reads the templates of this folder."""
+    from jinja2 import Environment, PackageLoader
+
+    made = Environment(
         loader=PackageLoader("experiments.reports", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    scripts = [get_plotlyjs(), *(own(name) for name in SCRIPTS)]
-    tables = block.tables(study, runs or {})
-    drawn = figures.figures(study, tables)
-    data = {
-        "names": LAMBDA_NAMES,
-        "axes": axes(study),
-        "objective": study.objective,
-        "maximize": study.maximize,
-        "server": server,
-        "tables": tables,
-        "views": _views(tables, study),
-        "figures": {
-            name: [_panel(panel) for panel in figure.panels] for name, figure in drawn.items()
-        },
-    }
-    return environment.get_template("page.html.j2").render(
-        study=study,
-        card=card(study),
-        words=WORDS,
-        names=LAMBDA_NAMES,
-        objective=OBJECTIVE_TITLES[study.objective],
-        figures=drawn,
-        beyond=len(tables["trials"]["rows"]["beyond"]),
-        few=block.BEST_SHOWN if "rest" in tables else None,
-        diverged=sum(trial.diverged for trial in study.trials),
-        curves_title=_curves_title(tables),
-        snippets=snippets(study),
-        runs=runs,
-        server=server,
-        source=study.experiment.name
-        if study.experiment.name in catalog()
-        else f"{study.experiment.name}.toml",
-        spec=study.experiment.model_dump_json(indent=2),
-        data=script_safe(
-            json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        ),
-        css=own("page.css"),
-        scripts=scripts,
-        hashes=" ".join(
-            _hash(script) for script in scripts
-        ),  # no other script runs, whatever the data hold
-    )
-
-
-def _hash(script: str) -> str:
-    """A script as a Content-Security-Policy names it (W3C, Content Security Policy Level 3, section
-    2.3.1).
-    """
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _curves_title(tables: Mapping[str, Table]) -> str:
-    if "curves_recommended" in tables:
-        return "Learning curves: recommended against no regularization"
-    return (
-        "Learning curves:"
-        f" {'best against no regularization' if 'curves_best' in tables else 'no regularization'}"
-    )
+    made.filters["as_shown"] = as_shown
+    return made
 
 
 def own(name: str) -> str:
@@ -120,46 +109,41 @@ def own(name: str) -> str:
     return (files("experiments.reports") / name).read_text(encoding="utf-8")
 
 
-def _panel(panel: Panel) -> dict[str, Any]:
-    return {
-        key: value for key, value in asdict(panel).items() if key in ("data", "layout", "height")
+def as_shown(value: str | float | None, column: str) -> str:
+    """A value as a table of the page has it."""
+    import pandas as pd
+
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return FORMATS.get(column, "{:.4g}".format)(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame":
+    """The trials that are shown, the best first, with what is most asked for."""
+    study = shown.study
+    frame = frames.trials(study, runs).set_index("trial", drop=False)
+    sometimes = {
+        "diverged": any(frame["diverged"]),
+        "state": any(frame["state"] != COMPLETE),
+        "mlflow_run_id": bool(runs),
     }
+    columns = dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS))
+    columns |= dict.fromkeys(name for name, is_there in sometimes.items() if is_there)
+    failed = [trial for trial in study.trials if trial.state != COMPLETE]
+    rows = [one.trial for one in [*shown.ranked, *failed] if one.trial in shown.numbers]
+    return frame.loc[rows, list(columns)]
 
 
-def _views(tables: Mapping[str, Table], study: StudyRecord) -> dict[str, Any]:
-    """What the tables of the page show, in which order."""
-    first = ["trial", study.objective, *LAMBDA_NAMES]
-    names = [*first, *(name for name in tables["trials"]["columns"] if name not in first)]
-    views = {"trials": _view("trials", names) | {"sort": study.objective, "down": study.maximize}}
-    axis = [
-        "lambda",
-        "best",
-        "low",
-        "high",
-        "top_low",
-        "top_high",
-        "top_off_share",
-        "importance",
-        "edge",
-    ]
-    views["lambdas"] = _view("lambdas", axis)
-    if "settings" in tables:
-        views["settings"] = _view(
-            "settings",
-            ["role", "trial", *LAMBDA_NAMES, "mean", "behind", "error"],
-            mean=study.objective,
-        )
-    return views
+def settings_table(verdict: Verdict) -> "pd.DataFrame":
+    """The settings of the confirmation and their means over the fresh seeds."""
+    import pandas as pd
 
-
-def _view(table: str, names: Sequence[str], **like: str) -> dict[str, Any]:
-    """`like`: columns that are written as another is."""
-    return {
-        "table": table,
-        "columns": [(name, SHAPES.get(like.get(name, name), "number")) for name in names],
-    }
-
-
-def script_safe(text: str) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    frame = pd.DataFrame(
+        {"role": in_words(one.role), "trial": one.trial}
+        | asdict(one.lambdas)
+        | {"mean": one.mean, "behind": one.behind, "error": one.error}
+        for one in verdict.settings
+    )
+    return frame.astype({"trial": "Int64"})

@@ -1,0 +1,61 @@
+"""What switching each lambda off costs, with intervals."""
+
+from collections.abc import Iterator
+
+from experiments.card import MEASURES
+from experiments.records import StudyRecord
+from experiments.reports.axes import categories, linear
+from experiments.reports.plot import Figure, Plot, tip
+from experiments.reports.shown import OBJECTIVES, in_words
+from experiments.verdict import BASELINE, RECOMMENDED, RECOMMENDED_WITHOUT, WINNER, WITHOUT, Verdict
+
+ON_TEST_ROWS = [
+    ("line", "best", "the interval that the claim is tested at"),
+    ("thick", "best", "the 90 % interval"),
+    ("block", "margin", "so little is no difference that matters"),
+]
+ON_VALIDATION_ROWS = [("line", "best", "one standard error")]
+
+
+def figure(study: StudyRecord) -> Figure | None:
+    """On the sealed test rows if they were opened, else on the validation rows."""
+    verdict = study.verdict
+    costs = list(_costs(verdict)) if verdict else []
+    if verdict is None or not costs:
+        return None
+    measure, name = MEASURES[verdict.objective], OBJECTIVES[verdict.objective]
+    unit = f"{measure.unit.strip()} of " * bool(measure.unit)
+    title = f"behind the winner, in {unit}{name}"
+    if verdict.comparisons:
+        title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
+    x = linear([measure.scale * one for _, ends in costs for one in (0.0, *ends)])
+    y = categories([words for words, _ in costs], downwards=True)
+    plot = Plot(title, x, y, height=70 + 36 * len(costs), wide=True)
+    if verdict.comparisons:
+        margin = verdict.margin * measure.scale
+        plot.box("margin", x=(-margin, margin))
+    plot.rule("zero", x=(0, 0))
+    for row, (words, ends) in enumerate(costs):
+        lost, low, high, *narrow = (measure.scale * one for one in ends)
+        plot.rule("interval best", (low, high), (row, row))
+        if narrow:
+            plot.rule("thick best", (narrow[0], narrow[1]), (row, row))
+        mean, least, most = (f"{one:.{measure.digits}f}" for one in (lost, low, high))
+        plot.points("disc", "best", [(lost, row, tip(f"{words}: {mean} ({least} to {most})"))])
+    return Figure([plot], ON_TEST_ROWS if verdict.comparisons else ON_VALIDATION_ROWS)
+
+
+def _costs(verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """What is switched off, and what that loses: the mean and the ends of one or two intervals."""
+    for one in sorted(verdict.comparisons, key=lambda one: one.against == BASELINE):
+        words = "all off" if one.against == BASELINE else f"without {one.against}"
+        gain, narrow = one.gain, one.narrow
+        yield words, (gain.mean, gain.low, gain.high, narrow.low, narrow.high)
+    if verdict.comparisons or not verdict.setting(WINNER).lambdas.on:
+        return
+    roles = [one.role for one in verdict.settings]
+    fewer = [role for role in roles if role.startswith(RECOMMENDED_WITHOUT)]
+    fewer = [RECOMMENDED, *fewer] if fewer else [r for r in roles if r.startswith(WITHOUT)]
+    for setting in map(verdict.setting, [*fewer, BASELINE]):
+        ends = setting.behind - setting.error, setting.behind + setting.error
+        yield in_words(setting.role), (setting.behind, *ends)
