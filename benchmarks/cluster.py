@@ -200,7 +200,7 @@ class Laboratory:
     def _tracking(self) -> None:
         """Measure and print what a trial costs on MLflow."""
         from experiments.tracking import Store
-        from sweeps.cli.server import Server
+        from sweeps.cli.server import serving
 
         if not self._plan.written:
             return
@@ -208,7 +208,7 @@ class Laboratory:
         line("  MLflow, a file of ours", ms(self._written(here, 1)))
         with self._postgres() as url, ExitStack() as stack:
             if url:
-                server = stack.enter_context(Server(Store(url, "digits", self._folder)))
+                server = stack.enter_context(serving(Store(url, "digits", self._folder)))
                 for processes, words in ((1, "one process"), (2, "two processes")):
                     seconds = self._written(Store(server.url, words, None), processes)
                     line(f"  MLflow, a server, from {words}", ms(seconds))

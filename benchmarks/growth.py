@@ -94,7 +94,7 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
     from experiments.evaluation import EvaluationSpec
     from experiments.records import TrialRecord
     from sweeps.interrupts import Interrupts
-    from sweeps.projection import Runs, write_reports
+    from sweeps.publish import Runs, write_reports
     from sweeps.search.driver import drive
     from sweeps.search.importance import importances
     from sweeps.search.study import study_record

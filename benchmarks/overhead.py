@@ -107,7 +107,7 @@ class Watch:
         `tasks`.
         """
         from experiments.tracking import Writer
-        from sweeps import projection, sweep
+        from sweeps import publish, sweep
         from sweeps.executors.local import ProcessExecutor
         from sweeps.search.study import Study
 
@@ -130,7 +130,7 @@ class Watch:
                 (Study, "propose", self.timed("proposing", Study.propose)),
                 (Study, "record", self.timed("recording", Study.record)),
                 (Writer, "close", self.timed("writing", Writer.close)),
-                (projection, "write_all", self.timed("reports", projection.write_all)),
+                (publish, "write_all", self.timed("reports", publish.write_all)),
             ):
                 stack.enter_context(patch.object(owner, name, watched))
             yield

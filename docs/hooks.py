@@ -221,16 +221,9 @@ def helped(command: str) -> str:
     """A command's arguments and options, as its `--help` has them."""
     import typer.main
 
-    from sweeps.cli import (  # noqa: F401  # each adds its commands to the app
-        app,
-        confirm,
-        predict,
-        run,
-        setup,
-        studies,
-    )
+    from sweeps.cli import whole_app
 
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(whole_app())
     rows = []
     for parameter in group.commands[command].params:
         given = ", ".join([*parameter.opts, *parameter.secondary_opts])

@@ -21,7 +21,7 @@ from experiments.reports.page import environment, own
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown
 from nnreg import LAMBDA_NAMES
-from sweeps.cli.server import Server
+from sweeps.cli.server import serving
 from sweeps.workspace import workspace
 from tests.browser import browser
 from tests.snippets import ROOT, Reader
@@ -82,7 +82,7 @@ def tutorial(folder: Path) -> None:
     shoot(report.as_uri(), (1100, 1130), HERE / "report.png", folder, scale=0.8)
     here = workspace(place, None, None)
     tracker = here.tracker(here.record("cancer"))
-    with Server(tracker.store) as server, browser(folder / "selenium") as window:
+    with serving(tracker.store) as server, browser(folder / "selenium") as window:
         links = tracker.show().at(server.url)
         window.open(server.url)
         window.wait_for(lambda: window.driver.find_elements("css selector", ASSISTANT))[0].click()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sweeps.sweep import confirm as confirm
     from sweeps.sweep import run as run
 
+    __version__: str
+
 _HOMES = {
     "Experiment": "experiments.spec",
     "Sweep": "sweeps.result",
@@ -21,13 +23,21 @@ _HOMES = {
 }
 __all__ = list(_HOMES)
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants to hear of it says so
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless somebody listens
 
 
 def __getattr__(name: str) -> Any:
-    """The door is lazy: `sweeps --help` imports none of what a sweep needs."""
+    """Import on first use: `sweeps --help` needs nothing that a sweep needs."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nnreg-sweeps")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    from sweeps.checkup import installation
+
+    if problem := installation.problem():
+        raise ImportError(problem)
     return getattr(import_module(_HOMES[name]), name)

@@ -9,13 +9,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
-from sweeps.plural import many
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
 WORTH_SAYING = 50  # trials that MLflow is behind
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 run` or `3,000 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class Progress:
@@ -148,7 +152,7 @@ class Lines(Progress):
     def writing(self, waiting: int) -> None:
         """Print a line, at most one in two seconds."""
         if waiting:
-            self._print_now_and_then(f"writing to MLflow, {many(waiting, 'run')} left")
+            self._print_now_and_then(f"writing to MLflow, {counted(waiting, 'run')} left")
 
     def _print_now_and_then(self, what: str) -> None:
         now = time.monotonic()

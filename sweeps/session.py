@@ -10,7 +10,7 @@ from experiments import datasets, environment
 from experiments.evaluation import EvaluationSpec
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import TrackerProcess, Writer
-from sweeps import projection
+from sweeps import publish
 from sweeps.confirmation import Means, confirmed
 from sweeps.executors.local import Workers
 from sweeps.executors.resources import Resources
@@ -96,7 +96,7 @@ class Session:
         outcome = self.writer.close(observe=self.progress.writing)
         study = self.study.optuna
         record = study_record(study, importances(study))
-        runs, files = projection.write_all(
+        runs, files = publish.write_all(
             self.place, record, self.tracker, outcome, self.progress.writing
         )
         return Sweep(record, study, self.place, runs, tuple(files))

@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments import experiment_file
 from experiments.errors import InputError
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
-from sweeps import projection
+from sweeps import publish
 from sweeps.confirmation import is_current
 from sweeps.executors.resources import Resources
 from sweeps.progress import Progress
@@ -98,9 +98,9 @@ def confirm(
     if record.verdict:
         last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
-        shown = Sweep(record, loaded, place, projection.Runs({}), ())
+        shown = Sweep(record, loaded, place, publish.Runs({}), ())
         if is_current(record, last, open_test=open_test) and shown.model:
-            return replace(shown, runs=projection.read_runs(place.tracker(record)))
+            return replace(shown, runs=publish.read_runs(place.tracker(record)))
     with prepare(place, name, Search(definition), resources, progress or Progress()) as session:
         with session.training():
             session.confirm(open_test=open_test)

@@ -259,7 +259,7 @@ def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) ->
 def test_mlflow_that_is_not_there_does_not_stop_the_search(tmp_path: Path) -> None:
     done = sweeps("run", "iris", "-v", "--tracking-uri", NO_TRACKER, *QUICK, cwd=tmp_path)
     assert f"\nsweeps: MLflow at {NO_TRACKER} does not answer; " in done.stderr
-    assert "\nsweeps: 3 trials are not on MLflow; write them with: sweeps sync" in done.stderr
+    assert "\nsweeps: not on MLflow: 3 trials; write what is missing with: sweeps sync" in done.stderr
     assert "sweeps.search.driver: generation 0: 3 trials to evaluate, 0 recorded" in done.stderr
     assert re.search(
         r"experiments.tracking.writer: trial \d is not written: .* does not answer.* trying again"

@@ -32,7 +32,6 @@ from benchmarks.cluster import Plan, many
 from experiments import environment
 from experiments.errors import InputError, StorageError, WorkersError
 from sweeps import cli
-from sweeps.cli import run  # adds its command  # noqa: F401
 from sweeps.executors.cluster_client import connect
 from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
@@ -97,7 +96,7 @@ def accepted(words: Sequence[str]) -> dict[str, Any]:
         )
     with warnings.catch_warnings(action="ignore"):  # MLflow's of its own types
         group = (
-            typer.main.get_command(cli.app)
+            typer.main.get_command(cli.whole_app())
             if program == "sweeps"
             else importlib.import_module("mlflow.cli").cli
         )

@@ -338,5 +338,5 @@ def test_an_output_that_is_full(rows: Path) -> None:
             command, cwd=rows, stdout=full, stderr=subprocess.PIPE, text=True, env=environ
         )
     assert sentence(done).startswith(
-        "sweeps: the output cannot be written (No space left on device)"
+        "sweeps: the output cannot be used (No space left on device)"
     )

@@ -38,12 +38,12 @@ HOMES = {
 
 # The parts of sweeps from the lowest to the highest: each imports only parts of lower rows.
 FLOORS = (
-    {"interrupts", "provenance", "plural"},
+    {"interrupts", "provenance"},
     {"storage", "executors"},
     {"search"},
     {"confirmation"},
     {"progress", "workspace"},
-    {"projection", "prediction"},
+    {"publish"},
     {"result"},
     {"session"},
     {"sweep"},

@@ -18,7 +18,7 @@ import pytest
 
 from experiments.errors import SweepsError
 from experiments.redaction import masked_url, redacted
-from sweeps import cli
+from sweeps.cli import command_line
 from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
 from tests.servers import plain_mlflow
@@ -201,7 +201,7 @@ def test_a_mistake_of_ours_is_one_sentence_and_its_file_has_no_password(
     monkeypatch.setattr(
         sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"]
     )
-    sentence = cli._mistake(
+    sentence = command_line._our_mistake(
         ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
     )
     (path,) = tmp_path.iterdir()

@@ -1,38 +1,26 @@
-"""The installation: whether the modules that Python finds by our names are ours. Imports nothing of
-ours.
-"""
+"""The installation: whether Python finds our modules by their names. Imports nothing of ours."""
 
-import importlib.util
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
-OURS = ("nnreg", "experiments", "sweeps")
-REMEDY = (
-    "install nnreg-sweeps into a virtual environment of its own, and take other folders off"
-    " PYTHONPATH"
-)
 
-
-def strangers() -> list[str]:
-    """What is in our way, a clause each; empty where all is well."""
-    home = Path(__file__).parents[2]
-    found = []
-    for name in OURS:
-        spec = importlib.util.find_spec(name)
-        origin = Path(spec.origin).parents[1] if spec and spec.origin else None
-        if origin is None or not origin.samefile(home):
-            found.append(
-                f"the module {name} is not ours, it comes from"
-                f" {origin or 'a folder without __init__.py'}"
+def problem() -> str:
+    """Return one sentence on what hides our modules; empty if nothing does."""
+    for name in ("nnreg", "experiments"):
+        ours = Path(__file__).parents[2] / name / "__init__.py"
+        spec = find_spec(name)
+        found = Path(spec.origin) if spec and spec.origin else None
+        if found is None or found.resolve() != ours.resolve():
+            return (
+                f"{found or 'nothing'} is found for the module {name}, in place of {ours}; rename"
+                " it, or start Python in another folder, or take its folder off PYTHONPATH"
             )
     try:
         other = distribution("sweeps")
     except PackageNotFoundError:
-        return found
-    return [
-        *found,
-        (
-            f"the distribution sweeps {other.version} is installed too, another tool's engine with"
-            " the same module name"
-        ),
-    ]
+        return ""
+    return (
+        f"the distribution sweeps {other.version} is installed too, another tool with a module of"
+        " the same name; install nnreg-sweeps into a virtual environment of its own"
+    )

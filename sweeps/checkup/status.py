@@ -1,4 +1,4 @@
-"""The status of a study: what there is, and how far it is."""
+"""The status of a study: how far it is."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,33 +9,28 @@ from sweeps.search.study import study_record
 from sweeps.workspace import Workspace
 
 
-def statuses(
-    place: Workspace, study: str | None = None, strangers: list[str] | None = None
-) -> list[dict[str, Any]]:
-    """The status of one study, or of all that were begun. Others that are in the same storage are
-    added to `strangers`.
-    """
+def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the status of one study, or of all; and the names of studies that are not ours."""
     silent: set[str] = set()
     if study:
-        return [status(place, place.choose(study), silent)]
-    found = []
+        return [status(place, place.choose(study), silent)], []
+    found, foreign = [], []
     for name in place.studies():
         try:
             found.append(status(place, name, silent))
         except StrangerError:
-            if strangers is not None:
-                strangers.append(name)
-    return found
+            foreign.append(name)
+    return found, foreign
 
 
 def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
-    """One study as `sweeps status --json` has it; `mlflow_missing` is None where MLflow does not
-    answer.
+    """Return one study as `sweeps status --json` has it; `mlflow_missing` is None if MLflow does
+    not answer.
     """
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
     driver, tracker = place.driver(study), place.tracker(record)
-    answered = ask(tracker.store.uri, tracker.read, silent)
+    answered = answers(tracker.store.uri, tracker.read, silent)
     return {
         "study": study,
         "study_uid": record.study_uid,
@@ -50,9 +45,9 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     }
 
 
-def ask(uri: str, read: Callable[[], None], silent: set[str]) -> bool:
-    """Whether the MLflow at this URI answers. One that does not takes seconds to say so: it is
-    `silent`, and not asked again.
+def answers(uri: str, read: Callable[[], None], silent: set[str]) -> bool:
+    """Return whether the MLflow at this URI answers. One that does not, which takes seconds, is
+    added to `silent` and not asked again.
     """
     if uri not in silent:
         try:

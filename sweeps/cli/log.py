@@ -1,36 +1,26 @@
-"""The log of a command: what its modules tell, on standard error, above the bar where there is one."""
+"""The log of a command: messages of our modules, on standard error, above a moving bar."""
 
 import logging
 import sys
 
-LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by how often --verbose was given
-OURS = ("sweeps", "experiments")
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by the number of --verbose
+TIMED = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
 
 
 class StandardError(logging.Handler):
-    """Prints to whatever standard error is when something is told: a bar on a terminal takes its
-    place while it moves.
-    """
+    """Print to what standard error is at that moment: a bar replaces it while it moves."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            print(self.format(record), file=sys.stderr, flush=True)
-        except Exception:  # as any handler
-            self.handleError(record)
+        print(self.format(record), file=sys.stderr, flush=True)
 
 
 def listen(verbosity: int) -> int:
-    """Have warnings told, and from once on what is done, from twice on all of it."""
-    level = LEVELS[min(verbosity, len(LEVELS) - 1)]
+    """Print warnings; with a verbosity of 1 also what is being done, from 2 on everything."""
     handler = StandardError()
     if verbosity:
-        handler.setFormatter(
-            logging.Formatter(
-                "%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S"
-            )
-        )
-    for name in OURS:
+        handler.setFormatter(TIMED)
+    for name in ("sweeps", "experiments"):
         logger = logging.getLogger(name)
-        logger.setLevel(level)
+        logger.setLevel(LEVELS[min(verbosity, len(LEVELS) - 1)])
         logger.handlers = [handler]
     return verbosity

@@ -1,12 +1,18 @@
 """The command `predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeps.cli import app, completion
+from sweeps.cli import completion
+from sweeps.cli.app import app
 from sweeps.cli.options import HERE, Directory, Storage, TrackingUri, Verbose
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweeps.workspace import Workspace
 
 
 @app.command()
@@ -14,67 +20,82 @@ def predict(
     given: Annotated[
         list[str],
         typer.Argument(
-            metavar="[STUDY] ROWS",
-            help=(
-                "The study, which may be left out where there is one; and a file of rows: .csv,"
-                " .parquet or .npz."
-            ),
+            metavar="[STUDY] ROWS",  # Typer has no optional argument before a required one
+            help="The study, if there are several; and a file of rows: .csv, .parquet or .npz.",
             show_default=False,
             autocompletion=completion.studies,
         ),
     ],
     probabilities: Annotated[
         bool,
-        typer.Option(
-            "--probabilities", help="One column more a class: how probable the model finds it."
-        ),
+        typer.Option("--probabilities", help="Add one column per class with its probability."),
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option(
-            "--output", metavar="FILE.csv", help="The file to write, if not standard output."
-        ),
+        typer.Option("--output", metavar="FILE.csv", help="File to write; else standard output."),
     ] = None,
     directory: Directory = HERE,
     storage: Storage = None,
     tracking_uri: TrackingUri = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Have the confirmed model label the rows of a file; the result is CSV. It never overwrites.
+    """Label the rows of a file with the confirmed model; the result is CSV. It never overwrites.
 
-    The rows need the columns that the experiment learned from, in any order; others are left alone.
+    The rows need the columns that the experiment learned from, in any order; others are ignored.
 
     Example: sweeps predict digits rows.csv --probabilities
     """
     from experiments.errors import InputError
     from experiments.reports.files import csv_text, defused, write_csv
-    from sweeps import prediction
-    from sweeps.cli import output
-    from sweeps.plural import many
+    from sweeps.cli.output import relative
+    from sweeps.progress import counted
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
-    *before, rows = (
-        # a study that may be left out stands before what may not, which typer has no way to say
-        given
-    )
-    if len(before) > 1:
-        raise InputError(
-            f"one study and one file of rows at a time, and {len(given)} arguments were given"
-        )
-    study = before[0] if before else None
+    if len(given) > 2:
+        raise InputError(f"{len(given)} arguments; give one study and one file of rows at a time")
+    study, rows = given if len(given) == 2 else (None, given[0])
     if study is None and rows in place.studies():
-        raise InputError(
-            f"which rows? Give a file of them: sweeps predict {rows}{place.options()} rows.csv"
-        )
+        command = f"sweeps predict {rows}{place.options()} rows.csv"
+        raise InputError(f"which rows? Give a file of them: {command}")
     if file is not None and file.exists():
         raise InputError(
-            f"{file}: it is there already, and is not overwritten; give another --output, or"
-            " delete it"
+            f"{file}: it exists, and is not overwritten; delete it, or give another --output"
         )
-    table = prediction.predict(place, study, Path(rows), probabilities=probabilities)
-    table = table.rename(columns=defused)
+    table = _predictions(place, study, Path(rows))
+    table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
     if file is None:
         print(csv_text(table), end="")
     else:
-        print(f"{output.relative(write_csv(table, file))} written: {many(len(table), 'row')}")
+        print(f"{relative(write_csv(table, file))} written: {counted(len(table), 'row')}")
+
+
+def _predictions(place: "Workspace", study: str | None, rows: Path) -> "pd.DataFrame":
+    """Return the label of each row, in a column named as the target, and the probability of each
+    class.
+
+    The file is read by the rules of the study's experiment: separator, encoding, missing values.
+    """
+    from experiments.datasets import files
+    from experiments.errors import InputError
+    from experiments.model import find_model
+    from sweeps.search.study import study_record
+
+    if not rows.exists():
+        raise InputError(f"{rows}: there is no such file; check the path")
+    record = study_record(place.load(place.choose(study)))
+    confirm = f"sweeps confirm {record.study}{place.options()}"
+    if record.verdict is None:
+        raise InputError(f"study {record.study}: no verdict and no model yet; run: {confirm}")
+    folder = place.reports_of(record.study)
+    model = find_model(folder, record)
+    if model is None:
+        raise InputError(
+            f"study {record.study}: the model of its verdict is not in {folder}; make it again"
+            f" with: {confirm}"
+        )
+    table = files.read_columns(rows, record.experiment.data, labelled=False)
+    found = model.table(table.frame, where=table.where)
+    if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
+        found[model.target] = found[model.target].map(str)
+    return found

@@ -1,8 +1,7 @@
-"""The server's process: MLflow's command line, which ends with all its processes when whoever
-started it is gone.
+"""The process of the MLflow server: MLflow's command line in a process group of its own, which ends
+when its owner does, however that ends.
 
-Its standard input is a pipe that nobody writes to: the end of the pipe is the end of its owner, by
-whatever.
+Its standard input is a pipe that nobody writes to, and that the owner alone holds open.
 """
 
 import os
@@ -13,11 +12,8 @@ import threading
 
 
 def end_with_owner() -> None:
-    """End the process group when standard input ends. SQLite, which is all that it writes, bears
-    that.
-    """
-    while os.read(sys.stdin.fileno(), 1):
-        pass
+    """Kill the process group when standard input ends. Its databases survive that."""
+    os.read(sys.stdin.fileno(), 1)  # past the lock of `sys.stdin`, which Python needs to exit
     os.killpg(0, signal.SIGKILL)
 
 

@@ -18,7 +18,7 @@ from experiments.records import TrialRecord
 from experiments.tracking import Store, Tracker, TrackerProcess, Writer, choose
 from experiments.tracking.client import load
 from experiments.tracking.tracker import Written
-from sweeps.cli.server import HOST, Server
+from sweeps.cli.server import HOST, serving
 from tests.mlflow_reading import trial_runs
 from tests.servers import free_port
 from tests.studies import make_study
@@ -94,7 +94,7 @@ def test_what_waited_is_written_when_the_server_is_there(store: Store, tmp_path:
     for trial in STUDY.trials[:3]:
         writer.put(trial)
     wait_for(lambda: writer.error)
-    with Server(store, port=port):
+    with serving(store, port=port):
         for trial in STUDY.trials[3:]:
             writer.put(trial)
         outcome = writer.close()

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from sweeps import interrupts
+from sweeps.cli.command_line import STOPPED
 from sweeps.interrupts import Interrupts, Terminated
 from tests.processes import spawned, started
 
@@ -213,7 +214,7 @@ def test_a_sweep_ends_within_seconds_whatever_its_processes_do(
         out, error = process.communicate(timeout=60)
         assert time.monotonic() - start < SLOWEST_END
     assert (process.returncode, out) == (128 + number, "")
-    assert error.splitlines()[-1] == "stopped; 0 trials are kept. Go on with the same command."
+    assert error.splitlines()[-1] == STOPPED
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
 
@@ -242,6 +243,7 @@ def test_what_does_not_let_go_ends_by_force_after_a_while() -> None:
     program = textwrap.dedent("""
         import threading
         from sweeps import interrupts
+from sweeps.cli.command_line import STOPPED
         interrupts.PATIENCE = 0.5
         with interrupts.Interrupts().installed():
             try:

@@ -114,7 +114,7 @@ def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_i
         )
         done = command(*asked, cwd=tmp_path)
     assert "database is locked" in done.stderr
-    assert "20 trials are not on MLflow; write them with: sweeps sync iris" in done.stderr
+    assert "not on MLflow: 20 trials; write what is missing with: sweeps sync iris" in done.stderr
     assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 20
     assert command("sync", cwd=tmp_path).stdout.startswith("20 of 20 runs written")
 

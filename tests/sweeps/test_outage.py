@@ -5,7 +5,6 @@ lost.
 import contextlib
 import os
 import pickle
-import re
 import select
 import signal
 import socket
@@ -244,7 +243,7 @@ def test_a_pause_ends_with_ctrl_c(postgres: Postgres, name: str, tmp_path: Path)
             process.kill()
             postgres.start()
     assert process.returncode == 130
-    assert re.search("trial is kept|trials are kept", error)
+    assert "what was recorded is kept" in error
     assert seconds < 3 * 3  # the promise is 3 s, of a machine that does nothing else
 
 

@@ -11,7 +11,7 @@ from experiments.records import StudyRecord
 from experiments.reports import Format
 from experiments.tracking import Outcome, Tracker, TrackerProcess, runs
 from experiments.tracking.audit import Children
-from sweeps import projection
+from sweeps import publish
 from sweeps.workspace import Workspace, workspace
 from tests.mlflow_reading import everything, study_run
 from tests.studies import confirmed_study, make_study
@@ -25,7 +25,7 @@ def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProces
     ids = {trial.trial: tracker.write(trial).run_id for trial in study.trials}
     (place.reports_of(study.study)).mkdir(parents=True, exist_ok=True)
     (place.reports_of(study.study) / "model.npz").write_bytes(b"of the confirmation")
-    found, _ = projection.write_all(place, study, tracker, Outcome(ids), waiting.append)
+    found, _ = publish.write_all(place, study, tracker, Outcome(ids), waiting.append)
     assert (found.ids, found.error, found.unconfirmed) == (ids, None, 0)
     return waiting
 
@@ -60,7 +60,7 @@ def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_
         (None, "null"),
     ):
         place = workspace(tmp_path, tracking_uri=uri)
-        text = projection.write_reports(place, study, projection.Runs({1: run}))[-1].read_text(
+        text = publish.write_reports(place, study, publish.Runs({1: run}))[-1].read_text(
             encoding="utf-8"
         )
         assert f'"server":{server}' in text
@@ -69,10 +69,10 @@ def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_
 
 
 def test_tables_in_another_format_do_not_fall_behind(tmp_path: Path) -> None:
-    study, place, runs = make_study(3), workspace(tmp_path), projection.Runs({})
+    study, place, runs = make_study(3), workspace(tmp_path), publish.Runs({})
     earlier = dataclasses.replace(study, trials=study.trials[:2])
-    projection.write_tables(place, earlier, runs, formats=[Format.parquet])
-    projection.write_reports(place, study, runs)
+    publish.write_tables(place, earlier, runs, formats=[Format.parquet])
+    publish.write_reports(place, study, runs)
     assert len(pd.read_parquet(place.reports_of(study.study) / "trials.parquet")) == 3
-    projection.write_reports(place, dataclasses.replace(study, study="other"), runs)
+    publish.write_reports(place, dataclasses.replace(study, study="other"), runs)
     assert not list(place.reports_of("other").glob("*.parquet"))

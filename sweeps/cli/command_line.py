@@ -1,0 +1,116 @@
+"""The console command `sweeps`, and the one place where an error becomes a sentence and an exit
+status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM.
+"""
+
+import contextlib
+import gc
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from sweeps.checkup import installation
+from sweeps.cli.app import app
+
+# Each module adds its commands, and help lists them in this order: that of their use.
+COMMANDS = ("run", "confirm", "predict", "status", "tables", "tracking", "new", "doctor")
+COMPLETING = "_SWEEPS_COMPLETE"  # set by the script that `sweeps --install-completion` installs
+STOPPED = "stopped; what was recorded is kept. Go on with the same command."
+
+
+def whole_app() -> typer.Typer:
+    """Return the app with all of its commands."""
+    for module in COMMANDS:
+        import_module(f"sweeps.cli.{module}")
+    return app
+
+
+def main() -> None:
+    """Carry out the command in `sys.argv`, and exit."""
+    gc.set_threshold(50_000)  # collecting garbage while we import would take a tenth of the time
+    if problem := installation.problem():
+        sys.exit(_fail(problem, 1))
+    if os.environ.get(COMPLETING, "").startswith("complete_"):
+        sys.exit(_complete())
+    sys.exit(_carry_out())
+
+
+def _carry_out() -> int:
+    from experiments.errors import FULL, MAKE_ROOM, InputError, SweepsError
+    from sweeps.interrupts import Terminated
+
+    try:
+        for argument in sys.argv[1:]:
+            if argument != argument.encode(errors="replace").decode():
+                raise InputError(f"{argument!r}: names must be UTF-8; rename it")
+        status = whole_app()(standalone_mode=False)
+        _flush()
+        return int(status or 0)
+    except SweepsError as error:
+        return _fail(str(error), error.exit_status)
+    except TyperException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except OSError as error:  # such as a full disk, or a path that is longer than the system takes
+        with contextlib.suppress(OSError):
+            _flush()
+        reason = error.strerror or error
+        remedy = MAKE_ROOM if error.errno in FULL else "check the path and its permissions"
+        return _fail(f"{error.filename or 'the output'} cannot be used ({reason}); {remedy}", 1)
+    except MemoryError as error:
+        remedy = "use a smaller network, fewer rows or fewer workers"
+        return _fail(f"there is not enough memory ({error}); {remedy}", 1)
+    except (KeyboardInterrupt, typer.Abort, Terminated) as signal:
+        print(STOPPED, file=sys.stderr)
+        return 143 if isinstance(signal, Terminated) else 130
+    except Exception as error:
+        return _fail(_our_mistake(error), 1)
+
+
+def _complete() -> int:
+    """Answer a shell that asks what may stand at the cursor. Errors are silent: they would be
+    printed into the line that is being typed.
+    """
+    with (
+        Path(os.devnull).open("w") as nothing,
+        contextlib.redirect_stderr(nothing),
+        contextlib.suppress(Exception),
+    ):
+        whole_app()(standalone_mode=False)  # ends with SystemExit
+    return 1
+
+
+def _flush() -> None:
+    """Flush standard output. If that fails drop the rest, which Python would try again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _our_mistake(error: Exception) -> str:
+    """Return the sentence for a bug of ours; its traceback goes to a file, without passwords."""
+    import tempfile
+    import traceback
+
+    from experiments.redaction import redacted
+
+    given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
+    text = redacted("".join(traceback.format_exception(error)), *given)
+    attachment = "what you did"
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile("wb", prefix="sweeps-", suffix=".txt", delete=False) as file,
+    ):
+        file.write(text.encode(errors="replace"))
+        attachment = file.name
+    name = type(error).__name__
+    return f"a bug in sweeps ({name}), not in what was given; please report it with {attachment}"
+
+
+def _fail(sentence: str, status: int) -> int:
+    print(f"sweeps: {sentence}" if len(sentence.splitlines()) == 1 else sentence, file=sys.stderr)
+    return status

@@ -1,0 +1,41 @@
+"""The command `new`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeps.cli.app import app
+from sweeps.cli.options import Verbose
+
+
+@app.command()
+def new(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE.toml", help="File to write, if not DATA.toml here."),
+    ] = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write an experiment file for your data, with every key explained. It never overwrites.
+
+    Example: sweeps new rows.csv --target class
+    """
+    from experiments import template
+    from sweeps.cli.output import relative, say
+
+    written = template.write(data, target, file)
+    for sentence in written.guesses:
+        say(sentence)
+    path = relative(written.path)
+    print(f"{path} written; look at it, then: sweeps run {path}")

@@ -1,0 +1,64 @@
+"""The commands that write files again: `report` and `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.reports import Format
+from sweeps.cli.app import app
+from sweeps.cli.options import HERE, Directory, Storage, StudyArgument, TrackingUri, Verbose
+
+
+@app.command()
+def report(
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write the CSV files and the page again.
+
+    Example: sweeps report digits
+    """
+    from sweeps import publish
+    from sweeps.cli.output import print_files
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    record = place.record(place.choose(study))
+    runs = publish.read_runs(place.tracker(record))
+    print_files(publish.write_reports(place, record, runs), runs)
+
+
+@app.command()
+def export(
+    study: StudyArgument = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Folder to write, if not reports/STUDY."),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="csv|parquet", help="Format, default csv; repeat it for both."
+        ),
+    ] = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Write only the tables, as CSV or Parquet.
+
+    Example: sweeps export digits --to tables --format parquet
+    """
+    from sweeps import publish
+    from sweeps.cli.output import print_files
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    record = place.record(place.choose(study))
+    runs = publish.read_runs(place.tracker(record))
+    print_files(publish.write_tables(place, record, runs, to, formats or (Format.csv,)), runs)

@@ -1,0 +1,81 @@
+"""The commands about MLflow: `sync` and `ui`."""
+
+from typing import Annotated
+
+import typer
+
+from sweeps.cli.app import app
+from sweeps.cli.options import HERE, Directory, Storage, StudyArgument, TrackingUri, Verbose
+
+
+@app.command()
+def sync(
+    study: StudyArgument = None,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Rebuild the MLflow runs from the study.
+
+    What is right stays, what is missing is written, what is too many is deleted.
+
+    Example: sweeps sync digits
+    """
+    from sweeps import publish
+    from sweeps.cli.output import print_synced
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    name = place.choose(study)
+    with place.claimed(name):  # a driver writes to MLflow too: two would write a run twice
+        print_synced(publish.sync(place, name))
+
+
+@app.command()
+def ui(
+    study: StudyArgument = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Port, if not 5000 or the next free one.", show_default=False
+        ),
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    directory: Directory = HERE,
+    storage: Storage = None,
+    tracking_uri: TrackingUri = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Start the MLflow page on this machine and open it. Ctrl-C stops it.
+
+    It opens on the study's trials, best first.
+
+    Example: sweeps ui digits
+    """
+    import webbrowser
+
+    from sweeps.cli.output import print_links, say
+    from sweeps.cli.server import serving
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage, tracking_uri)
+    tracker = place.tracker(place.record(place.choose(study)))
+    links = tracker.show()  # a study that is not on MLflow is reported before a server is started
+
+    def show(url: str) -> None:
+        print_links(links.at(url))
+        if browser:
+            webbrowser.open(links.at(url).trials)
+
+    if tracker.store.is_server:
+        show(tracker.store.shown)
+        return
+    say("starting the MLflow server ...")
+    try:
+        with serving(tracker.store, port) as server:
+            show(server.url)
+            say("Ctrl-C stops it.")
+            server.wait()
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
