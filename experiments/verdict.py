@@ -9,14 +9,13 @@ from experiments.evaluation import LayerTerms, Metrics
 from nnreg import Lambdas
 
 WINNER, CANDIDATE, RECOMMENDED, BASELINE = "winner", "candidate", "recommended", "baseline"
-WITHOUT = "without_"
-RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"
-"""The recommended setting with one lambda switched off, where that is not the winner, whose own are `without_...`."""
+WITHOUT = "without_"  # before a lambda: the winner with that one switched off
+RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"  # likewise, where the recommended one is another
 
 BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
 NARROW = 0.9
-"""The level of the interval that lies within the margin where a difference does not matter: two one-sided tests at 5 %
-(Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
+"""The level of the interval that lies within the margin where a difference does not matter: two
+one-sided tests at 5 % (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
 
 KEEP, DROP = "keep", "drop"
 KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: SEALED}
@@ -36,9 +35,7 @@ class TestScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicate:
-    """One network of the confirmation: the lambdas of a setting, trained again with a fresh seed.
-
-    `layers` are the penalties and the near-zero weights at the end, a layer each; `test` is None
+    """One network of the confirmation: a setting trained again with a fresh seed. `test` is None
     unless the test set was opened.
     """
 
@@ -61,12 +58,11 @@ class Replicate:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A setting of the lambdas in one of its roles. `trial` is the trial that it is from, None for
-    one that no trial had.
+    """A setting of the lambdas in one of its roles, and the trial that it is from, if any.
 
     `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better
     the winner's is (positive also where less is better), and `error` the standard error of that
-    difference, rows and seeds both counted.
+    difference over rows and seeds.
     """
 
     role: str
@@ -87,23 +83,21 @@ class Interval:
     level: float
 
     def turned(self) -> "Interval":
-        """The same difference, seen from the other side."""
+        """Return the same difference, seen from the other side."""
         return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
 
     def within(self, least: float, most: float) -> "Interval":
-        """The same interval without what cannot be."""
+        """Return the interval without what cannot be."""
         return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """The recommended setting against another on the test rows, in the objective's metric; positive
-    is better.
+    is better. `against` is "baseline", or the lambda that is switched off.
 
-    `against` is "baseline", or the lambda that is switched off. `gain` is at the level that Holm's
-    procedure tests it at, `narrow` the 90 % interval that must lie within the margin for "no
-    difference that matters". `p` is two-sided and not adjusted. `detectable` is the smallest
-    difference that so many rows would show four times in five.
+    `gain` is at the level at which Holm's procedure tests it, `narrow` at NARROW. `p` is two-sided
+    and not adjusted. `detectable` is the smallest difference that is found with 80 % power.
     """
 
     against: str
@@ -118,11 +112,10 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How exactly a lambda must be set: the span of the trials that are tied with the winner, of
-    itself and of the recommended setting.
+    """How exactly a lambda must be set: its span over the trials that are tied with the winner.
 
-    `low` and `high` are None where the lambda is off in all of them; `off` is whether it is off in
-    one. `bound` is the upper end to try where the search's own cut the span off, else None.
+    `low` and `high` are None where it is off in all of them; `off` is whether it is off in one.
+    `bound` is the upper end to try where the search's own cut the span off.
     """
 
     name: str
@@ -134,8 +127,8 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerShare:
-    """A layer of the recommended network, mean over seeds: each penalty's share of the total loss,
-    by lambda, and the share of near-zero weights.
+    """A layer of the recommended network, mean over seeds: the share of the total loss of each
+    lambda's penalty, and the share of near-zero weights.
     """
 
     layer: int
@@ -145,8 +138,8 @@ class LayerShare:
 
 @dataclass(frozen=True, kw_only=True)
 class Curse:
-    """The winner's curse, of the search's best trial: its score, its mean over fresh seeds, and
-    that on the test rows.
+    """The winner's curse: the score of the search's best trial, its mean over fresh seeds, and that
+    on the test rows.
     """
 
     trial: int
@@ -157,8 +150,8 @@ class Curse:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A look at the test rows: the how-manieth at rows with this digest, and the error rate that
-    was left for it.
+    """A look at the test rows: how often rows with this digest have been used (1 = first time), and
+    the error rate left for it.
     """
 
     digest: str
@@ -169,17 +162,17 @@ class Opening:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The answer. `basis` says what it is an answer to: it is current as long as that is so.
+    """The answer, which is current as long as `basis` is what it would be today.
 
     `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds
     cannot tell from the winner, `width` how far below its mean they may lie. `rows` counts
     training, validation and test rows, `majority` is the share of the most common class among the
     validation rows, `diverged` how many of the recommended setting's networks diverged.
 
-    `word` is how the recommended setting compares with the baseline. It is sealed where the test
-    set was not opened; all that follows is then empty. `comparisons` are empty too where the
-    baseline itself is recommended. `accuracy` and `baseline_accuracy` are 95 % intervals on the
-    test rows; `rarest` is how many of these are of the rarest class.
+    `word` is how the recommended setting compares with the baseline. Where the test set was not
+    opened it is sealed, and all that follows is empty; where the baseline itself is recommended
+    there are no comparisons. `accuracy` and `baseline_accuracy` are 95 % intervals on the test
+    rows, of which `rarest` are of the rarest class.
     """
 
     basis: Mapping[str, Any]
@@ -203,45 +196,34 @@ class Verdict:
     rarest: int | None = None
 
     def setting(self, role: str) -> Setting:
-        """The setting in a role that there is one of. Raises KeyError."""
-        for setting in self.settings:
-            if setting.role == role:
-                return setting
-        raise KeyError(role)
+        """Return the setting in a role that there is one of."""
+        return next(setting for setting in self.settings if setting.role == role)
 
     @property
     def recommended(self) -> Lambdas:
-        """The setting that the confirmation chose; whether to use it is another question: see
-        `use`.
-        """
+        """The setting that the confirmation chose; what to use may be another: see `use`."""
         return self.setting(RECOMMENDED).lambdas
 
     @property
     def use(self) -> Lambdas:
-        """The lambdas to use: those of the recommended setting, or none where the test rows say
-        that it is worse than none.
-        """
+        """The lambdas to use: those recommended, or none where they did worse on the test rows."""
         return Lambdas() if self.word == WORSE else self.recommended
 
     @property
     def against_baseline(self) -> Comparison | None:
         """The comparison with the baseline, where there is one."""
-        return next(
-            (comparison for comparison in self.comparisons if comparison.against == BASELINE), None
-        )
+        return next((one for one in self.comparisons if one.against == BASELINE), None)
 
     @property
     def gain(self) -> Interval | None:
-        """By how much the recommended setting is better than the baseline on the test rows; exactly
-        0 where it is the baseline.
-        """
+        """The gain over the baseline on the test rows: exactly 0 where that is recommended."""
         if self.against_baseline:
             return self.against_baseline.gain
         return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
 
     def keeping(self, name: str) -> str | None:
-        """What to do with a lambda of those to use: keep, drop, undecided or sealed; None where it
-        is off.
+        """Return what to do with a lambda of those to use: keep, drop, undecided or sealed; None
+        where it is off.
         """
         if name not in self.use.on:
             return None

@@ -96,7 +96,8 @@ def made(study: StudyRecord) -> Card:
             (
                 "This data cannot tell whether regularization helps. On 360 test rows the best"
                 " setting found was 0.8 points more accurate than no regularization (-0.9 to 2.5);"
-                " so many rows show a difference of 3.1 points or more, four times in five."
+                " with this many test rows, only differences above 3.1 points are likely to be"
+                " detected (80 % power)."
             ),
         ),
     ],
