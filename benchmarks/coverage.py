@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.command import begin
-from nnreg import Lambdas, Split, TrainConfig, train
+from nnreg import Lambdas, Split, TrainConfig, losses_and_hits, train
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 
 TRAINED, GROUP, SEEDS = 120, 5, 10

@@ -1,6 +1,4 @@
-"""What holds for all tests: the longest come first, and under CI=true a skip is a failure; MLflow's
-database, made once.
-"""
+"""What holds for all tests: their order, the quick selection, and that CI skips none."""
 
 import os
 from collections.abc import Generator
@@ -10,12 +8,23 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+QUICK = (
+    "nnreg",
+    "experiments/test_card.py",
+    "experiments/test_datasets.py",
+    "experiments/test_reports.py",
+    "experiments/test_template.py",
+    "experiments/test_tracking.py",
+    "sweeps/confirmation",
+    "sweeps/test_study.py",
+    "test_house.py",
+    "test_quick.py",
+)
+"""Files and folders of the quick selection, `pytest -m quick`: the main way of each package."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that look at the whole from the outside take longest, and of them the killing: what is
-    begun last is waited for alone.
-    """
+    """Mark the quick selection, and begin with the longest: nothing then waits for them alone."""
     items.sort(
         key=lambda item: (
             item.path.name != "test_chaos.py",
@@ -23,15 +32,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.path.parent.name != "sweeps",
         )
     )
+    for item in items:
+        if any(item.path.is_relative_to(HERE / name) for name in QUICK):
+            item.add_marker("quick")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """On a laptop a test that needs something absent is skipped with its reason; a machine that
-    guards the code must have it.
-    """
+    """Skip a test that needs something absent on a laptop, and fail it under CI=true."""
     report = yield
     if os.environ.get("CI") == "true" and report.skipped:
         report.outcome = "failed"

@@ -1,6 +1,4 @@
-"""Kills at random instants, each followed by one more `sweeps run`: nothing is lost, nothing is
-there twice.
-"""
+"""Kill sweeps at random instants and run them again: no trial is lost or duplicated."""
 
 import os
 from pathlib import Path
@@ -9,12 +7,10 @@ import pytest
 
 from benchmarks import chaos
 
-# of two studies: one with an MLflow database of its own, one on servers; one of six may come too
-# late
-KILLS = 5
+KILLS = 3  # of two studies: one in files, one on servers
 
 
-@pytest.mark.timeout(900)  # half a minute on two quiet cores
+@pytest.mark.timeout(900)  # twenty seconds on two quiet cores
 def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) -> None:
     seed = int(os.environ.get("CHAOS_SEED", "0"))
     with chaos.served(tmp_path) as servers:
@@ -23,9 +19,6 @@ def test_a_killed_sweep_loses_nothing_and_makes_nothing_twice(tmp_path: Path) ->
     assert counts.faults == 0, counts
     assert counts.kills >= KILLS
     assert counts.served >= 1  # of a PostgreSQL and an MLflow server
-    assert sum(number for held, number in counts.found.items() if 0 < held < chaos.TRIALS) >= 1, (
-        counts.found
-    )
-    assert len(counts.seen) >= 2, (
-        counts.seen
-    )  # looked at in the middle of the search: no trial is RUNNING there
+    in_the_middle = [held for held in counts.found if 0 < held < chaos.TRIALS]
+    assert in_the_middle, counts.found
+    assert len(counts.seen) >= 2, counts.seen  # looked at in mid-search: no trial is RUNNING there

@@ -4,14 +4,16 @@ public tools; once in files, and once on a PostgreSQL and an MLflow server.
 
 import json
 import subprocess
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import mlflow
 import optuna
+import optuna_dashboard
 import pandas as pd
 import pytest
 from mlflow.entities import Run
@@ -24,21 +26,20 @@ from nnreg import LAMBDA_NAMES
 from tests.browser import browser
 from tests.commands import SWEEPS, sweeps
 from tests.postgres import running_postgres
-from tests.servers import answer, free_port, plain_mlflow, running
+from tests.servers import answer, plain_mlflow
 
-EPOCHS = 30
+TRIALS, EPOCHS = 32, 30
+in_files = pytest.mark.parametrize("job", ["files"], indirect=True)
+on_servers = pytest.mark.parametrize("job", ["servers"], indirect=True)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A sweep of the catalog's digits that was run: its folder, where it is kept, and the options
-    that say so.
-    """
+    """A sweep of the catalog's digits that was run: its folder, storage, tracking, and options."""
 
     folder: Path
-    storage: str  # as optuna-dashboard takes it
+    storage: str
     tracking: str
-    trials: int
     options: tuple[str, ...]
 
     @property
@@ -48,60 +49,51 @@ class Job:
 
 @pytest.fixture(scope="module", params=["files", "servers"])
 def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
-    """Started from somewhere else."""
-    elsewhere, folder = (
-        tmp_path_factory.mktemp("elsewhere"),
-        tmp_path_factory.mktemp("sweep") / "made by the run",
-    )
+    """Started from another directory."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    folder = tmp_path_factory.mktemp("sweep") / "made by the run"
+    storage, tracking = str(folder / "studies" / "digits.journal"), f"sqlite:///{folder}/mlflow.db"
+    options = ["--directory", str(folder)]
     with ExitStack() as stack:
-        if request.param == "files":
-            storage, tracking = (
-                str(folder / "studies" / "digits.journal"),
-                f"sqlite:///{folder}/mlflow.db",
-            )
-            options: tuple[str, ...] = ("--directory", str(folder))
-            trials, fewer = 100, list[str]()
-        else:
+        if request.param == "servers":
             postgres = stack.enter_context(running_postgres())
-            storage, backend = postgres.url, postgres.database("mlflow")
-            tracking = stack.enter_context(
-                plain_mlflow(tmp_path_factory.mktemp("server"), "--backend-store-uri", backend)
-            ).url
-            options = ("--directory", str(folder), "--storage", storage, "--tracking-uri", tracking)
-            trials, fewer = (
-                32,
-                ["--trials=32", "--set=confirm.seeds=3"],
-            )  # 60 ms each, of which the server's are most
+            server = plain_mlflow(
+                tmp_path_factory.mktemp("server"),
+                "--backend-store-uri",
+                postgres.database("mlflow"),
+            )
+            storage, tracking = postgres.url, stack.enter_context(server).url
+            options += ["--storage", storage, "--tracking-uri", tracking]
         done = subprocess.run(
-            [SWEEPS, "run", "digits", *fewer, *options],
+            [SWEEPS, "run", "digits", f"--trials={TRIALS}", "--set=confirm.seeds=3", *options],
             cwd=elsewhere,
             check=True,
             capture_output=True,
             text=True,
         )
         assert not list(elsewhere.iterdir())
-        for words in (
+        told = (
             "baseline",
             "best",
             "sweeps ui digits --directory",
             "optuna-dashboard",
             "trials.csv",
-            "report.html",
-        ):
-            assert words in done.stdout
-        assert f"digits: {trials}/{trials} trials; best val_accuracy" in done.stderr
-        yield Job(folder, storage, tracking, trials, options)
+        )
+        assert all(words in done.stdout for words in (*told, "report.html"))
+        assert f"digits: {TRIALS}/{TRIALS} trials; best val_accuracy" in done.stderr
+        yield Job(folder, storage, tracking, tuple(options))
 
 
 @pytest.fixture(scope="module")
-def study(job: Job) -> optuna.Study:
+def storage(job: Job) -> JournalStorage | RDBStorage:
     if "://" in job.storage:
-        return optuna.load_study(
-            study_name="digits", storage=RDBStorage(job.storage, {"poolclass": NullPool})
-        )
-    return optuna.load_study(
-        study_name="digits", storage=JournalStorage(JournalFileBackend(job.storage))
-    )
+        return RDBStorage(job.storage, {"poolclass": NullPool})
+    return JournalStorage(JournalFileBackend(job.storage))
+
+
+@pytest.fixture(scope="module")
+def study(storage: JournalStorage | RDBStorage) -> optuna.Study:
+    return optuna.load_study(study_name="digits", storage=storage)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +116,7 @@ def runs(client: mlflow.MlflowClient) -> dict[int, Run]:
 def test_there_is_one_of_each_for_every_trial(
     job: Job, study: optuna.Study, table: pd.DataFrame, runs: dict[int, Run]
 ) -> None:
-    numbers = list(range(job.trials))
+    numbers = list(range(TRIALS))
     assert [trial.number for trial in study.trials] == list(table.trial) == sorted(runs) == numbers
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert list(table.mlflow_run_id) == [runs[number].info.run_id for number in numbers]
@@ -158,8 +150,8 @@ def test_curves_have_a_step_an_epoch_and_agree(
 ) -> None:
     history = pd.read_csv(job.reports / "history.csv")
     assert list(history.columns) == ["study", "trial", "epoch", *CURVES]
-    assert len(history) == job.trials * EPOCHS
-    for number in (0, 27, job.trials - 1):
+    assert len(history) == TRIALS * EPOCHS
+    for number in (0, 27, TRIALS - 1):
         rows = history[history.trial == number]
         assert list(rows.epoch) == list(range(1, EPOCHS + 1))
         assert study.trials[number].intermediate_values == dict(
@@ -173,24 +165,13 @@ def test_curves_have_a_step_an_epoch_and_agree(
             assert points == list(zip(rows.epoch, rows[name], strict=True))
 
 
-def test_losses_add_up(job: Job, table: pd.DataFrame) -> None:
-    terms = table[[f"penalty_{name}" for name in LAMBDA_NAMES]]
-    assert (
-        table.regularization_loss == terms.sum(axis=1)
-    ).sum() > job.trials / 2  # the rest differs in the order of adding
-    pd.testing.assert_series_equal(
-        table.regularization_loss, terms.sum(axis=1), check_names=False, rtol=1e-14
-    )
-    assert (table.total_loss == table.data_loss + table.regularization_loss).all()
-
-
 def test_the_csv_reads_as_numbers(job: Job, table: pd.DataFrame) -> None:
     text = {"study", "state", "started", "finished", "mlflow_run_id"}
     for name in table.columns.drop(["error", "diverged"]):
         assert pd.api.types.is_numeric_dtype(table[name]) != (name in text), name
     raw = (job.reports / "trials.csv").read_bytes()
     assert b"\r" not in raw
-    assert raw.count(b"\n") == job.trials + 1
+    assert raw.count(b"\n") == TRIALS + 1
     first = raw.splitlines()[1].split(b",")
     assert first[:4] == [b"digits", b"0", b"0", b"COMPLETE"]
     assert first[20:22] == [b"false", b"30"]
@@ -201,7 +182,7 @@ def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
     (row,) = pd.read_csv(job.reports / "summary.csv").to_dict("records")
     assert (row["study"], row["complete"], row["fail"], row["baseline_trial"]) == (
         "digits",
-        job.trials,
+        TRIALS,
         0,
         0,
     )
@@ -211,17 +192,26 @@ def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
     assert row["tied"] == sum(trial.value == study.best_value for trial in study.trials)
 
 
+@in_files
 def test_status_says_so(job: Job, study: optuna.Study) -> None:
     done = sweeps("status", "--json", *job.options, cwd=job.folder)
     (row,) = json.loads(done.stdout)
     assert row == {
-        "study": "digits", "study_uid": study.user_attrs["sweep"]["study_uid"], "experiment": "digits",
-        "finished": job.trials, "trials": job.trials, "best_trial": row["best_trial"], "best_value": study.best_value,
-        "baseline_value": study.trials[0].value, "driver": None, "mlflow_missing": 0,
-    }  # fmt: skip
+        "study": "digits",
+        "study_uid": study.user_attrs["sweep"]["study_uid"],
+        "experiment": "digits",
+        "finished": TRIALS,
+        "trials": TRIALS,
+        "best_trial": row["best_trial"],
+        "best_value": study.best_value,
+        "baseline_value": study.trials[0].value,
+        "driver": None,
+        "mlflow_missing": 0,
+    }
     assert study.trials[row["best_trial"]].value == study.best_value
 
 
+@on_servers
 def test_the_doctor_finds_nothing_wrong(job: Job) -> None:
     done = sweeps("doctor", "--json", *job.options, cwd=job.folder)
     findings = json.loads(done.stdout)
@@ -229,89 +219,72 @@ def test_the_doctor_finds_nothing_wrong(job: Job) -> None:
     assert any("BLAS" in finding["what"] for finding in findings)
 
 
-@pytest.fixture(scope="module")
-def server(job: Job) -> Iterator[str]:
-    """That of the job, or one that is started where its files are."""
-    if job.tracking.startswith("http"):
-        yield job.tracking
-        return
-    with plain_mlflow(job.folder) as server:
-        yield server.url
-
-
+@on_servers
 def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(
-    job: Job, server: str, runs: dict[int, Run]
+    job: Job, client: mlflow.MlflowClient
 ) -> None:
-    client = mlflow.MlflowClient(tracking_uri=server)
     experiment = client.get_experiment_by_name("digits")
     (parent,) = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
     assert parent.info.status == "FINISHED"
-    assert (
-        len(
-            client.search_runs(
-                [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-            )
-        )
-        == job.trials
-    )
+    below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    assert len(client.search_runs([experiment.experiment_id], below)) == TRIALS
     names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
     assert {"trials.csv", "history.csv", "lambdas.csv", "summary.csv", "report.html"} <= names
-    page = answer(server, f"/get-artifact?path=trials.csv&run_uuid={parent.info.run_id}")
-    assert page.splitlines()[0].startswith("study,trial,generation,state,weight_l1")
+    page = answer(job.tracking, f"/get-artifact?path=trials.csv&run_uuid={parent.info.run_id}")
+    assert page.startswith("study,trial,generation,state,weight_l1")
 
 
-def test_optuna_dashboard_opens_the_study(job: Job, study: optuna.Study, tmp_path: Path) -> None:
-    port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("optuna-dashboard")),
-        job.storage,
-        "--host",
-        "127.0.0.1",
-        f"--port={port}",
-    ]
-    with running(
-        command, cwd=job.folder, url=f"http://127.0.0.1:{port}", path="/dashboard"
-    ) as server:
-        (listed,) = json.loads(answer(server.url, "/api/studies"))["study_summaries"]
-        assert listed["study_name"] == "digits"
-        page = f"{server.url}/dashboard/studies/{listed['study_id']}"
-        with browser(tmp_path) as user:
-            user.open(page)
-            drawn = (
-                "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer"
-                " .trace')].length"
-            )
-            assert user.wait_for(lambda: user.driver.execute_script(drawn) >= job.trials)
-            user.open(f"{page}/trials?numbers=7")
-            text = user.wait_for(
-                lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None
-            )
-            fits = "return document.documentElement.scrollWidth <= window.innerWidth"
-            assert user.driver.execute_script(fits)  # no attribute stretches the page
-            assert user.hosts() == {"127.0.0.1"}
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def dashboard(storage: JournalStorage | RDBStorage) -> Iterator[str]:
+    """optuna-dashboard on the job's storage."""
+    app = optuna_dashboard.wsgi(storage)
+    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_optuna_dashboard_lists_the_study(dashboard: str, study: optuna.Study) -> None:
+    (listed,) = json.loads(answer(dashboard, "/api/studies"))["study_summaries"]
+    assert listed["study_name"] == "digits"
+    detail = json.loads(answer(dashboard, f"/api/studies/{listed['study_id']}"))
+    curve = detail["trials"][7]["intermediate_values"]
+    assert [point["step"] for point in curve] == list(range(1, EPOCHS + 1))
+    assert curve[-1]["value"] == study.trials[7].value
+
+
+@in_files
+def test_optuna_dashboard_shows_a_trial(
+    dashboard: str, study: optuna.Study, tmp_path: Path
+) -> None:
+    page = f"{dashboard}/dashboard/studies/0"
+    with browser(tmp_path) as user:
+        user.open(page)
+        drawn = (
+            "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer"
+            " .trace')].length"
+        )
+        assert user.wait_for(lambda: user.driver.execute_script(drawn) >= TRIALS)
+        user.open(f"{page}/trials?numbers=7")
+        text = user.wait_for(
+            lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None
+        )
+        fits = "return document.documentElement.scrollWidth <= window.innerWidth"
+        assert user.driver.execute_script(fits)  # no attribute stretches the page
+        assert user.hosts() == {"127.0.0.1"}
     trial = study.trials[7]
-    assert f"{EPOCHS} {trial.value}" in text.splitlines()  # the last of the curve
-    assert all(
-        any(line.startswith(f"{name} ") for line in text.splitlines()) for name in trial.user_attrs
-    )
-    assert set(trial.user_attrs) == {
-        *LAMBDA_NAMES, *METRICS, "generation", "diverged", "epochs", "seconds", "started", "finished"
-    }  # fmt: skip
+    lines = text.splitlines()
+    assert f"{EPOCHS} {trial.value}" in lines  # the last of the curve
+    assert all(any(line.startswith(f"{name} ") for line in lines) for name in trial.user_attrs)
 
 
-PLOTS = (
-    *(
-        "optimization_history",
-        "intermediate_values",
-        "parallel_coordinate",
-        "contour",
-        "slice",
-        "param_importances",
-    ),
-    *("edf", "rank", "timeline"),
-)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_optuna_draws_it_without_a_warning(name: str, study: optuna.Study) -> None:
-    assert getattr(optuna.visualization, f"plot_{name}")(study).data
+@in_files
+def test_optuna_draws_it_without_a_warning(job: Job, study: optuna.Study) -> None:
+    names = "optimization_history intermediate_values parallel_coordinate contour slice"
+    for name in f"{names} param_importances edf rank timeline".split():
+        assert getattr(optuna.visualization, f"plot_{name}")(study).data, name
