@@ -120,7 +120,7 @@ def keys(section: str = "") -> str:
             )
         )
         if not field.description:
-            raise LookupError(f"{section}.{name} has no description in experiments/spec.py")
+            raise LookupError(f"{section}.{name} has no description in the experiment file's tables")
     return table(("key", "type", "rule", "default", "meaning"), rows)
 
 
@@ -161,7 +161,7 @@ def _bounds(metadata: list[Any], annotation: Any) -> Iterator[str]:
 
 
 def _default(field: Any) -> str:
-    from experiments.template import toml
+    from experiments.wording import toml
 
     if field.default is PydanticUndefined:
         return "required"

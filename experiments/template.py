@@ -1,31 +1,25 @@
-"""The template: a data file in, a commented experiment file out, with what could be guessed filled
-in.
-"""
+"""The template: a data file in, a commented experiment file out, with what could be guessed."""
 
+import codecs
 import os
-import re
-import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import datasets, experiment_file
-from experiments.axes import Range, Section
+from experiments.data_section import Data
 from experiments.datasets import columns, csv_text, files, labels, values
-from experiments.datasets.wording import listed, shown, toml_list, toml_string
 from experiments.errors import DataError, InputError, unwritable
-from experiments.names import DEVICES, LONGEST_NAME, MOST_BYTES
-from experiments.spec import Data, Experiment, Training
+from experiments.names import name_from
+from experiments.section import Range, Section
+from experiments.spec import Experiment, Training
+from experiments.wording import listed, short_repr, toml
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-ENCODINGS = (
-    "utf-16",
-    "cp1252",
-    "latin-1",
-)  # tried in this order where the default does not fit; the last always fits
-STEPS_AN_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
+STEPS_PER_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
 CODES = range(3, 21)  # how many different whole numbers look like codes
 
@@ -42,21 +36,21 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     """Write an experiment file for the data, by default `<stem of the data>.toml` in the current
     directory.
 
-    Raises DataError where the file or its target cannot be read, InputError where `output` is there
-    already or has no folder, DirectoryError where it cannot be written. What keeps the data from
-    being used otherwise is a sentence of the guesses.
+    Raises DataError where the file or its target cannot be read, InputError where `output` exists
+    or cannot be an experiment file, DirectoryError where it cannot be written. What else keeps the
+    data from being used is a sentence of the guesses.
     """
-    output = Path(f"{data_file.stem}.toml") if output is None else output
+    output = output or Path(f"{data_file.stem}.toml")
     _check_output(output)
     guesses: list[str] = []
     data = Data(source=str(data_file), target=target)
-    if data_file.suffix.lower() == ".csv":
-        data = _guess_text(data_file, data, guesses)
+    if data.suffix == ".csv":
+        data = data.model_copy(update={"encoding": _guess_encoding(data_file, guesses)})
     table = files.read(data_file, data)
     classes = labels.find_classes(table, labels.read_labels(table, data.missing))
     guesses.insert(
         0,
-        f"{len(table.frame)} rows, and {len(classes)} classes in {shown(table.target)}:"
+        f"{len(table.frame)} rows, and {len(classes)} classes in {short_repr(table.target)}:"
         f" {listed(classes)}",
     )
     data = _guess_drop(table, data, guesses)
@@ -79,7 +73,7 @@ def _check_output(output: Path) -> None:
         raise InputError(
             f"{output}: an experiment file ends with .toml; write --output {output.name}.toml"
         )
-    if output.exists() or output.is_symlink():
+    if output.exists():
         raise InputError(
             f"{output}: this is there already, and is never overwritten; delete it, or write"
             " --output FILE.toml"
@@ -90,62 +84,61 @@ def _check_output(output: Path) -> None:
         )
 
 
-def _guess_text(path: Path, data: Data, guesses: list[str]) -> Data:
-    """The encoding, where the default does not fit; the separator is found again at each reading."""
+def _guess_encoding(path: Path, guesses: list[str]) -> str:
+    """Return the default where it fits, else one that does; and note the separator found."""
+    default = str(Data.model_fields["encoding"].default)
     if not path.is_file():
-        return data  # reading it says what is wrong
-    for encoding in (data.encoding, *ENCODINGS):
-        try:
-            text = csv_text.decode(path, encoding)
-        except DataError:
-            continue
-        if encoding != data.encoding:
-            guesses.append(
-                f"data.encoding = {toml_string(encoding)}, because the file is not UTF-8"
-            )
-        separator = csv_text.find_separator(text)
-        if separator != ",":
-            guesses.append(
-                f"the fields are divided by {shown(separator)}, which data.separator ="
-                f" {toml_string('auto')} finds"
-            )
-        return data.model_copy(update={"encoding": encoding})
-    return data
+        return default  # reading it says what is wrong
+    content = path.read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text, encoding = "", default
+    for encoding in ("utf-16",) if marked else (default, "cp1252", "latin-1"):
+        with suppress(UnicodeError):
+            text = content.decode(encoding)
+            break
+    if encoding != default:
+        guesses.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
+    separator = csv_text.find_separator(text)
+    if separator != ",":
+        guesses.append(
+            f"the fields are divided by {short_repr(separator)}, which data.separator ="
+            ' "auto" finds'
+        )
+    return encoding
 
 
-def _guess_drop(table: files.Table, data: Data, guesses: list[str]) -> Data:
-    """The columns that are refused as inputs: ids, free text, dates."""
+def _guess_drop(table: files.RawTable, data: Data, guesses: list[str]) -> Data:
+    """Leave out the columns that are refused as inputs: ids, free text, dates."""
     drop = []
     for name in columns.inputs(table, data):
         try:
-            verdict = columns.judge(table, name, data)
+            kind = columns.judge(table, name, data)
         except DataError:
             continue  # a value in it must be corrected first; trying the data says so
-        if verdict.kind == "refused":
+        if kind.kind == "refused":
             drop.append(name)
-            guesses.append(f"data.drop has {shown(name)}, because it {verdict.reason}")
+            guesses.append(f"data.drop has {short_repr(name)}, because it {kind.reason}")
     return data.model_copy(update={"drop": tuple(drop)})
 
 
-def _codes(table: files.Table, data: Data) -> list[str]:
-    """The columns that hold a few different whole numbers."""
+def _codes(table: files.RawTable, data: Data) -> list[str]:
+    """Return the columns that hold a few different whole numbers."""
     import numpy as np
 
+    if data.suffix == ".npz":
+        return []
     found = []
-    for name in columns.inputs(table, data) if Path(data.source).suffix.lower() != ".npz" else []:
+    for name in columns.inputs(table, data):
         numbers, bad = values.parse_numbers(table.frame[name], data.missing)
         different = np.unique(numbers[np.isfinite(numbers)])
-        if (
-            bad is None
-            and len(different) in CODES
-            and bool((different == np.floor(different)).all())
-        ):
+        whole = bool((different == np.floor(different)).all())
+        if bad is None and len(different) in CODES and whole:
             found.append(name)
     return found
 
 
 def _try(data: Data, rows: int, guesses: list[str]) -> int:
-    """The rows to train on, by loading the data as `sweeps run` will."""
+    """Return the rows to train on, by loading the data as `sweeps run` will."""
     try:
         dataset = datasets.load(data)
     except DataError as error:
@@ -156,20 +149,20 @@ def _try(data: Data, rows: int, guesses: list[str]) -> int:
 
 
 def batch_size(rows: int) -> int:
-    """The default, or for few rows the largest power of two that leaves enough steps in an epoch."""
+    """Return the default, or for few rows the largest power of two with enough steps per epoch."""
     default = Training().batch_size
     size = SMALLEST_BATCH
-    while isinstance(default, int) and 2 * size <= default and 2 * size * STEPS_AN_EPOCH <= rows:
+    while isinstance(default, int) and 2 * size <= default and 2 * size * STEPS_PER_EPOCH <= rows:
         size *= 2
     return size
 
 
 def _experiment(data: Data, size: int, data_file: Path, output: Path) -> Experiment:
-    """The experiment that the file will hold, with `data.source` relative to it."""
+    """Return the experiment that the file will hold, with `data.source` relative to it."""
     folder = output.parent.resolve()
     source = Path(os.path.relpath(data_file.resolve(), folder)).as_posix()
     table = {
-        "name": experiment_name(data_file.stem),
+        "name": name_from(data_file.stem),
         "data": {**data.model_dump(exclude_defaults=True), "source": source},
         "training": {"batch_size": size},
     }
@@ -177,81 +170,44 @@ def _experiment(data: Data, size: int, data_file: Path, output: Path) -> Experim
     return checked.model_copy(update={"data": checked.data.model_copy(update={"source": source})})
 
 
-def experiment_name(stem: str) -> str:
-    """The name of a file as the name of an experiment: what may not stand in one becomes _."""
-    name = re.sub(r"[^\w .+-]", "_", unicodedata.normalize("NFKC", stem)).lstrip(" .+-")[
-        :LONGEST_NAME
-    ]
-    name = name.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(" .")
-    return f"_{name}" if DEVICES.match(name) else name or "experiment"
-
-
 def _render(experiment: Experiment, codes: list[str], file: str) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    # The result is TOML and no HTML: every value goes through the filter `toml`, which escapes what
-    # TOML needs.
+    # The result is TOML and no HTML: the filter `toml` escapes what TOML needs.
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["toml"] = toml
-    text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
     hints = {}
     if codes:
         hints["categorical"] = (
             "Here these hold few different whole numbers; those that are codes belong below:"
             f" {toml(codes)}"
         )
+    text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
     return environment.from_string(text).render(
-        experiment=experiment, hints=hints, file=file, line=_line, plain_keys=plain_keys
+        experiment=experiment, hints=hints, file=file, line=_line, plain_keys=_plain_keys
     )
 
 
-def plain_keys(section: Section) -> list[tuple[str, "FieldInfo"]]:
-    """The keys of a table of the experiment file but those that are tables themselves."""
-    given = [
-        (name, field, getattr(section, name)) for name, field in type(section).model_fields.items()
-    ]
+def _plain_keys(section: Section) -> list[tuple[str, "FieldInfo"]]:
+    """Return the keys of a table but those that are tables of their own."""
     return [
         (name, field)
-        for name, field, value in given
-        if isinstance(value, Range) or not isinstance(value, Section)
+        for name, field in type(section).model_fields.items()
+        if isinstance(getattr(section, name), Range)
+        or not isinstance(getattr(section, name), Section)
     ]
 
 
 def _line(key: str, value: Any, field: "FieldInfo") -> str:
-    """`key = value`; where there is none, an example behind `#:`."""
-    return (
-        f"{key} = {toml(value)}"
-        if value is not None
-        else f"#: {key} = {toml((field.examples or [])[0])}"
-    )
-
-
-def toml(value: Any) -> str:
-    """A value of an experiment as TOML writes it, on one line."""
-    if isinstance(value, str):
-        return toml_string(value)
-    if isinstance(value, Range):
-        return f"{{ low = {value.low!r}, high = {value.high!r} }}"
-    if isinstance(value, tuple | list):
-        return (
-            toml_list(value) if all(isinstance(item, str) for item in value) else repr(list(value))
-        )
-    return repr(value)
+    """Return `key = value`; where there is none, an example behind `#:`."""
+    if value is None:
+        return f"#: {key} = {toml((field.examples or [])[0])}"
+    return f"{key} = {toml(value)}"
 
 
 def _create(output: Path, text: str) -> None:
-    """Write the file where there is none. Raises InputError, DirectoryError."""
     try:
         with output.open("x", encoding="utf-8", newline="\n") as file:
-            try:
-                file.write(text)
-                file.flush()
-            except OSError:
-                output.unlink()  # half a file would not be overwritten next time
-                raise
-    except FileExistsError:
-        raise InputError(
-            f"{output}: this is there already, and is never overwritten; write --output FILE.toml"
-        ) from None
+            file.write(text)
     except OSError as error:
-        raise unwritable(output, error, "check the directory's permissions") from None
+        raise unwritable(output, error, "check the directory") from None

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from experiments.errors import InputError, StrangerError, unwritable
-from experiments.names import check_name
+from experiments.names import valid_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
-from experiments.spec import Experiment, nearest
+from experiments.spec import Experiment
 from experiments.tracking import Store, Tracker, choose
+from experiments.wording import suggestion
 from sweeps.search.importance import importances
 from sweeps.search.search import Search
 from sweeps.search.study import BIRTH, Study, open_study, study_record
@@ -130,7 +131,7 @@ class Workspace:
             )
         if study not in known:
             raise InputError(
-                f"study {study}: there is none of this name in {where}; {nearest(study, known)}"
+                f"study {study}: there is none of this name in {where}; {suggestion(study, known)}"
             )
         return study
 
@@ -245,7 +246,7 @@ class Workspace:
 def checked(study: str) -> str:
     """The name of a study, when it is one that can name its files. Raises InputError."""
     try:
-        return check_name(study)
+        return valid_name(study)
     except ValueError as error:
         raise InputError(f"study {study[:120]!r}: {error}") from None
 

@@ -9,9 +9,9 @@ import pandas as pd
 from mlflow import MlflowClient
 
 from experiments import datasets
+from experiments.data_section import Data
 from experiments.model import Model, origin
 from experiments.records import StudyRecord
-from experiments.spec import Data
 from experiments.tracking import Store, Tracker
 
 FRAME = pd.DataFrame(

@@ -155,7 +155,7 @@ def test_what_the_door_of_sweeps_shows() -> None:
 
 
 def test_choices_and_names_agree_between_packages() -> None:
-    fields = spec.Training.model_fields | spec.Model.model_fields | spec.Sweep.model_fields
+    fields = spec.Training.model_fields | spec.ModelSection.model_fields | spec.SweepSection.model_fields
     assert get_args(fields["optimizer"].annotation) == nnreg_config.OPTIMIZERS
     assert get_args(fields["initialization"].annotation) == nnreg_config.INITIALIZATIONS
     assert get_args(fields["dtype"].annotation) == nnreg_config.DTYPES

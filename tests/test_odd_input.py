@@ -12,8 +12,7 @@ from typing import Any
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from experiments import experiment_file
-from experiments.datasets.wording import toml_string
+from experiments import experiment_file, wording
 from experiments.errors import ExperimentError
 from experiments.spec import Experiment
 from sweeps.cli import main
@@ -55,7 +54,7 @@ def toml(value: Any) -> str:
     if value == HUGE:
         return "0x" + "f" * 5000
     if isinstance(value, str):
-        return toml_string(value.encode(errors="replace").decode())
+        return wording.toml(value.encode(errors="replace").decode())
     if isinstance(value, list):
         return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, dict):

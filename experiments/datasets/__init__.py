@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.data_section import Data
 from experiments.datasets import labels
 from experiments.datasets.bundled import BUNDLED
-from experiments.datasets.parts import divide
+from experiments.datasets.parts import PARTS, divide
 from experiments.datasets.preparation import Example, Preparation
-from experiments.datasets.sealed import Sealed, TestRows, group_numbers
-from experiments.spec import Data
+from experiments.datasets.sealed import Sealed, TestRows
 from nnreg import Split
 
 __all__ = ["BUNDLED", "Dataset", "Preparation", "Sealed", "TestRows", "load"]
@@ -48,35 +48,25 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
     from experiments.datasets.fitting import fit
 
     parts = divide(data)
-    training, validation = parts.training, parts.validation
-    target = training.table.target
-    preparation, notes = fit(
-        training.table.frame, training.rows, parts.verdicts, data.missing, training.table.where
+    training, validation, table = parts.training, parts.validation, parts.training.table
+    preparation, notes = fit(table.frame, training.rows, parts.kinds, data.missing, table.where)
+    x_train, x_val = (
+        preparation.apply(part.table.frame, dtype, rows=part.rows, where=part.table.where)
+        for part in (training, validation)
     )
     return Dataset(
-        split=Split(
-            preparation.apply(
-                training.table.frame, dtype, rows=training.rows, where=training.table.where
-            ),
-            training.y,
-            preparation.apply(
-                validation.table.frame, dtype, rows=validation.rows, where=validation.table.where
-            ),
-            validation.y,
-        ),
+        split=Split(x_train, training.y, x_val, validation.y),
         classes=parts.classes,
         features=preparation.features,
-        rows={
-            "training": len(training.rows),
-            "validation": len(validation.rows),
-            "test": len(parts.test.rows),
-        },
+        rows={name: len(getattr(parts, name).rows) for name in PARTS},
         notes=(*parts.notes, *notes),
         preparation=preparation,
-        groups=group_numbers(validation, data),
-        target=target,
+        groups=validation.group_numbers(data),
+        target=table.target,
         label_type=labels.type_of(
-            training.table.frame[target], parts.classes, typed=data.is_file and not data.is_csv
+            table.frame[table.target],
+            parts.classes,
+            typed=data.is_file and data.suffix != ".csv",
         ),
-        example=preparation.example(training.table.frame, training.rows),
+        example=preparation.example(table.frame, training.rows),
     )

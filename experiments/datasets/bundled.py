@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.files import Table
+from experiments.data_section import Spiral
+from experiments.datasets.files import RawTable
 from experiments.datasets.splitting import stratified
 from experiments.errors import DataError
-from experiments.spec import Spiral
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,10 +18,10 @@ NOISY_ROWS = 300  # of digits_noisy, to train on
 TARGET = "target"
 
 
-def table(name: str, options: Spiral) -> Table:
+def table(name: str, options: Spiral) -> RawTable:
     """The rows of a bundled set."""
     frame = _spiral(options) if name == "spiral" else _scikit_learn(name.removesuffix("_noisy"))
-    return Table(where=name, frame=frame, target=TARGET)
+    return RawTable(where=name, frame=frame, target=TARGET)
 
 
 def _scikit_learn(name: str) -> "pd.DataFrame":

@@ -5,16 +5,16 @@ stand.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.data_section import Data
 from experiments.datasets import values
-from experiments.datasets.files import Table
-from experiments.datasets.wording import hint, listed, row, shown, toml_list
+from experiments.datasets.files import RawTable
 from experiments.errors import DataError
-from experiments.spec import Data
+from experiments.wording import listed, row_number, short_repr, suggestion, toml
 
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
@@ -26,23 +26,21 @@ DATE = re.compile(
 )
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
-Kind = Literal["number", "category", "refused"]
-
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ColumnKind:
     """What a column holds; where it is refused, why; and a note on what a person may not expect."""
 
-    kind: Kind
+    kind: Literal["number", "category", "refused"]
     reason: str = ""
     note: str = ""
 
 
-def inputs(table: Table, data: Data) -> list[str]:
-    """All columns but the target, the group and the dropped. Raises DataError for a name in `data`
-    that is no column.
+def inputs(table: RawTable, data: Data) -> list[str]:
+    """Return all columns but the target, the group and the dropped. Raises DataError for a name in
+    `data` that is no column.
     """
-    names = [str(name) for name in table.frame.columns]
+    names = list(table.frame.columns)
     group = [data.split.group] if data.split.group is not None else []
     for key, given in (
         ("drop", data.drop),
@@ -50,157 +48,143 @@ def inputs(table: Table, data: Data) -> list[str]:
         ("split.group", group),
     ):
         for name in given:
+            place = f"{table.where}: data.{key} names {short_repr(name)}, which is"
             if name not in names:
-                raise DataError(
-                    f"{table.where}: data.{key} names {shown(name)}, which is no column;"
-                    f" {hint(name, names)}"
-                )
+                raise DataError(f"{place} no column; {suggestion(name, names)}")
             if name == table.target:
-                raise DataError(
-                    f"{table.where}: data.{key} names {shown(name)}, which is the target; take it"
-                    " out of one of the two"
-                )
+                raise DataError(f"{place} the target; take it out of one of the two")
     aside = {table.target, *group, *data.drop}
     return [name for name in names if name not in aside]
 
 
-def judge_all(table: Table, data: Data) -> dict[str, Verdict]:
-    """What each input holds. Raises DataError where columns cannot be used, naming all of these at
-    once.
+def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
+    """Return what each input holds. Raises DataError where columns cannot be used, naming all of
+    these at once.
     """
-    verdicts = {name: judge(table, name, data) for name in inputs(table, data)}
-    refused = [name for name, verdict in verdicts.items() if verdict.kind == "refused"]
-    if refused:
-        raise DataError(f"{table.where}: {_refusal(refused, verdicts, data)}")
-    return verdicts
-
-
-def _refusal(refused: Sequence[str], verdicts: Mapping[str, Verdict], data: Data) -> str:
-    first = "; ".join(f"column {shown(name)} {verdicts[name].reason}" for name in refused[:3])
+    kinds = {name: judge(table, name, data) for name in inputs(table, data)}
+    refused = [name for name, kind in kinds.items() if kind.kind == "refused"]
+    if not refused:
+        return kinds
+    first = "; ".join(f"column {short_repr(name)} {kinds[name].reason}" for name in refused[:3])
     more = f"; {len(refused) - 3} more columns are like these" if len(refused) > 3 else ""
-    return (
-        f"{first}{more}; to go on without, write drop = {toml_list([*data.drop, *refused])} under"
-        " [data]"
+    raise DataError(
+        f"{table.where}: {first}{more}; to go on without, write drop ="
+        f" {toml([*data.drop, *refused])} under [data]"
     )
 
 
-def judge(table: Table, name: str, data: Data) -> Verdict:
-    """What the column holds. Raises DataError where single values in it must be corrected first."""
+def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
+    """Return what the column holds. Raises DataError where values in it must be corrected."""
     column = table.frame[name]
-    coded = name in data.categorical
-    kind = column.dtype.kind
-    if kind in "Mm" and not coded:
-        example = shown(str(column.dropna().iloc[0])) if column.notna().any() else "none here"
-        return Verdict(kind="refused", reason=_date(example))
-    if column.dtype == object and not coded:
+    if name in data.categorical:
+        return _category(values.texts(column, data.missing))
+    if column.dtype.kind in "Mm":
+        present = column.dropna()
+        return _date(str(present.iloc[0]) if len(present) else "none here")
+    if column.dtype == object:
         held = {type(value).__name__ for value in column[column.notna()]}
-        if held - {"str", "bool", "int", "float"}:
-            return Verdict(
-                kind="refused",
-                reason=(
-                    f"holds values of the type {min(held)}, which are neither numbers nor"
-                    " categories"
-                ),
-            )
-    if kind not in "b" and not coded:
-        numbers, bad = values.parse_numbers(column, data.missing)
-        if bad is None:
-            values.numbers(column, data.missing, table.where)
-            return Verdict(kind="number", note=_id_note(name, numbers))
-    return _judge_text(table, name, data, coded)
+        if strange := held - {"str", "bool", "int", "float"}:
+            reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
+            return ColumnKind(kind="refused", reason=reason)
+    if column.dtype.kind == "b":
+        return _category(values.texts(column, data.missing))
+    numbers, bad = values.parse_numbers(column, data.missing)
+    if bad is None:
+        values.numbers(column, data.missing, table.where)
+        return ColumnKind(kind="number", note=_id_note(name, numbers))
+    return _judge_text(table, name, data)
 
 
-def _judge_text(table: Table, name: str, data: Data, coded: bool) -> Verdict:
+def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
+    """Return what a column with text in it holds. Raises DataError as `judge` does."""
     import pandas as pd
 
-    column = table.frame[name]
-    codes, uniques = pd.factorize(values.texts(column, data.missing))
-    present = int((codes >= 0).sum())
-    counts = np.bincount(codes[codes >= 0], minlength=len(uniques))
-    are_numbers = np.array([bool(values.NUMBER.fullmatch(text)) for text in uniques], dtype=bool)
-    note = ""
-    if not coded:
-        if len(uniques) and all(DATE.fullmatch(text) for text in uniques):
-            return Verdict(kind="refused", reason=_date(shown(uniques[0])))
-        _check_commas(table, name, uniques, are_numbers, codes)
-        numeric = int(counts[are_numbers].sum())
-        if 0 < numeric < present and 2 * numeric > present:
-            odd = int(np.flatnonzero(~are_numbers)[0])
-            if len(uniques) > FEW_MIXED:
-                index = int((codes == odd).argmax())
-                values.numbers(
-                    column, data.missing, table.where
-                )  # raises, naming the value as it stands
-                raise DataError(
-                    f"{table.where}: column {shown(name)} holds {shown(uniques[odd])} in"
-                    f" {row(index)}; correct it"
-                )
-            note = (
-                f"column {shown(name)} is read as categories, because {shown(uniques[odd])} is no"
-                " number"
-            )
-    reason = ""
+    texts = values.texts(table.frame[name], data.missing)
+    codes, uniques = pd.factorize(texts)
+    if len(uniques) == 0:
+        return _category(texts)
+    if all(DATE.fullmatch(text) for text in uniques):
+        return _date(uniques[0])
+    are_numbers = np.array([bool(values.NUMBER.fullmatch(text)) for text in uniques])
+    _check_commas(table, name, list(uniques), are_numbers, codes)
+    share = are_numbers[codes[codes >= 0]].mean()  # of the rows with a value
+    if not 0.5 < share < 1:
+        return _category(texts)
+    if len(uniques) > FEW_MIXED:
+        values.numbers(table.frame[name], data.missing, table.where)  # raises, naming the value
+    odd = uniques[int(are_numbers.argmin())]
+    note = (
+        f"column {short_repr(name)} is read as categories, because {short_repr(odd)} is no number"
+    )
+    return _category(texts, note)
+
+
+def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
+    """Return a category, or why there are too many different texts for one."""
+    import pandas as pd
+
+    codes, uniques = pd.factorize(texts)
+    reason = f"has {len(uniques)} different values in {len(texts)} rows"
     if len(uniques) > MOST_CATEGORIES:
-        reason = (
-            f"has {len(uniques)} different values in {len(column)} rows, and a category may have"
-            f" {MOST_CATEGORIES}"
-        )
-    elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * present):
-        reason = (
-            f"has {len(uniques)} different values in {len(column)} rows (such as"
-            f" {shown(uniques[0])}), as an id or free text has"
-        )
-    return Verdict(kind="refused", reason=reason) if reason else Verdict(kind="category", note=note)
+        reason += f", and a category may have {MOST_CATEGORIES}"
+    elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * (codes >= 0).sum()):
+        reason += f" (such as {short_repr(uniques[0])}), as an id or free text has"
+    else:
+        return ColumnKind(kind="category", note=note)
+    return ColumnKind(kind="refused", reason=reason)
 
 
 def _check_commas(
-    table: Table, name: str, uniques: Any, are_numbers: NDArray[np.bool_], codes: NDArray[np.int64]
+    table: RawTable,
+    name: str,
+    uniques: Sequence[str],
+    are_numbers: NDArray[np.bool_],
+    codes: NDArray[np.int64],
 ) -> None:
     """Raise DataError where the column holds nothing but numbers, and some have a decimal comma."""
-    commas = np.array([bool(DECIMAL_COMMA.fullmatch(text)) for text in uniques], dtype=bool)
+    commas = np.array([bool(DECIMAL_COMMA.fullmatch(text)) for text in uniques])
     if commas.any() and (commas | are_numbers).all():
         value = int(commas.argmax())
-        place = row(int((codes == value).argmax()))
         raise DataError(
-            f"{table.where}: column {shown(name)} holds {shown(uniques[value])} in {place}; numbers"
-            " have a decimal point, not a comma: save the file with points, or name the column in"
-            " data.categorical"
+            f"{table.where}: column {short_repr(name)} holds {short_repr(uniques[value])} in"
+            f" {row_number(int((codes == value).argmax()))}; numbers have a decimal point, not a"
+            " comma: save the file with points, or name the column in data.categorical"
         )
 
 
-def _date(example: str) -> str:
-    return (
-        f"holds dates or times (such as {example}), which are no inputs; write what matters in"
-        " them, such as an age, as numbers"
+def _date(example: str) -> ColumnKind:
+    reason = (
+        f"holds dates or times (such as {short_repr(example)}), which are no inputs; write what"
+        " matters in them, such as an age, as numbers"
     )
+    return ColumnKind(kind="refused", reason=reason)
 
 
 def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
-    """A note where a column of whole numbers never repeats: it may be an id, from which a network
-    learns nothing that lasts.
+    """Return a note where a column of whole numbers never repeats: it may be an id, from which a
+    network learns nothing that lasts.
     """
-    if len(numbers) <= FEW_MIXED or np.isnan(numbers).any() or (numbers != np.floor(numbers)).any():
-        return ""
-    if len(np.unique(numbers)) < len(numbers):
+    repeats = len(np.unique(numbers)) < len(numbers)
+    if len(numbers) <= FEW_MIXED or repeats or not (numbers == np.floor(numbers)).all():
         return ""
     return (
-        f"column {shown(name)} is a different whole number in every row; if it is an id, write drop"
-        f" = {toml_list([name])}"
+        f"column {short_repr(name)} is a different whole number in every row; if it is an id, write"
+        f" drop = {toml([name])}"
     )
 
 
-def check_like(table: Table, data: Data, verdicts: Mapping[str, Verdict]) -> None:
+def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> None:
     """Raise DataError where another file lacks a column of the source, or holds text where the
     source has numbers.
     """
-    names = [str(name) for name in table.frame.columns]
-    lacking = [name for name in verdicts if name not in names]
+    names = list(table.frame.columns)
+    lacking = [name for name in kinds if name not in names]
     if lacking:
         raise DataError(
             f"{table.where}: there is no column {listed(lacking)}, which data.source has;"
-            f" {hint(lacking[0], names)}: add it, or write drop ="
-            f" {toml_list([*data.drop, *lacking])} under [data]"
+            f" {suggestion(lacking[0], names)}: add it, or write drop ="
+            f" {toml([*data.drop, *lacking])} under [data]"
         )
-    for name, verdict in verdicts.items():
-        if verdict.kind == "number":
+    for name, kind in kinds.items():
+        if kind.kind == "number":
             values.numbers(table.frame[name], data.missing, table.where)

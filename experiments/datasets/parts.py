@@ -2,32 +2,45 @@
 on yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.data_section import Data
 from experiments.datasets import bundled, columns, labels, splitting, values
-from experiments.datasets.columns import Verdict
-from experiments.datasets.files import Table, read
-from experiments.datasets.wording import listed, shown
+from experiments.datasets.columns import ColumnKind
+from experiments.datasets.files import RawTable, read
 from experiments.errors import DataError
-from experiments.spec import Data
+from experiments.wording import listed, short_repr
 
 PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Some rows of a table: their indices, ascending, and their class numbers. To open it,
-    `preparation.apply` it.
-    """
+    """Some rows of a table: their indices, ascending, and their class numbers."""
 
-    table: Table
+    table: RawTable
     rows: NDArray[np.int64]
     y: NDArray[np.int64]
+
+    def groups(self, data: Data) -> NDArray[np.object_]:
+        """The group of each row; data.split.group must be given. Raises DataError."""
+        if data.split.group not in self.table.frame.columns:
+            raise DataError(
+                f"{self.table.where}: there is no column {short_repr(data.split.group)}, which"
+                " data.split.group names; add it"
+            )
+        return values.texts(self.table.frame[data.split.group].iloc[self.rows], data.missing)
+
+    def group_numbers(self, data: Data) -> NDArray[np.int64] | None:
+        """The number of each row's group; None where rows have none."""
+        import pandas as pd
+
+        return None if data.split.group is None else pd.factorize(self.groups(data))[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +53,7 @@ class Parts:
     validation: Part
     test: Part
     classes: tuple[str, ...]
-    verdicts: Mapping[str, Verdict]
+    kinds: Mapping[str, ColumnKind]
     notes: tuple[str, ...]
 
 
@@ -48,79 +61,66 @@ def divide(data: Data) -> Parts:
     """Read the data and divide its rows; a pure function of the files and of `data`. Raises
     DataError.
     """
-    is_bundled = data.source in bundled.BUNDLED
-    source = (
-        bundled.table(data.source, data.spiral) if is_bundled else read(Path(data.source), data)
-    )
-    verdicts = columns.judge_all(source, data)
+    if data.source in bundled.BUNDLED:
+        source = bundled.table(data.source, data.spiral)
+    else:
+        source = read(Path(data.source), data)
+    kinds = columns.judge_all(source, data)
     names = labels.read_labels(source, data.missing)
     classes = labels.find_classes(source, names)
-    y = labels.number(names, classes, source)
-    files = {
-        key: Path(path)
-        for key, path in (("validation", data.validation), ("test", data.test))
-        if path is not None
-    }
-    rows = _divide_rows(source, y, classes, data, files)
-    parts = {part: Part(table=source, rows=rows[part], y=y[rows[part]]) for part in PARTS}
-    for key, path in files.items():
-        table = read(path, data)
-        columns.check_like(table, data, verdicts)
-        numbers = labels.number(labels.read_labels(table, data.missing), classes, table)
-        parts[key] = Part(table=table, rows=np.arange(len(numbers)), y=numbers)
+    everything = Part(
+        table=source,
+        rows=np.arange(len(names)),
+        y=labels.class_numbers(names, classes, source),
+    )
+    parts = _divide(everything, classes, data)
+    for key, path in (("validation", data.validation), ("test", data.test)):
+        if path is not None:
+            table = read(Path(path), data)
+            columns.check_like(table, data, kinds)
+            y = labels.class_numbers(labels.read_labels(table, data.missing), classes, table)
+            parts[key] = Part(table=table, rows=np.arange(len(y)), y=y)
     if data.source == "digits_noisy":
-        noisy, wrong = bundled.make_noisy(
+        rows, y = bundled.make_noisy(
             parts["training"].rows, parts["training"].y, classes, data.split.seed
         )
-        parts["training"] = Part(table=source, rows=noisy, y=wrong)
-    return Parts(**parts, classes=classes, verdicts=verdicts, notes=_notes(parts, classes, data))
+        parts["training"] = Part(table=source, rows=rows, y=y)
+    return Parts(**parts, classes=classes, kinds=kinds, notes=_notes(parts, classes, data))
 
 
-def _divide_rows(
-    source: Table,
-    y: NDArray[np.int64],
-    classes: Sequence[str],
-    data: Data,
-    files: Mapping[str, Path],
-) -> dict[str, NDArray[np.int64]]:
-    """The rows of the source for each part; a part that has its own file gets none."""
-    shares = {"validation": data.split.val, "test": data.split.test} | dict.fromkeys(files, 0.0)
-    if not any(shares.values()):
-        return {"training": np.arange(len(y)), "validation": np.arange(0), "test": np.arange(0)}
-    divided = (1 - sum(shares.values()), shares["validation"], shares["test"])
-    group = data.split.group
-    if group is None:
-        rows = splitting.stratified(y, divided, data.split.seed, classes, source.where)
+def _divide(source: Part, classes: tuple[str, ...], data: Data) -> dict[str, Part]:
+    """Return the rows of the source for each part; a part that has its own file gets none."""
+    val = data.split.val if data.validation is None else 0.0
+    test = data.split.test if data.test is None else 0.0
+    shares, seed, where = (1 - (val + test), val, test), data.split.seed, source.table.where
+    if not val and not test:
+        rows: tuple[NDArray[np.int64], ...] = (source.rows, np.arange(0), np.arange(0))
+    elif data.split.group is None:
+        rows = splitting.stratified(source.y, shares, seed, classes, where)
     else:
-        groups = values.texts(source.frame[group], data.missing)
-        rows = splitting.grouped(
-            y, groups, divided, data.split.seed, classes, f"{source.where}: column {shown(group)}"
-        )
-    return dict(zip(PARTS, rows, strict=True))
+        where += f": column {short_repr(data.split.group)}"
+        rows = splitting.grouped(source.y, source.groups(data), shares, seed, classes, where)
+    return {
+        name: Part(table=source.table, rows=part, y=source.y[part])
+        for name, part in zip(PARTS, rows, strict=True)
+    }
 
 
-def _notes(parts: Mapping[str, Part], classes: Sequence[str], data: Data) -> tuple[str, ...]:
-    """What a person should know of the division. Raises DataError where files share a group."""
+def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> tuple[str, ...]:
+    """Return what a person should know of the division. Raises DataError where files share a
+    group.
+    """
     notes = []
     group = data.split.group
     if group is not None:
-        notes.append(f"column {shown(group)} divides the rows (data.split.group) and is no input")
-        for key in ("validation", "test"):
-            if group not in parts[key].table.frame.columns:
-                raise DataError(
-                    f"{parts[key].table.where}: there is no column {shown(group)}, which"
-                    " data.split.group names; add it"
-                )
-        groups = [
-            set(values.texts(part.table.frame[group].iloc[part.rows], data.missing))
-            for part in parts.values()
-        ]
-        splitting.check_apart(
-            groups, group, " and ".join(dict.fromkeys(part.table.where for part in parts.values()))
+        notes.append(
+            f"column {short_repr(group)} divides the rows (data.split.group) and is no input"
         )
+        groups = [set(part.groups(data)) for part in parts.values()]
+        where = " and ".join(dict.fromkeys(part.table.where for part in parts.values()))
+        splitting.check_apart(groups, group, where)
     absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
     if absent:
-        notes.append(
-            f"no validation row has the class {listed([classes[index] for index in absent])}"
-        )
+        missing = listed([classes[index] for index in absent])
+        notes.append(f"no validation row has the class {missing}")
     return tuple(notes)

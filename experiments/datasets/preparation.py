@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import values
-from experiments.datasets.wording import hint, listed, shown
 from experiments.errors import DataError
+from experiments.wording import listed, short_repr, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,20 +41,17 @@ class Number:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of what it makes."""
+        """The names of the inputs."""
         return (self.column,)
 
-    def write(
-        self,
-        column: "pd.Series[Any]",
-        missing: tuple[str, ...],
-        where: str,
-        out: NDArray[np.floating[Any]],
-    ) -> None:
-        """Write the column to `out` `(rows, 1)`."""
+    def encode(
+        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
+    ) -> NDArray[np.float64]:
+        """Return the inputs, `(rows, 1)`."""
         numbers = values.numbers(column, missing, where)
         numbers = np.where(np.isnan(numbers), self.fill, numbers)
-        out[:, 0] = np.clip((numbers - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+        scaled = np.clip((numbers - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+        return scaled[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +63,14 @@ class Missing:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of what it makes."""
+        """The names of the inputs."""
         return (f"{self.column} is missing",)
 
-    def write(
-        self,
-        column: "pd.Series[Any]",
-        missing: tuple[str, ...],
-        where: str,
-        out: NDArray[np.floating[Any]],
-    ) -> None:
-        """Write the indicator to `out` `(rows, 1)`."""
-        out[:, 0] = np.isnan(values.numbers(column, missing, where))
+    def encode(
+        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
+    ) -> NDArray[np.bool_]:
+        """Return the indicator, `(rows, 1)`."""
+        return np.isnan(values.numbers(column, missing, where))[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,27 +85,18 @@ class Category:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of what it makes."""
-        return tuple(
-            f"{self.column} is missing" if value is None else f"{self.column}={value}"
-            for value in self.values
-        )
+        """The names of the inputs."""
+        missing = f"{self.column} is missing"
+        return tuple(missing if text is None else f"{self.column}={text}" for text in self.values)
 
-    def write(
-        self,
-        column: "pd.Series[Any]",
-        missing: tuple[str, ...],
-        where: str,
-        out: NDArray[np.floating[Any]],
-    ) -> None:
-        """Write the one-hot code to `out` `(rows, values)`."""
-        numbers = {value: index for index, value in enumerate(self.values)}
-        codes = np.array(
-            [numbers.get(text, -1) for text in values.texts(column, missing)], dtype=np.int64
-        )
-        out[:] = 0
-        seen = np.flatnonzero(codes >= 0)
-        out[seen, codes[seen]] = 1
+    def encode(
+        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
+    ) -> NDArray[np.bool_]:
+        """Return the one-hot code, `(rows, values)`."""
+        numbers = {value: number for number, value in enumerate(self.values)}
+        codes = np.array([numbers.get(text, -1) for text in values.texts(column, missing)])
+        one_hot: NDArray[np.bool_] = codes[:, None] == np.arange(len(self.values))
+        return one_hot
 
 
 Step = Number | Missing | Category
@@ -136,25 +120,13 @@ class Preparation:
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
     def example(self, frame: "pd.DataFrame", rows: NDArray[np.int64]) -> Example:
-        """Of the first rows of the given indices a few with the fewest values missing, in the
-        columns that `apply` needs.
+        """Return a few of the given rows with the fewest values missing, in the columns that
+        `apply` needs.
         """
         frame = frame.iloc[rows[:LOOKED_AT]]
-        categories = {step.column for step in self.steps if isinstance(step, Category)}
-        columns = {
-            name: self._raw(frame[name], category=name in categories) for name in self.columns
-        }
+        columns = {step.column: _raw(frame[step.column], step, self.missing) for step in self.steps}
         table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
         return tuple(dict(zip(columns, row, strict=True)) for row in table[:FEW])
-
-    def _raw(self, column: "pd.Series[Any]", *, category: bool) -> list[Any]:
-        if category:
-            return list(values.labels(column, self.missing))
-        numbers = values.numbers(column, self.missing, "the rows").tolist()
-        return [
-            None if np.isnan(number) else int(number) if number.is_integer() else number
-            for number in numbers
-        ]
 
     def apply(
         self,
@@ -164,8 +136,8 @@ class Preparation:
         rows: NDArray[np.int64] | None = None,
         where: str = "the rows",
     ) -> NDArray[np.floating[Any]]:
-        """Raw rows (all, or those of the given indices) as inputs `(rows, features)`; columns may
-        stand in any order.
+        """Return raw rows (all, or those of the given indices) as inputs `(rows, features)`;
+        columns may stand in any order.
 
         Each number is computed in float64 and rounded once to `dtype`. Raises DataError where a
         column is not there, or a value in a column of numbers is none; `where` names the rows in
@@ -176,48 +148,48 @@ class Preparation:
         lacking = [name for name in self.columns if name not in present]
         if lacking:
             raise DataError(
-                f"{where}: there is no column {listed(lacking)}; {hint(lacking[0], names)}: add or"
-                " rename it"
+                f"{where}: there is no column {listed(lacking)}; {suggestion(lacking[0], names)}:"
+                " add or rename it"
             )
-        out = np.empty((len(frame) if rows is None else len(rows), len(self.features)), dtype=dtype)
+        frame = frame if rows is None else frame.iloc[rows]
+        out = np.empty((len(frame), len(self.features)), dtype=dtype)
         start = 0
         for step in self.steps:
             column = frame[step.column]
-            if not hasattr(column, "iloc") or column.ndim != 1:
+            if column.ndim != 1:
                 raise DataError(
-                    f"{where}: the column {shown(step.column)} is there more than once; leave one"
+                    f"{where}: the column {short_repr(step.column)} is there more than once; leave"
+                    " one"
                 )
             end = start + len(step.features)
-            step.write(
-                column if rows is None else column.iloc[rows],
-                self.missing,
-                where,
-                out[:, start:end],
-            )
+            out[:, start:end] = step.encode(column, self.missing, where)
             start = end
         return out
 
     def as_json(self) -> dict[str, Any]:
-        """The preparation as plain JSON values."""
-        return {
-            "missing": list(self.missing),
-            "steps": [{"kind": step.kind, **asdict(step)} for step in self.steps],
-        }
+        """Return the preparation as plain JSON values."""
+        steps = [{"kind": step.kind, **asdict(step)} for step in self.steps]
+        return {"missing": list(self.missing), "steps": steps}
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Preparation":
-        """The preparation that `as_json` gave, also after it went through a file."""
-        return cls(
-            steps=tuple(_step(entry) for entry in table["steps"]), missing=tuple(table["missing"])
-        )
+        """Return the preparation that `as_json` gave, also after it went through a file."""
+        steps = tuple(_step(**entry) for entry in table["steps"])
+        return cls(steps=steps, missing=tuple(table["missing"]))
 
 
-def _step(entry: Mapping[str, Any]) -> Step:
-    kinds: dict[str, Any] = {step.kind: step for step in (Number, Missing, Category)}
-    facts = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in entry.items()
-        if key != "kind"
-    }
-    step: Step = kinds[entry["kind"]](**facts)
-    return step
+def _step(kind: str, **facts: Any) -> Step:
+    if kind == "category":
+        return Category(column=facts["column"], values=tuple(facts["values"]))
+    return Number(**facts) if kind == "number" else Missing(**facts)
+
+
+def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list[Any]:
+    """Return the values of a column as JSON has them."""
+    if isinstance(step, Category):
+        return list(values.labels(column, missing))
+    numbers = values.numbers(column, missing, "the rows").tolist()
+    return [
+        None if np.isnan(number) else int(number) if number.is_integer() else number
+        for number in numbers
+    ]

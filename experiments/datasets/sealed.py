@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets import values
-from experiments.datasets.parts import Part, divide
+from experiments.data_section import Data
+from experiments.datasets.parts import divide
 from experiments.datasets.preparation import Preparation
-from experiments.spec import Data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class TestRows:
 
 
 class Sealed:
-    """The test rows of the data, read again from where they are. Raises DataError as `load` does."""
+    """The test rows of the data, read again from their file. Raises DataError as `load` does."""
 
     def __init__(self, data: Data) -> None:
         self._part, self._data = divide(data).test, data
@@ -42,24 +41,12 @@ class Sealed:
         import pandas as pd
 
         frame = self._part.table.frame
-        hashes = pd.util.hash_pandas_object(
-            frame[sorted(frame.columns)].iloc[self._part.rows], index=False
-        )
-        return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
+        rows = frame[sorted(frame.columns)].iloc[self._part.rows]
+        hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy(dtype="<u8")
+        return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
     def open(self, preparation: Preparation, dtype: str) -> TestRows:
         """The rows as a network reads them."""
         part = self._part
         x = preparation.apply(part.table.frame, dtype, rows=part.rows, where=part.table.where)
-        return TestRows(x=x, y=part.y, groups=group_numbers(part, self._data))
-
-
-def group_numbers(part: Part, data: Data) -> NDArray[np.int64] | None:
-    """The number of each row's group; None where rows have none."""
-    import pandas as pd
-
-    if data.split.group is None:
-        return None
-    return pd.factorize(
-        values.texts(part.table.frame[data.split.group].iloc[part.rows], data.missing)
-    )[0]
+        return TestRows(x=x, y=part.y, groups=part.group_numbers(self._data))

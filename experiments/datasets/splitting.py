@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.datasets.wording import row, shown
 from experiments.errors import DataError
+from experiments.wording import row_number, short_repr
 
 Rows = NDArray[np.int64]
 
@@ -19,36 +19,35 @@ Rows = NDArray[np.int64]
 def stratified(
     y: NDArray[np.int64], shares: Sequence[float], seed: int, classes: Sequence[str], where: str
 ) -> tuple[Rows, ...]:
-    """The rows of each part, ascending: each class divided by `shares` (they add up to 1), training
-    first.
+    """Return the rows of each part, ascending: each class divided by `shares` (they add up to 1),
+    training first.
 
-    A part with a share gets at least one row of each class, and the rows in all that its share says
-    but for what that costs. Raises DataError where a class has too few rows for that.
+    A part with a share gets at least one row of each class, and otherwise as many rows in all as
+    its share says. Raises DataError where a class has too few rows for that.
     """
     counts = np.bincount(y, minlength=len(classes))
     parts = sum(share > 0 for share in shares)
     if counts.min() < parts:
         few = int(counts.argmin())
+        rows = "1 row" if counts[few] == 1 else f"{counts[few]} rows"
         raise DataError(
-            f"{where}: the class {shown(classes[few])} has {_rows(counts[few])}, and at least"
-            f" {parts} are needed, one for each part that data.split makes; add rows of that class,"
-            " leave it out, or give the parts as files"
+            f"{where}: the class {short_repr(classes[few])} has {rows}, and at least {parts} are"
+            " needed, one for each part that data.split makes; add rows of that class, leave it"
+            " out, or give the parts as files"
         )
     sizes = _sizes(counts, shares)
     order = np.random.default_rng(seed).permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]  # class by class, shuffled within each
-    ends = np.cumsum(counts)
-    within = np.arange(len(y)) - np.repeat(
-        ends - counts, counts
-    )  # the place of a row within its class
+    starts = np.cumsum(counts) - counts
+    within = np.arange(len(y)) - np.repeat(starts, counts)  # the place of a row within its class
     bounds = np.cumsum(sizes, axis=0)  # (parts, classes)
     part = (within[:, None] >= np.repeat(bounds.T, counts, axis=0)).sum(axis=1)
     return tuple(np.sort(order[part == index]) for index in range(len(shares)))
 
 
 def _sizes(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int64]:
-    """How many rows of each class go to each part, `(parts, classes)`: by the largest remainders,
-    and never none.
+    """Return how many rows of each class go to each part, `(parts, classes)`: by the largest
+    remainders, and never none.
     """
     wanted = np.outer(shares[1:], counts)
     sizes = np.maximum(np.floor(wanted), (np.array(shares[1:]) > 0)[:, None]).astype(np.int64)
@@ -72,26 +71,24 @@ def grouped(
     classes: Sequence[str],
     where: str,
 ) -> tuple[Rows, ...]:
-    """The rows of each part, ascending: every group whole in one part, and each class divided as
-    near to `shares` as can be.
+    """Return the rows of each part, ascending: every group whole in one part, and each class
+    divided as near to `shares` as can be.
 
     Raises DataError where a row has no group, there are fewer groups than parts, or a class would
     be missing in training.
     """
     import pandas as pd
 
+    where = f"{where} (data.split.group)"
     codes, names = pd.factorize(groups)
     if (codes < 0).any():
-        empty = row(int((codes < 0).argmax()))
-        raise DataError(
-            f"{where} (data.split.group) is missing in {empty}; every row needs a group: fill it in"
-        )
+        empty = row_number(int((codes < 0).argmax()))
+        raise DataError(f"{where} is missing in {empty}; every row needs a group: fill it in")
     parts = sum(share > 0 for share in shares)
     if len(names) < parts:
         few = f"{len(names)} groups" if len(names) > 1 else "one group"
         raise DataError(
-            f"{where} (data.split.group) has {few}, and {parts} parts need one each; choose another"
-            " column"
+            f"{where} has {few}, and {parts} parts need one each; choose another column"
         )
     table = np.zeros((len(names), len(classes)))
     np.add.at(table, (codes, y), 1)
@@ -100,11 +97,11 @@ def grouped(
     absent = set(range(len(classes))) - set(y[rows[0]].tolist())
     if absent:
         lost = min(absent)
-        groups_of = len(set(codes[y == lost].tolist()))
+        holders = len(set(codes[y == lost].tolist()))
         raise DataError(
-            f"{where} (data.split.group) leaves no row of the class {shown(classes[lost])} to train"
-            f" on: all are in {groups_of} of the {len(names)} groups; use another data.split.seed,"
-            " smaller shares, or files"
+            f"{where} leaves no row of the class {short_repr(classes[lost])} to train on: all are"
+            f" in {holders} of the {len(names)} groups; use another data.split.seed, smaller"
+            " shares, or files"
         )
     return rows
 
@@ -112,8 +109,8 @@ def grouped(
 def _assign(
     table: NDArray[np.float64], shares: NDArray[np.float64], seed: int
 ) -> NDArray[np.int64]:
-    """The part of each group, from its rows by class `(groups, classes)`: the largest first, to the
-    part that lacks it most.
+    """Return the part of each group, from its rows by class `(groups, classes)`: the largest first,
+    to the part that lacks it most.
     """
     order = np.random.default_rng(seed).permutation(len(table))
     order = order[np.argsort(-table[order].sum(axis=1), kind="stable")]
@@ -140,11 +137,7 @@ def check_apart(groups: Sequence[Collection[object]], column: str, where: str) -
             both = sorted(set(here) & set(there), key=str)
             if both:
                 raise DataError(
-                    f"{where}: the group {shown(both[0])} of column {shown(column)}"
+                    f"{where}: the group {short_repr(both[0])} of column {short_repr(column)}"
                     " (data.split.group) stands in more than one file; move its rows to one of"
                     " them"
                 )
-
-
-def _rows(count: int) -> str:
-    return f"{count} row" if count == 1 else f"{count} rows"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.axes import Range
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
+from experiments.section import Range
 from experiments.verdict import Replicate, Setting, Verdict
 from nnreg import LAMBDA_NAMES
 

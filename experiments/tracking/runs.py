@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from experiments.axes import WIDE, Range
 from experiments.card import card
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
+from experiments.section import WIDE, Range
 from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.sampler_name import is_function
-from experiments.spec import Experiment
+from experiments.spec import Experiment, is_function
 from sweeps.search.samplers import KINDS, SamplerKind
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.axes import Range
+from experiments.section import Range
 from experiments.spec import LambdaAxes
 from nnreg import LAMBDA_NAMES, Lambdas
 

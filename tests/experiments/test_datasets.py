@@ -13,10 +13,10 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import StandardScaler
 
+from experiments.data_section import Data
 from experiments.datasets import BUNDLED, Dataset, Preparation, load
 from experiments.datasets.parts import divide
 from experiments.errors import DataError
-from experiments.spec import Data
 
 NOISY = {"val": 0.4, "test": 0.4}  # the shares of the catalog's digits_noisy
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.data_section import Data
 from experiments.datasets import load
 from experiments.errors import DataError
-from experiments.spec import Data
 
 GOOD = "a,b,label\n" + "".join(f"{i % 7},{i % 3},{'xy'[i % 2]}\n" for i in range(40))
 HEADER, *LINES = GOOD.splitlines(keepends=True)

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.data_section import Data
 from experiments.datasets import Dataset, load
 from experiments.datasets.parts import divide
 from experiments.datasets.values import canonical
 from experiments.errors import DataError
-from experiments.spec import Data
 
 ROWS = 60
 

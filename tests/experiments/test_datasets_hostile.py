@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from experiments.data_section import Data
 from experiments.datasets import load
 from experiments.errors import DataError
-from experiments.spec import Data
 from tests.experiments.test_datasets_odd import outcome
 
 ROWS = 40

@@ -12,9 +12,9 @@ import pandas as pd
 from hypothesis import currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 
+from experiments.data_section import Data
 from experiments.datasets import load
 from experiments.errors import DataError
-from experiments.spec import Data
 
 NOT_QUITE_NUMBERS = [
     "nan",

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from experiments import datasets
+from experiments.data_section import Data
 from experiments.datasets import labels
 from experiments.errors import DataError
 from experiments.model import NUMBERS, WORDS, Model, find_model, read_model
-from experiments.spec import Data
 from tests.models import FRAME, made_model
 from tests.studies import confirmed_study, make_study
 

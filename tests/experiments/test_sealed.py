@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from experiments import datasets
+from experiments.data_section import Data
 from experiments.datasets import Sealed
-from experiments.spec import Data
 
 
 @pytest.fixture

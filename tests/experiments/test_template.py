@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from sklearn.datasets import load_wine
 
 from experiments import datasets, experiment_file, template
+from experiments.data_section import Spiral
 from experiments.errors import DataError, DirectoryError, InputError
-from experiments.names import check_name
-from experiments.spec import Experiment, Spiral
+from experiments.names import name_from, valid_name
+from experiments.spec import Experiment
 
 ROWS = 60
 
@@ -207,7 +208,7 @@ def test_the_batch_suits_the_rows(rows: int, size: int) -> None:
 @example("\U00020000" * 100)
 @example("x" * 99 + " .")
 def test_any_stem_becomes_a_name(stem: str) -> None:
-    assert check_name(template.experiment_name(stem))
+    assert valid_name(name_from(stem))
 
 
 ODD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 import sweeps
 from experiments import datasets
+from experiments.data_section import Data
 from experiments.model import read_model
-from experiments.spec import Data
 from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
 from nnreg import Lambdas, Split, TrainConfig, train
 from sweeps.confirmation.tests import PREFIX

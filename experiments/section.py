@@ -1,10 +1,17 @@
-"""The axis of a lambda: a range to search, or a number that fixes it."""
+"""What the tables of the experiment file are made of: their base, and the types of their keys."""
 
 import math
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+SMALLEST_LOW = 1e-100  # an axis goes up to 100 decades below, and no float is there to be lost
 
 
 class Section(BaseModel):
@@ -16,17 +23,17 @@ class Section(BaseModel):
 
 
 class Range(Section):
-    """The axis of one lambda: log-uniform from low to high, with off below low."""
+    """What is searched for one lambda: log-uniform from low to high, and off below low."""
 
     low: float = 1e-6
     high: float = 1e-1
 
     @model_validator(mode="after")
     def _is_a_log_axis(self) -> Self:
-        if self.low <= 0:
+        if self.low < SMALLEST_LOW:
             raise ValueError(
-                f"low is {self.low:g}; a log axis needs low > 0. To switch it off, write 0 in place"
-                " of the range"
+                f"low is {self.low:g}; a log axis needs low > 0, and at least {SMALLEST_LOW:g}. To"
+                " switch it off, write 0 in place of the range"
             )
         if self.low >= self.high:
             raise ValueError(
@@ -49,5 +56,5 @@ def _number_or_range(value: object) -> object:
     return value if isinstance(value, Range) else Range.model_validate(value)
 
 
-Axis = Annotated[Range | float, BeforeValidator(_number_or_range)]
+NumberOrRange = Annotated[Range | float, BeforeValidator(_number_or_range)]
 WIDE = Range()

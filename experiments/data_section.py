@@ -1,0 +1,96 @@
+"""The tables [data], [data.split] and [data.spiral]: where the rows come from."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from experiments.section import Names, Section, Seed, Share
+
+FILE_SUFFIXES = (".csv", ".parquet", ".npz")
+
+
+def _divides_fields(separator: str) -> str:
+    if separator != "auto" and (
+        len(separator) != 1 or not separator.isascii() or separator in '"\r\n\0'
+    ):
+        raise ValueError('it is one character such as "," or ";", or "auto"; correct it')
+    return separator
+
+
+class Shares(Section):
+    """How the rows are divided where no files are given for validation and test."""
+
+    val: Annotated[Share, Field(gt=0)] = 0.2
+    """The share of the rows to choose the lambdas by."""
+    test: Share = 0.2
+    """The share of the rows that stays sealed until the confirmation."""
+    seed: Seed = 0
+    """Another seed divides the rows in another way."""
+    group: Annotated[str | None, Field(examples=["patient"])] = None
+    """The column of groups that may not be torn apart, such as the patient of several rows."""
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.val + self.test >= 1:
+            raise ValueError(
+                f"val = {self.val:g} and test = {self.test:g} leave nothing to train on; together"
+                " they must stay below 1"
+            )
+        return self
+
+
+class Spiral(Section):
+    """The options of the bundled data `spiral`."""
+
+    points: Annotated[int, Field(ge=10, le=1_000_000)] = 100
+    """The points of each class."""
+    classes: Annotated[int, Field(ge=2, le=100)] = 3
+    """How many arms it has."""
+    noise: Annotated[float, Field(ge=0, le=100)] = 0.2
+    """How far points stray from their arm, in radians."""
+    seed: Seed = 0
+    """Another seed draws other points."""
+
+
+class Data(Section):
+    """[data]: where the rows come from, and what happens to their columns."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """A .csv, .parquet or .npz file, relative to this file, or a bundled name such as "digits"."""
+    target: Annotated[str | None, Field(examples=["y"])] = None
+    """The column that holds the labels (in an .npz: the array)."""
+    drop: Names = ()
+    """Columns to leave out, such as ids, names and free text."""
+    categorical: Names = ()
+    """Columns of numbers that are codes and no quantities, such as a zip code."""
+    missing: Names = ("", "NA", "NaN", "?")
+    """The texts that mean no value: a number is then the median, a category is "missing"."""
+    separator: Annotated[str, AfterValidator(_divides_fields)] = "auto"
+    """What stands between the fields of a .csv: one character, or "auto" to find out."""
+    encoding: str = "utf-8-sig"
+    """How a .csv is encoded, such as "utf-8-sig" (UTF-8), "latin-1" or "utf-16"."""
+    split: Shares = Shares()
+    validation: Annotated[str | None, Field(examples=["val.csv"])] = None
+    """A file of rows to choose the lambdas by, in place of the share split.val."""
+    test: Annotated[str | None, Field(examples=["test.csv"])] = None
+    """A file of rows for the last word, in place of the share split.test."""
+    spiral: Spiral = Spiral()
+
+    @property
+    def suffix(self) -> str:
+        """What the name of the source ends with, in small letters."""
+        return Path(self.source).suffix.lower()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the source is a file rather than the name of bundled data."""
+        return self.suffix in FILE_SUFFIXES
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that this data is read from, by the key that names them."""
+        if not self.is_file:
+            return {}
+        named = {"source": self.source, "validation": self.validation, "test": self.test}
+        return {key: Path(value) for key, value in named.items() if value is not None}

@@ -1,0 +1,52 @@
+"""The wording: how values, names and rows are written in a sentence or in TOML, on one line."""
+
+import difflib
+from collections.abc import Collection, Sequence
+
+from pydantic import BaseModel
+
+LONGEST_VALUE = 60
+MOST_NAMES = 20
+
+
+def short_repr(value: object) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    try:
+        text = repr(value.item() if hasattr(value, "item") else value)
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits
+        return "something too long to be shown"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names one after the other; of very many the first, and how many more."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(short_repr(name) for name in names[:MOST_NAMES]) + more
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """Return `did you mean 'X'?` where a known word is near, else all known words."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {listed(list(known))}"
+
+
+def row_number(index: int) -> str:
+    """Return the place of a row as people count it."""
+    return f"row {index + 1} (counted from 1 below the header)"
+
+
+def toml(value: object) -> str:
+    """Return a value of the experiment file as TOML, on one line."""
+    if isinstance(value, str):
+        return f'"{"".join(_escaped(character) for character in value)}"'
+    if isinstance(value, BaseModel):
+        return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value)} }}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(toml(each) for each in value)}]"
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
