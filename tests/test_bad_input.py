@@ -138,7 +138,7 @@ EXPERIMENTS = {
     ),
     "no validation": (
         'name = "x"\n[data]\nsource = "iris"\nsplit = { val = 0 }\n',
-        ("data.split", "val = 0"),
+        ("data.split.val", "greater than 0"),
     ),
     "total_loss": (
         'name = "x"\n[data]\nsource = "iris"\n[sweep]\nobjective = "total_loss"\n',
@@ -158,7 +158,7 @@ EXPERIMENTS = {
     ),
     "a file that is not there": (
         'name = "x"\n[data]\nsource = "rows.csv"\n',
-        ("data.source", "rows.csv", "not there"),
+        ("data.source", "rows.csv", "No such file"),
     ),
     "a file of another kind": (
         'name = "x"\n[data]\nsource = "rows.xlsx"\n',
@@ -166,7 +166,7 @@ EXPERIMENTS = {
     ),
     "name with a slash": ('name = "a/b"\n[data]\nsource = "iris"\n', ("name", "'a/b'", "slash")),
     "name that climbs": ('name = ".."\n[data]\nsource = "iris"\n', ("name", "'..'")),
-    "empty name": ('name = ""\n[data]\nsource = "iris"\n', ("name", "''", "empty")),
+    "empty name": ('name = ""\n[data]\nsource = "iris"\n', ("name", "''")),
     "long name": (f'name = "{"x" * 300}"\n[data]\nsource = "iris"\n', ("name", "300")),
 }
 
@@ -211,10 +211,10 @@ ARRAYS = {
         {"X": np.array([[1, "a"], [2, None]] * 20, dtype=object), "y": np.arange(40) % 2},
         ("X", "object"),
     ),
-    "NaN": ({"X": np.full((40, 2), np.nan), "y": np.arange(40) % 2}, ("X", "NaN")),
+    "NaN": ({"X": np.full((40, 2), np.nan), "y": np.arange(40) % 2}, ("x0", "no value")),
     "infinity": (
         {"X": np.where(np.arange(80).reshape(40, 2) == 3, np.inf, 1.0), "y": np.arange(40) % 2},
-        ("X", "inf"),
+        ("x1", "inf"),
     ),
     "no y": ({"X": np.ones((40, 2))}, ("y",)),
     "other lengths": ({"X": np.ones((40, 2)), "y": np.arange(39) % 2}, ("40", "39")),

@@ -135,15 +135,15 @@ ROWS = {
     "text.csv": ("größe;colour\n3;red\nbig;red\n", "text.csv: column 'größe' holds 'big' in row 2"),
     "header.csv": ("größe;colour\n", "header.csv: there are no rows"),
     "empty.csv": ("", "empty.csv: the file is empty"),
-    "empty.parquet": ("", "empty.parquet: the file is empty"),
-    "ragged.csv": ("größe;colour\n3;red;4\n", "ragged.csv: line 2 has 3 fields"),
+    "empty.parquet": ("", "empty.parquet: not a parquet file"),
+    "ragged.csv": ("größe;colour\n3;red;4\n", "ragged.csv: cannot be read as CSV"),
     "rows.txt": (
         "größe;colour\n3;red\n",
         "rows.txt: a file of rows ends with .csv, .parquet, .npz",
     ),
     "no.parquet": ("größe", "no.parquet: not a parquet file"),
-    "no.npz": ("größe", "no.npz: not an .npz file"),
-    "folder.csv": (None, "folder.csv: this is a directory"),
+    "no.npz": ("größe", "no.npz: cannot be read as .npz"),
+    "folder.csv": (None, "folder.csv: cannot be read (Is a directory)"),
 }
 
 

@@ -274,3 +274,18 @@ def test_images_are_flattened_and_labels_may_be_of_any_type(tmp_path: Path) -> N
 def test_classes_that_are_numbers_are_ordered_by_size(tmp_path: Path) -> None:
     frame = table().assign(label=[str(i % 12) for i in range(60)])
     assert load(csv(tmp_path, frame)).classes == tuple(str(i) for i in range(12))
+
+
+def test_an_npz_may_have_gaps_and_the_other_byte_order(tmp_path: Path) -> None:
+    x = np.arange(120.0).reshape(60, 2) % 7
+    x[::9, 1] = np.nan
+    loaded = []
+    for order in "<>":
+        np.savez(
+            tmp_path / "rows.npz",
+            X=x.astype(f"{order}f8"),
+            y=(np.arange(60) % 2).astype(f"{order}i2"),
+        )
+        loaded.append(load(Data(source=str(tmp_path / "rows.npz"))))
+    assert loaded[0].features == ("x0", "x1", "x1 is missing")
+    assert equal(*loaded)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from experiments.data_section import Data
 from experiments.datasets import Dataset, load
@@ -213,3 +215,20 @@ def test_one_text_has_one_form() -> None:
     )  # more digits than a float has
     assert canonical("1e400") == "inf"
     assert canonical("v1.0") == "v1.0"
+
+
+NESTED = {
+    "list": pa.array([[1, 2]] * ROWS),
+    "struct": pa.array([{"a": 1}] * ROWS),
+    "binary": pa.array([b"\xff"] * ROWS),
+    "duration": pa.array([1] * ROWS, pa.duration("s")),
+    "decimal": pa.array([1] * ROWS).cast(pa.decimal128(30, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_other_types_of_a_parquet_file_are_refused(tmp_path: Path, kind: str) -> None:
+    columns = {"a": NESTED[kind], "b": pa.array(range(ROWS)), "label": pa.array(["x", "y"] * 30)}
+    parquet.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match=r'column \'a\' holds .*drop = \["a"\]'):
+        load(Data(source=str(tmp_path / "rows.parquet"), target="label"))

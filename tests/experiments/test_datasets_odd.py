@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from hypothesis import currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +145,7 @@ def outcome(spec: Data) -> None:
     told=st.booleans(),
     group=st.sampled_from([None, None, None, "a"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_an_odd_csv(
     table: list[list[str]],
     separator: str,
@@ -169,48 +168,10 @@ def test_an_odd_csv(
         )
 
 
-@given(
-    st.binary(max_size=400),
-    st.sampled_from(["csv", "parquet", "npz"]),
-    st.sampled_from(["utf-8-sig", "latin-1", "utf-16", "utf-7"]),
-)
-@settings(max_examples=150, deadline=None)
-def test_any_bytes(content: bytes, suffix: str, encoding: str) -> None:
+@given(st.binary(max_size=400), st.sampled_from(["utf-8-sig", "latin-1", "utf-16", "utf-7"]))
+@settings(max_examples=50, deadline=None)
+def test_any_bytes(content: bytes, encoding: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"odd.{suffix}"
+        path = Path(folder) / "odd.csv"
         path.write_bytes(content)
         outcome(Data(source=str(path), target="label", encoding=encoding))
-
-
-@given(tables(), st.sampled_from(["str", "object", "category"]))
-@settings(max_examples=100, deadline=None)
-def test_an_odd_parquet(table: list[list[str]], dtype: str) -> None:
-    header, *rows = table
-    frame = pd.DataFrame(
-        [row[: len(header)] for row in rows], columns=range(len(header)), dtype=dtype
-    )
-    frame.columns = pd.Index([f"c{index}" for index in range(len(header) - 1)] + ["label"])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "odd.parquet"
-        try:
-            frame.to_parquet(path)
-        except UnicodeEncodeError:  # half of a surrogate pair: no parquet file can hold it
-            return
-        outcome(Data(source=str(path), target="label"))
-
-
-@given(
-    st.sampled_from(
-        ["uint8", "int64", "float16", "float32", "float64", "bool", "<U3", "complex64"]
-    ),
-    st.lists(st.integers(0, 5), min_size=2, max_size=3),
-    st.lists(st.one_of(st.floats(-100, 100), st.floats()), min_size=1, max_size=8),
-)
-@settings(max_examples=100, deadline=None)
-def test_an_odd_npz(dtype: str, shape: list[int], numbers: list[float]) -> None:
-    with np.errstate(all="ignore"):
-        x = np.resize(np.array(numbers), (40 if shape[0] else 0, *shape[1:])).astype(dtype)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "odd.npz"
-        np.savez(path, X=x, y=np.arange(40) % 2)
-        outcome(Data(source=str(path)))

@@ -152,7 +152,7 @@ def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=word):
             template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
         assert not (tmp_path / "mine.toml").exists()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         template.write(tmp_path / "gone.csv", "label", tmp_path / "mine.toml")
 
 
