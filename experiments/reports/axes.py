@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.axes import Range
+from experiments.section import Range
 from nnreg import LAMBDA_NAMES, Lambdas
 
 OFF_AT, OFF_WIDTH = 0.9, 0.35  # decades: how far below `low` off is drawn, and how far it spreads

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.axes import Range
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.frames import is_at_the_edge
+from experiments.section import Range
 from experiments.verdict import (
     BASELINE,
     CANDIDATE,

@@ -17,8 +17,8 @@ from experiments.data_section import Data
 from experiments.model import read_model
 from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
 from nnreg import Lambdas, Split, TrainConfig, train
-from sweeps.confirmation.tests import PREFIX
 from sweeps.confirmation.replicates import fresh_seeds
+from sweeps.confirmation.tests import PREFIX
 from sweeps.progress import Progress
 
 SEEDS, TOP = 3, 2
