@@ -1,25 +1,19 @@
-"""The errors that a person can do something about: each is one sentence, and knows the exit status
-it ends with.
-"""
+"""The errors that a person can do something about: one sentence each, and an exit status."""
 
 import errno
 from typing import ClassVar
 
-FULL = {
-    errno.ENOSPC,
-    errno.EFBIG,
-    getattr(errno, "EDQUOT", errno.ENOSPC),
-}  # the disk, the limit of a file, the quota
+FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}  # the disk, the limit of a file, the quota
 MAKE_ROOM = "make room, then give the same command again: what was recorded is kept"
 
 
 class SweepsError(Exception):
-    """Base of all errors raised on purpose; its text says what, the value, the rule and the remedy."""
+    """Base of all errors raised on purpose. The text says what, the value, the rule, the remedy."""
 
     exit_status: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        """The sentence on one line, also where a key or the name of a file has several."""
+        """Return the sentence on one line, also if a key or the name of a file has several."""
         return " ".join(super().__str__().splitlines())
 
 
@@ -41,8 +35,8 @@ class StudyError(InputError):
     """The study is not the one that was asked for."""
 
 
-class StrangerError(StudyError):
-    """The study is there, but sweeps did not make it, or had not begun it when it was stopped."""
+class ForeignStudyError(StudyError):
+    """Sweeps did not create the study, or was stopped before it began it."""
 
 
 class StorageError(SweepsError):
@@ -50,9 +44,7 @@ class StorageError(SweepsError):
 
 
 class ClaimError(SweepsError):
-    """Another process drives the study. What was asked for is right, and may be asked again: not an
-    InputError.
-    """
+    """Another process drives the study."""
 
 
 class TrackingError(SweepsError):
@@ -70,10 +62,7 @@ class WorkersError(SweepsError):
 def unwritable(
     what: object, error: OSError, remedy: str, *, full: str = MAKE_ROOM
 ) -> DirectoryError:
-    """What an OSError that was met in writing comes to, as one sentence; a full disk has a remedy
-    of its own.
-    """
+    """Return the error for an OSError while writing; a full disk has a remedy of its own."""
     reason = error.strerror or error  # some have a text alone
-    return DirectoryError(
-        f"{what} cannot be written ({reason}); {full if error.errno in FULL else remedy}"
-    )
+    remedy = full if error.errno in FULL else remedy
+    return DirectoryError(f"{what} cannot be written ({reason}); {remedy}")

@@ -1,6 +1,6 @@
-"""Muted loggers: messages of a library that are ours to say, held back while it works for us.
+"""Logging of libraries, held back while they work for us.
 
-Levels and handlers stay as they are: they are the user's, who may use the library beside us.
+Levels and handlers stay as they are: they are the user's, who may use the library too.
 """
 
 import logging
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def muted(*names: str, below: int = logging.WARNING) -> Iterator[None]:
-    """In this block and in this thread, loggers of these names pass on nothing below a level."""
+    """In this block and in this thread, drop messages below a level from these loggers."""
     here = threading.get_ident()
 
     def passes(record: logging.LogRecord) -> bool:

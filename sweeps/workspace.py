@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from experiments.errors import InputError, StrangerError, unwritable
+from experiments.errors import ForeignStudyError, InputError, unwritable
 from experiments.names import valid_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
@@ -136,7 +136,7 @@ class Workspace:
         return study
 
     def load(self, study: str) -> "optuna.Study":
-        """The Optuna study of this name, which must be there. Raises StrangerError where it is none
+        """The Optuna study of this name, which must be there. Raises ForeignStudyError where it is none
         of ours.
         """
         checked(study)  # others may write to the storage too, and the name becomes that of a folder
@@ -147,7 +147,7 @@ class Workspace:
             except KeyError:  # a run that was killed before it made the study
                 loaded = None
             if loaded is None or BIRTH not in loaded.user_attrs:
-                raise StrangerError(
+                raise ForeignStudyError(
                     f"study {study}: it was never begun, or sweeps did not make it; make one with:"
                     " sweeps run digits"
                 )

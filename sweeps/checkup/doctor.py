@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from experiments import environment
-from experiments.errors import StrangerError
+from experiments.errors import ForeignStudyError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
@@ -26,7 +26,7 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
     for name in names:
         try:
             versions = study_record(place.load(name)).versions
-        except StrangerError:
+        except ForeignStudyError:
             if study:
                 raise
             what = "sweeps did not create or begin it; it is left alone"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from experiments.errors import StrangerError, TrackingError
+from experiments.errors import ForeignStudyError, TrackingError
 from sweeps.search.study import study_record
 from sweeps.workspace import Workspace
 
@@ -18,7 +18,7 @@ def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str,
     for name in place.studies():
         try:
             found.append(status(place, name, silent))
-        except StrangerError:
+        except ForeignStudyError:
             foreign.append(name)
     return found, foreign
 
