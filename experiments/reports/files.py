@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from experiments.errors import unwritable
 from experiments.records import StudyRecord
@@ -50,9 +50,9 @@ def there(folder: Path) -> set[Format]:
     return {one for one in Format if (folder / f"trials.{one}").exists()}
 
 
-def to_csv(frame: "pd.DataFrame", target: Path | TextIO) -> None:
-    """UTF-8, comma, newline; floats by repr, booleans true and false, times in UTC, nothing for
-    what is not there.
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A table as CSV: comma, newline; floats by repr, booleans true and false, times in UTC,
+    nothing for what is not there.
     """
     frame = frame.copy()
     for name, column in frame.items():
@@ -60,14 +60,14 @@ def to_csv(frame: "pd.DataFrame", target: Path | TextIO) -> None:
             frame[name] = column.map({True: "true", False: "false"})
         elif column.dtype == "str":
             frame[name] = column.map(defused, na_action="ignore")
-    frame.to_csv(
-        target, index=False, lineterminator="\n", encoding="utf-8", date_format=TIME_FORMAT
-    )
+    return frame.to_csv(index=False, lineterminator="\n", date_format=TIME_FORMAT)
 
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
-    """Write a table as `to_csv` does. Raises DirectoryError."""
-    return write_whole(path, lambda temporary: to_csv(frame, temporary))
+    """Write a table as CSV in UTF-8. Raises DirectoryError."""
+    return write_whole(
+        path, lambda at: at.write_text(csv_text(frame), encoding="utf-8", newline="\n")
+    )
 
 
 def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:

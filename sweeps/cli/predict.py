@@ -1,6 +1,5 @@
 """The command `predict`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +46,7 @@ def predict(
     Example: sweeps predict digits rows.csv --probabilities
     """
     from experiments.errors import InputError
-    from experiments.reports.files import defused, to_csv, write_csv
+    from experiments.reports.files import csv_text, defused, write_csv
     from sweeps.cli.output import relative
     from sweeps.progress import counted
     from sweeps.workspace import workspace
@@ -66,7 +65,7 @@ def predict(
     table = _predictions(place, study, Path(rows))
     table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
     if file is None:
-        to_csv(table, sys.stdout)
+        print(csv_text(table), end="")
     else:
         print(f"{relative(write_csv(table, file))} written: {counted(len(table), 'row')}")
 
