@@ -37,8 +37,8 @@ from sweeps.confirmation import Means, choice, confirmed, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import Weighting
 from sweeps.confirmation.replicates import Replicates
-from sweeps.executors.lanes import lanes_a_task
 from sweeps.executors.local import InlineExecutor
+from sweeps.executors.resources import lanes_per_task
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
 from sweeps.search.study import Study
@@ -178,7 +178,7 @@ def judged(experiment: Experiment, folder: Path) -> Outcome:
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
     config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
     lanes = functools.partial(
-        lanes_a_task, data.split, config, generation=experiment.sweep.generation, workers=1
+        lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
     )
     with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
         spec = EvaluationSpec(config, experiment.lambdas.layers, arrays)

@@ -131,7 +131,7 @@ def prepare(
     store = place.store(experiment.name)
     with Interrupts().installed() as interrupts, ExitStack() as stack:
         executor = resources.open(experiment, progress.note)
-        stack.callback(executor.hang_up)
+        stack.callback(executor.shutdown)
         patience = Patience(LONGEST, progress.note, interrupts.pause)
         study = stack.enter_context(closing(place.open(name, search, data, patience)))
         if trials is not None:

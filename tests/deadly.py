@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Never, Self
+from typing import Any, Never
 
 from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
 from nnreg import Lambdas, Split
@@ -75,13 +75,6 @@ class Deadly(Workers):
     def size(self) -> int:
         return self._executor.size
 
-    def __enter__(self) -> Self:
-        self._executor.__enter__()
-        return self
-
-    def hang_up(self) -> None:
-        self._executor.hang_up()
-
     def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
         return self._executor.holding(split, study)
 
@@ -89,5 +82,5 @@ class Deadly(Workers):
         assert fn is evaluate
         return self._executor.submit(evaluate_or_die, self._danger, *args, **kwargs)
 
-    def __exit__(self, *error: Any) -> bool | None:
-        return self._executor.__exit__(*error)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._executor.shutdown()

@@ -201,7 +201,7 @@ def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[st
         made.await_workers(2)
         with running(tmp_path, made.address) as process:
             wait_until(
-                lambda: "Run out-of-band function 'introduce'" in made.log("worker", 1)
+                lambda: "Starting Worker plugin sweeps-" in made.log("worker", 1)
             )  # it has been given work
             far.link("down")
             _, error = process.communicate(timeout=300)

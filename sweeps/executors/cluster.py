@@ -1,69 +1,121 @@
-"""The cluster: an executor whose tasks run on the workers of a Dask scheduler; to queue and to
-retry is Dask's.
-"""
+"""The cluster: an executor on the workers of a Dask scheduler, which queues and retries tasks."""
 
 import functools
-import hashlib
-import math
+import logging
 import pickle
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
+import dask
+from dask.utils import parse_timedelta
+from distributed import Client, Reschedule, Security, Worker, WorkerPlugin, get_worker
+from distributed.client import ClosedClientError
+from distributed.scheduler import KilledWorker
+from threadpoolctl import threadpool_limits
 
-from experiments.errors import WorkersError
-from experiments.signature import DISTRIBUTION, differences, signature
+from experiments.errors import InputError, WorkersError
+from experiments.evaluation import HELD, after_epoch
 from nnreg import Split
-from sweeps.executors import cluster_worker
-from sweeps.executors.cluster_client import CONNECT, connect
 from sweeps.executors.evaluator import ATTEMPTS
-from sweeps.executors.local import WorkerDied, Workers
+from sweeps.executors.local import Later, WorkerDied, Workers
+from sweeps.executors.signature import DISTRIBUTION, differences, signature
 
-LOOK = 1.0  # seconds between two looks for a first worker
-SLOWEST_FORGET = 2.0  # seconds
-LONGEST_TTL = 60.0  # seconds; a worker whose host was cut off is waited for so long
-MOST_AT_ONCE = 4_096  # tasks in flight, each of which has a thread here that waits for it
+CONNECT = 10.0  # seconds within which a scheduler that is there answers
+FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
+LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
+LOGGERS = ("distributed", "distributed.client")  # what they would log, we say as an error
+
+_awaited: set[str] = set()  # the tasks that run in this worker and whose results are awaited
 
 
-class ClusterExecutor(ThreadPoolExecutor, Workers):
-    """An executor on the workers of a Dask cluster. Left by an exception (Ctrl-C), it cancels what
-    is there of it.
+class SweepPlugin(WorkerPlugin):
+    """What Dask gives to every worker of the cluster, whenever it comes: the data of a study, and
+    one BLAS thread, because the bits of a product depend on how many it has.
+    """
 
-    Every worker is introduced before its first task: it is given the data, which so travels to each
-    one once, and asked what its numbers depend on. One that differs from this process ends the
-    sweep, unless `mixed` hardware was allowed.
+    def __init__(self, name: str, topic: str, split: Split) -> None:
+        self.name, self._topic, self._split = name, topic, split
 
-    Dask runs a task again whose worker died; one that has ended all workers it met raises
-    WorkerDied. Raises InputError where the address or the installation is wrong, WorkersError where
-    no scheduler answers.
+    def setup(self, worker: Worker) -> None:
+        threadpool_limits(1)
+        HELD[self.name] = self._split
+
+    def teardown(self, worker: Worker) -> None:
+        HELD.pop(self.name, None)
+
+    def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
+        if start == "executing":
+            _awaited.discard(key)
+
+    def make(self, call: bytes) -> tuple[Mapping[str, str], Any]:
+        """Return this worker's signature, and what the call returns.
+
+        Dask forgets a task that was cancelled and lets it run on. Ours ends with its epoch, so that
+        a worker is not kept for hours by what nobody waits for.
+        """
+        worker = get_worker()
+        key = str(worker.get_current_task())
+        worker.log_event(self._topic, key)
+        _awaited.add(key)
+
+        def end_if_cancelled() -> None:
+            if key not in _awaited:
+                raise Reschedule  # Dask's word for a call that has no result
+
+        with after_epoch(end_if_cancelled):
+            return signature(), pickle.loads(call)()
+
+
+def _task() -> Callable[[str, bytes], tuple[str, Any]]:
+    """Make what Dask is given. Defined in here it travels by value, and the call as bytes, so the
+    scheduler need not have our package, and a worker without it can say so.
+    """
+
+    def sweeps_task(plugin: str, call: bytes) -> tuple[str, Any]:
+        from distributed import get_worker
+
+        worker = get_worker()
+        there: Any = worker.plugins.get(plugin)
+        return worker.address, there and there.make(call)
+
+    return sweeps_task
+
+
+class ClusterExecutor(Workers):
+    """An executor on the workers of a Dask cluster.
+
+    A worker that differs from this process in what numbers depend on ends the sweep, unless `mixed`
+    hardware was allowed. `note` is told what a person should know. Raises WorkersError if no
+    scheduler answers.
     """
 
     def __init__(
         self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print
     ) -> None:
+        _check_encryption(address)
         self._address, self._mixed, self._note = address, mixed, note
-        self._client = connect(address)
-        super().__init__(MOST_AT_ONCE, thread_name_prefix="cluster")
-        self._splits: dict[str, Split] = {}
-        self._introducing: dict[str, threading.Lock] = {}
-        self._given: dict[str, float] = {}  # when a worker was
-        self._begun: dict[str, int] = {}  # by a call's name how many workers have begun it
-        self._futures: dict[str, Any] = {}
+        self._levels = {name: logging.getLogger(name).level for name in LOGGERS}
+        for name in LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            self._client = Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
+        except OSError as error:
+            self._restore_loggers()
+            raise WorkersError(
+                f"no Dask scheduler answers at {address} ({str(error).splitlines()[0]}); start one"
+                " with: dask scheduler, or correct --cluster"
+            ) from None
+        self._plugin = ""
         self._topic = f"sweeps-{uuid.uuid4().hex}"
+        self._futures: dict[Any, Any] = {}
+        self._begun: Counter[Any] = Counter()  # by task how many workers have begun it
         self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
-
-    def __enter__(self) -> Self:
-        """Wait for a first worker."""
-        self._await_workers(self._note)
-        return self
 
     @property
     def size(self) -> int:
@@ -74,178 +126,123 @@ class ClusterExecutor(ThreadPoolExecutor, Workers):
 
     @contextmanager
     def holding(self, split: Split, study: str) -> Iterator[str]:
-        """Have every worker that is given a task hold a split, in this block, under the key that is
-        given.
-        """
-        digest = hashlib.sha256()
-        for array in astuple(split):
-            digest.update(np.ascontiguousarray(array).data)
-        key = digest.hexdigest()
-        self._splits[key] = split
+        """Give the split to every worker inside the block; the first one is waited for."""
+        with self._answering():
+            self._await_worker()
+        self._plugin = f"sweeps-{study}"  # a study has one driver, and the next one replaces it
+        with suppress(Exception):  # a worker that could not take it says so at its first task
+            self._client.register_plugin(SweepPlugin(self._plugin, self._topic, split))
         try:
-            yield key
+            yield self._plugin
         finally:
-            del self._splits[key]
-            with suppress(
-                Exception
-                # one that is stopped never answers; what is left behind is one of few that a worker
-                # keeps
-            ):
-                super().submit(self._client.run, cluster_worker.forget, [key]).result(
-                    SLOWEST_FORGET
-                )
+            forget = threading.Thread(target=self._forget, daemon=True)
+            forget.start()
+            forget.join(FORGET)
+
+    def _forget(self) -> None:
+        with suppress(Exception):
+            self._client.unregister_worker_plugin(self._plugin)
+
+    def _await_worker(self) -> None:
+        key = "distributed.scheduler.worker-ttl"
+        ttl = parse_timedelta(self._client.run_on_scheduler(dask.config.get, key))
+        if ttl is None or ttl > LONGEST_TTL:
+            self._note(
+                f"the scheduler waits {'for ever' if ttl is None else f'{ttl:g} s'} for a worker"
+                " whose host was cut off; better start it with"
+                " DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
+            )
+        if not self._client.nthreads():
+            self._note(f"no worker has come to {self._address} yet; waiting for the first one")
+            self._client.wait_for_workers(1)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As any executor; `fn` must be importable there."""
-        return super().submit(self._call, functools.partial(fn, *args, **kwargs))
+        """Submit a call of an importable function, inside the block of `holding`."""
+        call = pickle.dumps(functools.partial(fn, *args, **kwargs))
+        with self._answering():
+            # Not pure: Dask would return what it remembers of the same call.
+            future = self._client.submit(_task(), self._plugin, call, pure=False)
+        self._futures[future.key] = future
+        return Later(functools.partial(self._result, future))
 
-    def _call(self, function: Callable[[], Any]) -> Any:
-        from distributed.scheduler import KilledWorker
-
-        name = uuid.uuid4().hex
-        self._begun[name] = 0
+    def _result(self, future: Any) -> Any:
         try:
-            while True:
-                call = pickle.dumps(
-                    functools.partial(
-                        cluster_worker.call, self._topic, name, tuple(self._splits), function
-                    )
-                )
-                asked = time.monotonic()
-                with self._answering():
-                    # Not pure: Dask would give back what it remembers of the same call.
-                    future = self._futures[name] = self._client.submit(_task(), call, pure=False)
-                    lacking, result = future.result()
-                if lacking:
-                    raise WorkersError(
-                        f"worker {result} cannot make a call ({lacking}); install {DISTRIBUTION}"
-                        " there, as it is here"
-                    )
-                if not isinstance(result, cluster_worker.Stranger):
-                    return result
-                # That worker is not asked for: where all workers end, Dask would never give the
-                # task to those that come instead.
-                self._introduce(result, asked)
+            with self._answering():
+                worker, answer = future.result()
         except KilledWorker as error:
             raise _died(error.allowed_failures + 1) from None
         except WorkersError:
-            if self._begun[name] > ATTEMPTS:
+            if self._begun[future.key] > ATTEMPTS:
                 raise _died(ATTEMPTS) from None
             raise
         finally:
-            del self._begun[name]
-            self._futures.pop(name, None)
-
-    async def _count(self, event: tuple[float, str]) -> None:
-        """A worker has begun a call. Dask counts the workers that a task has ended only where they
-        ended without a word, and one that its nanny ends for its memory says goodbye; and where a
-        worker is there anew, our call is a new task to Dask. Such a call would be tried for ever.
-        """
-        _, name = event
-        if name in self._begun:
-            self._begun[name] += 1
-            if self._begun[name] > ATTEMPTS:
-                await self._futures[
-                    name
-                ].cancel()  # in the client's loop it is no more than a promise
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Turns what comes of a scheduler that is gone into one sentence."""
-        from distributed.client import ClosedClientError
-
-        try:
-            yield
-        except (
-            CancelledError,
-            ClosedClientError,
-            OSError,
-        ):  # no task raises the last: its data is in memory
+            del self._futures[future.key]
+        if answer is None:
             raise WorkersError(
-                f"the scheduler at {self._address} does not answer any more; what was recorded is"
-                " kept. When it is back, go on with the same command"
-            ) from None
-
-    def _introduce(self, stranger: cluster_worker.Stranger, asked: float) -> None:
-        """Give a worker the splits that it lacks, unless it was given them since it was asked:
-        several answers may say the same. Raises WorkersError where it differs.
-        """
-        worker = stranger.address
-        with self._introducing.setdefault(stranger.worker_id, threading.Lock()):
-            if asked < self._given.get(stranger.worker_id, -math.inf):
-                return
-            splits = {key: self._splits[key] for key in stranger.lacking}
-            try:
-                answer = self._client.run(cluster_worker.introduce, splits, workers=[worker])[
-                    worker
-                ]
-            except (OSError, KeyError):  # it has left, or died; Dask gives its tasks to others
-                return
-            self._given[stranger.worker_id] = time.monotonic()
-        found = differences(signature(), answer)
+                f"worker {worker} cannot take the data; install {DISTRIBUTION} there, as it is here"
+            )
+        there, result = answer
+        found = differences(signature(), there)
         if found and not self._mixed:
             raise WorkersError(
                 f"worker {worker} differs from this machine ({found}), so its numbers may differ in"
                 " their last bits; make them alike, or allow it with --mixed-hardware, which is"
                 " recorded on the study"
             )
-        if found:
-            self.mixture.add(found)
+        self.mixture.update([found] if found else [])
+        return result
 
-    def _await_workers(self, note: Callable[[str], None]) -> None:
-        # A lambda travels by value: the scheduler need not have our package for it.
-        ttl: float | None = self._client.run_on_scheduler(
-            lambda dask_scheduler: dask_scheduler.worker_ttl
-        )
-        if ttl is None or ttl > LONGEST_TTL:
-            note(
-                f"the scheduler waits {'for ever' if ttl is None else f'{ttl:g} s'} for a worker"
-                " whose host was cut off; better start it with"
-                " DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
-            )
-        if not self._client.nthreads():
-            note(f"no worker has come to {self._address} yet; waiting for the first one")
-        while not self._client.nthreads():
-            with suppress(TimeoutError):
-                self._client.wait_for_workers(1, timeout=LOOK)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        self.shutdown(wait=kind is None, cancel_futures=True)
-        self.hang_up()
-        self.shutdown(wait=True)
-        return None
-
-    def hang_up(self) -> None:
-        """Leave the cluster: what was asked for is cancelled there, and threads that wait for it
-        are told.
+    async def _count(self, event: tuple[float, str]) -> None:
+        """Give up a task that too many workers have begun. Dask itself counts only workers that
+        ended without a word, and one that its nanny ends for its memory says goodbye.
         """
+        key = event[1]
+        self._begun[key] += 1
+        if self._begun[key] > ATTEMPTS and key in self._futures:
+            await self._futures[key].cancel()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn the errors of a scheduler that is gone into one sentence."""
+        try:
+            yield
+        except (CancelledError, ClosedClientError, OSError):  # no task of ours raises an OSError
+            raise WorkersError(
+                f"the scheduler at {self._address} does not answer any more; what was recorded is"
+                " kept. When it is back, go on with the same command"
+            ) from None
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, where what was asked for is cancelled."""
         self._client.close(timeout=CONNECT)
+        self._restore_loggers()
+
+    def _restore_loggers(self) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _check_encryption(address: str) -> None:
+    """Raise InputError where the address and Dask's configuration of TLS do not fit together."""
+    security = Security()
+    try:
+        encrypted = security.get_connection_args("client")["ssl_context"] is not None
+    except OSError as error:
+        raise InputError(
+            f"--cluster {address}: the certificates that Dask's configuration names"
+            f" (distributed.comm.tls) cannot be used: {error}; give absolute paths of PEM files"
+        ) from None
+    if address.startswith("tls") and not encrypted:
+        raise InputError(
+            f"--cluster {address}: TLS needs certificates; name them in Dask's configuration"
+            " (distributed.comm.tls.ca-file, and client.cert and client.key)"
+        )
+    if address.startswith("tcp") and security.require_encryption:
+        raise InputError(
+            f"--cluster {address}: Dask's configuration asks for encryption"
+            f" (distributed.comm.require-encryption); write {address.replace('tcp', 'tls', 1)}"
+        )
 
 
 def _died(workers: int) -> WorkerDied:
     return WorkerDied(f"{workers} workers of the cluster ended, perhaps out of memory", workers)
-
-
-def _task() -> Callable[[bytes], tuple[str, Any]]:
-    """What Dask is given. Made in here it travels by value, and the call as bytes: a worker that is
-    sent what it cannot import ends, and so would the next one, one after the other.
-    """
-
-    def sweeps_task(call: bytes) -> tuple[str, Any]:
-        """What is lacking to make a call, and by whom; or nothing, and what it returns."""
-        import pickle
-
-        from distributed import get_worker
-
-        try:
-            made = pickle.loads(call)
-        except (ImportError, AttributeError) as error:
-            return str(error), get_worker().address
-        return "", made()
-
-    return sweeps_task

@@ -1,6 +1,4 @@
-"""The evaluator: has jobs evaluated by an executor, and tries again what a worker that died has
-lost.
-"""
+"""The evaluator: has jobs evaluated by an executor, and retries what a dead worker has lost."""
 
 import logging
 import sys
@@ -17,19 +15,17 @@ LOST = (WorkerDied, MemoryError)
 
 logger = logging.getLogger(__name__)
 
-Lanes = Callable[
-    [], int
-]  # workers of a cluster come and go, and each is to have its share of a generation
+Lanes = Callable[[], int]
 Task = Sequence[Job]
 Results = Future[list[TrialResult]]
 
 
 class Evaluator:
-    """Evaluates jobs in tasks of at most `lanes()`, which is asked anew each time, as many at a
-    time as the executor has workers.
+    """Evaluates jobs in tasks of at most `lanes()`, as many at a time as the executor has workers.
+    The lanes are asked for again each time, because workers of a cluster come and go.
 
-    A task is lost where its worker dies or memory runs out. Whose fault it was is not known, so its
-    jobs are tried again, each in a task of its own. A job that is lost alone is tried again when
+    A task is lost if its worker dies or memory runs out. Whose fault it was is not known, so each
+    of its jobs is tried again in a task of its own. A job that is lost alone is tried again when
     nothing else is in flight, so that it has all of the memory; lost alone three times, it has
     failed, and its neighbours have not. Any other exception is a bug, and is raised.
     """
@@ -38,7 +34,7 @@ class Evaluator:
         self._executor, self._spec, self._lanes, self._most = executor, spec, lanes, sys.maxsize
 
     def evaluate(self, jobs: Sequence[Job]) -> Iterator[TrialResult]:
-        """The results in the order of the jobs, each as soon as those before it are there."""
+        """Yield the results in the order of the jobs, each as soon as those before it are there."""
         lanes = min(self._lanes(), self._most)
         tasks = [jobs[start : start + lanes] for start in range(0, len(jobs), lanes)]
         futures = [self._submit(task) for task in tasks]
@@ -55,50 +51,41 @@ class Evaluator:
             return future.result()
         except LOST as error:
             loss = error
-        logger.warning(
-            "a task of %d networks was lost: %s; each is tried again alone",
-            len(task),
-            _reason(loss),
-        )
+        logger.warning("a task of %d networks was lost: %s", len(task), _reason(loss))
         if len(task) == 1:
             return [self._alone(task, loss, in_flight)]
-        singles = [[job] for job in task]
-        futures = [self._submit(single) for single in singles]
+        futures = [self._submit([job]) for job in task]
         in_flight = [*in_flight, *futures]
         results = [
-            self._results(*each, in_flight)[0] for each in zip(singles, futures, strict=True)
+            self._results([job], future, in_flight)[0]
+            for job, future in zip(task, futures, strict=True)
         ]
-        if not any(
-            result.error for result in results
-        ):  # nobody's fault: perhaps they were too many for the memory
+        if not any(result.error for result in results):
+            # Nobody's fault: perhaps they were too many for the memory.
             self._most = min(self._most, len(task) // 2)
-            logger.info("from now on %d networks a task", self._most)
+            logger.info("from now on %d networks per task", self._most)
         return results
 
     def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:
-        """The result of a task of one job that was lost once, tried until it is there or has
-        failed.
-        """
+        """Try a task of one job, lost once already, until its result is there or it has failed."""
         for future in in_flight:
             future.exception()  # waits; what it is matters when it is that task's turn
-        losses, attempts = [loss], _attempts(loss)
+        losses, attempts = [_reason(loss)], _attempts(loss)
         started, clock = datetime.now(UTC), time.perf_counter()
         while attempts < ATTEMPTS:
             try:
                 return self._submit(task).result()[0]
             except LOST as error:
-                losses.append(error)
+                losses.append(_reason(error))
                 attempts += _attempts(error)
-                logger.warning(
-                    "attempt %d of %d at a network was lost: %s", attempts, ATTEMPTS, _reason(error)
-                )
+                logger.warning("%d of %d attempts were lost: %s", attempts, ATTEMPTS, losses[-1])
         return TrialResult(
             metrics=None,
             epochs=0,
             seconds=time.perf_counter() - clock,
             started=started,
             finished=datetime.now(UTC),
-            error=f"{attempts} attempts failed: {'; '.join(dict.fromkeys(map(_reason, losses)))}",
+            error=f"{attempts} attempts failed: {'; '.join(dict.fromkeys(losses))}",
         )
 
 
@@ -107,6 +94,5 @@ def _attempts(loss: Exception) -> int:
 
 
 def _reason(loss: Exception) -> str:
-    return (
-        f"out of memory: {loss}".removesuffix(": ") if isinstance(loss, MemoryError) else str(loss)
-    )
+    out_of_memory = isinstance(loss, MemoryError)
+    return f"out of memory: {loss}".removesuffix(": ") if out_of_memory else str(loss)

@@ -40,9 +40,6 @@ class Workers(Executor):
         """How many tasks run at a time."""
         return 1
 
-    def hang_up(self) -> None:
-        """Let go of whatever is there before the executor is entered."""
-
     def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
         """Give what `EvaluationSpec.arrays` is for this split inside the block; `study` is the uid
         of the study that is trained. Raises DirectoryError, WorkersError.

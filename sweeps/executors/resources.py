@@ -1,23 +1,36 @@
-"""The resources: what a sweep trains on, as a person asks for it."""
+"""The resources: what a sweep trains on, as a person asks for it, and how many networks a task
+trains in lockstep, in lanes, which is a matter of speed alone.
+"""
 
+import functools
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
 
 from experiments.errors import InputError
 from experiments.spec import Experiment
-from nnreg import Split
+from nnreg import Split, TrainConfig
 from sweeps.executors import local
-from sweeps.executors.cluster import ClusterExecutor
-from sweeps.executors.cluster_client import checked
-from sweeps.executors.lanes import lanes_a_task
 
 MOST_WORKERS, MOST_LANES = 1_000, 10_000
+ADDRESS = re.compile(r"(tcp|tls)://(\[[^\]]+\]|[^\s/:]+):(\d{1,5})")
+
+MOST = 16
+"""More lanes gained nothing with any network that was measured (`python -m benchmarks.lanes`)."""
+
+LEAST = 2
+"""Two lanes gain even where they fit into no cache: they share the gathered batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """So many `workers` of this machine (None: as many as are useful), or the Dask `cluster` at an
-    address, whose workers may differ where `mixed_hardware` is allowed; so many `lanes` a task
+    address, whose workers may differ if `mixed_hardware` is allowed; so many `lanes` per task
     (None: as many as fit). Raises InputError for what cannot be.
     """
 
@@ -33,31 +46,108 @@ class Resources:
         ):
             if value is not None and not 1 <= value <= most:
                 raise InputError(f"{name} is {value}; it must be at least 1 and at most {most:,}")
-        if self.cluster is not None:
-            checked(self.cluster)
-            if self.workers is not None:
+        if self.cluster is None:
+            if self.mixed_hardware:
                 raise InputError(
-                    f"workers is {self.workers}, but a cluster has workers of its own; leave out"
-                    " one of the two"
+                    "mixed_hardware is for a cluster; name its address too, or leave it out"
                 )
-        elif self.mixed_hardware:
+        elif not ADDRESS.fullmatch(self.cluster):
             raise InputError(
-                "mixed_hardware is for a cluster; name its address too, or leave it out"
+                f"--cluster {self.cluster}: not the address of a Dask scheduler; write"
+                " tcp://host:8786, or tls://host:8786"
+            )
+        elif self.workers is not None:
+            raise InputError(
+                f"workers is {self.workers}, but a cluster has workers of its own; leave out one"
+                " of the two"
             )
 
     def open(self, experiment: Experiment, note: Callable[[str], None]) -> local.Workers:
-        """The executor for an experiment, which is there to be entered; `note` is told what a
-        person should know.
+        """Make the executor for an experiment; `note` is told what a person should know.
 
-        Raises WorkersError where no cluster answers, InputError.
+        Raises WorkersError if no cluster answers, InputError if Dask is not installed.
         """
-        if self.cluster is not None:
-            return ClusterExecutor(self.cluster, mixed=self.mixed_hardware, note=note)
-        return local.make(self.workers or min(local.cores(), experiment.sweep.generation))
+        if self.cluster is None:
+            return local.make(self.workers or min(local.cores(), experiment.sweep.generation))
+        try:
+            from sweeps.executors.cluster import ClusterExecutor
+        except ImportError as error:
+            raise InputError(
+                f"--cluster {self.cluster}: the package {error.name} is missing; install it with:"
+                " pip install 'nnreg-sweeps[cluster]'"
+            ) from None
+        return ClusterExecutor(self.cluster, mixed=self.mixed_hardware, note=note)
 
     def lanes_of(self, experiment: Experiment, split: Split, size: int) -> int:
-        """How many lanes a task has where `size` tasks run at a time."""
+        """How many lanes a task has if `size` tasks run at a time."""
         generation = experiment.sweep.generation
-        return self.lanes or lanes_a_task(
-            split, experiment.train_config(), generation=generation, workers=max(1, size)
+        return self.lanes or lanes_per_task(
+            split, experiment.train_config(), generation=generation, workers=size
         )
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Bytes of cache: `core` of a core's own (L2), `shared` by `sharers` cores (L3)."""
+
+    core: int
+    shared: int
+    sharers: int
+
+    def per_worker(self, workers: int) -> int:
+        """Bytes for each of so many busy workers: its own, or its share of the rest."""
+        return max(self.core, self.shared // min(workers, self.sharers))
+
+
+LAPTOP = Caches(core=2**20, shared=8 * 2**20, sharers=4)
+
+
+def lanes_per_task(
+    split: Split,
+    config: TrainConfig,
+    *,
+    generation: int,
+    workers: int,
+    caches: Caches | None = None,
+) -> int:
+    """As many as fit into a worker's cache, and so few that every worker gets a share of a
+    generation.
+    """
+    fitting = (caches or this_machine()).per_worker(workers) // bytes_per_lane(split, config)
+    return max(1, min(max(LEAST, fitting), MOST, -(-generation // workers)))
+
+
+def bytes_per_lane(split: Split, config: TrainConfig) -> int:
+    """What a step of training touches for each lane.
+
+    Seven numbers per parameter: itself, its gradient, Adam's two moments and three work arrays. Two
+    numbers per hidden neuron and row of the batch: its output, and the gradient of it.
+    """
+    rows, features = split.x_train.shape
+    sizes = (features, *config.hidden, split.classes)
+    parameters = sum((above + 1) * below for above, below in pairwise(sizes))
+    batch = min(rows, config.batch_size or rows)
+    return int(np.dtype(config.dtype).itemsize * (7 * parameters + 2 * batch * sum(config.hidden)))
+
+
+@functools.cache
+def this_machine() -> Caches:
+    """The caches of this machine where Linux tells them, else a laptop's."""
+    found = {}
+    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        with suppress(OSError, ValueError):
+            kind, level, size, cpus = (
+                (folder / name).read_text().strip()
+                for name in ("type", "level", "size", "shared_cpu_list")
+            )
+            if kind != "Instruction":
+                found[int(level)] = (int(size.removesuffix("K")) * 2**10, _count(cpus))
+    if 2 not in found:
+        return LAPTOP
+    return Caches(found[2][0], *found.get(3, found[2]))
+
+
+def _count(cpus: str) -> int:
+    """How many a list such as 0-3,8 names."""
+    ends = [part.split("-") for part in cpus.split(",")]
+    return sum(int(part[-1]) - int(part[0]) + 1 for part in ends)

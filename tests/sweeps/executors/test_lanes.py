@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nnreg import Split, TrainConfig
-from sweeps.executors.lanes import (
+from sweeps.executors.resources import (
     LEAST,
     MOST,
     Caches,
-    bytes_a_lane,
-    lanes_a_task,
+    bytes_per_lane,
+    lanes_per_task,
     this_machine,
 )
 
@@ -29,14 +29,14 @@ DIGITS, MNIST = split(64), split(784)
 
 def test_the_bytes_of_a_lane_are_its_parameters_and_its_batch() -> None:
     parameters = 65 * 64 + 65 * 10
-    assert bytes_a_lane(DIGITS, TrainConfig()) == 4 * (7 * parameters + 2 * 128 * 64)
-    assert bytes_a_lane(DIGITS, TrainConfig(dtype="float64")) == 2 * bytes_a_lane(
+    assert bytes_per_lane(DIGITS, TrainConfig()) == 4 * (7 * parameters + 2 * 128 * 64)
+    assert bytes_per_lane(DIGITS, TrainConfig(dtype="float64")) == 2 * bytes_per_lane(
         DIGITS, TrainConfig()
     )
-    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=None)) == 4 * (
+    assert bytes_per_lane(DIGITS, TrainConfig(batch_size=None)) == 4 * (
         7 * parameters + 2 * 1_000 * 64
     )
-    assert bytes_a_lane(DIGITS, TrainConfig(batch_size=5_000)) == bytes_a_lane(
+    assert bytes_per_lane(DIGITS, TrainConfig(batch_size=5_000)) == bytes_per_lane(
         DIGITS, TrainConfig(batch_size=None)
     )
 
@@ -49,26 +49,26 @@ def test_every_worker_gets_a_share_of_a_generation(
     generation: int, workers: int, lanes: int
 ) -> None:
     assert (
-        lanes_a_task(DIGITS, TrainConfig(), generation=generation, workers=workers, caches=SERVER)
+        lanes_per_task(DIGITS, TrainConfig(), generation=generation, workers=workers, caches=SERVER)
         == lanes
     )
 
 
 def test_a_large_network_has_as_few_lanes_as_its_cache_holds() -> None:
     config = TrainConfig(hidden=(128,))
-    alone = lanes_a_task(MNIST, config, generation=100, workers=1, caches=SERVER)
+    alone = lanes_per_task(MNIST, config, generation=100, workers=1, caches=SERVER)
     assert (
-        (alone + 1) * bytes_a_lane(MNIST, config)
+        (alone + 1) * bytes_per_lane(MNIST, config)
         > SERVER.shared
-        >= alone * bytes_a_lane(MNIST, config)
+        >= alone * bytes_per_lane(MNIST, config)
     )
-    assert lanes_a_task(MNIST, config, generation=100, workers=4, caches=SERVER) == alone // 4
-    assert lanes_a_task(MNIST, config, generation=100, workers=1, caches=SMALL) == LEAST
+    assert lanes_per_task(MNIST, config, generation=100, workers=4, caches=SERVER) == alone // 4
+    assert lanes_per_task(MNIST, config, generation=100, workers=1, caches=SMALL) == LEAST
 
 
 def test_a_worker_has_its_own_cache_or_its_share_of_the_shared_one() -> None:
-    assert [SERVER.for_each(workers) for workers in (1, 2, 4, 64)] == [2**25, 2**24, 2**23, 2**23]
-    assert Caches(core=2**22, shared=2**24, sharers=64).for_each(64) == 2**22
+    assert [SERVER.per_worker(workers) for workers in (1, 2, 4, 64)] == [2**25, 2**24, 2**23, 2**23]
+    assert Caches(core=2**22, shared=2**24, sharers=64).per_worker(64) == 2**22
 
 
 def test_this_machine_has_caches() -> None:

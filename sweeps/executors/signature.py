@@ -1,4 +1,4 @@
-"""The signature: what decides over the bits of a number in this process; two processes with the
+"""The signature of a process: what decides over the bits of its numbers. Two processes with the
 same one make the same table.
 """
 
@@ -15,22 +15,18 @@ import nnreg
 from experiments import environment
 
 DISTRIBUTION = "nnreg-sweeps"
-PROBE_ROWS, PROBE_COLUMNS = (
-    37,
-    1_531,
-)  # no multiples of what kernels work in, and sums longer than a block of theirs
+# No multiples of what kernels work in, and sums longer than a block of theirs.
+PROBE_ROWS, PROBE_COLUMNS = 37, 1_531
 
 
 @functools.cache
 def signature() -> Mapping[str, str]:
-    """Versions of what computes, the BLAS kernel, NumPy's CPU features, and a hash over a fixed
+    """Versions of what computes, the BLAS kernel, NumPy's CPU features, and a hash of a fixed
     probe.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(
-        1
-    ):  # as where networks are trained: with more threads BLAS adds in another order
+    with threadpool_limits(1):  # as where networks are trained: more threads add in another order
         probe = _digest(_probe())
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
@@ -46,7 +42,7 @@ def signature() -> Mapping[str, str]:
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
-    """What is not the same, as `name: here -> there`; empty where all is."""
+    """Return what is not the same, as `name: here -> there`; empty where all is."""
     return ", ".join(
         f"{name}: {value} -> {there.get(name, '')}"
         for name, value in here.items()
@@ -55,9 +51,7 @@ def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
 
 
 def _probe() -> Iterator[bytes]:
-    """Products, exponentials and logarithms in both dtypes. The numbers that go in are integers,
-    divided: alike everywhere.
-    """
+    """Yield products, exponentials and logarithms of numbers that are the same everywhere."""
     whole = np.arange(PROBE_ROWS * PROBE_COLUMNS).reshape(PROBE_ROWS, PROBE_COLUMNS)
     for dtype in (np.float32, np.float64):
         matrix = np.divide(whole * 7919 % 10_007 + 1, 10_007, dtype=dtype)
@@ -67,7 +61,4 @@ def _probe() -> Iterator[bytes]:
 
 
 def _digest(parts: Iterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:12]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
