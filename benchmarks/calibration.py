@@ -240,8 +240,8 @@ def _forced(
     }
     by_seed = weighting.means(scores[best] - scores[Lambdas()])
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
-    compared = {name: estimates[lambdas] for name, lambdas in against.items()}
-    return tests.compare(compared, tests.alpha_of(1), experiment.confirm.margin), float(over_seeds)
+    margin = experiment.confirm.margin
+    return tests.compare(against, estimates, tests.alpha_of(1), margin), float(over_seeds)
 
 
 def null(

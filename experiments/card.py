@@ -52,7 +52,6 @@ class Card:
     sentence or two each.
     """
 
-    word: str
     says: str
     lambdas: tuple[LambdaLine, ...]
     facts: tuple[str, ...]
@@ -122,7 +121,6 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     if verdict is None:
         return None
     return Card(
-        word=verdict.word,
         says=_says(study, verdict),
         lambdas=tuple(_line(verdict, name) for name in LAMBDA_NAMES),
         facts=tuple(_facts(study, verdict)),

@@ -103,8 +103,6 @@ class Comparison:
     against: str
     gain: Interval
     narrow: Interval
-    error: float
-    freedom: float
     p: float
     detectable: float
     word: str
@@ -142,7 +140,6 @@ class Curse:
     on the test rows.
     """
 
-    trial: int
     search: float
     fresh: float
     test: float | None = None
@@ -165,9 +162,9 @@ class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 
     `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds
-    cannot tell from the winner, `width` how far below its mean they may lie. `rows` counts
-    training, validation and test rows, `majority` is the share of the most common class among the
-    validation rows, `diverged` how many of the recommended setting's networks diverged.
+    cannot tell from the winner. `rows` counts training, validation and test rows, `majority` is the
+    share of the most common class among the validation rows, `diverged` how many of the recommended
+    setting's networks diverged.
 
     `word` is how the recommended setting compares with the baseline. Where the test set was not
     opened it is sealed, and all that follows is empty; where the baseline itself is recommended
@@ -180,7 +177,6 @@ class Verdict:
     seeds: tuple[int, ...]
     margin: float
     settings: tuple[Setting, ...]
-    width: float
     tied: tuple[int, ...]
     tolerances: tuple[Tolerance, ...]
     layers: tuple[LayerShare, ...]

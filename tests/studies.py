@@ -145,8 +145,6 @@ def _verdict(
         against=BASELINE,
         gain=gain,
         narrow=gain,
-        error=0.01,
-        freedom=9.0,
         p=0.001,
         detectable=0.02,
         word=BETTER,
@@ -172,7 +170,6 @@ def _verdict(
         seeds=seeds,
         margin=0.01,
         settings=settings,
-        width=0.01,
         tied=(winner,),
         tolerances=tuple(
             Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
@@ -180,7 +177,7 @@ def _verdict(
         layers=(
             LayerShare(layer=0, penalties=dict.fromkeys(LAMBDA_NAMES, 0.01), near_zero_weights=0.1),
         ),
-        curse=Curse(trial=winner, search=0.95, fresh=0.9, test=0.9 if look else None),
+        curse=Curse(search=0.95, fresh=0.9, test=0.9 if look else None),
         rows={"training": 1078, "validation": 359, "test": 360},
         majority=0.1,
         diverged=0,

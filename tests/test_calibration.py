@@ -12,6 +12,7 @@ import pytest
 from benchmarks import calibration, coverage
 from benchmarks.command import scripts
 from experiments.verdict import BETTER
+from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
 from sweeps.confirmation.tests import compare
 
@@ -67,8 +68,11 @@ def test_they_are_asked_for_by_name() -> None:
 
 
 def test_a_row_counts_what_is_false() -> None:
-    (compared,) = compare({"baseline": Estimate(0.1, 0.01, 50.0)}, alpha=0.025, margin=0.01)
-    (nothing,) = compare({"baseline": Estimate(0.0, 0.01, 50.0)}, alpha=0.025, margin=0.01)
+    baseline = {"baseline": Lambdas()}
+    (compared,), (nothing,) = (
+        compare(baseline, {Lambdas(): Estimate(mean, 0.01, 50.0)}, alpha=0.025, margin=0.01)
+        for mean in (0.1, 0.0)
+    )
     right = calibration.Outcome(
         word="same", claimed=(), forced=(nothing,), over_seeds=0.5, seconds=1.0
     )

@@ -2,7 +2,6 @@
 the study and its model in a folder.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,9 @@ from experiments.verdict import (
     SAME,
     SEALED,
     UNDECIDED,
-    Comparison,
     Curse,
     Interval,
     LayerShare,
-    Opening,
     Verdict,
 )
 from nnreg import LAMBDA_NAMES, Lambdas
@@ -142,12 +139,10 @@ class _Confirmation:
             seeds=replicates.seeds,
             margin=self._experiment.confirm.margin,
             settings=settings,
-            width=width,
             tied=tuple(trial.trial for trial in tied),
             tolerances=choice.tolerances(record, alike),
             layers=self._layers(recommended),
             curse=Curse(
-                trial=best.trial,
                 search=record.value(best),
                 fresh=chooser.objective(scores[best.lambdas]),
             ),
@@ -195,7 +190,11 @@ class _Confirmation:
         hits, losses = self._replicates.test(settings, rows)
         chooser = self._choice(rows.y, rows.groups)
         scores = hits if chooser.by_hits else {one: -each for one, each in losses.items()}
-        comparisons = self._comparisons(chooser, scores, recommended, against, opening)
+        estimates = {
+            lambdas: chooser.claimed(scores[recommended], scores[lambdas])
+            for lambdas in against.values()
+        }
+        comparisons = tests.compare(against, estimates, opening.alpha, verdict.margin)
         plain = Weighting(None, rows.groups)
         best = self._record.ranked[0].lambdas
         return replace(
@@ -208,21 +207,6 @@ class _Confirmation:
             accuracy=_accuracy(hits[recommended], plain),
             baseline_accuracy=_accuracy(hits[Lambdas()], plain),
         )
-
-    def _comparisons(
-        self,
-        chooser: Choice,
-        scores: Mapping[Lambdas, Scores],
-        recommended: Lambdas,
-        against: Mapping[str, Lambdas],
-        opening: Opening,
-    ) -> tuple[Comparison, ...]:
-        distinct = {
-            lambdas: chooser.claimed(scores[recommended], scores[lambdas])
-            for lambdas in against.values()
-        }
-        estimates = {name: distinct[lambdas] for name, lambdas in against.items()}
-        return tests.compare(estimates, opening.alpha, self._experiment.confirm.margin)
 
 
 def _accuracy(hits: Scores, weighting: Weighting) -> Interval:

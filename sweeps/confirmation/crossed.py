@@ -1,10 +1,10 @@
-"""Crossed random effects: the mean of scores that vary with the seed and with the row, and how sure
-it is.
+"""Crossed random effects: the mean of scores that vary with the seed and with the row, and its
+standard error.
 
 A score d[s, r] is seen for every seed s and every row r: d = mean + seed + row + rest, all random.
-The variance of the mean then has three parts, each estimated from its mean square (Searle, Casella
-and McCulloch, Variance Components, 1992, chapter 4), and Satterthwaite's degrees of freedom
-(Biometrics Bulletin 2, 1946). docs/statistics.md has the reasoning, and how well it holds.
+The variance of the mean has three parts, each estimated from its mean square (Searle, Casella and
+McCulloch, Variance Components, 1992, chapter 4), and Satterthwaite's degrees of freedom (Biometrics
+Bulletin 2, 1946). docs/statistics.md has the reasoning, and how well it holds.
 """
 
 import math
@@ -19,58 +19,55 @@ from nnreg.losses import WORST_LOSS
 Scores = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-# the standard error of one row or one seed, which nobody can tell: the largest score that there is
-UNKNOWN = WORST_LOSS
-NEGLIGIBLE = 1e-9  # a skewness below which the transformation is rounding alone
-POWER = 0.8  # "that this many rows could show": four times in five
+UNKNOWN = WORST_LOSS  # the standard error from one row or one seed: the largest score that there is
+NEGLIGIBLE = 1e-9  # a skewness below which Hall's transformation is rounding alone
+POWER = 0.8
 
 
 @dataclass(frozen=True)
 class Weighting:
     """What each row counts. `y` (rows,) are classes where every class counts the same, None where
-    every row does; `groups` (rows,) are the rows that belong together, None where each stands
-    alone.
+    every row does; `groups` (rows,) are rows that belong together, None where each stands alone.
     """
 
     y: Rows | None = None
     groups: Rows | None = None
 
     def weights(self, rows: int) -> Scores:
-        """(rows,), adding up to 1."""
+        """Return the weight of each row, (rows,), adding up to 1."""
         if self.y is None:
             return np.full(rows, 1 / rows)
         classes, inverse, counts = np.unique(self.y, return_inverse=True, return_counts=True)
         return 1 / (len(classes) * counts[inverse])
 
     def means(self, scores: Scores) -> Scores:
-        """The mean of each seed, (seeds,), of scores (seeds, rows)."""
+        """Return the mean of each seed, (seeds,), of scores (seeds, rows)."""
         return scores @ self.weights(scores.shape[1])
 
     def units(self, scores: Scores) -> tuple[Scores, Scores]:
-        """What each independent unit (a row, or a group of rows) contributes, (seeds, units): their
-        plain mean over the units is the seed's mean. With it the weight of each unit, (units,).
+        """Return what each independent unit (a row or a group of rows) contributes, (seeds, units),
+        whose plain mean over the units is the seed's mean; and the weight of each unit, (units,).
 
         A class's mean is a ratio of two sums over rows: a unit contributes what it moves that ratio
-        by (its influence function), so differences between classes are no part of the variance.
+        by (linearisation: Särndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992,
+        chapter 5), so differences between classes are no part of the variance.
         """
         weights = self.weights(scores.shape[1])
         mean = float((scores @ weights).mean())
-        if self.y is None:
-            centre = np.full(scores.shape[1], mean)
-        else:
+        centre = np.full(scores.shape[1], mean)
+        if self.y is not None:
             overall = scores.mean(axis=0)
-            centre = np.empty(scores.shape[1])
             for one in np.unique(self.y):
                 centre[self.y == one] = overall[self.y == one].mean()
         influence = self.together((scores - centre) * weights)
         return influence * influence.shape[1] + mean, self.together(weights)
 
     def count(self, scores: Scores) -> int:
-        """How many independent units there are."""
+        """Return how many independent units there are."""
         return scores.shape[1] if self.groups is None else len(np.unique(self.groups))
 
     def together(self, values: Scores) -> Scores:
-        """Values (..., rows) added up over the rows of each unit, (..., units)."""
+        """Return values (..., rows) added up over the rows of each unit, (..., units)."""
         if self.groups is None:
             return values
         _, inverse = np.unique(self.groups, return_inverse=True)
@@ -81,12 +78,12 @@ class Weighting:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, its standard error, the degrees of freedom of that, the skewness of the mean's
-    distribution, and the largest that it can be, which with few rows its error would go beyond.
+    """A mean, its standard error with its degrees of freedom, the skewness of the mean's
+    distribution, and the largest value that the mean can have.
 
-    By Student's t, of the ratio of mean and error as Hall transforms it to take the skewness out:
-    without that, an interval of 30 rows of losses misses the truth in 12 % of cases in place of 5 %
-    (Hall, J. Royal Statistical Society B 54, 1992).
+    Intervals and p-values are Student's t of the ratio of mean and error, which Hall's
+    transformation frees of its skewness (Hall, J. Royal Statistical Society B 54, 1992). Without
+    it, an interval of 30 rows of losses misses the truth in 12 % of cases in place of 5 %.
     """
 
     mean: float
@@ -96,12 +93,11 @@ class Estimate:
     most: float = math.inf
 
     def interval(self, level: float) -> Interval:
-        """The two-sided confidence interval."""
+        """Return the two-sided confidence interval."""
         quantile = self._quantile((1 + level) / 2)
         low, high = (self.mean - self._skewed(each) * self.error for each in (quantile, -quantile))
-        return Interval(mean=self.mean, low=low, high=high, level=level).within(
-            -self.most, self.most
-        )
+        whole = Interval(mean=self.mean, low=low, high=high, level=level)
+        return whole.within(-self.most, self.most)
 
     @property
     def p(self) -> float:
@@ -115,18 +111,15 @@ class Estimate:
         return float(2 * special.stdtr(self.freedom, -abs(straight)))
 
     def detectable(self, alpha: float) -> float:
-        """The smallest true mean that a two-sided test at `alpha` would show with the probability
-        POWER.
-        """
+        """Return the smallest true mean that a two-sided test at `alpha` finds with 80 % power."""
         return (self._quantile(1 - alpha / 2) + self._quantile(POWER)) * self.error
 
     def _skewed(self, quantile: float) -> float:
-        """The ratio that Hall's transformation makes this quantile of."""
+        """Return the ratio that Hall's transformation maps to this quantile."""
         if abs(self.skewness) < NEGLIGIBLE:
             return quantile
-        return float(
-            3 / self.skewness * (np.cbrt(1 + self.skewness * (quantile - self.skewness / 6)) - 1)
-        )
+        straight = 1 + self.skewness * (quantile - self.skewness / 6)
+        return float(3 / self.skewness * (np.cbrt(straight) - 1))
 
     def _quantile(self, probability: float) -> float:
         from scipy import special  # scipy.stats has the same behind an import of half a second
@@ -135,11 +128,11 @@ class Estimate:
 
 
 def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate:
-    """The mean of scores (seeds, rows), at least 2 of each.
+    """Return the mean of scores (seeds, rows).
 
     `counted` is whether the scores are hits, or differences of hits: what one row can do is then
-    known, and few rows that do it are told from none by `_imagined`. Losses have no such bound, and
-    are skewed.
+    bounded, and few rows that differ are told from none by `_imagined`. Losses have no such bound,
+    and are skewed.
     """
     cells, weights = weighting.units(scores)
     most = 1.0 if counted else math.inf
@@ -152,11 +145,12 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     of_seeds = float(by_seed.var(ddof=1)) / seeds
     of_units = float(by_unit.var(ddof=1)) / units
     of_rest = float((rest**2).sum()) / ((seeds - 1) * (units - 1)) / (seeds * units)
-    imagined = (
-        _imagined(weighting.together(scores * weighting.weights(scores.shape[1])), weights)
-        if counted
-        else 0.0
-    )
+    imagined, third = 0.0, 0.0
+    if counted:
+        rows = scores * weighting.weights(scores.shape[1])
+        imagined = _imagined(weighting.together(rows), weights)
+    elif units > 2:
+        third = float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
     # A variance is not negative: where a mean square is below that of the rest, its component is 0.
     variance = max(of_seeds, of_rest) + max(of_units, of_rest) - of_rest + imagined
     if variance <= 0:
@@ -166,24 +160,18 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
         + (of_units + imagined) ** 2 / (units - 1)
         + of_rest**2 / ((seeds - 1) * (units - 1))
     )
-    third = (
-        0.0
-        if counted or units < 3
-        else float(((by_unit - mean) ** 3).sum()) / (units * (units - 1) * (units - 2))
-    )
-    return Estimate(
-        mean, math.sqrt(variance), max(1.0, variance**2 / spread), third / variance**1.5, most
-    )
+    freedom = max(1.0, variance**2 / spread)
+    return Estimate(mean, math.sqrt(variance), freedom, third / variance**1.5, most)
 
 
 def _imagined(contributions: Scores, weights: Scores) -> float:
-    """The variance of two units more, one that each side wins, of the largest weight: from
-    contributions (seeds, units).
+    """Return the variance that two more units add, one that each side wins, of the largest weight;
+    `contributions` are (seeds, units).
 
-    Without them two networks that agree on all of 30 rows would be said to agree on every row there
-    is (Bonett and Price, J. Educational and Behavioral Statistics 37, 2012, for pairs that agree or
-    differ). Here a unit also differs for some of the seeds, or in some of a group's rows; so the
-    imagined ones are of the mean square size of those that differ, among which the two count with
+    Without them two networks that agree on all of 30 rows would seem to agree on every row there is
+    (Bonett and Price, J. Educational and Behavioral Statistics 37, 2012, for pairs that agree or
+    differ). Here a unit may differ for some seeds only, or in some of a group's rows. So the
+    imagined units have the mean square size of those that differ, among which the two count with
     their full size. Where all seeds agree that is Bonett and Price's variance.
     """
     sizes = contributions.mean(axis=0) / weights  # 1: won with every seed, in all rows of the unit

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison, Opening
+from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
 from sweeps.search.study import Study
 
@@ -74,17 +75,19 @@ def levels(p_values: Sequence[float], alpha: float) -> list[float]:
 
 
 def compare(
-    estimates: Mapping[str, Estimate], alpha: float, margin: float
+    against: Mapping[str, Lambdas],
+    estimates: Mapping[Lambdas, Estimate],
+    alpha: float,
+    margin: float,
 ) -> tuple[Comparison, ...]:
-    """Return the comparisons of the recommended setting, by what it is compared with. Names that
-    have one and the same estimate count once.
+    """Return the comparisons of the recommended setting with others, by name, from the estimate of
+    each other setting. Two names of one setting count once.
     """
-    distinct = list({id(estimate): estimate for estimate in estimates.values()}.values())
-    found = levels([estimate.p for estimate in distinct], alpha)
-    level_of = dict(zip(map(id, distinct), found, strict=True))
+    found = levels([estimate.p for estimate in estimates.values()], alpha)
+    level_of = dict(zip(estimates, found, strict=True))
     return tuple(
-        _comparison(name, estimate, level_of[id(estimate)], margin)
-        for name, estimate in estimates.items()
+        _comparison(name, estimates[lambdas], level_of[lambdas], margin)
+        for name, lambdas in against.items()
     )
 
 
@@ -98,13 +101,7 @@ def _comparison(against: str, estimate: Estimate, level: float, margin: float) -
         word = SAME
     else:
         word = UNDECIDED
+    detectable = estimate.detectable(1 - level)
     return Comparison(
-        against=against,
-        gain=gain,
-        narrow=narrow,
-        error=estimate.error,
-        freedom=estimate.freedom,
-        p=estimate.p,
-        detectable=estimate.detectable(1 - level),
-        word=word,
+        against=against, gain=gain, narrow=narrow, p=estimate.p, detectable=detectable, word=word
     )

@@ -34,7 +34,7 @@ def compared(against: str, word: str, mean: float, low: float, high: float) -> C
         against=against,
         gain=Interval(mean=mean, low=low, high=high, level=0.975),
         narrow=Interval(mean=mean, low=low / 2, high=high / 2, level=0.9),
-        error=0.01, freedom=300.0, p=0.01, detectable=0.031, word=word,
+        p=0.01, detectable=0.031, word=word,
     )  # fmt: skip
 
 
@@ -105,7 +105,6 @@ def made(study: StudyRecord) -> Card:
 def test_what_it_says(comparison: Comparison, says: str) -> None:
     found = made(study_with(comparison.word, comparison))
     assert found.says == says
-    assert found.word == comparison.word
 
 
 @pytest.mark.parametrize("word", [BETTER, WORSE, SAME, UNDECIDED])

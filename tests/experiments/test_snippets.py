@@ -2,7 +2,6 @@
 printed.
 """
 
-import copy
 import dataclasses
 import tomllib
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ from sklearn.neural_network import MLPClassifier
 
 from experiments import experiment_file
 from experiments.records import StudyRecord
-from experiments.reports.snippets import Snippet, alpha, snippets, weight_decay
+from experiments.reports.snippets import Snippet, snippets
 from experiments.verdict import RECOMMENDED, SEALED, Curse, Setting, Verdict
-from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Loss, Split, train
+from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Split, train
 from tests.needs import needs_module
 from tests.studies import make_study
 
@@ -91,11 +90,10 @@ def confirmed(
         settings=(
             Setting(role=RECOMMENDED, trial=1, lambdas=lambdas, mean=0.9, behind=0.0, error=0.0),
         ),
-        width=0.0,
         tied=(1,),
         tolerances=(),
         layers=(),
-        curse=Curse(trial=1, search=0.9, fresh=0.9),
+        curse=Curse(search=0.9, fresh=0.9),
         rows={"training": 41, "validation": 19, "test": 0},
         majority=0.4,
         diverged=0,
@@ -129,36 +127,8 @@ def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
     return train(split, config, [(*[lambdas] * len(config.hidden), last)], initial=initial)[0]
 
 
-def penalised_layer() -> Dense:
-    """Its gradient is that of the penalty alone."""
-    layer = Dense(4, 3, *ALL_FOUR.as_tuple())
-    layer.parameters[...] = np.random.default_rng(1).normal(size=layer.parameters.shape)
-    layer.forward(np.zeros((2, 4)))
-    layer.backward(np.zeros((2, 3)))
-    return layer
-
-
 def test_nothing_before_a_confirmation() -> None:
     assert snippets(make_study()) == ()
-
-
-def test_weight_decay_of_pytorch(torch: ModuleType) -> None:
-    """A step of size 1 without any loss is the gradient that weight_decay adds."""
-    layer = penalised_layer()
-    without_l1 = layer.dparameters - np.sign(layer.parameters) * np.array([[0.02]] * 4 + [[0.04]])
-    weights, biases = (
-        torch.tensor(values.copy(), requires_grad=True) for values in (layer.weights, layer.biases)
-    )
-    weights.grad, biases.grad = torch.zeros_like(weights), torch.zeros_like(biases)
-    groups = [
-        {"params": weights, "weight_decay": weight_decay(ALL_FOUR.weight_l2)},
-        {"params": biases, "weight_decay": weight_decay(ALL_FOUR.bias_l2)},
-    ]
-    torch.optim.SGD(groups, lr=1.0).step()
-    after = np.concatenate([weights.detach().numpy(), biases.detach().numpy()])
-    assert layer.parameters - after == pytest.approx(
-        without_l1, abs=1e-15
-    )  # a few roundings of numbers near 1
 
 
 def test_l1_at_zero_is_as_the_notes_say(torch: ModuleType) -> None:
@@ -169,51 +139,6 @@ def test_l1_at_zero_is_as_the_notes_say(torch: ModuleType) -> None:
     layer.backward(np.zeros((1, 1)))
     assert zero.grad.item() == 0
     assert layer.dbiases.item() == 0.04
-
-
-@pytest.mark.parametrize("rows", [9, 16, 41])
-def test_alpha_of_scikit_learn(rows: int, split: Split) -> None:
-    """Two steps of size 1 from the same weights, on a batch of so many rows, with and without
-    alpha: weights alone differ, and by the penalty's gradient.
-    """
-    x, y, l2 = split.x_train[:rows], split.y_train[:rows], 0.03
-    settings = {
-        "solver": "sgd",
-        "momentum": 0.0,
-        "learning_rate_init": 1.0,
-        "batch_size": rows,
-        "random_state": 0,
-    }
-    start = MLPClassifier(hidden_layer_sizes=HIDDEN, **settings).partial_fit(x, y, classes=range(3))
-    without, penalised = (
-        copy.deepcopy(start).set_params(alpha=strength).partial_fit(x, y)
-        for strength in (0.0, alpha(l2, rows))
-    )
-    for weights, there, here in zip(start.coefs_, without.coefs_, penalised.coefs_, strict=True):
-        assert there - here == pytest.approx(
-            2 * l2 * weights, abs=1e-14
-        )  # a few roundings of numbers near 1
-    assert all(
-        np.array_equal(*pair)
-        for pair in zip(without.intercepts_, penalised.intercepts_, strict=True)
-    )
-
-
-@on_keras
-@pytest.mark.parametrize(("l1", "l2"), [(0.02, 0.03), (0.0, 0.05), (0.04, 0.0)])
-def test_l1l2_of_keras(l1: float, l2: float, keras: ModuleType, torch: ModuleType) -> None:
-    """The penalty, and its gradient."""
-    layer = Dense(4, 3, l1, l2)
-    layer.weights = np.random.default_rng(1).normal(size=layer.weights.shape)
-    layer.forward(np.zeros((2, 4)))
-    layer.backward(np.zeros((2, 3)))
-    weights = torch.tensor(layer.weights.copy(), requires_grad=True)
-    penalty = keras.regularizers.L1L2(l1=l1, l2=l2)(weights)
-    penalty.backward()
-    assert penalty.item() == pytest.approx(
-        float(Loss().regularization_loss(layer)), rel=1e-13
-    )  # float64, another order
-    assert weights.grad.numpy() == pytest.approx(layer.dweights, rel=1e-13)
 
 
 @pytest.mark.parametrize(("lambdas", "layers"), CASES)
@@ -340,7 +265,7 @@ def test_scikit_learn_trains_as_many_epochs_without_progress(split: Split) -> No
     with pytest.warns(ConvergenceWarning):
         model = run(written(study)["scikit-learn"].code, split)["model"]
     assert model.n_iter_ == 15
-    assert model.alpha == alpha(ALL_FOUR.weight_l2, 16)
+    assert model.alpha == 2 * 0.03 * 16
     assert model.batch_size == 16
 
 

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
+from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
 from sweeps.confirmation.tests import ALPHA, alpha_of, compare, levels
 
@@ -57,7 +58,8 @@ def test_all_looks_together_cost_no_more_than_one() -> None:
     ],
 )
 def test_the_words(mean: float, error: float, word: str) -> None:
-    (made,) = compare({"baseline": Estimate(mean, error, 200.0)}, alpha=0.025, margin=0.01)
+    estimates = {Lambdas(): Estimate(mean, error, 200.0)}
+    (made,) = compare({"baseline": Lambdas()}, estimates, alpha=0.025, margin=0.01)
     assert made.word == word
     assert made.gain.low <= mean <= made.gain.high
     assert made.gain.level == pytest.approx(0.975)
@@ -65,10 +67,10 @@ def test_the_words(mean: float, error: float, word: str) -> None:
 
 def test_a_comparison_that_is_another_counts_once() -> None:
     """With one lambda on, to be without it is to be the baseline."""
-    one = Estimate(0.02, 0.0085, 400.0)
-    both = compare({"baseline": one, "weight_l2": one}, alpha=0.025, margin=0.01)
+    one, other = Estimate(0.02, 0.0085, 400.0), Lambdas(weight_l1=0.1)
+    names = {"baseline": Lambdas(), "weight_l2": Lambdas()}
+    both = compare(names, {Lambdas(): one}, alpha=0.025, margin=0.01)
     assert [each.gain.level for each in both] == [0.975, 0.975]
-    apart = compare(
-        {"baseline": one, "weight_l2": Estimate(0.02, 0.0085, 400.0)}, alpha=0.025, margin=0.01
-    )
-    assert apart[0].gain.level == 0.9875
+    apart = names | {"weight_l2": other}
+    both = compare(apart, {Lambdas(): one, other: one}, alpha=0.025, margin=0.01)
+    assert both[0].gain.level == 0.9875
