@@ -23,6 +23,10 @@ QUICK = (
 """Files and folders of the quick selection, `pytest -m quick`: the main way of each package."""
 
 
+def is_quick(path: Path) -> bool:
+    return any(path.is_relative_to(HERE / name) for name in QUICK)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the quick selection, and begin with the longest: nothing then waits for them alone."""
     items.sort(
@@ -33,8 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
     )
     for item in items:
-        if any(item.path.is_relative_to(HERE / name) for name in QUICK):
+        if is_quick(item.path):
             item.add_marker("quick")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no other file for the quick selection: that alone would take ten seconds."""
+    if config.option.markexpr == "quick" and collection_path.suffix == ".py":
+        return not is_quick(collection_path) or None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
