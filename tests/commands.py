@@ -14,12 +14,11 @@ import pytest
 from sweeps.cli import main
 
 SWEEPS = str(Path(sys.executable).with_name("sweeps"))
+Done = subprocess.CompletedProcess[str]
 
 
-def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process; it must end with this status. What it starts are processes
-    of their own as ever.
-    """
+def sweeps(*arguments: str, cwd: Path, status: int = 0) -> Done:
+    """Run the command in this process; it must end with this status."""
     out, error = io.StringIO(), io.StringIO()
     command = ["sweeps", *arguments]
     with (
@@ -31,24 +30,16 @@ def sweeps(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedP
     ):
         main()
     assert isinstance(end.value.code, int)
-    return checked(
-        subprocess.CompletedProcess(command, end.value.code, out.getvalue(), error.getvalue()),
-        status,
-    )
+    return checked(Done(command, end.value.code, out.getvalue(), error.getvalue()), status)
 
 
-def sweeps_process(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """As `sweeps`, in a process of its own: the command that is installed, where the start is part
-    of what is tested.
-    """
-    return checked(
-        subprocess.run([SWEEPS, *arguments], cwd=cwd, capture_output=True, text=True), status
-    )
+def sweeps_process(*arguments: str, cwd: Path, status: int = 0) -> Done:
+    """Run the installed command in a process of its own."""
+    command = [SWEEPS, *arguments]
+    return checked(subprocess.run(command, cwd=cwd, capture_output=True, text=True), status)
 
 
-def checked(
-    done: subprocess.CompletedProcess[str], status: int
-) -> subprocess.CompletedProcess[str]:
+def checked(done: Done, status: int) -> Done:
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done
