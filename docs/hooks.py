@@ -120,7 +120,7 @@ def keys(section: str = "") -> str:
             )
         )
         if not field.description:
-            raise LookupError(f"{section}.{name} has no description in the experiment file's tables")
+            raise LookupError(f"{section}.{name} has no description")
     return table(("key", "type", "rule", "default", "meaning"), rows)
 
 
@@ -236,5 +236,10 @@ def helped(command: str) -> str:
 
 
 WRITERS: dict[str, Callable[..., str]] = {
-    "source": source, "script": script, "keys": keys, "columns": columns, "mlflow": mlflow, "options": helped
-}  # fmt: skip
+    "source": source,
+    "script": script,
+    "keys": keys,
+    "columns": columns,
+    "mlflow": mlflow,
+    "options": helped,
+}

@@ -1,4 +1,4 @@
-"""The tutorial, followed word for word in an empty folder, and the pages that go on in that folder."""
+"""The tutorial, followed word for word in an empty folder, and the pages that go on there."""
 
 import shutil
 import warnings

@@ -1,8 +1,9 @@
-"""Runs the scripts of the other tools whose packages are installed, a line each: `python -m
-docs.migration [--short] [NAME ...]`.
+"""Run the scripts of the other tools whose packages are installed, one line each.
 
-The script of W&B needs an account or a server of theirs, so of it only the training runs, without a
-network; of what asks the server it is seen that it could be called so.
+    python -m docs.migration [--short] [NAME ...]
+
+The script of W&B needs an account or one of their servers, so only its training runs, offline; of
+the calls to the server, the arguments are checked.
 """
 
 import argparse
@@ -24,7 +25,7 @@ QUIET = {
     "KERAS_BACKEND": "torch",
     "RAY_USAGE_STATS_ENABLED": "0",
     "WANDB_ERROR_REPORTING": "false",
-}  # nobody else is told of it
+}  # no statistics are sent
 TRIALS, FEW = "=32", "=2"
 OFFLINE = """
 import inspect, sys, wandb
