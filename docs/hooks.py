@@ -101,15 +101,14 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def keys(section: str = "") -> str:
     """The keys of a table of the experiment file, by its dotted name."""
+    from experiments.section import Section, plain_keys
     from experiments.spec import Experiment
 
-    model: type[BaseModel] = Experiment
+    model: type[Section] = Experiment
     for part in section.split(".") if section else []:
-        model = typing.cast("type[BaseModel]", model.model_fields[part].annotation)
+        model = typing.cast("type[Section]", model.model_fields[part].annotation)
     rows = []
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            continue  # a table of its own
+    for name, field in plain_keys(model).items():
         rows.append(
             (
                 f"`{name}`",

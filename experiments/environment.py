@@ -1,6 +1,4 @@
-"""The environment: the versions, the BLAS kernel and the processor's features that numbers depend
-on.
-"""
+"""The environment: the versions, the BLAS kernel and the instructions that numbers depend on."""
 
 import platform
 from collections.abc import Mapping
@@ -12,35 +10,26 @@ DECIDING = ("numpy", "optuna", "blas", "cpu")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages, and the BLAS with its kernel, as summary.csv has
-    them; and `cpu`.
-    """
-    return {
-        "python": platform.python_version(),
-        **{name: installed(name) for name in PACKAGES},
-        "blas": blas(),
-        "cpu": cpu(),
-    }
+    """Return the versions of Python and of the packages, the BLAS with its kernel, and the CPU."""
+    packages = {name: installed(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages, "blas": blas(), "cpu": cpu()}
 
 
 def differences(before: Mapping[str, str]) -> str:
-    """What decides over the last bits of a number and is not as it was, as a clause; empty where
-    all is as it was.
-    """
-    then, now = {name: before.get(name, "unknown") for name in DECIDING}, versions()
-    changes = ", ".join(
-        f"{name}: {then[name]} -> {now[name]}" for name in DECIDING if then[name] != now[name]
-    )
+    """Return what decides the last bits of a number and has changed, as a clause; or nothing."""
+    now = versions()
+    then = {name: before.get(name, "unknown") for name in DECIDING}
+    changed = [f"{name}: {then[name]} -> {now[name]}" for name in then if then[name] != now[name]]
+    if not changed:
+        return ""
     return (
-        f"was begun elsewhere ({changes}), so the last bits of new trials may differ from what they"
-        " would be there"
-        if changes
-        else ""
+        f"was begun elsewhere ({', '.join(changed)}), so the last bits of new trials may differ from"
+        " what they would be there"
     )
 
 
 def installed(package: str) -> str:
-    """The version of an installed package; empty where it is not installed."""
+    """Return the version of an installed package; empty where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -48,9 +37,7 @@ def installed(package: str) -> str:
 
 
 def blas_info() -> dict[str, Any]:
-    """What threadpoolctl says of NumPy's BLAS: internal_api, version, architecture, num_threads;
-    empty if it knows none.
-    """
+    """Return what threadpoolctl knows of NumPy's BLAS; empty where it knows none."""
     import numpy  # loads the BLAS that is asked for  # noqa: F401
     from threadpoolctl import threadpool_info
 
@@ -59,17 +46,14 @@ def blas_info() -> dict[str, Any]:
 
 
 def blas() -> str:
-    """For example `openblas 0.3.31 SkylakeX`."""
+    """Return the BLAS and its kernel, for example `openblas 0.3.31 SkylakeX`."""
     info = blas_info()
-    return " ".join(
-        str(info[key]) for key in ("internal_api", "version", "architecture") if info.get(key)
-    )
+    parts = (info.get(key) for key in ("internal_api", "version", "architecture"))
+    return " ".join(str(part) for part in parts if part)
 
 
 def cpu() -> str:
-    """The groups of instructions that NumPy chose its loops by, for example `X86_V3 X86_V4`; empty
-    where it had no choice.
-    """
+    """Return the groups of instructions that NumPy chose its loops by, such as `X86_V3 X86_V4`."""
     from nnreg.kernels import cpu_features
 
     return " ".join(cpu_features())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -20,6 +21,15 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def plain_keys(section: type[Section]) -> dict[str, FieldInfo]:
+    """Return the keys of a table but those that are tables of their own."""
+    return {
+        name: field
+        for name, field in section.model_fields.items()
+        if not isinstance(field.annotation, type) or not issubclass(field.annotation, Section)
+    }
 
 
 class Range(Section):

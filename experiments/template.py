@@ -5,19 +5,15 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from experiments import datasets, experiment_file
+from experiments import datasets
 from experiments.data_section import Data
 from experiments.datasets import columns, csv_text, files, labels, values
 from experiments.errors import DataError, InputError, unwritable
 from experiments.names import name_from
-from experiments.section import Range, Section
+from experiments.section import plain_keys
 from experiments.spec import Experiment, Training
 from experiments.wording import listed, short_repr, toml
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
 
 STEPS_PER_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
@@ -42,19 +38,17 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     """
     output = output or Path(f"{data_file.stem}.toml")
     _check_output(output)
-    guesses: list[str] = []
+    found: list[str] = []
     data = Data(source=str(data_file), target=target)
     if data.suffix == ".csv":
-        data = data.model_copy(update={"encoding": _guess_encoding(data_file, guesses)})
+        data = data.model_copy(update={"encoding": _guess_encoding(data_file, found)})
     table = files.read(data_file, data)
     classes = labels.find_classes(table, labels.read_labels(table, data.missing))
-    guesses.insert(
-        0,
-        f"{len(table.frame)} rows, and {len(classes)} classes in {short_repr(table.target)}:"
-        f" {listed(classes)}",
-    )
+    name = short_repr(table.target)
+    guesses = [f"{len(table.frame)} rows, and {len(classes)} classes in {name}: {listed(classes)}"]
+    guesses += found
     data = _guess_drop(table, data, guesses)
-    codes = _codes(table, data)
+    codes = [] if data.suffix == ".npz" else _codes(table, data)
     if codes:
         guesses.append(
             f"few different whole numbers in {listed(codes)}: if these are codes, name them in"
@@ -63,8 +57,7 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     rows = _try(data, len(table.frame), guesses)
     size = batch_size(rows)
     guesses.append(f"training.batch_size = {size}, which suits {rows} rows to train on")
-    experiment = _experiment(data, size, data_file, output)
-    _create(output, _render(experiment, codes, output.name))
+    _create(output, _render(data, codes, size, output))
     return Written(path=output, guesses=tuple(guesses))
 
 
@@ -111,27 +104,21 @@ def _guess_drop(table: files.RawTable, data: Data, guesses: list[str]) -> Data:
     """Leave out the columns that are refused as inputs: ids, free text, dates."""
     drop = []
     for name in columns.inputs(table, data):
-        try:
+        with suppress(DataError):  # trying the data says which value must be corrected first
             kind = columns.judge(table, name, data)
-        except DataError:
-            continue  # a value in it must be corrected first; trying the data says so
-        if kind.kind == "refused":
-            drop.append(name)
-            guesses.append(f"data.drop has {short_repr(name)}, because it {kind.reason}")
+            if kind.kind == "refused":
+                drop.append(name)
+                guesses.append(f"data.drop has {short_repr(name)}, because it {kind.reason}")
     return data.model_copy(update={"drop": tuple(drop)})
 
 
 def _codes(table: files.RawTable, data: Data) -> list[str]:
     """Return the columns that hold a few different whole numbers."""
-    import numpy as np
-
-    if data.suffix == ".npz":
-        return []
     found = []
     for name in columns.inputs(table, data):
         numbers, bad = values.parse_numbers(table.frame[name], data.missing)
-        different = np.unique(numbers[np.isfinite(numbers)])
-        whole = bool((different == np.floor(different)).all())
+        different = {number for number in numbers.tolist() if number == number}
+        whole = all(number.is_integer() for number in different)
         if bad is None and len(different) in CODES and whole:
             found.append(name)
     return found
@@ -157,52 +144,24 @@ def batch_size(rows: int) -> int:
     return size
 
 
-def _experiment(data: Data, size: int, data_file: Path, output: Path) -> Experiment:
-    """Return the experiment that the file will hold, with `data.source` relative to it."""
-    folder = output.parent.resolve()
-    source = Path(os.path.relpath(data_file.resolve(), folder)).as_posix()
-    table = {
-        "name": name_from(data_file.stem),
-        "data": {**data.model_dump(exclude_defaults=True), "source": source},
-        "training": {"batch_size": size},
-    }
-    checked = experiment_file.parse(table, str(output), folder)
-    return checked.model_copy(update={"data": checked.data.model_copy(update={"source": source})})
-
-
-def _render(experiment: Experiment, codes: list[str], file: str) -> str:
+def _render(data: Data, codes: list[str], size: int, output: Path) -> str:
+    """Return the text of the experiment file; the path of its data is relative to it."""
     from jinja2 import Environment, StrictUndefined
 
+    source = Path(data.source)
+    relative = Path(os.path.relpath(source.resolve(), output.parent.resolve())).as_posix()
+    experiment = Experiment(
+        name=name_from(source.stem),
+        data=data.model_copy(update={"source": relative}),
+        training=Training(batch_size=size),
+    )
     # The result is TOML and no HTML: the filter `toml` escapes what TOML needs.
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["toml"] = toml
-    hints = {}
-    if codes:
-        hints["categorical"] = (
-            "Here these hold few different whole numbers; those that are codes belong below:"
-            f" {toml(codes)}"
-        )
     text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
     return environment.from_string(text).render(
-        experiment=experiment, hints=hints, file=file, line=_line, plain_keys=_plain_keys
+        experiment=experiment, codes=codes, file=output.name, plain_keys=plain_keys
     )
-
-
-def _plain_keys(section: Section) -> list[tuple[str, "FieldInfo"]]:
-    """Return the keys of a table but those that are tables of their own."""
-    return [
-        (name, field)
-        for name, field in type(section).model_fields.items()
-        if isinstance(getattr(section, name), Range)
-        or not isinstance(getattr(section, name), Section)
-    ]
-
-
-def _line(key: str, value: Any, field: "FieldInfo") -> str:
-    """Return `key = value`; where there is none, an example behind `#:`."""
-    if value is None:
-        return f"#: {key} = {toml((field.examples or [])[0])}"
-    return f"{key} = {toml(value)}"
 
 
 def _create(output: Path, text: str) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from experiments.data_section import Data
 from experiments.datasets import values
-from experiments.datasets.files import RawTable
+from experiments.datasets.files import RawTable, check_columns
 from experiments.errors import DataError
-from experiments.wording import listed, row_number, short_repr, suggestion, toml
+from experiments.wording import row_number, short_repr, toml
 
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
@@ -47,12 +47,12 @@ def inputs(table: RawTable, data: Data) -> list[str]:
         ("categorical", data.categorical),
         ("split.group", group),
     ):
-        for name in given:
-            place = f"{table.where}: data.{key} names {short_repr(name)}, which is"
-            if name not in names:
-                raise DataError(f"{place} no column; {suggestion(name, names)}")
-            if name == table.target:
-                raise DataError(f"{place} the target; take it out of one of the two")
+        check_columns(names, given, f"{table.where}: data.{key}")
+        if table.target in given:
+            raise DataError(
+                f"{table.where}: data.{key} names {short_repr(table.target)}, which is the target;"
+                " take it out of one of the two"
+            )
     aside = {table.target, *group, *data.drop}
     return [name for name in names if name not in aside]
 
@@ -177,14 +177,8 @@ def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> 
     """Raise DataError where another file lacks a column of the source, or holds text where the
     source has numbers.
     """
-    names = list(table.frame.columns)
-    lacking = [name for name in kinds if name not in names]
-    if lacking:
-        raise DataError(
-            f"{table.where}: there is no column {listed(lacking)}, which data.source has;"
-            f" {suggestion(lacking[0], names)}: add it, or write drop ="
-            f" {toml([*data.drop, *lacking])} under [data]"
-        )
+    remedy = "add it, as data.source has it, or name it in data.drop"
+    check_columns(table.frame.columns, kinds, table.where, remedy)
     for name, kind in kinds.items():
         if kind.kind == "number":
             values.numbers(table.frame[name], data.missing, table.where)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,12 @@ from experiments.errors import DataError
 from experiments.wording import short_repr
 
 if TYPE_CHECKING:
+    import _csv
+
     import pandas as pd
 
 SEPARATORS = (",", ";", "\t", "|")
-SAMPLE = 1 << 16  # characters that are enough to find the separator
+SAMPLE = 1 << 16  # characters to find the separator in; no cell of it is too long for csv
 LARGEST_BLOCK = (1 << 31) - 1  # bytes that Arrow parses at a time; a row must be within one block
 
 
@@ -72,34 +73,20 @@ def find_separator(text: str) -> str:
     """Return the separator that divides the first records into the same number of fields, and into
     the most; else a comma.
     """
-    whole = len(text) <= SAMPLE
-    found = {separator: _widths(text[:SAMPLE], separator, whole) for separator in SEPARATORS}
-    even = {
-        separator: widths
-        for separator, widths in found.items()
-        if widths[0] > 1 and len(set(widths)) == 1
-    }
+    sample = text[:SAMPLE]
+    cut = len(text) > SAMPLE
+    widths = {}
+    for separator in SEPARATORS:
+        found = [len(record) for record in _reader(sample, separator) if record]
+        widths[separator] = found[:-1] if cut and len(found) > 1 else found or [0]
     # With a ragged row somewhere no separator divides evenly: the header then decides.
-    candidates = even or found
-    return max(candidates, key=lambda separator: candidates[separator][0])
+    even = {key: found for key, found in widths.items() if found[0] > 1 and len(set(found)) == 1}
+    fields = {key: found[0] for key, found in (even or widths).items()}
+    return max(fields, key=lambda key: fields[key])
 
 
-def _widths(sample: str, separator: str, whole: bool) -> list[int]:
-    """Return the number of fields of each record of the sample."""
-    widths = []
-    try:
-        for record in _records(sample, separator):
-            widths.append(len(record))
-    except csv.Error:
-        pass
-    if not whole and len(widths) > 1:
-        widths.pop()  # the sample cuts the last record
-    return widths or [0]
-
-
-def _records(text: str, separator: str, *, strict: bool = False) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
-    return filter(None, reader)
+def _reader(text: str, separator: str, *, strict: bool = False) -> "_csv.Reader":
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
 
 
 def _parse(text: str, separator: str) -> "pd.DataFrame":
@@ -111,7 +98,8 @@ def _parse(text: str, separator: str) -> "pd.DataFrame":
     import pyarrow as pa
     from pyarrow import csv as arrow
 
-    names = [name.strip() for name in next(_records(text, separator))]
+    header = next(record for record in _reader(text, separator) if record)
+    names = [name.strip() for name in header]
     keys = [str(index) for index in range(len(names))]  # names may be there twice
     if text.count('"') % 2:
         _check_quotes(text, separator)
@@ -133,8 +121,7 @@ def _parse(text: str, separator: str) -> "pd.DataFrame":
 
 def _check_quotes(text: str, separator: str) -> None:
     """Raise csv.Error where a quote opens a field and is never closed."""
-    last = 0
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader, last = _reader(text, separator, strict=True), 0
     try:
         for _ in reader:
             last = reader.line_num

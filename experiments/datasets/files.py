@@ -1,5 +1,6 @@
 """The files: .csv, .parquet and .npz as a table of raw values, one column a name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,20 +27,29 @@ class RawTable:
     target: str
 
 
+def check_columns(
+    known: Iterable[str], wanted: Iterable[str], where: str, remedy: str = "correct it"
+) -> None:
+    """Raise DataError where a wanted column is not among the known ones."""
+    names = dict.fromkeys(str(name) for name in known)
+    lacking = [name for name in wanted if name not in names]
+    if lacking:
+        raise DataError(
+            f"{where}: there is no column {listed(lacking)}; {suggestion(lacking[0], names)}:"
+            f" {remedy}"
+        )
+
+
 def read(path: Path, data: Data) -> RawTable:
     """Return the rows of a file with its labels. Raises DataError."""
     table = read_columns(path, data)
-    names = list(table.frame.columns)
     if data.target is None and path.suffix.lower() != ".npz":
+        names = list(table.frame.columns)
         raise DataError(
             f"{path}: data.target is missing, and which column holds the labels is not known; "
             f'there are {listed(names)}: write for example target = "{names[-1]}"'
         )
-    if table.target not in names:
-        raise DataError(
-            f"{path}: data.target is {short_repr(table.target)}, which is no column;"
-            f" {suggestion(table.target, names)}"
-        )
+    check_columns(table.frame.columns, [table.target], f"{path}: data.target")
     return table
 
 

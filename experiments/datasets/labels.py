@@ -1,6 +1,7 @@
 """The labels: the target column as classes, and every row as the number of its class."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,16 +84,13 @@ def type_of(column: "pd.Series[Any]", classes: Sequence[str], *, typed: bool) ->
     """Return the type of the labels, one of TYPES: that of their column, or where columns have
     none (`typed` is false) the one that is written exactly as the labels are.
     """
-    wanted = [KINDS.get(column.dtype.kind, "str"), "str"] if typed else list(TYPES)
-    return next(name for name in wanted if _can_be(name, classes, as_written=not typed))
-
-
-def _can_be(label_type: str, classes: Sequence[str], *, as_written: bool) -> bool:
-    try:
-        restored = restore(classes, label_type)
-    except (ValueError, OverflowError):  # no number, or one beyond 64 bits
-        return False
-    return not as_written or [str(label) for label in restored.tolist()] == list(classes)
+    if typed:
+        return KINDS.get(column.dtype.kind, "str")
+    for label_type in TYPES:
+        with suppress(ValueError, OverflowError):  # no number, or one beyond 64 bits
+            if [str(label) for label in restore(classes, label_type).tolist()] == list(classes):
+                return label_type
+    return "str"
 
 
 def restore(classes: Sequence[str], label_type: str) -> NDArray[Any]:

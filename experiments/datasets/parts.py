@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from experiments.data_section import Data
 from experiments.datasets import bundled, columns, labels, splitting, values
 from experiments.datasets.columns import ColumnKind
-from experiments.datasets.files import RawTable, read
+from experiments.datasets.files import RawTable, check_columns, read
 from experiments.errors import DataError
 from experiments.wording import listed, short_repr
 
@@ -29,12 +29,9 @@ class Part:
 
     def groups(self, data: Data) -> NDArray[np.object_]:
         """The group of each row; data.split.group must be given. Raises DataError."""
-        if data.split.group not in self.table.frame.columns:
-            raise DataError(
-                f"{self.table.where}: there is no column {short_repr(data.split.group)}, which"
-                " data.split.group names; add it"
-            )
-        return values.texts(self.table.frame[data.split.group].iloc[self.rows], data.missing)
+        frame, group = self.table.frame, str(data.split.group)
+        check_columns(frame.columns, [group], f"{self.table.where}: data.split.group")
+        return values.texts(frame[group].iloc[self.rows], data.missing)
 
     def group_numbers(self, data: Data) -> NDArray[np.int64] | None:
         """The number of each row's group; None where rows have none."""
@@ -116,9 +113,16 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> t
         notes.append(
             f"column {short_repr(group)} divides the rows (data.split.group) and is no input"
         )
-        groups = [set(part.groups(data)) for part in parts.values()]
-        where = " and ".join(dict.fromkeys(part.table.where for part in parts.values()))
-        splitting.check_apart(groups, group, where)
+        places: dict[str, str] = {}
+        for part in parts.values():
+            for name in set(part.groups(data)):
+                if name in places:
+                    raise DataError(
+                        f"{places[name]} and {part.table.where}: the group {short_repr(name)} of"
+                        f" column {short_repr(group)} (data.split.group) stands in more than one"
+                        " file; move its rows to one of them"
+                    )
+                places[name] = part.table.where
     absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
     if absent:
         missing = listed([classes[index] for index in absent])

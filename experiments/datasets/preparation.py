@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import values
+from experiments.datasets.files import check_columns
 from experiments.errors import DataError
-from experiments.wording import listed, short_repr, suggestion
+from experiments.wording import short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,20 +40,6 @@ class Number:
     mean: float
     deviation: float
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the inputs."""
-        return (self.column,)
-
-    def encode(
-        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
-    ) -> NDArray[np.float64]:
-        """Return the inputs, `(rows, 1)`."""
-        numbers = values.numbers(column, missing, where)
-        numbers = np.where(np.isnan(numbers), self.fill, numbers)
-        scaled = np.clip((numbers - self.mean) / self.deviation, -FARTHEST, FARTHEST)
-        return scaled[:, None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
@@ -60,17 +47,6 @@ class Missing:
 
     kind: ClassVar[str] = "missing"
     column: str
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the inputs."""
-        return (f"{self.column} is missing",)
-
-    def encode(
-        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
-    ) -> NDArray[np.bool_]:
-        """Return the indicator, `(rows, 1)`."""
-        return np.isnan(values.numbers(column, missing, where))[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,21 +58,6 @@ class Category:
     kind: ClassVar[str] = "category"
     column: str
     values: tuple[str | None, ...]
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the inputs."""
-        missing = f"{self.column} is missing"
-        return tuple(missing if text is None else f"{self.column}={text}" for text in self.values)
-
-    def encode(
-        self, column: "pd.Series[Any]", missing: tuple[str, ...], where: str
-    ) -> NDArray[np.bool_]:
-        """Return the one-hot code, `(rows, values)`."""
-        numbers = {value: number for number, value in enumerate(self.values)}
-        codes = np.array([numbers.get(text, -1) for text in values.texts(column, missing)])
-        one_hot: NDArray[np.bool_] = codes[:, None] == np.arange(len(self.values))
-        return one_hot
 
 
 Step = Number | Missing | Category
@@ -112,7 +73,7 @@ class Preparation:
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the columns that `apply` makes."""
-        return tuple(feature for step in self.steps for feature in step.features)
+        return tuple(feature for step in self.steps for feature in _features(step))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -143,14 +104,7 @@ class Preparation:
         column is not there, or a value in a column of numbers is none; `where` names the rows in
         that sentence.
         """
-        names = [str(name) for name in frame.columns]
-        present = set(names)
-        lacking = [name for name in self.columns if name not in present]
-        if lacking:
-            raise DataError(
-                f"{where}: there is no column {listed(lacking)}; {suggestion(lacking[0], names)}:"
-                " add or rename it"
-            )
+        check_columns(frame.columns, self.columns, where, "add or rename it")
         frame = frame if rows is None else frame.iloc[rows]
         out = np.empty((len(frame), len(self.features)), dtype=dtype)
         start = 0
@@ -161,8 +115,8 @@ class Preparation:
                     f"{where}: the column {short_repr(step.column)} is there more than once; leave"
                     " one"
                 )
-            end = start + len(step.features)
-            out[:, start:end] = step.encode(column, self.missing, where)
+            end = start + len(_features(step))
+            out[:, start:end] = _inputs(column, step, self.missing, where)
             start = end
         return out
 
@@ -182,6 +136,32 @@ def _step(kind: str, **facts: Any) -> Step:
     if kind == "category":
         return Category(column=facts["column"], values=tuple(facts["values"]))
     return Number(**facts) if kind == "number" else Missing(**facts)
+
+
+def _features(step: Step) -> list[str]:
+    """Return the names of the inputs that a step makes."""
+    if isinstance(step, Number):
+        return [step.column]
+    texts = step.values if isinstance(step, Category) else [None]
+    missing = f"{step.column} is missing"
+    return [missing if text is None else f"{step.column}={text}" for text in texts]
+
+
+def _inputs(
+    column: "pd.Series[Any]", step: Step, missing: tuple[str, ...], where: str
+) -> NDArray[Any]:
+    """Return what a step makes of a column, `(rows, its features)`."""
+    if isinstance(step, Category):
+        numbers_of = {text: number for number, text in enumerate(step.values)}
+        codes = np.array([numbers_of.get(text, -1) for text in values.texts(column, missing)])
+        one_hot: NDArray[Any] = codes[:, None] == np.arange(len(step.values))
+        return one_hot
+    numbers = values.numbers(column, missing, where)
+    absent = np.isnan(numbers)
+    if isinstance(step, Missing):
+        return absent[:, None]
+    scaled = (np.where(absent, step.fill, numbers) - step.mean) / step.deviation
+    return np.clip(scaled, -FARTHEST, FARTHEST)[:, None]
 
 
 def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list[Any]:

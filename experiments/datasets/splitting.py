@@ -5,7 +5,7 @@ It is our own arithmetic rather than a library's, because an experiment's finger
 same rows for ever.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,16 +128,3 @@ def _assign(
         filled[chosen] += weight[group]
         empty[chosen] = False
     return part
-
-
-def check_apart(groups: Sequence[Collection[object]], column: str, where: str) -> None:
-    """Raise DataError where a group stands in more than one part."""
-    for index, here in enumerate(groups):
-        for there in groups[index + 1 :]:
-            both = sorted(set(here) & set(there), key=str)
-            if both:
-                raise DataError(
-                    f"{where}: the group {short_repr(both[0])} of column {short_repr(column)}"
-                    " (data.split.group) stands in more than one file; move its rows to one of"
-                    " them"
-                )

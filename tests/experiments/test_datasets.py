@@ -110,11 +110,6 @@ def test_digits_noisy_is_300_rows_with_exactly_half_of_the_labels_wrong(seed: in
     assert set(wrong[wrong > 0].tolist()) == set(range(1, 10))  # every other class is drawn
 
 
-def test_digits_noisy_needs_its_300_rows() -> None:
-    with pytest.raises(DataError, match=r"digits_noisy: .* leaves 179 rows .* 300"):
-        load(bundled("digits_noisy", val=0.45, test=0.45))
-
-
 def test_the_spiral_is_the_classic_generator() -> None:
     spec = Data.model_validate(
         {"source": "spiral", "spiral": {"points": 50, "classes": 4, "noise": 0.0}}
