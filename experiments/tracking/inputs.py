@@ -1,11 +1,11 @@
 """The inputs: the rows of a study, as MLflow keeps the datasets that a run has used."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.digest import digest
 from experiments.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def inputs(study: StudyRecord) -> list[Input]:
     return [
         Input(
             name=Path(file).stem,
-            digest=hashlib.sha256(f"{data['digest']} {part}".encode()).hexdigest()[:DIGITS],
+            digest=digest([data["digest"], part])[:DIGITS],
             context=part,
             source=file,
             rows=data["rows"][part],

@@ -5,7 +5,6 @@ A version carries the digest of its model's origin as a tag, so the same verdict
 second one.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from experiments.card import card
+from experiments.digest import digest
 from experiments.model import Model, origin
 from experiments.records import StudyRecord
 from experiments.reports.files import TIME_FORMAT
@@ -85,14 +85,8 @@ def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
 
 
 def _version(study: StudyRecord, versions: "list[ModelVersion]") -> "ModelVersion | None":
-    wanted = _digest(study)
+    wanted = digest(origin(study))
     return next((one for one in versions if one.tags.get(ORIGIN) == wanted), None)
-
-
-def _digest(study: StudyRecord) -> str:
-    """Return the SHA-256 of the origin of a study's model as canonical JSON."""
-    text = json.dumps(origin(study), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _confirmed(study: StudyRecord) -> str:
@@ -118,7 +112,7 @@ def _log(
 
     from experiments.model import pyfunc
 
-    tags = {ORIGIN: _digest(study), "study": study.study, "study_uid": study.study_uid}
+    tags = {ORIGIN: digest(origin(study)), "study": study.study, "study_uid": study.study_uid}
     there = client.search_logged_models([experiment_id], f"tags.{ORIGIN} = '{tags[ORIGIN]}'")
     logged = min(there, key=lambda one: (one.status != READY, one.model_id), default=None)
     if logged is None:
@@ -166,7 +160,7 @@ def _create_version(
         name,
         source,
         run_id,
-        tags={ORIGIN: _digest(study), "study": study.study, "study_uid": study.study_uid},
+        tags={ORIGIN: digest(origin(study)), "study": study.study, "study_uid": study.study_uid},
         model_id=logged.model_id,
         await_creation_for=0,
     )

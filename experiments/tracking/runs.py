@@ -3,7 +3,6 @@ nothing here knows MLflow.
 """
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from experiments.card import card
+from experiments.digest import digest
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
@@ -186,7 +186,7 @@ def closing_tags(study: StudyRecord) -> dict[str, str]:
     return {
         **tags,
         "verdict": study.verdict.word,
-        CARD: hashlib.sha256(_card(study).encode()).hexdigest()[:16],
+        CARD: digest(_card(study))[:16],
     }
 
 

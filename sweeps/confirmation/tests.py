@@ -2,12 +2,11 @@
 shown. Each look at a test set is counted: one that is looked at often is a validation set.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from experiments.digest import digest
 from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison, Opening
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
@@ -28,29 +27,28 @@ def alpha_of(opening: int) -> float:
 
 def open_test_set(
     study: Study,
-    digest: str,
+    rows: str,
     plan: Mapping[str, Any],
     others: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
 ) -> Opening:
     """Note on the study, before anybody looks, what will be compared; return the look, counted.
 
-    `plan` are the comparisons, as JSON; `others` yields the name and the attributes of every study.
-    The same plan again is the same look: its numbers can only be the same.
+    `rows` is the digest of the test rows, `plan` are the comparisons, as JSON; `others` yields the
+    name and the attributes of every study. The same plan again is the same look: its numbers can only be the same.
     """
-    identity = hashlib.sha256(json.dumps([digest, plan], sort_keys=True).encode()).hexdigest()
-    key = PREFIX + identity[:32]
+    key = PREFIX + digest([rows, plan])[:32]
     kept = study.optuna.user_attrs.get(key)
     if kept is None:
-        kept = {"digest": digest, "opened": datetime.now(UTC).isoformat(), **plan}
+        kept = {"digest": rows, "opened": datetime.now(UTC).isoformat(), **plan}
         study.keep(key, kept)  # first note it, then count: of two at once, one sees the other
     earlier = sum(
-        look["digest"] == digest and look["opened"] < kept["opened"]
+        look["digest"] == rows and look["opened"] < kept["opened"]
         for _, attributes in others()
         for name, look in attributes.items()
         if name.startswith(PREFIX)
     )
     return Opening(
-        digest=digest,
+        digest=rows,
         number=1 + earlier,
         alpha=alpha_of(1 + earlier),
         opened=datetime.fromisoformat(kept["opened"]),

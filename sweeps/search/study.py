@@ -1,7 +1,6 @@
 """The study: one search of an experiment, kept in an Optuna storage; it proposes, and it records."""
 
 import functools
-import hashlib
 import json
 import logging
 import uuid
@@ -16,6 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments import environment
+from experiments.digest import digest
 from experiments.errors import InputError, StudyError
 from experiments.evaluation import Metrics, TrialResult
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
@@ -326,17 +326,20 @@ def _made(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Stu
 
 
 def _birth(search: Search, data: "Dataset | None") -> dict[str, Any]:
+    identity = search.experiment.identity
     return {
         "study_uid": uuid.uuid4().hex,
         "born": datetime.now(UTC).isoformat(),
         "fingerprint": search.experiment.fingerprint,
-        "identity": search.experiment.identity,
+        "identity": identity,
         "spec": search.experiment.model_dump(mode="json"),
         "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
         "provenance": provenance(),
         "data": (
             {
-                "digest": _digest(search.experiment.identity),
+                "digest": digest(
+                    {key: identity[key] for key in identity if key.startswith("data.")}
+                ),
                 "features": len(data.features),
                 "rows": data.rows,
             }
@@ -344,12 +347,3 @@ def _birth(search: Search, data: "Dataset | None") -> dict[str, Any]:
             else {}
         ),
     }
-
-
-def _digest(identity: Mapping[str, Any]) -> str:
-    """What tells the data of one experiment from those of another, whatever is trained on them."""
-    return hashlib.sha256(
-        json.dumps(
-            {key: identity[key] for key in sorted(identity) if key.startswith("data.")}
-        ).encode()
-    ).hexdigest()
