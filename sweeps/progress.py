@@ -24,7 +24,7 @@ def counted(number: int, noun: str) -> str:
 
 class Progress:
     """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context
-    manager around the search.
+    manager around a sweep.
     """
 
     def __init__(self) -> None:
@@ -33,23 +33,43 @@ class Progress:
         self._best: float | None = None
         self._baseline: float | None = None
         self._started = time.monotonic()
-        self._new = 0
+        self._new = self._most_waiting = 0
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
-        """Say what is there already, how many trials there shall be, and how to ask how many wait
-        to be written to MLflow.
+        """Show the trials that are there and how many there shall be; `behind` returns how many
+        wait to be written to MLflow.
         """
         self._behind = behind
         self.study, self.trials, self.began = study, trials, True
         for trial in study.trials:
             self._count(trial)
         self._started, self._new = time.monotonic(), 0
-        self.show()
+        self._show_search()
 
     def add(self, trial: TrialRecord) -> None:
-        """Say that one more trial is recorded."""
+        """Show that one more trial is recorded."""
         self._count(trial)
-        self.show()
+        self._show_search()
+
+    def confirming(self, trained: int, networks: int) -> None:
+        """Show how many networks of the confirmation are trained."""
+        self.show("confirming with fresh seeds", trained, networks, "networks")
+
+    def writing(self, waiting: int) -> None:
+        """Show how many runs still wait to be written to MLflow, now that nothing is trained."""
+        self._most_waiting = max(self._most_waiting, waiting)
+        if self._most_waiting:
+            done = self._most_waiting - waiting
+            self.show("writing to MLflow", done, self._most_waiting, "runs")
+
+    def note(self, sentence: str) -> None:
+        """Show what a person should know, without ending anything."""
+        warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
+
+    def show(
+        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
+    ) -> None:
+        """Show how far a step is; the search has no name."""
 
     def _count(self, trial: TrialRecord) -> None:
         self.finished += 1
@@ -61,8 +81,12 @@ class Progress:
             better = max if self.study.maximize else min
             self._best = value if self._best is None else better(value, self._best)
 
+    def _show_search(self) -> None:
+        total = max(self.trials, self.finished)
+        self.show("", self.finished, total, "trials", self._values, self._pace)
+
     @property
-    def values(self) -> str:
+    def _values(self) -> str:
         """The best so far against the baseline."""
         if self._best is None:
             return ""
@@ -70,44 +94,19 @@ class Progress:
         return f"best {self.study.objective} {self._best:.4f}{baseline}"
 
     @property
-    def pace(self) -> str:
-        """Trials a second, the time left, and how far MLflow is behind where that is far; empty
-        when the search is over.
+    def _pace(self) -> str:
+        """Trials per second, the time left, and how far MLflow is behind if that is far; empty when
+        the search is over.
         """
         if not self._new or self.finished >= self.trials:
             return ""
+        rate = self._new / max(time.monotonic() - self._started, 1e-9)
+        minutes, seconds = divmod(round((self.trials - self.finished) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
         behind = self._behind()
         late = f"; MLflow {behind} behind" if behind >= WORTH_SAYING else ""
-        return f"{self.rate:.1f} trials/s, {self.left} left{late}"
-
-    @property
-    def rate(self) -> float:
-        """Trials per second since the search began."""
-        return self._new / max(time.monotonic() - self._started, 1e-9)
-
-    @property
-    def left(self) -> str:
-        """The time left at this rate, as minutes and seconds."""
-        if not self._new:
-            return "?"
-        minutes, seconds = divmod(round((self.trials - self.finished) / self.rate), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-    def note(self, sentence: str) -> None:
-        """Say what one should know, without ending anything."""
-        warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
-
-    def show(self) -> None:
-        """Bring what is shown up to date."""
-
-    def confirming(self, trained: int, networks: int) -> None:
-        """Say that the search is over, and how many networks of the confirmation are trained."""
-
-    def writing(self, waiting: int) -> None:
-        """Say that nothing is trained any more, and how many runs still wait to be written to
-        MLflow.
-        """
+        return f"{rate:.1f} trials/s, {left} left{late}"
 
     def __enter__(self) -> Self:
         return self
@@ -122,55 +121,33 @@ class Progress:
 
 
 class Lines(Progress):
-    """Plain lines on standard error, for an output that is no terminal."""
+    """Plain lines on standard error, for an output that is no terminal: at most one in two seconds,
+    and one at the end of the search.
+    """
 
     _shown_at = float("-inf")
-    _shown = -1
+    _shown = ""
 
     def note(self, sentence: str) -> None:
-        """Print it."""
-        _print(sentence)
+        """Write a sentence."""
+        # In one call: between the two that `print` makes, Ctrl-C would glue the next line to it.
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
 
-    def show(self) -> None:
-        """Print a line, at most one in two seconds."""
-        now = time.monotonic()
-        if now - self._shown_at >= SECONDS_BETWEEN_LINES or (
-            self.finished >= self.trials and self._shown != self.finished
-        ):
-            self._shown_at, self._shown = now, self.finished
-            parts = [
-                f"{self.study.study}: {self.finished}/{max(self.trials, self.finished)} trials",
-                self.values,
-                self.pace,
-            ]
-            _print("; ".join(filter(None, parts)))
-
-    def confirming(self, trained: int, networks: int) -> None:
-        """Print a line, at most one in two seconds."""
-        self._print_now_and_then(f"confirming with fresh seeds, {trained}/{networks} networks")
-
-    def writing(self, waiting: int) -> None:
-        """Print a line, at most one in two seconds."""
-        if waiting:
-            self._print_now_and_then(f"writing to MLflow, {counted(waiting, 'run')} left")
-
-    def _print_now_and_then(self, what: str) -> None:
-        now = time.monotonic()
-        if now - self._shown_at >= SECONDS_BETWEEN_LINES:
-            self._shown_at = now
-            _print(f"{self.study.study}: {what}")
-
-
-def _print(line: str) -> None:
-    """Write a line with its end at once: between the two calls that `print` makes, Ctrl-C would
-    glue the next line to it.
-    """
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    def show(
+        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
+    ) -> None:
+        """Write a line."""
+        now, part = time.monotonic(), f"{done}/{total} {what}"
+        is_last = not step and done == total and part != self._shown
+        if now - self._shown_at >= SECONDS_BETWEEN_LINES or is_last:
+            self._shown_at, self._shown = now, part
+            head = f"{self.study.study}: " + (f"{step}, " if step else "")
+            self.note("; ".join(filter(None, (head + part, values, speed))))
 
 
 class Bar(Progress):
-    """A bar on standard error, for a terminal."""
+    """Bars on standard error, for a terminal: one for each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,56 +164,37 @@ class Bar(Progress):
             console=Console(stderr=True),
             expand=True,
         )
-        self._writing: TaskID | None = None
-        self._most_waiting = 0
-        self._confirming: TaskID | None = None
-        self._task = self._bar.add_task("starting", total=None, values="", speed="")
+        self._tasks: dict[str, TaskID] = {
+            "": self._bar.add_task("starting", total=None, values="", speed="")
+        }
 
     def note(self, sentence: str) -> None:
-        """Print it above the bar."""
+        """Print a sentence above the bar."""
         self._bar.console.print(sentence, markup=False, highlight=False)
 
-    def show(self) -> None:
-        """Move the bar."""
+    def show(
+        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
+    ) -> None:
+        """Move the step's bar."""
+        if step not in self._tasks:
+            self._tasks[step] = self._bar.add_task(step, values="", speed="")
         self._bar.update(
-            self._task,
-            description=self.study.study,
-            total=max(self.trials, self.finished),
-            completed=self.finished,
-            values=self.values,
-            speed=self.pace,
-        )
-
-    def confirming(self, trained: int, networks: int) -> None:
-        """Show a second bar, for the confirmation."""
-        if self._confirming is None:
-            self._confirming = self._bar.add_task(
-                "confirming with fresh seeds", total=networks, values="", speed=""
-            )
-        self._bar.update(self._confirming, total=networks, completed=trained)
-
-    def writing(self, waiting: int) -> None:
-        """Show one more bar, for what MLflow is behind."""
-        if self._writing is None:
-            self._writing = self._bar.add_task("writing to MLflow", total=0, values="", speed="")
-        self._most_waiting = max(self._most_waiting, waiting)
-        self._bar.update(
-            self._writing, total=self._most_waiting, completed=self._most_waiting - waiting
+            self._tasks[step],
+            description=step or self.study.study,
+            total=total,
+            completed=done,
+            values=values,
+            speed=speed,
         )
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
 
 def for_terminal() -> Progress:
-    """A bar where standard error is a terminal that can move its cursor, lines elsewhere."""
+    """Make a bar where standard error is a terminal that can move its cursor, else lines."""
     return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()

@@ -47,6 +47,8 @@ def _carry_out() -> int:
             if argument != argument.encode(errors="replace").decode():
                 raise InputError(f"{argument!r}: names must be UTF-8; rename it")
         status = whole_app()(standalone_mode=False)
+        if status == 130:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
         _flush()
         return int(status or 0)
     except SweepsError as error:
