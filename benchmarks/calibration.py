@@ -35,7 +35,6 @@ from experiments.verdict import BASELINE, BETTER, CANDIDATE, WINNER, WORSE, Comp
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.confirmation import Means, choice, confirmed, tests
 from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.crossed import Weighting
 from sweeps.confirmation.replicates import Replicates
 from sweeps.executors.local import InlineExecutor
 from sweeps.executors.resources import lanes_per_task
@@ -230,15 +229,12 @@ def _forced(
     replicates, settings = Replicates(study, means), [best, *against.values()]
     replicates.prepare(settings)
     rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
-    hits, losses = replicates.test(settings, rows)
-    scores = hits if experiment.maximize else {one: -each for one, each in losses.items()}
-    balanced = experiment.sweep.objective == "balanced_val_accuracy"
-    weighting = Weighting(rows.y if balanced else None, rows.groups)
-    chooser = Choice(weighting, by_hits=experiment.maximize)
+    scores, _ = replicates.test(settings, rows)
+    chooser = Choice.by(experiment.sweep.objective, rows.y, rows.groups)
     estimates = {
         lambdas: chooser.claimed(scores[best], scores[lambdas]) for lambdas in against.values()
     }
-    by_seed = weighting.means(scores[best] - scores[Lambdas()])
+    by_seed = chooser.weighting.means(scores[best] - scores[Lambdas()])
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
     margin = experiment.confirm.margin
     return tests.compare(against, estimates, tests.alpha_of(1), margin), float(over_seeds)

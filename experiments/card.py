@@ -215,7 +215,7 @@ def _tolerance(tolerance: Tolerance) -> str:
 
 
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
-    value, curse = MEASURES[verdict.objective].value, verdict.curse
+    value, on_test = MEASURES[verdict.objective].value, verdict.best_on_test
     if verdict.accuracy and verdict.baseline_accuracy:
         none = f"; no regularization {percent(verdict.baseline_accuracy.mean)}"
         accuracy = verdict.accuracy if verdict.use.on else verdict.baseline_accuracy
@@ -225,10 +225,10 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             f" {len(verdict.seeds)} networks trained on the {verdict.rows['training']:,} training"
             " rows alone."
         )
-    on_test = "" if curse.test is None else f" On the test rows: {value(curse.test)}."
     yield (
-        f"Best trial of the search: {value(curse.search)}. The same setting with"
-        f" {len(verdict.seeds)} new seeds: {value(curse.fresh)}.{on_test}"
+        f"Best trial of the search: {value(verdict.best_in_search)}. The same setting with"
+        f" {len(verdict.seeds)} new seeds: {value(verdict.best_on_fresh_seeds)}."
+        + (f" On the test rows: {value(on_test)}." if on_test is not None else "")
     )
     if len(verdict.tied) > 1:
         yield (

@@ -124,28 +124,6 @@ class Tolerance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerShare:
-    """A layer of the recommended network, mean over seeds: the share of the total loss of each
-    lambda's penalty, and the share of near-zero weights.
-    """
-
-    layer: int
-    penalties: Mapping[str, float]
-    near_zero_weights: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curse:
-    """The winner's curse: the score of the search's best trial, its mean over fresh seeds, and that
-    on the test rows.
-    """
-
-    search: float
-    fresh: float
-    test: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Opening:
     """A look at the test rows: how often rows with this digest have been used (1 = first time), and
     the error rate left for it.
@@ -162,9 +140,10 @@ class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 
     `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds
-    cannot tell from the winner. `rows` counts training, validation and test rows, `majority` is the
-    share of the most common class among the validation rows, `diverged` how many of the recommended
-    setting's networks diverged.
+    cannot tell from the winner. `best_...` are the score of the search's best trial, and its mean
+    elsewhere. `rows` counts training, validation and test rows, `majority` is the share of the most
+    common class among the validation rows, `diverged` how many of the recommended setting's
+    networks diverged.
 
     `word` is how the recommended setting compares with the baseline. Where the test set was not
     opened it is sealed, and all that follows is empty; where the baseline itself is recommended
@@ -179,8 +158,8 @@ class Verdict:
     settings: tuple[Setting, ...]
     tied: tuple[int, ...]
     tolerances: tuple[Tolerance, ...]
-    layers: tuple[LayerShare, ...]
-    curse: Curse
+    best_in_search: float
+    best_on_fresh_seeds: float
     rows: Mapping[str, int]
     majority: float
     diverged: int
@@ -189,6 +168,7 @@ class Verdict:
     comparisons: tuple[Comparison, ...] = ()
     accuracy: Interval | None = None
     baseline_accuracy: Interval | None = None
+    best_on_test: float | None = None
     rarest: int | None = None
 
     def setting(self, role: str) -> Setting:

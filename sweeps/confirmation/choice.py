@@ -5,6 +5,7 @@ good, and how exactly each lambda must be set.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -42,6 +43,12 @@ class Choice:
 
     weighting: Weighting
     by_hits: bool
+
+    @classmethod
+    def by(cls, objective: str, y: np.ndarray, groups: np.ndarray | None) -> Self:
+        """Return how settings are compared by an objective, on rows of these classes and groups."""
+        weighting = Weighting(y if objective == "balanced_val_accuracy" else None, groups)
+        return cls(weighting, by_hits=objective != "val_data_loss")
 
     def mean(self, scores: Scores) -> float:
         """Return the mean over seeds and rows."""
@@ -121,11 +128,10 @@ def without(lambdas: Lambdas, name: str) -> Lambdas:
 
 
 def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
-    """Return the baseline, and the best `top` settings beside it, each with its best trial. Empty
-    without a complete baseline.
+    """Return the baseline, which must be complete, and the best `top` settings beside it, each with
+    its best trial.
     """
-    if study.baseline is None:
-        return {}
+    assert study.baseline is not None
     found = {study.baseline.lambdas: study.baseline}
     for trial in study.ranked:
         if len(found) > top:

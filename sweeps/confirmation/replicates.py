@@ -96,15 +96,15 @@ class Replicates:
     def test(
         self, settings: Iterable[Lambdas], rows: TestRows
     ) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
-        """Return hits and losses (seeds, test rows) of prepared settings, and keep their means."""
-        balanced, all_hits, all_losses = Weighting(rows.y), {}, {}
+        """Return scores and hits (seeds, test rows) of prepared settings, and keep their means."""
+        balanced, all_scores, all_hits = Weighting(rows.y), {}, {}
         for lambdas in dict.fromkeys(settings):
             replicates = self.of(lambdas)
             fits = [(self._networks[lambdas, one.seed], one.diverged) for one in replicates]
             with one_thread():  # the same numbers on every machine, as in training
                 losses, found = row_answers(rows.x, rows.y, fits)
             hits = found.astype(np.float64)
-            all_hits[lambdas], all_losses[lambdas] = hits, losses
+            all_scores[lambdas], all_hits[lambdas] = hits if self._by_hits else -losses, hits
             means = (hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1))
             for one, *numbers in zip(replicates, *means, strict=True):
                 accuracy, balanced_accuracy, loss = map(float, numbers)
@@ -112,7 +112,7 @@ class Replicates:
                     accuracy=accuracy, balanced_accuracy=balanced_accuracy, data_loss=loss
                 )
                 self._keep(replace(one, test=scores), self._kept[lambdas, one.seed][1])
-        return all_hits, all_losses
+        return all_scores, all_hits
 
     def _keys(self, settings: Iterable[Lambdas]) -> list[Key]:
         """Return the networks by seed first: lanes of one seed share their batches."""

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from experiments import experiment_file
 from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, snippets
-from experiments.verdict import RECOMMENDED, SEALED, Curse, Setting, Verdict
+from experiments.verdict import RECOMMENDED, SEALED, Setting, Verdict
 from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Split, train
 from tests.needs import needs_module
 from tests.studies import make_study
@@ -92,8 +92,8 @@ def confirmed(
         ),
         tied=(1,),
         tolerances=(),
-        layers=(),
-        curse=Curse(search=0.9, fresh=0.9),
+        best_in_search=0.9,
+        best_on_fresh_seeds=0.9,
         rows={"training": 41, "validation": 19, "test": 0},
         majority=0.4,
         diverged=0,

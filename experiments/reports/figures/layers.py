@@ -1,6 +1,7 @@
 """Each penalty's share of the loss by layer, and the share of weights near zero."""
 
 import itertools
+from statistics import fmean
 
 from experiments.records import StudyRecord
 from experiments.reports.axes import Axis, categories, linear
@@ -11,15 +12,26 @@ WIDTH = 0.35  # of a bar, to each side
 
 
 def figure(study: StudyRecord) -> Figure | None:
-    """Bars for each layer of the recommended network."""
+    """Bars for each layer of the recommended network, mean over its seeds."""
     if study.verdict is None:
         return None
-    layers = study.verdict.layers
-    names = [f"layer {number + 1}" for number in range(len(layers) - 1)]
-    x = categories([*names, "output layer"])
-    paid = {name: [layer.penalties[name] for layer in layers] for name in LAMBDA_NAMES}
+    recommended = study.verdict.recommended
+    networks = [one for (lambdas, _), one in study.confirmed.items() if lambdas == recommended]
+    layers = range(len(networks[0].layers))
+    x = categories([*(f"layer {number + 1}" for number in layers[:-1]), "output layer"])
+    paid = {
+        name: [
+            fmean(one.layers[layer].penalties[number] / one.metrics.total_loss for one in networks)
+            for layer in layers
+        ]
+        for number, name in enumerate(LAMBDA_NAMES)
+    }
     paid = {name: shares for name, shares in paid.items() if any(shares)}
-    near_zero = {"near_zero_weights": [layer.near_zero_weights for layer in layers]}
+    near_zero = {
+        "near_zero_weights": [
+            fmean(one.layers[layer].near_zero_weights for one in networks) for layer in layers
+        ]
+    }
     plots = []
     if paid:
         plots.append(_bars("each penalty's share of the total loss", x, paid))

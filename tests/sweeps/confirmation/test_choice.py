@@ -52,15 +52,6 @@ def test_the_best_of_the_search_and_the_baseline_are_candidates_each_setting_onc
     assert {lambdas: trial.trial for lambdas, trial in found.items()} == {OFF: 0, TWO: 1, ONE: 5}
 
 
-def test_without_a_complete_baseline_there_are_none() -> None:
-    study = make_study(3)
-    failed = dataclasses.replace(study.trials[0], state="FAIL", metrics=None)
-    assert (
-        choice.candidates(dataclasses.replace(study, trials=(failed, *study.trials[1:])), top=2)
-        == {}
-    )
-
-
 def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> None:
     assert CHOICE.winner([TWO, OFF, ONE], {OFF: hits(100), ONE: hits(150), TWO: hits(150)}) == ONE
     assert CHOICE.winner([TWO, OFF, ONE], {OFF: hits(100), ONE: hits(150), TWO: hits(151)}) == TWO
