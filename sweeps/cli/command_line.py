@@ -46,8 +46,8 @@ def _carry_out() -> int:
         for argument in sys.argv[1:]:
             if argument != argument.encode(errors="replace").decode():
                 raise InputError(f"{argument!r}: names must be UTF-8; rename it")
-        status = whole_app()(standalone_mode=False)
-        if status == 130:  # what typer makes of Ctrl-C
+        status = whole_app()(prog_name="sweeps", standalone_mode=False)
+        if status == 130:  # what Typer makes of Ctrl-C
             raise KeyboardInterrupt
         _flush()
         return int(status or 0)
@@ -80,7 +80,7 @@ def _complete() -> int:
         contextlib.redirect_stderr(nothing),
         contextlib.suppress(Exception),
     ):
-        whole_app()(standalone_mode=False)  # ends with SystemExit
+        whole_app()(prog_name="sweeps", standalone_mode=False)  # ends with SystemExit
     return 1
 
 

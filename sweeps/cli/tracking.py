@@ -72,10 +72,7 @@ def ui(
         show(tracker.store.shown)
         return
     say("starting the MLflow server ...")
-    try:
-        with serving(tracker.store, port) as server:
-            show(server.url)
-            say("Ctrl-C stops it.")
-            server.wait()
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    with serving(tracker.store, port) as server:
+        show(server.url)
+        say("Ctrl-C stops it.")
+        server.wait()

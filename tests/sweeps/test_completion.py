@@ -1,18 +1,21 @@
 """Completion, asked for as the shells ask, and once by a real bash."""
 
+import io
 import os
 import shlex
 import subprocess
 import sys
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from experiments.catalog import catalog
 from experiments.experiment_file import load
+from sweeps.cli import main
+from tests.commands import SWEEPS
 from tests.terminals import terminal
 
-SWEEPS = Path(sys.executable).with_name("sweeps")
 HEAVY = {"pandas", "scipy", "sklearn", "optuna", "mlflow", "sqlalchemy", "plotly"}
 
 
@@ -20,42 +23,38 @@ HEAVY = {"pandas", "scipy", "sklearn", "optuna", "mlflow", "sqlalchemy", "plotly
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three studies and some files."""
     folder = tmp_path_factory.mktemp("completion")
-    for name in (
-        "studies/digits.journal",
-        "studies/digits-wider.journal",
-        "studies/my study.journal",
-    ):
+    studies = ("digits", "digits-wider", "my study")
+    files = ("mine", "pyproject", "of mine", "$(touch here)", "below/other")
+    names = [f"studies/{name}.journal" for name in studies] + [f"{name}.toml" for name in files]
+    for name in names:
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).touch()
-    (folder / "below").mkdir()
-    for name in (
-        "mine.toml",
-        "pyproject.toml",
-        "of mine.toml",
-        "$(touch here).toml",
-        "below/other.toml",
-    ):
         (folder / name).touch()
     return folder
 
 
-def ask(shell: str, line: str, cwd: Path, **more: str) -> "subprocess.CompletedProcess[str]":
-    """What the script of this shell runs while a line is typed."""
+def asking(shell: str, line: str) -> dict[str, str]:
+    """The variables that the script of this shell sets while a line is typed."""
     words = line.split(" ")
     of_bash = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
-    variables = (
-        of_bash
-        if shell == "bash"
-        else {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    )
-    environ = {**os.environ, "_SWEEPS_COMPLETE": f"complete_{shell}", **variables, **more}
-    return subprocess.run([SWEEPS], cwd=cwd, env=environ, capture_output=True, text=True)
+    of_others = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    variables = of_bash if shell == "bash" else of_others
+    return {"_SWEEPS_COMPLETE": f"complete_{shell}", **variables}
+
+
+def answer(shell: str, line: str, cwd: Path, status: int = 0) -> str:
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out):
+        patch.setattr(sys, "argv", ["sweeps"])
+        for name, value in asking(shell, line).items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == status
+    return out.getvalue()
 
 
 def offered(line: str, cwd: Path) -> list[str]:
-    done = ask("bash", line, cwd)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+    return answer("bash", line, cwd).split()
 
 
 def test_what_is_offered(folder: Path) -> None:
@@ -66,10 +65,8 @@ def test_what_is_offered(folder: Path) -> None:
     assert offered("sweeps run below/", folder) == ["below/other.toml"]
     assert offered("sweeps status ", folder) == ["digits", "digits-wider"]
     assert offered("sweeps run iris --study digits-", folder) == ["digits-wider"]
-    assert offered(f"sweeps status --directory {folder} d", folder / "below") == [
-        "digits",
-        "digits-wider",
-    ]
+    there = f"sweeps status --directory {folder} d"
+    assert offered(there, folder / "below") == ["digits", "digits-wider"]
     assert offered("sweeps status --storage sqlite:///studies.db ", folder) == []
 
 
@@ -79,90 +76,63 @@ def test_keys_are_offered_with_their_values(folder: Path) -> None:
         "training.epsilon=1e-07",
     ]
     everything = offered("sweeps run --set ", folder)
-    assert "training.epochs=30" in everything
-    assert "lambdas.weight_l1.low=1e-06" in everything
-    assert "data.target=" in everything
+    assert {"training.epochs=30", "lambdas.weight_l1.low=1e-06", "data.target="} < set(everything)
     assert [edit for edit in everything if edit != shlex.quote(edit)] == []
-    for edit in everything:  # all that is offered whole may be given
-        if not edit.endswith("="):
-            load("digits", [edit])
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells(shell: str, folder: Path) -> None:
-    done = ask(shell, "sweeps run digits_", folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (
-        done.stdout.strip()
-        == {"zsh": """_arguments '*: :(("digits_noisy"))'""", "fish": "digits_noisy"}[shell]
-    )
+    load("digits", [edit for edit in everything if not edit.endswith("=")])
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        "sweeps no-such-command ",
-        "sweeps run --no-such-option x ",
-        "sweeps status --directory /nowhere ",
-        "sweeps run no-such.toml --set ",
-        "sweeps run nowhere/",
-    ],
+    ("shell", "offer"),
+    [("zsh", """_arguments '*: :(("digits_noisy"))'"""), ("fish", "digits_noisy")],
 )
-def test_a_line_that_is_wrong_is_no_error_yet(line: str, folder: Path) -> None:
-    done = ask("bash", line, folder)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_shell_is_never_told_of_errors(folder: Path) -> None:
-    done = ask("bash", "sweeps ", folder, COMP_CWORD="nonsense")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+def test_other_shells(shell: str, offer: str, folder: Path) -> None:
+    assert answer(shell, "sweeps run digits_", folder).strip() == offer
 
 
 @pytest.mark.parametrize(
-    ("line", "more"), [("sweeps status ", {"numpy", "pydantic"}), ("sweeps run iris --set ", set())]
+    "rest",
+    ["no-such-command ", "run --no-such-option x ", "status --directory /nowhere ", "run nowhere/"],
+)
+def test_a_line_that_is_wrong_is_no_error_yet(
+    rest: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer("bash", f"sweeps {rest}", folder)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.fixture
+def script(folder: Path) -> Path:
+    """The script that `--show-completion` prints in a bash."""
+    command = ["bash", "-c", f"{SWEEPS} --show-completion; true"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    (folder / "script").write_text(done.stdout)
+    return folder / "script"
+
+
+@pytest.mark.parametrize(
+    ("line", "more"), [("sweeps status ", {"numpy"}), ("sweeps run iris --set ", set())]
 )
 def test_nothing_heavy_is_imported(line: str, more: set[str], folder: Path) -> None:
     program = (
-        "import sys; from sweeps.cli import main\ntry:\n    main()\nexcept SystemExit:\n   "
-        " print(*sys.modules)"
+        "import atexit, sys; from sweeps.cli import main\n"
+        "atexit.register(lambda: print(*sys.modules)); main()"
     )
-    words = line.split(" ")
-    environ = {
-        **os.environ,
-        "_SWEEPS_COMPLETE": "complete_bash",
-        "COMP_WORDS": "\n".join(words),
-        "COMP_CWORD": str(len(words) - 1),
-    }
+    environ = {**os.environ, **asking("bash", line)}
     command = [sys.executable, "-c", program]
     done = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, check=True
     )
-    loaded = set(done.stdout.split())
-    assert "sweeps.cli.completion" in loaded
-    assert not loaded & (HEAVY | more)
+    assert (done.stderr, "sweeps.cli.completion" in done.stdout) == ("", True)
+    assert not set(done.stdout.split()) & (HEAVY | more)
 
 
-def test_in_a_real_bash(folder: Path) -> None:
-    """The script that `--show-completion` prints, sourced; a word is completed, a study, an
-    experiment and a key.
-    """
-    environ = {
-        **os.environ,
-        "PATH": f"{SWEEPS.parent}:{os.environ['PATH']}",
-        "PS1": "ready> ",
-        "TERM": "dumb",
-    }
-    script = subprocess.run(
-        ["bash", "-c", "sweeps --show-completion; true"],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert script.stderr == ""
-    (folder / "script").write_text(script.stdout)
-    with terminal(["bash", "--norc", "--noprofile", "-i"], cwd=folder, environ=environ) as bash:
+def test_in_a_real_bash(script: Path) -> None:
+    """A word is completed, a study, an experiment and a key."""
+    path = f"{Path(SWEEPS).parent}:{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "PS1": "ready> ", "TERM": "dumb"}
+    command = ["bash", "--norc", "--noprofile", "-i"]
+    with terminal(command, cwd=script.parent, environ=environ) as bash:
         bash.wait_for("ready> ")
         bash.type("source ./script\n")
         bash.wait_for("ready> ", behind=len(bash.shown))
