@@ -21,7 +21,6 @@ from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 BEST = "best"
@@ -61,8 +60,7 @@ def register(
     versions = _versions(client, name)
     version = _version(study, versions)
     if version is None:
-        logged = _log(client, store, study, model, experiment_id, run_id)
-        version = _create_version(client, store, study, logged, run_id)
+        version = _create(client, store, study, model, experiment_id, run_id)
     number = version.version
     is_new = version.tags.get(CONFIRMED) != confirmed
     if is_new:
@@ -97,22 +95,24 @@ def _confirmed(study: StudyRecord) -> str:
     return max(times).strftime(TIME_FORMAT)
 
 
-def _log(
+def _create(
     client: "MlflowClient",
     store: Store,
     study: StudyRecord,
     model: Model,
     experiment_id: str,
     run_id: str,
-) -> "LoggedModel":
-    """Return the logged model, linked to the study's run; what an interrupted attempt has left is
-    completed.
+) -> "ModelVersion":
+    """Log the model, link it to the study's run, and make a version of it; complete what an
+    interrupted attempt has left.
     """
     from mlflow.entities import LoggedModelOutput
+    from mlflow.exceptions import MlflowException
 
     from experiments.model import pyfunc
 
-    tags = {ORIGIN: digest(origin(study)), "study": study.study, "study_uid": study.study_uid}
+    registered = study.experiment.name
+    tags = {ORIGIN: digest(model.origin), "study": study.study, "study_uid": study.study_uid}
     there = client.search_logged_models([experiment_id], f"tags.{ORIGIN} = '{tags[ORIGIN]}'")
     logged = min(there, key=lambda one: (one.status != READY, one.model_id), default=None)
     if logged is None:
@@ -123,10 +123,21 @@ def _log(
         with _tracking_uri(store.uri):
             pyfunc.log(model, logged.model_id)
     outputs = client.get_run(run_id).outputs
-    linked = [one.model_id for one in outputs.model_outputs] if outputs else []
-    if logged.model_id not in linked:
+    if not outputs or logged.model_id not in [one.model_id for one in outputs.model_outputs]:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return logged
+    try:
+        client.create_registered_model(registered)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    # A database resolves models:/ with the tracking URI of the process, a server with its own.
+    source = f"models:/{logged.model_id}" if store.is_server else logged.artifact_location
+    version = client.create_model_version(
+        registered, source, run_id, tags=tags, model_id=logged.model_id, await_creation_for=0
+    )
+    link = json.dumps([{"name": registered, "version": version.version}])
+    client.set_logged_model_tags(logged.model_id, {VERSIONS: link})
+    return version
 
 
 @contextmanager
@@ -141,29 +152,3 @@ def _tracking_uri(uri: str) -> Iterator[None]:
         yield
     finally:
         mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
-
-
-def _create_version(
-    client: "MlflowClient", store: Store, study: StudyRecord, logged: "LoggedModel", run_id: str
-) -> "ModelVersion":
-    from mlflow.exceptions import MlflowException
-
-    name = study.experiment.name
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    # A database resolves models:/ with the tracking URI of the process, a server with its own.
-    source = f"models:/{logged.model_id}" if store.is_server else logged.artifact_location
-    version = client.create_model_version(
-        name,
-        source,
-        run_id,
-        tags={ORIGIN: digest(origin(study)), "study": study.study, "study_uid": study.study_uid},
-        model_id=logged.model_id,
-        await_creation_for=0,
-    )
-    link = json.dumps([{"name": name, "version": version.version}])
-    client.set_logged_model_tags(logged.model_id, {VERSIONS: link})
-    return version

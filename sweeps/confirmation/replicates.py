@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.datasets import TestRows
 from experiments.errors import WorkersError
-from experiments.evaluation import EvaluationSpec, Job, TrialResult, one_thread, row_answers
+from experiments.evaluation import EvaluationSpec, Job, one_thread, row_answers
 from experiments.verdict import Replicate, TestScores
 from nnreg import Lambdas
 from nnreg.network import LayerParameters
@@ -133,9 +133,20 @@ class Replicates:
                 )
             self._networks[key] = result.network.parameters
             if key not in self._kept:
+                replicate = Replicate(
+                    lambdas=key[0],
+                    seed=key[1],
+                    metrics=result.metrics,
+                    curves=result.curves,
+                    layers=result.network.layers,
+                    diverged=result.diverged,
+                    seconds=result.seconds,
+                    started=result.started,
+                    finished=result.finished,
+                )
                 scores = result.network.hits if self._by_hits else -result.network.losses
                 # Rounded as they are kept: an interrupted confirmation goes on with the same.
-                self._keep(_replicate(key, result), scores.astype(np.float32))
+                self._keep(replicate, scores.astype(np.float32))
             self._done += 1
             self._means.observe(self._done, self._wanted)
 
@@ -144,22 +155,6 @@ class Replicates:
         with self._means.interrupts.protected():
             value = as_json(one) | {"scores": _pack(scores)}
             self._study.keep(PREFIX + one.identity, value)
-
-
-def _replicate(key: Key, result: TrialResult) -> Replicate:
-    assert result.network is not None
-    assert result.metrics is not None
-    return Replicate(
-        lambdas=key[0],
-        seed=key[1],
-        metrics=result.metrics,
-        curves=result.curves,
-        layers=result.network.layers,
-        diverged=result.diverged,
-        seconds=result.seconds,
-        started=result.started,
-        finished=result.finished,
-    )
 
 
 def _pack(scores: np.ndarray) -> str:

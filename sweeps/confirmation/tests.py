@@ -34,7 +34,7 @@ def open_test_set(
     """Note on the study, before anybody looks, what will be compared; return the look, counted.
 
     `rows` is the digest of the test rows, `plan` are the comparisons, as JSON; `others` yields the
-    name and the attributes of every study. The same plan again is the same look: its numbers can only be the same.
+    name and the attributes of every study. The same plan again is the same look.
     """
     key = PREFIX + digest([rows, plan])[:32]
     kept = study.optuna.user_attrs.get(key)
