@@ -5,14 +5,14 @@ sentence that says what is wrong.
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from experiments.catalog import catalog as catalog
 from experiments.data_section import FILE_SUFFIXES, Data
 from experiments.errors import ExperimentError
-from experiments.spec import Experiment
+from experiments.spec import Experiment, flatten
 from experiments.wording import short_repr, suggestion
 
 
@@ -151,20 +151,14 @@ def _key(error: Any) -> str:
 
 def _known(key: str) -> str:
     """Return what was probably meant by an unknown key."""
-    parents, _, last = key.rpartition(".")
-    for name, field in Experiment.model_fields.items():
-        if last in _keys(field.annotation):
-            return f"it belongs into the table [{name}]"
-    section: Any = Experiment
-    for part in filter(None, parents.split(".")):
-        section = section.model_fields[part].annotation
-        if get_args(section):  # a range or a number
-            section = get_args(section)[0]
-    return suggestion(last, _keys(section))
-
-
-def _keys(section: Any) -> list[str]:
-    """Return the keys of a table; a plain value has none."""
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return list(section.model_fields)
-    return []
+    table, _, last = key.rpartition(".")
+    defaults = Experiment(name="x", data=Data(source="x")).model_dump()
+    known = [dotted for dotted, _ in flatten(defaults)]
+    for dotted in known:
+        if dotted.endswith(f".{last}"):
+            return f"it belongs into the table [{dotted.rpartition('.')[0]}]"
+    start = f"{table}." if table else ""
+    siblings = [
+        dotted.removeprefix(start).partition(".")[0] for dotted in known if dotted.startswith(start)
+    ]
+    return suggestion(last, dict.fromkeys(siblings))

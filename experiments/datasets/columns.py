@@ -3,7 +3,7 @@ stand.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,7 +106,13 @@ def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
     if all(DATE.fullmatch(text) for text in uniques):
         return _date(uniques[0])
     are_numbers = np.array([bool(values.NUMBER.fullmatch(text)) for text in uniques])
-    _check_commas(table, name, list(uniques), are_numbers, codes)
+    commas = [text for text in uniques if DECIMAL_COMMA.fullmatch(text)]
+    if commas and len(commas) + are_numbers.sum() == len(uniques):
+        raise DataError(
+            f"{table.where}: column {short_repr(name)} holds {short_repr(commas[0])} in"
+            f" {row_number(int((texts == commas[0]).argmax()))}; numbers have a decimal point, not"
+            " a comma: save the file with points, or name the column in data.categorical"
+        )
     share = are_numbers[codes[codes >= 0]].mean()  # of the rows with a value
     if not 0.5 < share < 1:
         return _category(texts)
@@ -132,24 +138,6 @@ def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
     else:
         return ColumnKind(kind="category", note=note)
     return ColumnKind(kind="refused", reason=reason)
-
-
-def _check_commas(
-    table: RawTable,
-    name: str,
-    uniques: Sequence[str],
-    are_numbers: NDArray[np.bool_],
-    codes: NDArray[np.int64],
-) -> None:
-    """Raise DataError where the column holds nothing but numbers, and some have a decimal comma."""
-    commas = np.array([bool(DECIMAL_COMMA.fullmatch(text)) for text in uniques])
-    if commas.any() and (commas | are_numbers).all():
-        value = int(commas.argmax())
-        raise DataError(
-            f"{table.where}: column {short_repr(name)} holds {short_repr(uniques[value])} in"
-            f" {row_number(int((codes == value).argmax()))}; numbers have a decimal point, not a"
-            " comma: save the file with points, or name the column in data.categorical"
-        )
 
 
 def _date(example: str) -> ColumnKind:

@@ -40,23 +40,8 @@ def check_columns(
         )
 
 
-def read(path: Path, data: Data) -> RawTable:
-    """Return the rows of a file with its labels. Raises DataError."""
-    table = read_columns(path, data)
-    if data.target is None and path.suffix.lower() != ".npz":
-        names = list(table.frame.columns)
-        raise DataError(
-            f"{path}: data.target is missing, and which column holds the labels is not known; "
-            f'there are {listed(names)}: write for example target = "{names[-1]}"'
-        )
-    check_columns(table.frame.columns, [table.target], f"{path}: data.target")
-    return table
-
-
-def read_columns(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
-    """Return the rows of a file, whether or not there are labels among them; an .npz must have
-    some if `labelled`. Raises DataError.
-    """
+def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
+    """Return the rows of a file; there must be labels among them if `labelled`. Raises DataError."""
     suffix = path.suffix.lower()
     if suffix not in FILE_SUFFIXES:
         raise DataError(
@@ -81,7 +66,15 @@ def read_columns(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         )
     if len(frame) == 0:
         raise DataError(f"{path}: there are no rows, only names of columns; add rows")
-    return RawTable(where=str(path), frame=frame, target=data.target or LABELS)
+    names = list(frame.columns)
+    if labelled and data.target is None and suffix != ".npz":
+        raise DataError(
+            f"{path}: data.target is missing, and which column holds the labels is not known; "
+            f'there are {listed(names)}: write for example target = "{names[-1]}"'
+        )
+    target = data.target or LABELS
+    check_columns(names, [target] if labelled else [], f"{path}: data.target")
+    return RawTable(where=str(path), frame=frame, target=target)
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":

@@ -7,7 +7,7 @@ do to new rows, as they stand in somebody's CSV, exactly what it did to the trai
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +34,19 @@ Example = tuple[Mapping[str, int | float | str | None], ...]
 class Number:
     """A column of numbers: missing is `fill` (the median), then (number - mean) / deviation."""
 
-    kind: ClassVar[str] = "number"
     column: str
     fill: float
     mean: float
     deviation: float
+    kind: Literal["number"] = "number"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """Whether a column of numbers is missing: 1 or 0."""
 
-    kind: ClassVar[str] = "missing"
     column: str
+    kind: Literal["missing"] = "missing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,9 @@ class Category:
     value None is missing.
     """
 
-    kind: ClassVar[str] = "category"
     column: str
     values: tuple[str | None, ...]
+    kind: Literal["category"] = "category"
 
 
 Step = Number | Missing | Category
@@ -122,20 +122,14 @@ class Preparation:
 
     def as_json(self) -> dict[str, Any]:
         """Return the preparation as plain JSON values."""
-        steps = [{"kind": step.kind, **asdict(step)} for step in self.steps]
-        return {"missing": list(self.missing), "steps": steps}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Preparation":
         """Return the preparation that `as_json` gave, also after it went through a file."""
-        steps = tuple(_step(**entry) for entry in table["steps"])
-        return cls(steps=steps, missing=tuple(table["missing"]))
+        from pydantic import TypeAdapter
 
-
-def _step(kind: str, **facts: Any) -> Step:
-    if kind == "category":
-        return Category(column=facts["column"], values=tuple(facts["values"]))
-    return Number(**facts) if kind == "number" else Missing(**facts)
+        return TypeAdapter(cls).validate_python(table)
 
 
 def _features(step: Step) -> list[str]:

@@ -94,7 +94,7 @@ def _predictions(place: "Workspace", study: str | None, rows: Path) -> "pd.DataF
             f"study {record.study}: the model of its verdict is not in {folder}; make it again"
             f" with: {confirm}"
         )
-    table = files.read_columns(rows, record.experiment.data, labelled=False)
+    table = files.read(rows, record.experiment.data, labelled=False)
     found = model.table(table.frame, where=table.where)
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
         found[model.target] = found[model.target].map(str)
