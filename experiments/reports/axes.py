@@ -11,26 +11,28 @@ OFF_AT, OFF_WIDTH = 0.9, 0.35  # decades: how far below `low` off is drawn, and 
 SPREADS = dict(zip(LAMBDA_NAMES, (0.618034, 0.754878, 0.819173, 0.856675), strict=True))
 """Their multiples spread the trials with a lambda off: evenly, and for two lambdas on no line."""
 
+Ends = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Axis:
-    """What lies between two ends; `ticks` are labels by value. Low may be above high."""
+    """What lies between two ends, with labels by value and perhaps a shaded band. Low may be above
+    high.
+    """
 
     low: float
     high: float
     ticks: Mapping[float, str]
     title: str = ""
+    band: Ends | None = None
 
     def at(self, value: float) -> float:
         """Where a value is, in percent."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
 
-@dataclass(frozen=True)
 class LambdaAxis(Axis):
-    """The log axis of a lambda, in decades, with a place for off below `low`."""
-
-    off: float = 0.0
+    """The log axis of a lambda, in decades. Its band is the place for off, below `low`."""
 
     def place(self, lambdas: Lambdas, number: int = 0) -> float:
         """Where its lambda is on the axis. What is off is spread by the number of the trial."""
@@ -38,12 +40,7 @@ class LambdaAxis(Axis):
         if strength > 0:
             return math.log10(strength)
         spread = number * SPREADS[self.title] % 1 - 0.5 if number else 0.0
-        return self.off + spread * 2 * OFF_WIDTH
-
-    @property
-    def around_off(self) -> tuple[float, float]:
-        """The ends of the place for off."""
-        return self.off - 0.5, self.off + 0.5
+        return sum(self.band or ()) / 2 + spread * 2 * OFF_WIDTH
 
 
 def lambda_axis(name: str, searched: Range) -> LambdaAxis:
@@ -54,15 +51,18 @@ def lambda_axis(name: str, searched: Range) -> LambdaAxis:
     if len(ticks) < 2:
         ticks = {end: f"{10**end:.2g}" for end in (low, high)}
     off = low - OFF_AT
-    return LambdaAxis(off - 0.6, high + 0.25, {off: "off"} | ticks, name, off)
+    return LambdaAxis(off - 0.6, high + 0.25, {off: "off"} | ticks, name, (off - 0.5, off + 0.5))
 
 
 def linear(
-    values: Iterable[float], title: str = "", *, percent: bool = False, zero: bool = False
+    values: Iterable[float],
+    title: str = "",
+    *,
+    percent: bool = False,
+    zero: bool = False,
+    band: Ends | None = None,
 ) -> Axis:
-    """An axis with room for all values, and for 0 where it must begin there. `percent` is for
-    shares, which are numbers from 0 to 1.
-    """
+    """An axis with room for all values, or from `zero` on. `percent` is for shares from 0 to 1."""
     known = [*values, *([0.0] if zero else [])]
     low, high = min(known), max(known)
     room = (high - low) / 20 or abs(high) / 20 or 0.5
@@ -73,7 +73,7 @@ def linear(
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(many * power for many in (1, 2, 5, 10) if many * power >= rough * 0.999)
     at = [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    return Axis(low, high, {value: label(value, percent=percent) for value in at}, title)
+    return Axis(low, high, {one: label(one, percent=percent) for one in at}, title, band)
 
 
 def label(value: float, *, percent: bool = False) -> str:
@@ -82,9 +82,7 @@ def label(value: float, *, percent: bool = False) -> str:
 
 
 def categories(labels: Sequence[str], *, downwards: bool = False) -> Axis:
-    """An axis with a place for each label, the first at 0; a y axis that begins on top goes
-    `downwards`.
-    """
+    """An axis with a place for each label: 0, 1, ...; on a y axis `downwards` begins on top."""
     ends = -0.5, len(labels) - 0.5
     low, high = reversed(ends) if downwards else ends
     return Axis(low, high, dict(enumerate(labels)))

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
 from experiments.reports.figures import figures
 from experiments.reports.files import write_whole
-from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown, in_words
+from experiments.reports.shown import BEST_SHOWN, Shown, role
 from experiments.reports.snippets import snippets
 from experiments.verdict import Verdict
 from nnreg import LAMBDA_NAMES
@@ -23,23 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-WORDS = {"keep": "keep", "drop": "drop", "undecided": "undecided", "sealed": "not tested yet"}
-LEFT = ("role", "lambda", "state", "edge", "mlflow_run_id")  # columns of text
 METRICS = (
     *("val_accuracy", "balanced_val_accuracy", "val_data_loss", "data_loss"),
     *("regularization_loss", "train_accuracy", "near_zero_weights"),
 )
-
-
-def percent(share: float) -> str:
-    """A share as people read it."""
-    return f"{100 * share:.2g} %"
-
-
 FORMATS = (
     dict.fromkeys((*LAMBDA_NAMES, "best"), strength)
     | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
-    | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), percent)
+    | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), "{:.1%}".format)
     | dict.fromkeys((*METRICS[:2], "train_accuracy", "mean"), "{:.4f}".format)
 )
 """How the columns of tables are written; other numbers have four digits."""
@@ -59,49 +49,41 @@ def render(
     study: StudyRecord, runs: Mapping[int, str] | None = None, server: str | None = None
 ) -> str:
     """The page of a study, as HTML with its style, its script and all numbers inside."""
-    shown, script = Shown(study), own("page.js")
-    name = study.experiment.name
-    return (
+    shown, script, name = Shown(study), own("page.js"), study.experiment.name
+    text: str = (
         environment()
         .get_template("page.html.j2")
         .render(
             study=study,
             shown=shown,
             card=card(study),
-            words=WORDS,
             names=LAMBDA_NAMES,
+            strength=strength,
+            as_shown=as_shown,
             figures=figures(shown),
             trials=trials_table(shown, runs),
-            settings=settings_table(study.verdict) if study.verdict else None,
+            settings=settings_table(study.verdict),
             lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
-            beyond=len(shown.kinds[shown.worse_shape, "trial"]),
-            few=BEST_SHOWN if len(study.trials) > ALL_SHOWN else None,
-            left=LEFT,
-            diverged=sum(trial.diverged for trial in study.trials),
+            few=BEST_SHOWN if shown.rest else None,
             snippets=snippets(study),
             runs=runs,
             server=server,
             source=name if name in catalog() else f"{name}.toml",
             css=own("page.css"),
             script=script,
-            # no other script runs, whatever the data hold (Content Security Policy 3, section 2.3.1)
+            # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
             hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
+    return text
 
 
 def environment() -> "Environment":
     """What reads the templates of this folder."""
     from jinja2 import Environment, PackageLoader
 
-    made = Environment(
-        loader=PackageLoader("experiments.reports", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["as_shown"] = as_shown
-    return made
+    loader = PackageLoader("experiments.reports", ".")
+    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def own(name: str) -> str:
@@ -109,7 +91,7 @@ def own(name: str) -> str:
     return (files("experiments.reports") / name).read_text(encoding="utf-8")
 
 
-def as_shown(value: str | float | None, column: str) -> str:
+def as_shown(column: str, value: str | float | None) -> str:
     """A value as a table of the page has it."""
     import pandas as pd
 
@@ -121,29 +103,27 @@ def as_shown(value: str | float | None, column: str) -> str:
 
 
 def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame":
-    """The trials that are shown, the best first, with what is most asked for."""
+    """The trials that are shown, the best first, and the failed ones."""
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
+    failed = [trial for trial in study.trials if trial.state != COMPLETE]
     sometimes = {
-        "diverged": any(frame["diverged"]),
-        "state": any(frame["state"] != COMPLETE),
+        "diverged": any(trial.diverged for trial in study.trials),
+        "state": bool(failed),
         "mlflow_run_id": bool(runs),
     }
-    columns = dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS))
-    columns |= dict.fromkeys(name for name, is_there in sometimes.items() if is_there)
-    failed = [trial for trial in study.trials if trial.state != COMPLETE]
-    rows = [one.trial for one in [*shown.ranked, *failed] if one.trial in shown.numbers]
-    return frame.loc[rows, list(columns)]
+    columns = [*dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS))]
+    columns += [name for name, is_shown in sometimes.items() if is_shown]
+    return frame.loc[[trial.trial for trial in [*shown.ranked, *failed]], columns]
 
 
-def settings_table(verdict: Verdict) -> "pd.DataFrame":
-    """The settings of the confirmation and their means over the fresh seeds."""
+def settings_table(verdict: Verdict | None) -> "pd.DataFrame":
+    """The settings of the confirmation with their means over the fresh seeds."""
     import pandas as pd
 
-    frame = pd.DataFrame(
-        {"role": in_words(one.role), "trial": one.trial}
-        | asdict(one.lambdas)
-        | {"mean": one.mean, "behind": one.behind, "error": one.error}
-        for one in verdict.settings
-    )
-    return frame.astype({"trial": "Int64"})
+    columns = ("role", "trial", *LAMBDA_NAMES, "mean", "behind", "error")
+    rows = [
+        (role(one), one.trial, *vars(one.lambdas).values(), one.mean, one.behind, one.error)
+        for one in (verdict.settings if verdict else ())
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({"trial": "Int64"})

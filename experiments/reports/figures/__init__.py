@@ -13,17 +13,9 @@ from experiments.reports.figures import (
 from experiments.reports.plot import Figure
 from experiments.reports.shown import Shown
 
+FIGURES = (strengths, plane, others, curves, costs, layers, search, parallel)
 
-def figures(shown: Shown) -> dict[str, Figure]:
-    """The figures of a study by name, without those that have nothing to show."""
-    made = {
-        "strengths": strengths.figure(shown),
-        "plane": plane.figure(shown),
-        "others": others.figure(shown),
-        "curves": curves.figure(shown.study),
-        "costs": costs.figure(shown.study),
-        "layers": layers.figure(shown.study),
-        "search": search.figure(shown),
-        "parallel": parallel.figure(shown),
-    }
-    return {name: figure for name, figure in made.items() if figure}
+
+def figures(shown: Shown) -> dict[str, Figure | None]:
+    """The figures of a study by the name of their file; None where there is nothing to show."""
+    return {file.__name__.rpartition(".")[2]: file.figure(shown) for file in FIGURES}

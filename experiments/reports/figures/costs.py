@@ -3,45 +3,41 @@
 from collections.abc import Iterator
 
 from experiments.card import MEASURES
-from experiments.records import StudyRecord
 from experiments.reports.axes import categories, linear
 from experiments.reports.plot import Figure, Plot, tip
-from experiments.reports.shown import OBJECTIVES, in_words
+from experiments.reports.shown import Shown, in_words, role
 from experiments.verdict import BASELINE, RECOMMENDED, RECOMMENDED_WITHOUT, WINNER, WITHOUT, Verdict
 
 ON_TEST_ROWS = [
     ("line", "best", "the interval that the claim is tested at"),
     ("thick", "best", "the 90 % interval"),
-    ("block", "margin", "so little is no difference that matters"),
+    ("block", "band", "so little is no difference that matters"),
 ]
 ON_VALIDATION_ROWS = [("line", "best", "one standard error")]
 
 
-def figure(study: StudyRecord) -> Figure | None:
+def figure(shown: Shown) -> Figure | None:
     """On the sealed test rows if they were opened, else on the validation rows."""
-    verdict = study.verdict
+    verdict = shown.study.verdict
     costs = list(_costs(verdict)) if verdict else []
     if verdict is None or not costs:
         return None
-    measure, name = MEASURES[verdict.objective], OBJECTIVES[verdict.objective]
+    measure, name = MEASURES[verdict.objective], in_words(verdict.objective)
     unit = f"{measure.unit.strip()} of " * bool(measure.unit)
-    title = f"behind the winner, in {unit}{name}"
+    title, margin = f"behind the winner, in {unit}{name}", None
     if verdict.comparisons:
         title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
-    x = linear([measure.scale * one for _, ends in costs for one in (0.0, *ends)])
+        margin = (-verdict.margin * measure.scale, verdict.margin * measure.scale)
+    x = linear([measure.scale * one for _, ends in costs for one in (0.0, *ends)], band=margin)
     y = categories([words for words, _ in costs], downwards=True)
     plot = Plot(title, x, y, height=70 + 36 * len(costs), wide=True)
-    if verdict.comparisons:
-        margin = verdict.margin * measure.scale
-        plot.box("margin", x=(-margin, margin))
-    plot.rule("zero", x=(0, 0))
+    plot.line("zero", [(0, y.low), (0, y.high)])
     for row, (words, ends) in enumerate(costs):
         lost, low, high, *narrow = (measure.scale * one for one in ends)
-        plot.rule("interval best", (low, high), (row, row))
-        if narrow:
-            plot.rule("thick best", (narrow[0], narrow[1]), (row, row))
+        plot.line("best", [(low, row), (high, row)])
+        plot.line("thick best", [(end, row) for end in narrow])
         mean, least, most = (f"{one:.{measure.digits}f}" for one in (lost, low, high))
-        plot.points("disc", "best", [(lost, row, tip(f"{words}: {mean} ({least} to {most})"))])
+        plot.point("disc", "best", lost, row, tip(f"{words}: {mean} ({least} to {most})"))
     return Figure([plot], ON_TEST_ROWS if verdict.comparisons else ON_VALIDATION_ROWS)
 
 
@@ -57,5 +53,5 @@ def _costs(verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
     fewer = [role for role in roles if role.startswith(RECOMMENDED_WITHOUT)]
     fewer = [RECOMMENDED, *fewer] if fewer else [r for r in roles if r.startswith(WITHOUT)]
     for setting in map(verdict.setting, [*fewer, BASELINE]):
-        ends = setting.behind - setting.error, setting.behind + setting.error
-        yield in_words(setting.role), (setting.behind, *ends)
+        behind, error = setting.behind, setting.error
+        yield role(setting), (behind, behind - error, behind + error)

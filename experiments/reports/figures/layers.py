@@ -1,52 +1,50 @@
 """Each penalty's share of the loss by layer, and the share of weights near zero."""
 
-import itertools
-from statistics import fmean
+from collections.abc import Mapping
 
-from experiments.records import StudyRecord
-from experiments.reports.axes import Axis, categories, linear
+import numpy as np
+
+from experiments.reports.axes import categories, linear
 from experiments.reports.plot import Figure, Plot, tip
+from experiments.reports.shown import Shown
 from nnreg import LAMBDA_NAMES
 
 WIDTH = 0.35  # of a bar, to each side
 
 
-def figure(study: StudyRecord) -> Figure | None:
-    """Bars for each layer of the recommended network, mean over its seeds."""
+def figure(shown: Shown) -> Figure | None:
+    """Bars for each layer of the recommended network, means over its seeds."""
+    study = shown.study
     if study.verdict is None:
         return None
-    recommended = study.verdict.recommended
-    networks = [one for (lambdas, _), one in study.confirmed.items() if lambdas == recommended]
-    layers = range(len(networks[0].layers))
-    x = categories([*(f"layer {number + 1}" for number in layers[:-1]), "output layer"])
-    paid = {
-        name: [
-            fmean(one.layers[layer].penalties[number] / one.metrics.total_loss for one in networks)
-            for layer in layers
-        ]
-        for number, name in enumerate(LAMBDA_NAMES)
-    }
-    paid = {name: shares for name, shares in paid.items() if any(shares)}
-    near_zero = {
-        "near_zero_weights": [
-            fmean(one.layers[layer].near_zero_weights for one in networks) for layer in layers
-        ]
-    }
+    networks = [study.confirmed[study.verdict.recommended, seed] for seed in study.verdict.seeds]
+    paid = np.mean(
+        [
+            [np.divide(layer.penalties, one.metrics.total_loss) for layer in one.layers]
+            for one in networks
+        ],
+        axis=0,
+    )
+    near_zero = np.mean(
+        [[layer.near_zero_weights for layer in one.layers] for one in networks], axis=0
+    )
+    shares = {name: paid[:, n] for n, name in enumerate(LAMBDA_NAMES) if paid[:, n].any()}
     plots = []
-    if paid:
-        plots.append(_bars("each penalty's share of the total loss", x, paid))
-    if any(near_zero["near_zero_weights"]):
-        plots.append(_bars("share of weights near zero", x, near_zero))
-    return Figure(plots, [("block", name, name) for name in paid]) if plots else None
+    if shares:
+        plots.append(_bars("each penalty's share of the total loss", shares))
+    if near_zero.any():
+        plots.append(_bars("share of weights near zero", {"near_zero_weights": near_zero}))
+    return Figure(plots, [("block", name, name) for name in shares]) if plots else None
 
 
-def _bars(title: str, x: Axis, shares: dict[str, list[float]]) -> Plot:
-    """Bars on top of each other, with their kind by name."""
-    stacks = [[0.0, *itertools.accumulate(stack)] for stack in zip(*shares.values(), strict=True)]
-    y = linear([top for *_, top in stacks], percent=True, zero=True)
-    plot = Plot(title, x, y)
-    for layer, ends in enumerate(stacks):
-        for name, (low, high) in zip(shares, itertools.pairwise(ends), strict=True):
-            words = tip(f"{name}: {high - low:.3%}")
-            plot.box(f"column {name}", (layer - WIDTH, layer + WIDTH), (low, high), words)
+def _bars(title: str, shares: Mapping[str, np.ndarray]) -> Plot:
+    """Bars on top of each other; their names are their kinds."""
+    tops = np.cumsum([*shares.values()], axis=0)
+    names = [f"layer {number}" for number in range(1, tops.shape[1])]
+    x = categories([*names, "output layer"])
+    plot = Plot(title, x, linear(tops[-1], percent=True, zero=True))
+    for (name, each), stack in zip(shares.items(), tops, strict=True):
+        for layer, (share, top) in enumerate(zip(each, stack, strict=True)):
+            ends, words = (layer - WIDTH, layer + WIDTH), tip(f"{name}: {share:.3%}")
+            plot.box(f"column {name}", ends, (top - share, top), words)
     return plot

@@ -11,14 +11,12 @@ BINS = 40
 
 def figure(shown: Shown) -> Figure | None:
     """A histogram."""
-    study = shown.study
-    values = [study.value(trial) for trial in study.complete if trial.trial not in shown.numbers]
-    if not values:
+    if not shown.rest:
         return None
-    counts, edges = np.histogram(values, bins=BINS)
-    x = linear(edges.tolist(), shown.objective, percent=shown.percent)
-    title = "all other trials, by their objective"
-    plot = Plot(title, x, linear(counts.tolist(), "trials", zero=True), height=260, wide=True)
-    for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
-        plot.box("column trial", (low, high), (0, count), tip(f"{count} trials"))
+    values = [shown.study.value(trial) for trial in shown.rest]
+    counts, edges = (array.tolist() for array in np.histogram(values, bins=BINS))
+    x = linear(edges, shown.objective, percent=shown.percent)
+    plot = Plot("all other trials", x, linear(counts, "trials", zero=True), height=260, wide=True)
+    for at, count in enumerate(counts):
+        plot.box("column trial", (edges[at], edges[at + 1]), (0, count), tip(f"{count} trials"))
     return Figure([plot])

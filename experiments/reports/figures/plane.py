@@ -1,6 +1,6 @@
 """The objective as colour, over the two lambdas that matter most."""
 
-from experiments.reports.axes import lambda_axis
+from experiments.reports.axes import label, lambda_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import BEST_SHOWN, Shown, of, tip_of
 
@@ -14,18 +14,14 @@ def figure(shown: Shown) -> Figure | None:
     x, y = (lambda_axis(name, searched[name]) for name in names)
     which = "the two that matter most" if study.importances else "two of them"
     plot = Plot(f"{shown.objective} (colour) over {which}", x, y, height=420, wide=True)
-    plot.box("off", x=x.around_off)
-    plot.box("off", y=y.around_off)
-    best, *_, worst = [shown.height(study.value(one)) for one in study.ranked[:BEST_SHOWN]] * 2
-    trials = []
-    for trial in reversed(shown.ranked):
-        share = (shown.height(study.value(trial)) - worst) / (best - worst or 1.0)
+    heights = [shown.height(study.value(trial)) for trial in shown.ranked]
+    best, worst = heights[0], heights[:BEST_SHOWN][-1]
+    for trial, height in reversed(list(zip(shown.ranked, heights, strict=True))):
+        good = max((height - worst) / (best - worst or 1.0), 0.0)
         at = x.place(trial.lambdas, trial.trial), y.place(trial.lambdas, trial.trial)
-        trials.append((*at, f'{of(trial)} style="--good:{100 * max(share, 0.0):.0f}%"'))
-    plot.points("disc", "scaled", trials)
-    for shape, kind, setting in shown.settings[-1:]:
+        plot.point("disc", "scaled", *at, f'{of(trial)} style="--good:{good:.0%}"')
+    for setting in shown.settings[-1:]:
         at = x.place(setting.lambdas), y.place(setting.lambdas)
-        plot.points(shape, kind, [(*at, tip_of(setting))])
-    return Figure(
-        [plot], [("scale", "", f"{shown.objective} {shown.label(worst)} to {shown.label(best)}")]
-    )
+        plot.point("star", "best", *at, tip_of(setting))
+    low, high = (label(float(f"{end:.3g}"), percent=shown.percent) for end in (worst, best))
+    return Figure([plot], [("scale", "", f"{shown.objective}, {low} to {high}")])

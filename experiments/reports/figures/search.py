@@ -1,6 +1,8 @@
 """The objective in the order of the search, and how much each lambda mattered."""
 
-from experiments.reports.axes import categories, linear
+import itertools
+
+from experiments.reports.axes import Ends, categories, linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown
 
@@ -13,26 +15,22 @@ def figure(shown: Shown) -> Figure | None:
     if not shown.ranked:
         return None
     last = study.trials[-1].trial
-    order = Plot(
-        f"{shown.objective} in the order of the search", linear([0, last], "trial"), shown.axis
-    )
-    shown.draw_trials(order, lambda trial: trial.trial)
-    steps: list[tuple[float, float]] = []
-    for leader in shown.leaders:
-        value = shown.height(study.value(leader))
-        steps += [(leader.trial, steps[-1][1] if steps else value), (leader.trial, value)]
-    order.line("best", [*steps, (last, steps[-1][1])])
-    plots = [order]
+    title = f"{shown.objective} in the order of the search"
+    plots = [Plot(title, linear([0, last], "trial"), shown.axis)]
+    shown.draw_trials(plots[0], lambda trial: trial.trial)
+    so_far = itertools.accumulate(map(study.value, study.complete), max if study.maximize else min)
+    steps: list[Ends] = []
+    for trial, best in zip(study.complete, map(shown.height, so_far), strict=True):
+        if not steps or steps[-1][1] != best:
+            steps += [(trial.trial, before) for _, before in steps[-1:]] + [(trial.trial, best)]
+    plots[0].line("best", [*steps, (last, steps[-1][1])])
     if any(study.importances.values()):
-        shares = {
-            name: study.importances.get(name, 0.0) for name in study.experiment.lambdas.searched
-        }
+        names = list(study.experiment.lambdas.searched)
+        shares = [study.importances.get(name, 0.0) for name in names]
         title = "how much each lambda mattered in the search (an estimate)"
-        x = linear(shares.values(), percent=True, zero=True)
-        bars = Plot(title, x, categories(list(shares), downwards=True))
-        for row, (name, share) in enumerate(shares.items()):
-            bars.box(
-                "column trial", (0, share), (row - WIDTH, row + WIDTH), tip(f"{name}: {share:.2%}")
-            )
-        plots.append(bars)
+        x, y = linear(shares, percent=True, zero=True), categories(names, downwards=True)
+        plots.append(Plot(title, x, y))
+        for row, (name, share) in enumerate(zip(names, shares, strict=True)):
+            ends = row - WIDTH, row + WIDTH
+            plots[1].box("column trial", (0, share), ends, tip(f"{name}: {share:.2%}"))
     return Figure(plots, [("circle", "trial", "a trial"), ("line", "best", "best so far")])

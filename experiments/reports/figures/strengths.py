@@ -3,6 +3,7 @@
 from experiments.reports.axes import Axis, lambda_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown, tip_of
+from experiments.verdict import RECOMMENDED
 
 
 def figure(shown: Shown) -> Figure | None:
@@ -21,7 +22,7 @@ def figure(shown: Shown) -> Figure | None:
             ("square", "fresh", "mean over fresh seeds"),
             ("star", "best", "recommended, mean over fresh seeds"),
         ]
-    if shown.kinds[shown.worse_shape, "trial"]:
+    if shown.beyond:
         legend.append((shown.worse_shape, "trial", "worse than the figure has room for"))
     return Figure([strength_plot(shown, name, shown.axis) for name in searched], legend)
 
@@ -31,11 +32,13 @@ def strength_plot(shown: Shown, name: str, values: Axis) -> Plot:
     study = shown.study
     axis = lambda_axis(name, study.experiment.lambdas.searched[name])
     plot = Plot(f"{shown.objective} against {name}", axis, values)
-    plot.box("off", x=axis.around_off)
     if study.baseline:
-        plot.rule("dotted baseline", y=(study.value(study.baseline),) * 2)
+        level = study.value(study.baseline)
+        plot.line("dotted baseline", [(axis.low, level), (axis.high, level)])
     shown.draw_trials(plot, lambda trial: axis.place(trial.lambdas, trial.trial))
-    for shape, kind, setting in shown.settings:
+    for setting in shown.settings:
+        shape = shown.worse_shape if shown.is_beyond(setting.mean) else "square"
+        mark = ("star", "best") if setting.role == RECOMMENDED else (shape, "fresh")
         at = axis.place(setting.lambdas), shown.height(setting.mean)
-        plot.points(shape, kind, [(*at, tip_of(setting))])
+        plot.point(*mark, *at, tip_of(setting))
     return plot
