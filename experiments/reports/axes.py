@@ -55,12 +55,7 @@ def lambda_axis(name: str, searched: Range) -> LambdaAxis:
 
 
 def linear(
-    values: Iterable[float],
-    title: str = "",
-    *,
-    percent: bool = False,
-    zero: bool = False,
-    band: Ends | None = None,
+    values: Iterable[float], title: str = "", *, percent: bool = False, zero: bool = False
 ) -> Axis:
     """An axis with room for all values, or from `zero` on. `percent` is for shares from 0 to 1."""
     known = [*values, *([0.0] if zero else [])]
@@ -73,16 +68,10 @@ def linear(
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(many * power for many in (1, 2, 5, 10) if many * power >= rough * 0.999)
     at = [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    return Axis(low, high, {one: label(one, percent=percent) for one in at}, title, band)
-
-
-def label(value: float, *, percent: bool = False) -> str:
-    """A value as it stands beside an axis."""
-    return f"{100 * value:.6g}%" if percent else f"{value:.6g}"
+    return Axis(low, high, {n: f"{100 * n:.6g}%" if percent else f"{n:.6g}" for n in at}, title)
 
 
 def categories(labels: Sequence[str], *, downwards: bool = False) -> Axis:
     """An axis with a place for each label: 0, 1, ...; on a y axis `downwards` begins on top."""
     ends = -0.5, len(labels) - 0.5
-    low, high = reversed(ends) if downwards else ends
-    return Axis(low, high, dict(enumerate(labels)))
+    return Axis(*(ends[::-1] if downwards else ends), dict(enumerate(labels)))

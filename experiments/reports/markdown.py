@@ -1,4 +1,4 @@
-"""The decision card as Markdown, as MLflow shows the note of a run; and text with no markup in it."""
+"""The decision card as Markdown, as MLflow shows the note of a run."""
 
 import re
 
@@ -8,24 +8,15 @@ SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
 def as_markdown(card: Card) -> str:
-    """The card: what it says, the lambdas as a table, the facts and the cautions as lists."""
-    rows = [
-        (f"`{line.name}`", strength(line.strength), line.advice, line.tolerance)
-        for line in card.lambdas
-    ]
+    """The card: what it says, the lambdas as a table, the facts and the cautions as a list."""
     table = ["| lambda | use | | tolerance |", "|---|---|---|---|"]
-    table += [f"| {' | '.join((name, *map(plain, cells)))} |" for name, *cells in rows]
-    parts = [
-        f"**{plain(card.says)}**",
-        "\n".join(table),
-        _list(card.facts),
-        _list([f"Caution: {one}" for one in card.cautions]),
-    ]
-    return "\n\n".join(filter(None, parts))
-
-
-def _list(sentences: "tuple[str, ...] | list[str]") -> str:
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+    for line in card.lambdas:
+        cells = map(plain, (strength(line.strength), line.advice, line.tolerance))
+        table.append(f"| `{line.name}` | {' | '.join(cells)} |")
+    facts = [f"- {plain(fact)}" for fact in card.facts]
+    cautions = [f"- Caution: {plain(caution)}" for caution in card.cautions]
+    parts = ([f"**{plain(card.says)}**"], table, facts, cautions)
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def plain(text: str) -> str:

@@ -22,13 +22,18 @@ PHONE, DESKTOP = 360, 1280
 IMPORTANCES = dict(zip(LAMBDA_NAMES, (0.4, 0.3, 0.2, 0.1), strict=True))
 FAILED = make_trial(2, state=FAIL, metrics=None, curves={}, error="killed")
 WRONG = """
-const visible = mark => mark.getBoundingClientRect().width + mark.getBoundingClientRect().height > 0;
-const cut = (box, room) => box.width > 0 && (box.right > room.right + 1 || box.left < room.left - 1 || box.bottom > room.bottom + 1);
-return [...document.querySelectorAll(".plot")].flatMap(plot => [
-  ...[...plot.querySelectorAll("use, polyline, rect.column")].some(visible) ? [] : ["nothing is drawn"],
-  ...[...plot.querySelectorAll("text")].filter(text => cut(text.getBoundingClientRect(), plot.getBoundingClientRect()))
-    .map(text => `${text.textContent} is cut off`),
-].map(found => `${plot.querySelector("svg").getAttribute("aria-label")}: ${found}`));
+const wrong = [], box = element => element.getBoundingClientRect();
+for (const plot of document.querySelectorAll(".plot")) {
+  const name = plot.querySelector("svg").getAttribute("aria-label"), room = box(plot);
+  const marks = [...plot.querySelectorAll("use, polyline, rect.column")];
+  if (!marks.some(mark => box(mark).width + box(mark).height > 0)) wrong.push(`${name}: empty`);
+  for (const text of plot.querySelectorAll("text")) {
+    const { left, right, bottom, width } = box(text);
+    if (width && (left < room.left - 1 || right > room.right + 1 || bottom > room.bottom + 1))
+      wrong.push(`${name}: ${text.textContent} is cut off`);
+  }
+}
+return wrong;
 """
 INK = "return getComputedStyle(document.body).color"
 ROWS = """
@@ -68,43 +73,27 @@ def rows(window: Browser) -> list[list[str]]:
     return found
 
 
-def scored(record: StudyRecord, *values: float) -> StudyRecord:
-    """The study with these objectives."""
-    trials = [
-        dataclasses.replace(trial, metrics=dataclasses.replace(trial.metrics, val_accuracy=value))
-        for trial, value in zip(record.trials, values, strict=False)
-        if trial.metrics
-    ]
-    return dataclasses.replace(record, trials=(*trials, *record.trials[len(trials) :]))
+SEARCH = "strengths plane curves search parallel"
+CONFIRMED = "strengths plane curves costs layers search parallel"
+IMPORTANT = dataclasses.replace(make_study(40), importances=IMPORTANCES)
+WITH_A_FAILED_ONE = dataclasses.replace(make_study(), trials=(make_trial(0), make_trial(1), FAILED))
+ALL_FIXED = make_study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3), epochs=1)
+MANY = make_study(ALL_SHOWN + 1, epochs=1)
 
 
 @pytest.mark.parametrize(
     ("record", "figures"),
     [
-        (
-            dataclasses.replace(make_study(40), importances=IMPORTANCES),
-            "strengths plane curves search parallel",
+        pytest.param(IMPORTANT, SEARCH, id="searched"),
+        pytest.param(confirmed(), CONFIRMED, id="confirmed"),
+        pytest.param(
+            confirmed(opened=0, sweep={"objective": "val_data_loss"}), CONFIRMED, id="sealed"
         ),
-        (confirmed(), "strengths plane curves costs layers search parallel"),
-        (
-            confirmed(opened=0, sweep={"objective": "val_data_loss"}),
-            "strengths plane curves costs layers search parallel",
-        ),
-        (make_study(1), "strengths plane curves search parallel"),
-        (make_study(0), ""),
-        (
-            dataclasses.replace(make_study(3), trials=(make_trial(0), make_trial(1), FAILED)),
-            "strengths plane curves search parallel",
-        ),
-        (
-            make_study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3), epochs=1),
-            "curves search parallel",
-        ),
-        (make_study(ALL_SHOWN + 1, epochs=1), "strengths plane others curves search parallel"),
-    ],
-    ids=[
-        *("searched", "confirmed", "sealed", "baseline alone", "empty", "failed trial"),
-        *("all fixed", "many"),
+        pytest.param(make_study(1), SEARCH, id="baseline alone"),
+        pytest.param(make_study(0), "", id="empty"),
+        pytest.param(WITH_A_FAILED_ONE, SEARCH, id="failed trial"),
+        pytest.param(ALL_FIXED, "curves search parallel", id="all fixed"),
+        pytest.param(MANY, "strengths plane others curves search parallel", id="many"),
     ],
 )
 def test_every_figure_is_drawn_at_any_width_in_both_themes_and_nobody_is_asked(
@@ -113,8 +102,9 @@ def test_every_figure_is_drawn_at_any_width_in_both_themes_and_nobody_is_asked(
     window.driver.get_log("browser")
     window.hosts()
     show(window, record, tmp_path)
-    ids = "return [...document.querySelectorAll('.figure')].map(figure => figure.id)"
-    assert window.driver.execute_script(ids) == [f"figure-{name}" for name in figures.split()]
+    found = window.driver.find_elements("css selector", ".figure")
+    wanted = [f"figure-{name}" for name in figures.split()]
+    assert [figure.get_attribute("id") for figure in found] == wanted
     inks = set()
     for width, theme in ((DESKTOP, "light"), (PHONE, "light"), (PHONE, "dark")):
         look(window, width, theme)
@@ -170,10 +160,10 @@ def test_a_mark_says_which_trial_it_is(window: Browser, tmp_path: Path) -> None:
     show(window, make_study(2), tmp_path)
     mark = window.driver.find_element("css selector", "#figure-plane [data-trial='1']")
     chains(window.driver).move_to_element(mark).perform()
-    trial = rows(window)[0] if rows(window)[0][0] == "1" else rows(window)[1]
     (words,) = window.texts("#tip")
+    values = {row[0]: row[1] for row in rows(window)}
     assert words.startswith("trial 1: weight_l1 ")
-    assert words.endswith(f"\n{trial[1]}")
+    assert words.endswith(f"\n{values['1']}")
 
 
 def test_the_table_sorts_and_filters(window: Browser, tmp_path: Path) -> None:
@@ -252,23 +242,23 @@ def test_it_stays_small() -> None:
     assert size(ALL_SHOWN + 1) < 1_000_000
 
 
-def test_of_many_trials_the_best_are_shown_and_the_others_counted() -> None:
-    record = scored(make_study(ALL_SHOWN + 1, epochs=1), 0.01, 0.02)
-    shown = {trial.trial for trial in Shown(record).ranked}
-
-    assert {trial.trial for trial in record.ranked[:BEST_SHOWN]} | {0} <= shown
-    text = render(record).partition('id="figure-others"')[2].partition("figure-curves")[0]
+def test_of_many_trials_the_best_and_the_baseline_are_shown_and_the_others_counted() -> None:
+    shown = {trial.trial for trial in Shown(MANY).ranked}
+    assert shown == {trial.trial for trial in MANY.ranked[:BEST_SHOWN]} | {0}
+    text = render(MANY).partition('id="figure-others"')[2].partition("figure-curves")[0]
     counts = [int(part.partition(" trials")[0]) for part in text.split('data-tip="')[1:]]
-    assert sum(counts) == len(record.trials) - len(shown)
+    assert sum(counts) == len(MANY.trials) - len(shown)
 
 
 def test_a_limit_leaves_out_the_worst_tenth_but_never_the_baseline() -> None:
-    record = dataclasses.replace(
-        make_study(0),
-        trials=tuple(make_trial(n, lambdas=Lambdas(weight_l1=float(n))) for n in range(20)),
-    )
-    edge = Shown(scored(record, 0.8, *[0.9] * 18, 0.0)).limit
-    assert edge is not None
-    assert 0.7 < edge < 0.8
-    # no room below where all others are equal
-    assert Shown(scored(record, *[0.9] * 19, 0.0)).limit == 0.0
+    def limit(*values: float) -> float:
+        trials = [make_trial(n, lambdas=Lambdas(weight_l1=float(n))) for n in range(len(values))]
+        for n, (trial, value) in enumerate(zip(trials, values, strict=True)):
+            assert trial.metrics
+            metrics = dataclasses.replace(trial.metrics, val_accuracy=value)
+            trials[n] = dataclasses.replace(trial, metrics=metrics)
+        return Shown(dataclasses.replace(make_study(0), trials=tuple(trials))).limit
+
+    assert 0.7 < limit(0.8, *[0.9] * 18, 0.0) < 0.8
+    # there is no room for less where all others are equal
+    assert limit(*[0.9] * 19, 0.0) == 0.0

@@ -10,7 +10,7 @@ import pytest
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import Format, files, frames
-from nnreg import LAMBDA_NAMES, Lambdas
+from nnreg import Lambdas
 from tests.studies import confirmed_study, make_study, make_trial
 
 COLUMNS = {  # the contract, letter by letter
@@ -41,150 +41,121 @@ COLUMNS = {  # the contract, letter by letter
 FAILED = make_trial(
     2, state=FAIL, metrics=None, curves={}, error='killed, "three" times\nby nobody'
 )
+WITH_A_FAILED_ONE = dataclasses.replace(make_study(), trials=(make_trial(0), FAILED))
 
 
-def study(trials: int = 12, **sections: object) -> StudyRecord:
-    return make_study(trials, **sections)
+def tables(record: StudyRecord, runs: dict[int, str]) -> dict[str, pd.DataFrame]:
+    made = {name: getattr(frames, name)(record) for name in COLUMNS}
+    return made | {"trials": frames.trials(record, runs)}
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        study(), study(0), study(1), dataclasses.replace(study(), trials=(make_trial(0), FAILED)),
-        confirmed_study(), confirmed_study(look=1),
+        *(make_study(trials) for trials in (0, 1, 12)),
+        WITH_A_FAILED_ONE,
+        confirmed_study(),
+        confirmed_study(look=1),
     ],
-)  # fmt: skip
+)
 def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) -> None:
     written = files.export(record, tmp_path / "deep" / "folder")
-    assert [path.stem for path in written] == [
-        name for name in COLUMNS if name != "confirm" or record.verdict
-    ]
+    wanted = [name for name in COLUMNS if name != "confirm" or record.verdict]
+    assert [path.stem for path in written] == wanted
     for path in written:
-        assert path.read_text(encoding="utf-8").splitlines()[0] == COLUMNS[path.stem].replace(
-            " ", ","
-        )
-    for make, columns in (
-        (frames.trials, frames.TRIALS), (frames.history, frames.HISTORY), (frames.lambdas, frames.LAMBDAS),
-        (frames.summary, frames.SUMMARY), (frames.confirm, frames.CONFIRM),
-    ):  # fmt: skip
-        assert {name: str(dtype) for name, dtype in make(record).dtypes.items()} == columns
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first == COLUMNS[path.stem].replace(" ", ",")
+    for name, frame in tables(record, {}).items():
+        dtypes = {column: str(dtype) for column, dtype in frame.dtypes.items()}
+        assert dtypes == getattr(frames, name.upper())
 
 
 def test_parquet_reads_back_the_same(tmp_path: Path) -> None:
     """With dtypes of its own, nulls and times included, for readers that know no pandas too."""
     record = confirmed_study(make_study(3))
-    record = dataclasses.replace(
-        record, trials=(*record.trials, dataclasses.replace(FAILED, trial=3))
-    )
-    written = files.export(record, tmp_path, {0: "f" * 32}, formats=[Format.parquet])
+    failed = dataclasses.replace(FAILED, trial=3)
+    record, runs = dataclasses.replace(record, trials=(*record.trials, failed)), {0: "f" * 32}
+    written = files.export(record, tmp_path, runs, formats=[Format.parquet])
     assert [path.name for path in written] == [f"{name}.parquet" for name in COLUMNS]
-    wanted = {
-        "trials": frames.trials(record, {0: "f" * 32}), "history": frames.history(record), "lambdas": frames.lambdas(record),
-        "summary": frames.summary(record), "confirm": frames.confirm(record),
-    }  # fmt: skip
     for path in written:
-        pd.testing.assert_frame_equal(pd.read_parquet(path), wanted[path.stem])
-        assert pq.read_table(path).column_names == list(wanted[path.stem])  # and no index
+        frame = tables(record, runs)[path.stem]
+        pd.testing.assert_frame_equal(pd.read_parquet(path), frame)
+        assert pq.read_table(path).column_names == list(frame)  # and no index
     table = pq.read_table(tmp_path / "trials.parquet")
-    types = {
-        name: str(table.schema.field(name).type)
-        for name in ("started", "diverged", "trial", "weight_l2")
-    }
-    assert types == {
-        "started": "timestamp[us, tz=UTC]",
-        "diverged": "bool",
-        "trial": "int64",
-        "weight_l2": "double",
-    }
+    for name, wanted in (
+        ("started", "timestamp[us, tz=UTC]"),
+        ("diverged", "bool"),
+        ("trial", "int64"),
+        ("weight_l2", "double"),
+    ):
+        assert str(table.schema.field(name).type) == wanted
     assert table["val_accuracy"].null_count == 1  # null, and not NaN
-    assert (
-        pq.read_table(tmp_path / "confirm.parquet")["trial"].type == "int64"
-    )  # though some are of no trial
-    assert pq.read_table(tmp_path / "confirm.parquet")["trial"].null_count > 0
+    trials = pq.read_table(tmp_path / "confirm.parquet")["trial"]
+    assert trials.type == "int64"
+    assert trials.null_count > 0  # some settings are of no trial
 
 
 def test_every_number_reads_back_the_same(tmp_path: Path) -> None:
-    record = study()
+    record = make_study(12)
     files.export(record, tmp_path)
     table = pd.read_csv(tmp_path / "trials.csv")
     for trial, row in zip(record.trials, table.to_dict("records"), strict=True):
-        assert {name: row[name] for name in LAMBDA_NAMES} == dataclasses.asdict(trial.lambdas)
-        assert trial.metrics
-        assert {
-            name: row[name] for name in dataclasses.asdict(trial.metrics)
-        } == dataclasses.asdict(trial.metrics)
+        assert {name: row[name] for name in trial.numbers} == trial.numbers
         assert pd.Timestamp(row["started"]).to_pydatetime() == trial.started
     history = pd.read_csv(tmp_path / "history.csv")
-    assert (
-        tuple(history[history.trial == 3].val_accuracy) == record.trials[3].curves["val_accuracy"]
-    )
+    curve = tuple(history[history.trial == 3].val_accuracy)
+    assert curve == record.trials[3].curves["val_accuracy"]
 
 
 def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
-    record = dataclasses.replace(study(), trials=(make_trial(0), make_trial(1, diverged=True)))
-    files.export(record, tmp_path, {1: "abc"})
-    first, second = (
-        line.split(",") for line in (tmp_path / "trials.csv").read_text().splitlines()[1:]
-    )
+    trials = make_trial(0), make_trial(1, diverged=True)
+    files.export(dataclasses.replace(make_study(), trials=trials), tmp_path, {1: "abc"})
+    lines = (tmp_path / "trials.csv").read_text().splitlines()[1:]
+    first, second = (line.split(",") for line in lines)
     assert first[23:] == ["2026-11-23T07:25:49.123456Z", "2026-11-23T07:25:49.823456Z", "", ""]
     assert (first[20], second[20], second[25]) == ("false", "true", "abc")
 
 
 def test_a_failed_trial_has_a_reason_and_no_numbers(tmp_path: Path) -> None:
-    files.export(dataclasses.replace(study(), trials=(make_trial(0), FAILED)), tmp_path)
+    files.export(WITH_A_FAILED_ONE, tmp_path)
     row = pd.read_csv(tmp_path / "trials.csv").to_dict("records")[1]
     assert (row["state"], row["error"]) == (FAIL, FAILED.error)
     assert pd.isna(row["val_accuracy"])
     assert row["weight_l1"] == FAILED.lambdas.weight_l1
 
 
-def test_a_lambda_at_the_upper_edge_is_said_and_a_fixed_one_has_no_axis() -> None:
-    trials = (
-        make_trial(0),
-        *(
-            make_trial(
-                n,
-                lambdas=Lambdas(
-                    weight_l1=0.09, weight_l2=1e-3 * n, bias_l1=1e-3 * (n % 3), bias_l2=0.5
-                ),
-            )
-            for n in range(1, 30)
-        ),
-    )
-    record = dataclasses.replace(study(lambdas={"bias_l2": 0.5}), trials=trials)
+def test_a_lambda_at_the_upper_edge_is_marked_and_a_fixed_one_has_no_axis() -> None:
+    def lambdas(n: int) -> Lambdas:
+        return Lambdas(weight_l1=0.09, weight_l2=1e-3 * n, bias_l1=1e-3 * (n % 3), bias_l2=0.5)
+
+    trials = (make_trial(0), *(make_trial(n, lambdas=lambdas(n)) for n in range(1, 30)))
+    record = dataclasses.replace(make_study(lambdas={"bias_l2": 0.5}), trials=trials)
     table = frames.lambdas(record).set_index("lambda")
     assert list(table.edge) == ["high", "", "", ""]
     assert list(table.fixed) == [False, False, False, True]
     assert pd.isna(table.low["bias_l2"])
-    assert (table.low["weight_l1"], table.high["weight_l1"], table.off_decades["weight_l1"]) == (
-        1e-6,
-        0.1,
-        1.0,
-    )
-    top = record.ranked[:3]
-    assert table.top_low["weight_l2"] == min(
-        trial.lambdas.weight_l2 for trial in top if trial.lambdas.weight_l2
-    )
+    assert tuple(table.loc["weight_l1", ["low", "high", "off_decades"]]) == (1e-6, 0.1, 1.0)
+    on = [trial.lambdas.weight_l2 for trial in record.ranked[:3] if trial.lambdas.weight_l2]
+    assert table.top_low["weight_l2"] == min(on)
     assert table.top_off_share["bias_l1"] == 2 / 3  # to the last digit: it is read in a spreadsheet
 
 
 def test_ties_go_to_the_smaller_loss_then_fewer_lambdas_then_the_lower_number() -> None:
-    def trial(number: int, loss: float, **on: float) -> object:
-        base = make_trial(number, lambdas=Lambdas(**on))
-        assert base.metrics
-        return dataclasses.replace(
-            base, metrics=dataclasses.replace(base.metrics, val_accuracy=0.9, val_data_loss=loss)
-        )
-
-    record = study()
-    for trials, best in (
-        ((trial(0, 0.5), trial(1, 0.4, weight_l1=1.0)), 1),
-        ((trial(0, 0.4, weight_l1=1.0, bias_l1=1.0), trial(1, 0.4, weight_l1=1.0)), 1),
-        ((trial(0, 0.4), trial(1, 0.4)), 0),
-    ):
-        record = dataclasses.replace(record, trials=trials)
+    def best(*trials: tuple[float, Lambdas]) -> tuple[int, int]:
+        made = []
+        for number, (loss, lambdas) in enumerate(trials):
+            base = make_trial(number, lambdas=lambdas)
+            assert base.metrics
+            metrics = dataclasses.replace(base.metrics, val_accuracy=0.9, val_data_loss=loss)
+            made.append(dataclasses.replace(base, metrics=metrics))
+        record = dataclasses.replace(make_study(), trials=tuple(made))
         assert record.best
-        assert (record.best.trial, record.tied) == (best, 2)
+        return record.best.trial, record.tied
+
+    one, two = Lambdas(weight_l1=1.0), Lambdas(weight_l1=1.0, bias_l1=1.0)
+    assert best((0.5, Lambdas()), (0.4, one)) == (1, 2)
+    assert best((0.4, two), (0.4, one)) == (1, 2)
+    assert best((0.4, Lambdas()), (0.4, Lambdas())) == (0, 2)
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -195,10 +166,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(
-        DirectoryError, match=r"trials.csv cannot be written \(No space left on device\)"
-    ):
+    cause = r"trials.csv cannot be written \(No space left on device\)"
+    with pytest.raises(DirectoryError, match=cause):
         files.write_whole(path, fails)
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [
-        ("trials.csv", "what was there")
-    ]
+    left = [(file.name, file.read_text()) for file in tmp_path.iterdir()]
+    assert left == [("trials.csv", "what was there")]

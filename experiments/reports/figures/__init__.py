@@ -16,6 +16,7 @@ from experiments.reports.shown import Shown
 FIGURES = (strengths, plane, others, curves, costs, layers, search, parallel)
 
 
-def figures(shown: Shown) -> dict[str, Figure | None]:
-    """The figures of a study by the name of their file; None where there is nothing to show."""
-    return {file.__name__.rpartition(".")[2]: file.figure(shown) for file in FIGURES}
+def figures(shown: Shown) -> dict[str, Figure]:
+    """The figures of a study that have something to show, by the name of their file."""
+    drawn = {file.__name__: file.figure(shown) for file in FIGURES if shown.ranked}
+    return {name.rpartition(".")[2]: figure for name, figure in drawn.items() if figure.plots}

@@ -1,6 +1,7 @@
 """What switching each lambda off costs, with intervals."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from experiments.card import MEASURES
 from experiments.reports.axes import categories, linear
@@ -16,21 +17,21 @@ ON_TEST_ROWS = [
 ON_VALIDATION_ROWS = [("line", "best", "one standard error")]
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """On the sealed test rows if they were opened, else on the validation rows."""
     verdict = shown.study.verdict
     costs = list(_costs(verdict)) if verdict else []
     if verdict is None or not costs:
-        return None
+        return Figure([])
     measure, name = MEASURES[verdict.objective], in_words(verdict.objective)
     unit = f"{measure.unit.strip()} of " * bool(measure.unit)
     title, margin = f"behind the winner, in {unit}{name}", None
     if verdict.comparisons:
         title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
         margin = (-verdict.margin * measure.scale, verdict.margin * measure.scale)
-    x = linear([measure.scale * one for _, ends in costs for one in (0.0, *ends)], band=margin)
+    x = linear(measure.scale * one for _, ends in costs for one in (0.0, *ends))
     y = categories([words for words, _ in costs], downwards=True)
-    plot = Plot(title, x, y, height=70 + 36 * len(costs), wide=True)
+    plot = Plot(title, replace(x, band=margin), y, height=70 + 36 * len(costs), wide=True)
     plot.line("zero", [(0, y.low), (0, y.high)])
     for row, (words, ends) in enumerate(costs):
         lost, low, high, *narrow = (measure.scale * one for one in ends)

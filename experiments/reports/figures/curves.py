@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from experiments.records import StudyRecord
-from experiments.reports.axes import label, linear
+from experiments.reports.axes import linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown, in_words
 from nnreg import Lambdas
@@ -17,7 +17,7 @@ MOST_POINTS, MOST_TIPS = 400, 50  # of a curve: more are finer than a screen, or
 Curves = Mapping[str, Sequence[float]]
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """A plot for each metric that is not zero everywhere."""
     arms, plots = _arms(shown.study), []
     for metric in ("data_loss", "regularization_loss", "val_accuracy"):
@@ -26,7 +26,7 @@ def figure(shown: Shown) -> Figure | None:
             plots.append(_plot(in_words(metric), lines))
     best = "recommended" if shown.study.verdict else "best of the search"
     words = {"baseline": "no regularization", "best": best}
-    return Figure(plots, [("line", kind, words[kind]) for kind in arms]) if plots else None
+    return Figure(plots, [("line", kind, words[kind]) for kind in arms])
 
 
 def _arms(study: StudyRecord) -> dict[str, list[Curves]]:
@@ -60,6 +60,6 @@ def _plot(title: str, lines: dict[str, np.ndarray]) -> Plot:
         plot.lines([(f'class="{kind}"', around)], "polygon")
         plot.line(kind, zip(at + 1, mean, strict=True))
         for n in range(0, len(at), 1 + len(at) // MOST_TIPS):
-            words = tip(f"epoch {at[n] + 1}: {label(float(f'{mean[n]:.4g}'), percent=percent)}")
+            words = tip(f"epoch {at[n] + 1}: {mean[n]:.4g}")
             plot.point("circle" if epochs == 1 else "unseen", kind, at[n] + 1, mean[n], words)
     return plot

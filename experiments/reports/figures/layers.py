@@ -12,29 +12,24 @@ from nnreg import LAMBDA_NAMES
 WIDTH = 0.35  # of a bar, to each side
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """Bars for each layer of the recommended network, means over its seeds."""
     study = shown.study
     if study.verdict is None:
-        return None
+        return Figure([])
     networks = [study.confirmed[study.verdict.recommended, seed] for seed in study.verdict.seeds]
-    paid = np.mean(
-        [
-            [np.divide(layer.penalties, one.metrics.total_loss) for layer in one.layers]
-            for one in networks
-        ],
-        axis=0,
-    )
-    near_zero = np.mean(
-        [[layer.near_zero_weights for layer in one.layers] for one in networks], axis=0
-    )
+    penalties = np.array([[layer.penalties for layer in one.layers] for one in networks])
+    totals = np.array([one.metrics.total_loss for one in networks])
+    paid = (penalties / totals[:, np.newaxis, np.newaxis]).mean(axis=0)
+    zeros = np.array([[layer.near_zero_weights for layer in one.layers] for one in networks])
     shares = {name: paid[:, n] for n, name in enumerate(LAMBDA_NAMES) if paid[:, n].any()}
     plots = []
     if shares:
         plots.append(_bars("each penalty's share of the total loss", shares))
-    if near_zero.any():
-        plots.append(_bars("share of weights near zero", {"near_zero_weights": near_zero}))
-    return Figure(plots, [("block", name, name) for name in shares]) if plots else None
+    if zeros.any():
+        means = {"near_zero_weights": zeros.mean(axis=0)}
+        plots.append(_bars("share of weights near zero", means))
+    return Figure(plots, [("block", name, name) for name in shares])
 
 
 def _bars(title: str, shares: Mapping[str, np.ndarray]) -> Plot:

@@ -9,10 +9,10 @@ from experiments.reports.shown import Shown
 BINS = 40
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """A histogram."""
     if not shown.rest:
-        return None
+        return Figure([])
     values = [shown.study.value(trial) for trial in shown.rest]
     counts, edges = (array.tolist() for array in np.histogram(values, bins=BINS))
     x = linear(edges, shown.objective, percent=shown.percent)

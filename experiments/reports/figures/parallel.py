@@ -7,11 +7,9 @@ from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown, of
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """Everything at once; the better a trial, the darker its line and the further on top."""
     study, trials = shown.study, shown.ranked[::-1]
-    if not trials:
-        return None
     axes: dict[str, tuple[Axis, list[float]]] = {}
     for name, searched in study.experiment.lambdas.searched.items():
         axis = lambda_axis(name, searched)
@@ -20,13 +18,8 @@ def figure(shown: Shown) -> Figure | None:
     axes[study.objective] = shown.axis, heights
     for name in ("data_loss", "regularization_loss"):
         axes[name] = _log([getattr(trial.metrics, name) for trial in trials])
-    plot = Plot(
-        "parallel coordinates of the trials",
-        categories(list(axes)),
-        Axis(0, 100, {}),
-        360,
-        wide=True,
-    )
+    title, names = "parallel coordinates of the trials", categories(list(axes))
+    plot = Plot(title, names, Axis(0, 100, {}), height=360, wide=True)
     ranks = {height: rank for rank, height in enumerate(dict.fromkeys(heights))}
     opacity = min(0.75, 8 / math.sqrt(len(trials)))  # many lines must not become one patch
     lines = []

@@ -1,15 +1,15 @@
 """The objective as colour, over the two lambdas that matter most."""
 
-from experiments.reports.axes import label, lambda_axis
+from experiments.reports.axes import lambda_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import BEST_SHOWN, Shown, of, tip_of
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """A mark for each trial; the darker it is, the better."""
     study, searched = shown.study, shown.study.experiment.lambdas.searched
-    if len(searched) < 2 or not shown.ranked:
-        return None
+    if len(searched) < 2:
+        return Figure([])
     names = sorted(searched, key=lambda name: -study.importances.get(name, 0.0))[:2]
     x, y = (lambda_axis(name, searched[name]) for name in names)
     which = "the two that matter most" if study.importances else "two of them"
@@ -23,5 +23,4 @@ def figure(shown: Shown) -> Figure | None:
     for setting in shown.settings[-1:]:
         at = x.place(setting.lambdas), y.place(setting.lambdas)
         plot.point("star", "best", *at, tip_of(setting))
-    low, high = (label(float(f"{end:.3g}"), percent=shown.percent) for end in (worst, best))
-    return Figure([plot], [("scale", "", f"{shown.objective}, {low} to {high}")])
+    return Figure([plot], [("scale", "", f"{shown.objective}, {worst:.4f} to {best:.4f}")])

@@ -9,12 +9,9 @@ from experiments.reports.shown import Shown
 WIDTH = 0.35  # of a bar, to each side
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """The trials with the best one so far, and the importances if there are any."""
-    study = shown.study
-    if not shown.ranked:
-        return None
-    last = study.trials[-1].trial
+    study, last = shown.study, shown.study.trials[-1].trial
     title = f"{shown.objective} in the order of the search"
     plots = [Plot(title, linear([0, last], "trial"), shown.axis)]
     shown.draw_trials(plots[0], lambda trial: trial.trial)

@@ -6,11 +6,8 @@ from experiments.reports.shown import Shown, tip_of
 from experiments.verdict import RECOMMENDED
 
 
-def figure(shown: Shown) -> Figure | None:
+def figure(shown: Shown) -> Figure:
     """A plot for each lambda that is searched."""
-    searched = shown.study.experiment.lambdas.searched
-    if not searched or not shown.ranked:
-        return None
     legend = [
         ("circle", "trial", "a trial"),
         ("diamond", "baseline", "all off (baseline)"),
@@ -24,7 +21,8 @@ def figure(shown: Shown) -> Figure | None:
         ]
     if shown.beyond:
         legend.append((shown.worse_shape, "trial", "worse than the figure has room for"))
-    return Figure([strength_plot(shown, name, shown.axis) for name in searched], legend)
+    names = shown.study.experiment.lambdas.searched
+    return Figure([strength_plot(shown, name, shown.axis) for name in names], legend)
 
 
 def strength_plot(shown: Shown, name: str, values: Axis) -> Plot:
