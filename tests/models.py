@@ -1,4 +1,4 @@
-"""A kept model, made without training: what it is asked about, and what it says of that, is real."""
+"""A kept model that was not trained; what it is asked about, and what it answers, is real."""
 
 import dataclasses
 import itertools
@@ -28,26 +28,24 @@ FRAME = pd.DataFrame(
 
 
 def made_model(study: StudyRecord, folder: Path) -> Model:
-    """A model of the study's verdict for FRAME, which stands in the folder as rows.csv; its weights
-    are drawn.
-    """
+    """A model of the study's verdict for FRAME, written as rows.csv; its weights are drawn."""
     FRAME.to_csv(folder / "rows.csv", index=False)
     data = datasets.load(
         Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",))
     )
     rng, sizes = np.random.default_rng(0), (len(data.features), 8, len(data.classes))
     layers = [
-        (rng.normal(size=(n, m)), rng.normal(size=(1, m))) for n, m in itertools.pairwise(sizes)
+        (rng.normal(size=(n, m)).astype(np.float32), rng.normal(size=(1, m)).astype(np.float32))
+        for n, m in itertools.pairwise(sizes)
     ]
     return Model(
-        parameters=[
-            (weights.astype(np.float32), biases.astype(np.float32)) for weights, biases in layers
-        ],
+        parameters=layers,
+        preparation=data.preparation,
+        classes=data.classes,
+        target=data.target,
+        label_type=data.label_type,
+        example=data.example,
         origin=origin(study),
-        **{
-            name: getattr(data, name)
-            for name in ("preparation", "classes", "target", "label_type", "example")
-        },
     )
 
 

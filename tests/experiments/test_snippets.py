@@ -1,5 +1,5 @@
-"""Elsewhere: each formula against the library that it is for, and the printed lines run as they are
-printed.
+"""The lines for each library run as they are printed, and train the network that the recommendation
+means here.
 """
 
 import dataclasses
@@ -11,33 +11,37 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from experiments import experiment_file
 from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, snippets
-from experiments.verdict import RECOMMENDED, SEALED, Setting, Verdict
 from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Split, train
+from nnreg.network import LayerParameters
 from tests.needs import needs_module
-from tests.studies import make_study
+from tests.studies import confirmed_study, make_study
 
 ALL_FOUR = Lambdas(weight_l1=0.02, weight_l2=0.03, bias_l1=0.04, bias_l2=0.05)
 """Strong, so that half or twice of one is far outside every tolerance here."""
-CASES = [
-    (ALL_FOUR, "all"),
-    (ALL_FOUR, "hidden"),
-    (Lambdas(weight_l2=0.03), "all"),
-    (Lambdas(bias_l2=0.05, weight_l1=0.02), "hidden"),
-    (Lambdas(bias_l1=0.04), "all"),
-    (Lambdas(), "hidden"),
-]
-HIDDEN = (6, 5)
+on_all_cases = pytest.mark.parametrize(
+    ("lambdas", "layers"),
+    [
+        (ALL_FOUR, "all"),
+        (ALL_FOUR, "hidden"),
+        (Lambdas(weight_l2=0.03), "all"),
+        (Lambdas(bias_l2=0.05, weight_l1=0.02), "hidden"),
+        (Lambdas(bias_l1=0.04), "all"),
+        (Lambdas(), "hidden"),
+    ],
+)
 on_keras = pytest.mark.filterwarnings(
     # PyTorch 2.13's tensors do not take the argument:
     # https://numpy.org/devdocs/numpy_2_0_migration_guide.html
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
+unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+HIDDEN = (6, 5)
+SHAPES = ((4, 6), (6, 5), (5, 3))
 TRAINING = {
     "epochs": 3,
     "batch_size": "full",
@@ -46,6 +50,9 @@ TRAINING = {
     "beta_1": 0.8,
     "beta_2": 0.99,
 }
+NEAR = {"sgd": 1e-5, "adam": 1e-3}
+"""Three steps in float32, 1e-7 of numbers near 1 each. Adam's epsilon has another place in Keras
+and scikit-learn: it matters where a gradient is small; a step is 0.05."""
 
 
 @pytest.fixture(scope="module")
@@ -82,29 +89,14 @@ def confirmed(
     lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = HIDDEN, **training: Any
 ) -> StudyRecord:
     """A study whose verdict recommends these lambdas, for the rows of `split`."""
-    verdict = Verdict(
-        basis={},
-        objective="val_accuracy",
-        seeds=(1, 2),
-        margin=0.01,
-        settings=(
-            Setting(role=RECOMMENDED, trial=1, lambdas=lambdas, mean=0.9, behind=0.0, error=0.0),
-        ),
-        tied=(1,),
-        tolerances=(),
-        best_in_search=0.9,
-        best_on_fresh_seeds=0.9,
-        rows={"training": 41, "validation": 19, "test": 0},
-        majority=0.4,
-        diverged=0,
-        word=SEALED,
+    study = make_study(
+        2, model={"hidden": hidden}, training=TRAINING | training, lambdas={"layers": layers}
     )
-    sections = {
-        "model": {"hidden": hidden},
-        "training": TRAINING | training,
-        "lambdas": {"layers": layers},
-    }
-    return dataclasses.replace(make_study(1, **sections), verdict=verdict)
+    trials = (study.trials[0], dataclasses.replace(study.trials[1], lambdas=lambdas))
+    study = confirmed_study(dataclasses.replace(study, trials=trials))
+    assert study.verdict is not None
+    verdict = dataclasses.replace(study.verdict, rows=dict(study.verdict.rows) | {"training": 41})
+    return dataclasses.replace(study, verdict=verdict)
 
 
 def written(study: StudyRecord) -> dict[str, Snippet]:
@@ -120,11 +112,17 @@ def run(code: str, split: Split, **names: Any) -> dict[str, Any]:
 
 def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
     """The network that the recommendation means here."""
-    experiment = study.experiment
     assert study.verdict is not None
-    config, lambdas = experiment.train_config(), study.verdict.recommended
-    last = lambdas if experiment.lambdas.layers == "all" else Lambdas()
+    config, lambdas = study.experiment.train_config(), study.verdict.recommended
+    last = lambdas if study.experiment.lambdas.layers == "all" else Lambdas()
     return train(split, config, [(*[lambdas] * len(config.hidden), last)], initial=initial)[0]
+
+
+def assert_near(found: Any, expected: list[LayerParameters], tolerance: float) -> None:
+    """Compare (weights, biases) of each layer."""
+    for (weights, biases), ours in zip(found, expected, strict=True):
+        assert weights == pytest.approx(ours[0], abs=tolerance)
+        assert biases == pytest.approx(ours[1][0], abs=tolerance)
 
 
 def test_nothing_before_a_confirmation() -> None:
@@ -137,68 +135,50 @@ def test_l1_at_zero_is_as_the_notes_say(torch: ModuleType) -> None:
     layer = Dense(1, 1, bias_regularizer_l1=0.04)
     layer.forward(np.zeros((1, 1)))
     layer.backward(np.zeros((1, 1)))
-    assert zero.grad.item() == 0
-    assert layer.dbiases.item() == 0.04
+    assert (zero.grad.item(), layer.dbiases.item()) == (0, 0.04)
 
 
-@pytest.mark.parametrize(("lambdas", "layers"), CASES)
+@on_all_cases
 def test_the_lines_for_python(lambdas: Lambdas, layers: str, split: Split) -> None:
     study = confirmed(lambdas, layers, batch_size=16, decay=5e-7, dtype="float64", seed=5)
     fit = run(written(study)["Here, in Python"].code, split)["fit"]
     expected = trained(study, split)
-    for ours, theirs in zip(fit.parameters, expected.parameters, strict=True):
-        assert all(np.array_equal(*pair) for pair in zip(ours, theirs, strict=True))
+    np.testing.assert_equal(fit.parameters, expected.parameters)
     assert np.array_equal(fit.total_loss, expected.total_loss)
 
 
-@pytest.mark.parametrize(("lambdas", "layers"), CASES)
+@on_all_cases
 def test_the_lines_of_the_experiment_file(lambdas: Lambdas, layers: str, tmp_path: Path) -> None:
     table = tomllib.loads(written(confirmed(lambdas, layers))["Here, in the experiment file"].code)
-    experiment = experiment_file.parse(
-        {"name": "x", "data": {"source": "iris"}} | table, "x.toml", tmp_path
-    )
+    given = {"name": "x", "data": {"source": "iris"}} | table
+    experiment = experiment_file.parse(given, "x.toml", tmp_path)
     assert experiment.lambdas.axes == dict(zip(LAMBDA_NAMES, lambdas.as_tuple(), strict=True))
     assert experiment.lambdas.layers == layers
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@pytest.mark.parametrize(("lambdas", "layers"), CASES)
+@pytest.mark.parametrize("optimizer", NEAR)
+@on_all_cases
 def test_the_lines_for_pytorch(
     lambdas: Lambdas, layers: str, optimizer: str, split: Split, torch: ModuleType
 ) -> None:
     """From the same initial weights they train the same network as here."""
     study = confirmed(lambdas, layers, optimizer=optimizer)
     torch.manual_seed(0)
-    linear = [torch.nn.Linear(*widths) for widths in ((4, 6), (6, 5), (5, 3))]
+    linear = [torch.nn.Linear(*shape) for shape in SHAPES]
     initial = [
-        (layer.weight.detach().numpy().T, layer.bias.detach().numpy()[np.newaxis])
-        for layer in linear
+        (one.weight.detach().numpy().T, one.bias.detach().numpy()[np.newaxis]) for one in linear
     ]
     torch.manual_seed(0)
     model = run(written(study)["PyTorch"].code, split)["model"]
-    for layer, (weights, biases) in zip(
-        model[::2], trained(study, split, initial).parameters, strict=True
-    ):
-        # Three steps in float32: 1e-7 of numbers near 1, which Adam makes larger where a gradient
-        # is small.
-        assert layer.weight.detach().numpy() == pytest.approx(weights.T, abs=1e-5)
-        assert layer.bias.detach().numpy() == pytest.approx(biases[0], abs=1e-5)
+    found = [(one.weight.detach().numpy().T, one.bias.detach().numpy()) for one in model[::2]]
+    assert_near(found, trained(study, split, initial).parameters, 1e-5)
 
 
 @on_keras
-@pytest.mark.parametrize(
-    ("optimizer", "tolerance"),
-    [
-        ("sgd", 1e-5),  # three steps in float32, 1e-7 of numbers near 1 each
-        (
-            "adam",
-            1e-3,
-        ),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
-    ],
-)
-@pytest.mark.parametrize(("lambdas", "layers"), CASES)
+@pytest.mark.parametrize("optimizer", NEAR)
+@on_all_cases
 def test_the_lines_for_keras(
-    lambdas: Lambdas, layers: str, optimizer: str, tolerance: float, split: Split, keras: ModuleType
+    lambdas: Lambdas, layers: str, optimizer: str, split: Split, keras: ModuleType
 ) -> None:
     """From the same initial weights, which they are given before they train, they train the same
     network as here.
@@ -206,70 +186,45 @@ def test_the_lines_for_keras(
     study = confirmed(lambdas, layers, optimizer=optimizer)
     before, start, after = written(study)["Keras"].code.partition("model.fit(")
     names = run(before, split)
-    names["model"].build((None, 4))
+    model = names["model"]
+    model.build((None, 4))
     rng = np.random.default_rng(4)
-    initial = [
-        (rng.normal(size=shape), rng.normal(size=(1, shape[1])))
-        for shape in ((4, 6), (6, 5), (5, 3))
-    ]
-    names["model"].set_weights(
-        [array for weights, biases in initial for array in (weights, biases[0])]
-    )
+    initial = [(rng.normal(size=shape), rng.normal(size=(1, shape[1]))) for shape in SHAPES]
+    model.set_weights([array for weights, biases in initial for array in (weights, biases[0])])
     exec(start + after, names)
-    fit = trained(study, split, initial)
-    found = names["model"].get_weights()
-    for weights, biases, expected in zip(found[::2], found[1::2], fit.parameters, strict=True):
-        assert weights == pytest.approx(expected[0], abs=tolerance)
-        assert biases == pytest.approx(expected[1][0], abs=tolerance)
-    x, y = split.x_train, split.y_train
-    assert names["model"].evaluate(x, y, verbose=0)[0] == pytest.approx(
-        fit.total_loss[-1], rel=tolerance
-    )  # the penalty included
+    fit, found = trained(study, split, initial), model.get_weights()
+    assert_near(zip(found[::2], found[1::2], strict=True), fit.parameters, NEAR[optimizer])
+    loss = model.evaluate(split.x_train, split.y_train, verbose=0)[0]  # the penalty included
+    assert loss == pytest.approx(fit.total_loss[-1], rel=NEAR[optimizer])
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "tolerance"),
-    [
-        ("sgd", 1e-13),  # float64, and the rows in another order
-        (
-            "adam",
-            1e-3,
-        ),  # epsilon's place is another: it matters where a gradient is small; a step is 0.05
-    ],
-)
+@unconverged
+@pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-13), ("adam", NEAR["adam"])])
 def test_the_lines_for_scikit_learn(optimizer: str, tolerance: float, split: Split) -> None:
-    """From the same initial weights they train the same network as here, as far as there is one."""
+    """From the same initial weights they train the same network as here, as far as there is one: in
+    float64, with the rows in another order.
+    """
     study = confirmed(Lambdas(weight_l2=0.03), optimizer=optimizer, dtype="float64")
+    start = MLPClassifier(HIDDEN, solver="sgd", learning_rate_init=1e-300, max_iter=1)
     np.random.seed(0)  # what MLPClassifier draws from  # noqa: NPY002
-    with pytest.warns(ConvergenceWarning):
-        start = MLPClassifier(HIDDEN, solver="sgd", learning_rate_init=1e-300, max_iter=1).fit(
-            split.x_train, split.y_train
-        )
+    start.fit(split.x_train, split.y_train)
     np.random.seed(0)  # noqa: NPY002
-    with pytest.warns(ConvergenceWarning):
-        model = run(written(study)["scikit-learn"].code, split)["model"]
-    fit = trained(
-        study,
-        split,
-        [(w, b[np.newaxis]) for w, b in zip(start.coefs_, start.intercepts_, strict=True)],
-    )
-    for weights, biases, expected in zip(
-        model.coefs_, model.intercepts_, fit.parameters, strict=True
-    ):
-        assert weights == pytest.approx(expected[0], abs=tolerance)
-        assert biases == pytest.approx(expected[1][0], abs=tolerance)
+    model = run(written(study)["scikit-learn"].code, split)["model"]
+    pairs = zip(start.coefs_, start.intercepts_, strict=True)
+    fit = trained(study, split, [(weights, biases[np.newaxis]) for weights, biases in pairs])
+    found = zip(model.coefs_, model.intercepts_, strict=True)
+    assert_near(found, fit.parameters, tolerance)
 
 
+@unconverged
 def test_scikit_learn_trains_as_many_epochs_without_progress(split: Split) -> None:
     study = confirmed(ALL_FOUR, batch_size=16, epochs=15, learning_rate=1e-9)
-    with pytest.warns(ConvergenceWarning):
-        model = run(written(study)["scikit-learn"].code, split)["model"]
-    assert model.n_iter_ == 15
-    assert model.alpha == 2 * 0.03 * 16
-    assert model.batch_size == 16
+    model = run(written(study)["scikit-learn"].code, split)["model"]
+    assert (model.n_iter_, model.batch_size, model.alpha) == (15, 16, 2 * 0.03 * 16)
 
 
 @on_keras
+@unconverged
 @pytest.mark.parametrize("lambdas", [ALL_FOUR, Lambdas()])
 @pytest.mark.parametrize(("layers", "hidden"), [("hidden", (6,)), ("hidden", ()), ("all", ())])
 def test_every_line_runs_on_small_batches_and_without_hidden_layers(
@@ -281,22 +236,16 @@ def test_every_line_runs_on_small_batches_and_without_hidden_layers(
     run(found["Here, in Python"].code, split)
     for title in ("PyTorch", "Keras"):
         assert run(found[title].code, split)["classes"] == 4
-    with pytest.warns(ConvergenceWarning):
-        run(found["scikit-learn"].code, split)
+    run(found["scikit-learn"].code, split)
     off = not lambdas.on or (layers == "hidden" and not hidden)
     assert all(snippet.note.startswith("No regularization.") == off for snippet in found.values())
 
 
 def test_the_notes_say_what_cannot_be_written() -> None:
+    lost = "weight_l1, bias_l1, bias_l2 cannot be written"
+    phrases = (lost, "the last one too", "last batch", "decay, 0.001 a step")
     note = written(confirmed(ALL_FOUR, "hidden", batch_size=16, decay=1e-3))["scikit-learn"].note
-    for words in (
-        "weight_l1, bias_l1, bias_l2 cannot be written",
-        "the last one too",
-        "last batch",
-        "decay, 0.001 a step",
-    ):
-        assert words in note
+    assert all(phrase in note for phrase in phrases)
     note = written(confirmed(Lambdas(weight_l2=0.03)))["scikit-learn"].note
-    for words in ("cannot be written", "the last one too", "last batch", "decay"):
-        assert words not in note
+    assert not any(phrase in note for phrase in (*phrases, "cannot be written", "decay"))
     assert "AdamW" in written(confirmed(ALL_FOUR))["PyTorch"].note

@@ -3,6 +3,7 @@ scores do.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -16,20 +17,11 @@ from sweeps.confirmation.crossed import Estimate, Weighting, estimate
 PLAIN = Weighting()
 
 
-def drawn(
-    seeds: int,
-    rows: int,
-    of_seeds: float,
-    of_rows: float,
-    of_rest: float,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Scores with mean 0 and these standard deviations."""
-    return (
-        of_seeds * generator.standard_normal((seeds, 1))
-        + of_rows * generator.standard_normal((1, rows))
-        + of_rest * generator.standard_normal((seeds, rows))
-    )
+def drawn(shape: tuple[int, int], parts: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """Scores (seeds, rows) with mean 0, and the standard deviations of seeds, rows and the rest."""
+    seeds, rows = shape
+    shapes = ((seeds, 1), (1, rows), shape)
+    return sum(part * rng.standard_normal(each) for part, each in zip(parts, shapes, strict=True))
 
 
 def test_where_only_rows_differ_it_is_the_t_test_over_rows() -> None:
@@ -51,43 +43,37 @@ def test_where_only_seeds_differ_it_is_the_t_test_over_seeds() -> None:
 @pytest.mark.parametrize("parts", [(1, 1, 1), (0.1, 1, 1), (1, 0.1, 1), (0.3, 0.3, 3), (0, 1, 1)])
 def test_the_variance_is_that_of_the_mean(parts: tuple[float, float, float]) -> None:
     generator = np.random.default_rng(1)
-    found = [estimate(drawn(10, 60, *parts, generator), PLAIN, counted=False) for _ in range(2_000)]
+    found = [
+        estimate(drawn((10, 60), parts, generator), PLAIN, counted=False) for _ in range(2_000)
+    ]
     true = parts[0] ** 2 / 10 + parts[1] ** 2 / 60 + parts[2] ** 2 / 600
     # Each estimate has a relative deviation below 0.5 (9 degrees of freedom), their mean one of
     # 0.011; components that are cut off at 0 make it larger, never smaller.
     ratio = np.mean([one.error**2 for one in found]) / true
     assert 0.95 < ratio < 1.25
     false = np.mean([one.p < 0.05 for one in found])
-    assert (
-        false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2_000) + 0.01
-    )  # Satterthwaite's degrees of freedom are an approximation
+    # Three deviations, and Satterthwaite's degrees of freedom are an approximation.
+    assert false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2_000) + 0.01
 
 
 def test_to_count_seeds_alone_would_be_wrong_where_rows_differ() -> None:
-    """Why rows are counted: where seeds agree, a t test over them calls noise better nearly always."""
+    """Where seeds agree, a t test over them nearly always calls noise better."""
     generator = np.random.default_rng(2)
-    scores = [drawn(10, 60, 0, 1, 0.1, generator) for _ in range(300)]
+    scores = [drawn((10, 60), (0, 1, 0.1), generator) for _ in range(300)]
     over_seeds = np.mean([stats.ttest_1samp(one.mean(axis=1), 0.0).pvalue < 0.05 for one in scores])
     crossed = np.mean([estimate(one, PLAIN, counted=False).p < 0.05 for one in scores])
     assert over_seeds > 0.8
     assert crossed < 0.1
 
 
-@given(
-    arrays(
-        np.float64,
-        array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9),
-        elements=st.integers(-1, 1).map(float),
-    ),
-    st.booleans(),
-)
+SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)
+
+
+@given(arrays(np.float64, SHAPES, elements=st.integers(-1, 1).map(float)), st.booleans())
 def test_it_turns_with_the_sign_and_is_never_sure_of_few_rows(
     scores: np.ndarray, counted: bool
 ) -> None:
-    found, turned = (
-        estimate(scores, PLAIN, counted=counted),
-        estimate(-scores, PLAIN, counted=counted),
-    )
+    found, turned = (estimate(each, PLAIN, counted=counted) for each in (scores, -scores))
     assert turned.mean == -found.mean
     assert turned.error == pytest.approx(found.error, rel=1e-12)  # sums of squares in another order
     assert found.mean == pytest.approx(scores.mean())
@@ -97,16 +83,12 @@ def test_it_turns_with_the_sign_and_is_never_sure_of_few_rows(
 
 
 @given(
-    st.floats(-5, 5),
-    st.floats(0.1, 2),
-    st.floats(2, 200),
-    st.floats(-1.5, 1.5),
+    st.builds(
+        Estimate, st.floats(-5, 5), st.floats(0.1, 2), st.floats(2, 200), st.floats(-1.5, 1.5)
+    ),
     st.floats(0.5, 0.999),
 )
-def test_an_interval_leaves_0_out_where_p_is_small(
-    mean: float, error: float, freedom: float, skewness: float, level: float
-) -> None:
-    found = Estimate(mean, error, freedom, skewness)
+def test_an_interval_leaves_0_out_where_p_is_small(found: Estimate, level: float) -> None:
     interval = found.interval(level)
     if abs(found.p - (1 - level)) > 1e-6:  # rounding of the cubic and its inverse
         assert (interval.low > 0 or interval.high < 0) == (found.p < 1 - level)
@@ -166,32 +148,27 @@ def test_rows_of_a_group_count_as_one() -> None:
     """Every row five times over, as a group, is what the row alone is."""
     rows = np.random.default_rng(3).standard_normal((6, 30))
     alone = estimate(rows, PLAIN, counted=False)
-    together = estimate(
-        np.repeat(rows, 5, axis=1), Weighting(None, np.repeat(np.arange(30), 5)), counted=False
-    )
+    five, groups = np.repeat(rows, 5, axis=1), Weighting(None, np.repeat(np.arange(30), 5))
+    together = estimate(five, groups, counted=False)
     assert together.mean == pytest.approx(alone.mean)
     assert together.error == pytest.approx(alone.error)
-    assert estimate(np.repeat(rows, 5, axis=1), PLAIN, counted=False).error < 0.8 * alone.error
+    assert estimate(five, PLAIN, counted=False).error < 0.8 * alone.error
 
 
 def test_one_row_tells_nothing() -> None:
     found = estimate(np.ones((10, 1)), PLAIN, counted=True)
     assert math.isfinite(found.error)
-    assert (found.interval(0.95).low, found.interval(0.95).high) == (
-        -1,
-        1,
-    )  # all that there can be, and no more
+    interval = found.interval(0.95)
+    assert (interval.low, interval.high) == (-1, 1)  # all that there can be, and no more
 
 
 def test_what_is_detectable_is_detected_four_times_in_five() -> None:
-    generator = np.random.default_rng(4)
-    detectable = estimate(drawn(10, 200, 0.1, 1, 0.5, generator), PLAIN, counted=False).detectable(
-        0.05
-    )
-    found = [
-        estimate(drawn(10, 200, 0.1, 1, 0.5, generator) + detectable, PLAIN, counted=False).p < 0.05
-        for _ in range(500)
-    ]
-    assert (
-        0.7 < np.mean(found) < 0.9
-    )  # 0.8 with a deviation of 0.02, and of the one estimate that it was told from
+    rng = np.random.default_rng(4)
+
+    def one() -> np.ndarray:
+        return drawn((10, 200), (0.1, 1, 0.5), rng)
+
+    detectable = estimate(one(), PLAIN, counted=False).detectable(0.05)
+    found = [estimate(one() + detectable, PLAIN, counted=False).p < 0.05 for _ in range(500)]
+    # 0.8 with a deviation of 0.02, and of the one estimate that it was told from
+    assert 0.7 < np.mean(found) < 0.9
