@@ -50,30 +50,26 @@ def render(
 ) -> str:
     """The page of a study, as HTML with its style, its script and all numbers inside."""
     shown, script, name = Shown(study), own("page.js"), study.experiment.name
-    text: str = (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            study=study,
-            shown=shown,
-            card=card(study),
-            names=LAMBDA_NAMES,
-            strength=strength,
-            as_shown=as_shown,
-            figures=figures(shown),
-            trials=trials_table(shown, runs),
-            settings=settings_table(study.verdict),
-            lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
-            few=BEST_SHOWN if shown.rest else None,
-            snippets=snippets(study),
-            runs=runs,
-            server=server,
-            source=name if name in catalog() else f"{name}.toml",
-            css=own("page.css"),
-            script=script,
-            # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
-            hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
+    page = environment().get_template("page.html.j2")
+    text: str = page.render(
+        study=study,
+        shown=shown,
+        card=card(study),
+        names=LAMBDA_NAMES,
+        strength=strength,
+        as_shown=as_shown,
+        figures=figures(shown),
+        trials=trials_table(shown, runs),
+        settings=settings_table(study.verdict),
+        lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
+        snippets=snippets(study),
+        runs=runs,
+        server=server,
+        source=name if name in catalog() else f"{name}.toml",
+        css=own("page.css"),
+        script=script,
+        # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
+        hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     return text
 
@@ -106,7 +102,7 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     """The trials that are shown, the best first, and the failed ones."""
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
-    failed = [trial for trial in study.trials if trial.state != COMPLETE]
+    failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
     sometimes = {
         "diverged": any(trial.diverged for trial in study.trials),
         "state": bool(failed),

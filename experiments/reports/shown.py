@@ -56,11 +56,6 @@ class Shown:
         return self.height(value) != value
 
     @cached_property
-    def beyond(self) -> int:
-        """How many trials are worse than the limit."""
-        return sum(self.is_beyond(self.study.value(trial)) for trial in self.ranked)
-
-    @cached_property
     def axis(self) -> Axis:
         """The axis of the objective."""
         values = [self.study.value(trial) for trial in self.ranked]

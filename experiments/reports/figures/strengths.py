@@ -19,8 +19,10 @@ def figure(shown: Shown) -> Figure:
             ("square", "fresh", "mean over fresh seeds"),
             ("star", "best", "recommended, mean over fresh seeds"),
         ]
-    if shown.beyond:
-        legend.append((shown.worse_shape, "trial", "worse than the figure has room for"))
+    beyond = [trial for trial in shown.ranked if shown.is_beyond(shown.study.value(trial))]
+    if beyond:
+        words = f"worse than the figure has room for ({len(beyond)})"
+        legend.append((shown.worse_shape, "trial", words))
     names = shown.study.experiment.lambdas.searched
     return Figure([strength_plot(shown, name, shown.axis) for name in names], legend)
 
