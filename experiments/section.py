@@ -12,6 +12,7 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
+EDGE_SHARE = 0.05
 SMALLEST_LOW = 1e-100  # an axis goes up to 100 decades below, and no float is there to be lost
 
 
@@ -51,6 +52,10 @@ class Range(Section):
                 " number to fix it"
             )
         return self
+
+    def ends_near(self, strength: float) -> bool:
+        """Whether a strength lies in the uppermost twentieth of the log axis."""
+        return math.log(self.high / strength) <= EDGE_SHARE * math.log(self.high / self.low)
 
 
 def _number_or_range(value: object) -> object:

@@ -47,7 +47,6 @@ CONFIRM = (
 )
 
 TOP_SHARE = 0.1  # "the top tenth of trials"
-EDGE_SHARE = 0.05  # a best value in the uppermost twentieth of its log axis lies at the edge
 
 
 def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.DataFrame":
@@ -90,15 +89,10 @@ def lambdas(study: StudyRecord) -> "pd.DataFrame":
         }
         if isinstance(axis, Range):
             row |= axis.model_dump() | {"off_decades": study.experiment.sweep.off_decades}
-            if row["best"] and is_at_the_edge(row["best"], axis):
+            if row["best"] and axis.ends_near(row["best"]):
                 row["edge"] = "high"
         rows.append(row)
     return _frame(LAMBDAS, rows)
-
-
-def is_at_the_edge(strength: float, axis: Range) -> bool:
-    """Whether a lambda lies in the uppermost EDGE_SHARE of its log axis."""
-    return math.log(axis.high / strength) <= EDGE_SHARE * math.log(axis.high / axis.low)
 
 
 def summary(study: StudyRecord) -> "pd.DataFrame":

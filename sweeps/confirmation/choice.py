@@ -10,7 +10,6 @@ from typing import Self
 import numpy as np
 
 from experiments.records import StudyRecord, TrialRecord
-from experiments.reports.frames import is_at_the_edge
 from experiments.section import Range
 from experiments.verdict import (
     BASELINE,
@@ -177,7 +176,7 @@ def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Toleran
 def _tolerance(name: str, axis: Range, strengths: Sequence[float]) -> Tolerance:
     on = [strength for strength in strengths if strength > 0]
     high = max(on, default=None)
-    cut = high is not None and is_at_the_edge(high, axis)
+    cut = high is not None and axis.ends_near(high)
     return Tolerance(
         name=name,
         low=min(on, default=None),
