@@ -64,7 +64,7 @@ def _carry_out() -> int:
     except MemoryError as error:
         remedy = "use a smaller network, fewer rows or fewer workers"
         return _fail(f"there is not enough memory ({error}); {remedy}", 1)
-    except (KeyboardInterrupt, typer.Abort, Terminated) as signal:
+    except (KeyboardInterrupt, Terminated) as signal:
         print(STOPPED, file=sys.stderr)
         return 143 if isinstance(signal, Terminated) else 130
     except Exception as error:

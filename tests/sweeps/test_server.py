@@ -1,10 +1,6 @@
-"""The server of MLflow's page: its port, its processes and its end."""
+"""The server of MLflow's page: its port. A server that runs, and its end: tests/test_cli.py."""
 
-import shutil
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,40 +13,6 @@ from experiments.errors import InputError, TrackingError
 from experiments.tracking import choose
 from sweeps.cli.server import HOST, _is_well, checked_port, free_port, is_free, serving
 from tests import servers
-
-SERVE = """
-import sys, pathlib
-from experiments.tracking import choose
-from sweeps.cli.server import serving
-with serving(choose(pathlib.Path(), "digits", environ={}), int(sys.argv[1])) as server:
-    print(server.url, flush=True)
-    server.wait()
-"""
-
-
-def test_a_server_ends_with_all_its_processes_when_its_owner_is_killed(
-    tmp_path: Path, made: Path
-) -> None:
-    """Ctrl-C: tests/test_cli.py."""
-    shutil.copy(made, tmp_path)
-    port = servers.free_port()
-    command = [sys.executable, "-c", SERVE, str(port)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as owner:
-        try:
-            assert owner.stdout
-            assert owner.stdout.readline() == f"http://{HOST}:{port}\n"
-            family = psutil.Process(owner.pid).children(recursive=True)
-            assert len(family) == 2  # light: MLflow's command and one worker
-            listening = {
-                one.laddr
-                for member in family
-                for one in member.net_connections()
-                if one.status == psutil.CONN_LISTEN
-            }
-            assert listening == {(HOST, port)}  # on this machine alone
-        finally:
-            owner.send_signal(signal.SIGKILL)
-    assert psutil.wait_procs(family, timeout=20)[1] == []
 
 
 def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
