@@ -237,7 +237,7 @@ class Laboratory:
     def _written(self, store: Any, processes: int) -> float:
         """Seconds of a trial's run on MLflow, where it is written by so many processes."""
         from experiments.tracking import TrackerProcess
-        from sweeps.search.study import study_record
+        from sweeps.search.study_record import study_record
 
         record = study_record(self._search(LEAST).study.optuna)
         first, *trials = record.trials[: self._plan.written + 1]

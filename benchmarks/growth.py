@@ -96,8 +96,7 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
     from sweeps.interrupts import Interrupts
     from sweeps.publish import Runs, write_reports
     from sweeps.search.driver import drive
-    from sweeps.search.importance import importances
-    from sweeps.search.study import study_record
+    from sweeps.search.study_record import importances, study_record
     from sweeps.workspace import workspace
 
     experiment = experiment_file.load("digits", [f"sweep.sampler={sampler}"])

@@ -43,7 +43,7 @@ class StorageError(SweepsError):
     """The storage of the studies does not answer or cannot be used."""
 
 
-class ClaimError(SweepsError):
+class LockError(SweepsError):
     """Another process drives the study."""
 
 

@@ -18,10 +18,9 @@ from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress
 from sweeps.result import Sweep
 from sweeps.search.driver import drive
-from sweeps.search.importance import importances
 from sweeps.search.search import Search
-from sweeps.search.study import Study, study_record
-from sweeps.storage.retry import LONGEST, Patience
+from sweeps.search.study import Study
+from sweeps.search.study_record import importances, study_record
 from sweeps.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -132,8 +131,7 @@ def prepare(
     with Interrupts().installed() as interrupts, ExitStack() as stack:
         executor = resources.open(experiment, progress.note)
         stack.callback(executor.shutdown)
-        patience = Patience(LONGEST, progress.note, interrupts.pause)
-        study = stack.enter_context(closing(place.open(name, search, data, patience)))
+        study = stack.enter_context(closing(place.open(name, search, data)))
         if trials is not None:
             study.aim(trials)
         before = study_record(study.optuna)

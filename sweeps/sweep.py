@@ -14,10 +14,9 @@ from sweeps.executors.resources import Resources
 from sweeps.progress import Progress
 from sweeps.result import Sweep
 from sweeps.search import own_sampler
-from sweeps.search.importance import importances
 from sweeps.search.own_sampler import Factory
 from sweeps.search.search import Search
-from sweeps.search.study import study_record
+from sweeps.search.study_record import importances, study_record
 from sweeps.session import prepare
 from sweeps.workspace import workspace
 
@@ -51,7 +50,7 @@ def run(
     every generation, and the study knows it by its module and name. If MLflow does not answer the
     sweep goes on: see `Sweep.runs`.
 
-    Raises InputError, ClaimError (another process drives the study), StorageError, DirectoryError
+    Raises InputError, LockError (another process drives the study), StorageError, DirectoryError
     or WorkersError, each with one sentence.
     """
     if trials is not None and not 1 <= trials <= MOST_TRIALS:

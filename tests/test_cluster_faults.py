@@ -18,7 +18,7 @@ from distributed import Client
 
 import sweeps
 from experiments.tracking import choose
-from sweeps.search.study import BIRTH
+from sweeps.search.birth import BIRTH
 from sweeps.storage.storage import open_storage
 from tests.cluster import TTL, Cluster, cluster
 from tests.mlflow_reading import trial_runs

@@ -24,12 +24,11 @@ HOMES = {
         "sweeps/search/study.py",
         "sweeps/search/samplers.py",
         "sweeps/search/own_sampler.py",
-        "sweeps/search/importance.py",
+        "sweeps/search/study_record.py",
         "sweeps/storage/journal.py",
         "sweeps/search/mirror.py",
         "sweeps/storage/storage.py",
-        "sweeps/storage/database.py",
-        "sweeps/storage/journal_lock.py",
+        "sweeps/storage/attributes.py",
         "sweeps/workspace.py",
     },
     "mlflow": {"experiments/tracking", "experiments/model"},
@@ -38,7 +37,7 @@ HOMES = {
 
 # The parts of sweeps from the lowest to the highest: each imports only parts of lower rows.
 FLOORS = (
-    {"interrupts", "provenance"},
+    {"interrupts"},
     {"storage", "executors"},
     {"search"},
     {"confirmation"},

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from experiments.evaluation import CURVES, METRICS
 from nnreg import LAMBDA_NAMES
+from sweeps.storage.attributes import POINTS, SHOWN
 from tests.browser import browser
 from tests.commands import SWEEPS, sweeps
 from tests.postgres import running_postgres
@@ -130,7 +131,9 @@ def test_the_three_agree_in_every_number(
         run = runs[trial.number].data
         assert trial.value == row["val_accuracy"]
         for name in (*LAMBDA_NAMES, *METRICS, "seconds", "epochs", "diverged"):
-            assert trial.user_attrs[name] == row[name] == run.metrics[name], name
+            assert row[name] == run.metrics[name], name
+        for name in (*LAMBDA_NAMES, *SHOWN):
+            assert trial.user_attrs[name] == row[name]
         for name in LAMBDA_NAMES:
             assert float(run.params[name]) == row[name]
 
@@ -154,9 +157,10 @@ def test_curves_have_a_step_an_epoch_and_agree(
     for number in (0, 27, TRIALS - 1):
         rows = history[history.trial == number]
         assert list(rows.epoch) == list(range(1, EPOCHS + 1))
-        assert study.trials[number].intermediate_values == dict(
-            zip(rows.epoch, rows.val_accuracy, strict=True)
-        )
+        curve = dict(zip(rows.epoch, rows.val_accuracy, strict=True))
+        shown = study.trials[number].intermediate_values
+        assert {1, EPOCHS} < shown.keys()
+        assert shown.items() < curve.items()
         for name in CURVES:
             points = sorted(
                 (point.step, point.value)
@@ -254,7 +258,7 @@ def test_optuna_dashboard_lists_the_study(dashboard: str, study: optuna.Study) -
     assert listed["study_name"] == "digits"
     detail = json.loads(answer(dashboard, f"/api/studies/{listed['study_id']}"))
     curve = detail["trials"][7]["intermediate_values"]
-    assert [point["step"] for point in curve] == list(range(1, EPOCHS + 1))
+    assert (len(curve), curve[0]["step"], curve[-1]["step"]) == (POINTS, 1, EPOCHS)
     assert curve[-1]["value"] == study.trials[7].value
 
 

@@ -20,9 +20,9 @@ from experiments.names import valid_name
 from experiments.records import FAIL
 from experiments.reports import files
 from sweeps import workspace
-from sweeps.search.study import BIRTH
+from sweeps.search.birth import BIRTH
 from tests.studies import make_study, make_trial
-from tests.sweeps.test_study import experiment, grow, opened
+from tests.sweeps.search.trials import experiment, grow, opened
 from tests.test_house import FILES, ROOT
 
 RUN_CODE = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle"}
@@ -82,7 +82,7 @@ def test_no_study_keeps_a_pickle(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment("sweep.sampler=cmaes", "sweep.generation=4"))
     grow(study, 9)
     attributes = {key for trial in study.optuna.trials for key in trial.system_attrs}
-    assert attributes == {"sweeps:curves"}  # ours, compressed JSON
+    assert attributes == {"sweeps:result"}  # ours, compressed JSON
     study.close()
 
 

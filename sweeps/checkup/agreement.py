@@ -15,7 +15,7 @@ from experiments.reports.files import csv_text
 from experiments.tracking.audit import Audit, Children
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
-from sweeps.search.study import study_record
+from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 FINE, NOTE, WRONG = "fine", "note", "wrong"

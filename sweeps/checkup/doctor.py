@@ -9,7 +9,7 @@ from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
 from sweeps.progress import counted
-from sweeps.search.study import study_record
+from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 HOLDS_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")

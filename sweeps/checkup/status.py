@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import ForeignStudyError, TrackingError
-from sweeps.search.study import study_record
+from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 

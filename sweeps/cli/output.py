@@ -130,7 +130,7 @@ def _print_text(sentence: str) -> None:
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
     from experiments.records import FAIL
-    from sweeps.search.study import foreign
+    from sweeps.search.study_record import foreign
 
     study = sweep.record
     best, baseline = study.best, study.baseline

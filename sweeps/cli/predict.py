@@ -79,7 +79,7 @@ def _predictions(place: "Workspace", study: str | None, rows: Path) -> "pd.DataF
     from experiments.datasets import files
     from experiments.errors import InputError
     from experiments.model import find_model
-    from sweeps.search.study import study_record
+    from sweeps.search.study_record import study_record
 
     if not rows.exists():
         raise InputError(f"{rows}: there is no such file; check the path")

@@ -28,7 +28,7 @@ def sync(
 
     place = workspace(directory, storage, tracking_uri)
     name = place.choose(study)
-    with place.claimed(name):  # a driver writes to MLflow too: two would write a run twice
+    with place.locked(name):  # a driver writes to MLflow too: two would write a run twice
         print_synced(publish.sync(place, name))
 
 

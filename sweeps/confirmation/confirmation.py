@@ -28,7 +28,8 @@ from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import Scores, Weighting, estimate
 from sweeps.confirmation.replicates import Means, Replicates
 from sweeps.executors.evaluator import Evaluator
-from sweeps.search.study import Study, study_record
+from sweeps.search.study import Study
+from sweeps.search.study_record import study_record
 from sweeps.storage.attributes import VERDICT, verdict_json
 
 VERSION = 1  # of the procedure: a verdict of another one is made again
@@ -58,7 +59,7 @@ def confirmed(
     """Return the verdict on the trials that the study has now, and have its model in the folder;
     what is there already is not made again. None where there is no baseline to compare with.
 
-    `open_test` allows looking at the sealed test rows. Raises WorkersError, DataError, ClaimError,
+    `open_test` allows looking at the sealed test rows. Raises WorkersError, DataError, LockError,
     StorageError, DirectoryError.
     """
     record = study_record(study.optuna)

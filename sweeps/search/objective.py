@@ -1,8 +1,7 @@
-"""The objective for a study of the user's own: a plain Optuna objective that trains the network of
-an experiment.
-"""
+"""The objective for a user's own study: a plain Optuna objective that trains the network."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,25 +10,23 @@ from experiments.evaluation import EvaluationSpec, Job, evaluate_on, one_thread
 from experiments.spec import Experiment
 from nnreg import Lambdas
 from sweeps.search.space import Space
-from sweeps.storage.attributes import trial_attributes
 
 if TYPE_CHECKING:
     import optuna
 
 
 class Objective:
-    """For `study.optimize`. Called with a trial, it suggests the lambdas that the experiment
-    searches, on the same axes as `sweeps.run`, trains the network in this thread, and returns the
-    objective: for the same lambdas the same number, to the bit.
+    """For `study.optimize`: suggests the lambdas that the experiment searches, on the axes of
+    `sweeps.run`, trains the network in this thread, and returns the objective. The same lambdas
+    give the same number, to the bit.
 
-    The trial gets the user attributes that a trial of `sweeps.run` has (but for the generation, of
-    which there is none), and the objective after each epoch as an intermediate value. These are
-    reported when training is over: the network of all epochs is trained in one piece. So nothing is
-    ever pruned; a pruner could not save any time.
+    The trial gets the effective lambdas and all metrics as user attributes, and the objective after
+    each epoch as an intermediate value. These are reported when training is over, so nothing is
+    ever pruned: the network is trained in one piece, and a pruner could not save any time.
 
     The data are loaded once. Threads (`n_jobs`) take turns, because BLAS must have one thread in
-    the whole process while one of them trains; to use more cores, start the same script several
-    times on one storage.
+    the process while one of them trains. To use more cores, start the same script several times on
+    one storage.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -45,14 +42,14 @@ class Objective:
 
     @property
     def off(self) -> dict[str, float]:
-        """The params that switch off all that is searched, for `study.enqueue_trial`; 0 is on no
+        """The params that switch all searched lambdas off, for `study.enqueue_trial`: 0 is on no
         logarithmic axis.
         """
         return self._space.bottom
 
     def lambdas(self, params: Mapping[str, float]) -> Lambdas:
-        """The lambdas that a trial's params stand for, such as `study.best_params`: below the low
-        end of its axis one is off.
+        """Return the lambdas that a trial's params, such as `study.best_params`, stand for: those
+        below the low end of their axis are off.
         """
         return self._space.lambdas(params)
 
@@ -67,17 +64,13 @@ class Objective:
         job, objective = Job(lambdas, self._spec.config.seed), self.experiment.sweep.objective
         with one_thread():
             (result,) = evaluate_on(self._split, self._spec, [job])
-        for name, value in trial_attributes(lambdas, result).items():
-            trial.set_user_attr(name, value)
+        for name, number in {**asdict(lambdas), **vars(result.metrics)}.items():
+            trial.set_user_attr(name, number)
         for epoch, value in enumerate(result.curves[objective], start=1):
             trial.report(value, epoch)
         return float(getattr(result.metrics, objective))
 
 
 def objective(experiment: "str | Path | Experiment", *, edits: Iterable[str] = ()) -> Objective:
-    """The objective of an experiment, for `study.optimize`; `experiment` and `edits` are as for
-    `sweeps.run`.
-
-    Raises InputError.
-    """
+    """Return the objective of an experiment, given as for `sweeps.run`. Raises InputError."""
     return Objective(experiment_file.load(experiment, edits))

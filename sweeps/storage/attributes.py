@@ -1,5 +1,7 @@
-"""What is kept on a trial and on a study: numbers and curves, the replicates, the verdict; as JSON
-and read back.
+"""The attributes of trials and studies: results, replicates and the verdict, as JSON.
+
+A database takes two statements per attribute of a trial and three per intermediate value, so a few
+numbers are shown to Optuna's tools, and the whole result is one packed value.
 """
 
 import base64
@@ -7,87 +9,108 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+import numpy as np
+from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from experiments.evaluation import CURVES, TrialResult
+from experiments.evaluation import Metrics, TrialResult
 from experiments.verdict import Replicate, Verdict
-from nnreg import Lambdas
+from nnreg import LAMBDA_NAMES, Lambdas
 
-PREFIX = "replicate:"  # of the attribute of the study that keeps one
+RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
+SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
+POINTS = 5  # intermediate values per trial; all epochs are in RESULT
+PREFIX = "replicate:"  # of the attributes of a study that hold one replicate each
 VERDICT = "verdict"
-CURVES_KEY = "sweeps:curves"
 
 _REPLICATE, _VERDICT = TypeAdapter(Replicate), TypeAdapter(Verdict)
 
 
-def pack(curves: Mapping[str, Sequence[float]]) -> str:
-    """Curves as one attribute: JSON, compressed, as ASCII."""
-    return base64.b64encode(zlib.compress(json.dumps(curves).encode())).decode()
+def pack(value: Mapping[str, Any]) -> str:
+    """Return a value of JSON as one string, compressed, in ASCII."""
+    return base64.b64encode(zlib.compress(json.dumps(value).encode())).decode()
 
 
-def unpack(attribute: str) -> dict[str, tuple[float, ...]]:
-    """The curves that `pack` packed."""
-    return {
-        name: tuple(curve)
-        for name, curve in json.loads(zlib.decompress(base64.b64decode(attribute))).items()
+def unpack(text: str) -> dict[str, Any]:
+    """Return the value that `pack` packed."""
+    value: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return value
+
+
+def user_attributes(lambdas: Lambdas, result: TrialResult) -> dict[str, Any]:
+    """Return what Optuna's tools show of a trial: the effective lambdas and a few numbers."""
+    numbers = {name: getattr(result.metrics, name) for name in SHOWN} if result.metrics else {}
+    return {**asdict(lambdas), **numbers, **({"error": result.error} if result.error else {})}
+
+
+def system_attributes(result: TrialResult) -> dict[str, Any]:
+    """Return the whole result of a trial, packed."""
+    packed = {
+        "metrics": asdict(result.metrics) if result.metrics else None,
+        "curves": result.curves,
+        "diverged": result.diverged,
+        "epochs": result.epochs,
+        "seconds": result.seconds,
+        "started": result.started.isoformat(),
+        "finished": result.finished.isoformat(),
+        "error": result.error,
     }
+    return {RESULT: pack(packed)}
 
 
-def trial_attributes(lambdas: Lambdas, result: TrialResult) -> dict[str, Any]:
-    """The user attributes of a trial of ours: every number beside its value."""
-    attributes: dict[str, Any] = asdict(lambdas) | (
-        asdict(result.metrics) if result.metrics else {}
+def points(curve: Sequence[float]) -> dict[int, float]:
+    """Return a few points of a curve by epoch, the first and last included."""
+    epochs = np.linspace(1, len(curve), min(len(curve), POINTS)).round().astype(int).tolist()
+    return {epoch: curve[epoch - 1] for epoch in epochs}
+
+
+def lambdas_of(trial: FrozenTrial) -> Lambdas:
+    """Return the effective lambdas of a trial."""
+    return Lambdas(**{name: trial.user_attrs[name] for name in LAMBDA_NAMES})
+
+
+def result_of(trial: FrozenTrial) -> TrialResult:
+    """Return the result that `system_attributes` packed."""
+    value = unpack(trial.system_attrs[RESULT])
+    metrics = value["metrics"]
+    return TrialResult(
+        **{
+            **value,
+            "metrics": Metrics(**metrics) if metrics else None,
+            "curves": {name: tuple(curve) for name, curve in value["curves"].items()},
+            "started": datetime.fromisoformat(value["started"]),
+            "finished": datetime.fromisoformat(value["finished"]),
+        }
     )
-    attributes |= {"diverged": result.diverged, "epochs": result.epochs, "seconds": result.seconds}
-    attributes |= {"started": result.started.isoformat(), "finished": result.finished.isoformat()}
-    return attributes if result.error is None else attributes | {"error": result.error}
-
-
-def packed_curves(result: TrialResult, objective: str) -> dict[str, str]:
-    """The system attribute of a trial of ours: its curves, but for that of the objective, which are
-    its intermediate values.
-
-    Optuna's dashboard shows user attributes on lines that never break: this one would make the page
-    a hundred times as wide.
-    """
-    return (
-        {CURVES_KEY: pack({name: result.curves[name] for name in CURVES if name != objective})}
-        if result.curves
-        else {}
-    )
-
-
-def curves_of(attributes: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """The curves that `packed_curves` packed, from the system attributes of a trial."""
-    return unpack(attributes[CURVES_KEY]) if CURVES_KEY in attributes else {}
 
 
 def as_json(one: Replicate) -> dict[str, Any]:
-    """A replicate as JSON."""
+    """Return a replicate as JSON."""
     fields: dict[str, Any] = _REPLICATE.dump_python(one, mode="json")
     return {"replicate": fields | {"curves": pack(one.curves)}}
 
 
 def as_replicate(value: Mapping[str, Any]) -> Replicate:
-    """The replicate that `as_json` made JSON of."""
+    """Return the replicate in this JSON."""
     fields = value["replicate"]
     return _REPLICATE.validate_python(fields | {"curves": unpack(fields["curves"])})
 
 
 def replicates(attributes: Mapping[str, Any]) -> tuple[Replicate, ...]:
-    """The replicates that a study keeps, from its attributes."""
+    """Return the replicates among the attributes of a study."""
     return tuple(as_replicate(value) for key, value in attributes.items() if key.startswith(PREFIX))
 
 
 def verdict(attributes: Mapping[str, Any]) -> Verdict | None:
-    """The verdict that a study keeps, from its attributes."""
+    """Return the verdict among the attributes of a study."""
     value = attributes.get(VERDICT)
     return None if value is None else _VERDICT.validate_python(value)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON."""
+    """Return a verdict as JSON."""
     fields: dict[str, Any] = _VERDICT.dump_python(verdict, mode="json")
     return fields

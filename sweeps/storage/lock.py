@@ -1,35 +1,28 @@
-"""The claim: one driver a study. A second one is refused, and the claim of one that died is taken
-over.
+"""The lock of a study: one driver at a time. A second one is refused, and a dead one's lock is free.
 
-On a journal it is a lock of the operating system, which ends with the process that holds it. On a
-database it is a row: see row_claim.
+For a study in a journal or in SQLite it is a lock of the operating system on a file, which ends
+with the process that holds it. For PostgreSQL see database_lock.
 """
 
 import json
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from experiments.errors import ClaimError
+from experiments.errors import LockError
 
-PATIENCE = (
-    0.5  # seconds that a starting driver waits for somebody who only looks whether there is one
-)
-GLANCE = 0.1  # seconds that one who looks waits for another who looks
+WAIT = 0.5  # seconds that a starting driver waits for a process that only looks at the lock
+LOOK = 0.1  # seconds that a process that looks waits for another one
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that drives a study; `since` is ISO 8601 in UTC. What a claim does not tell is
-    empty, or 0.
-    """
+    """The process that drives a study, `since` when (ISO 8601 in UTC). Unknown fields are empty."""
 
     host: str = ""
     pid: int = 0
@@ -37,69 +30,54 @@ class Owner:
 
     @classmethod
     def here(cls) -> "Owner":
-        """This process, from now on."""
-        return cls(
-            socket.gethostname(),
-            os.getpid(),
-            datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        )
-
-    @classmethod
-    def of(cls, claim: Mapping[str, Any]) -> "Owner":
-        """The owner that a claim names."""
-        return cls(
-            str(claim.get("host", "")), int(claim.get("pid", 0)), str(claim.get("since", ""))
-        )
+        """Return this process, from now on."""
+        return cls(socket.gethostname(), os.getpid(), iso(datetime.now(UTC)))
 
     def __str__(self) -> str:
         """For example: process 4711 on mill, since 2026-11-23T07:25:49Z."""
-        return (
-            f"process {self.pid} on {self.host}, since {self.since}"
-            if self.pid
-            else "another process"
-        )
+        if not self.pid:
+            return "another process"
+        return f"process {self.pid} on {self.host}, since {self.since}"
 
-    def refusal(self, study: str) -> ClaimError:
-        """What a second driver is told."""
-        return ClaimError(
+    def refusal(self, study: str) -> LockError:
+        """Return the error of a second driver."""
+        return LockError(
             f"study {study} is in use by {self}; wait until that has ended, end it, or start a"
             " study of its own with --study NAME"
         )
 
 
-class Claim(Protocol):
+def iso(time: datetime) -> str:
+    """Return a time in UTC, to the second."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class StudyLock(Protocol):
     """The right to write a study, and to write it to MLflow."""
 
     def acquire(self) -> None:
-        """Take the claim. Raises ClaimError, naming the owner, where another process has it."""
+        """Take the lock. Raises LockError, naming the owner, where another process holds it."""
 
     def release(self) -> None:
-        """Give it back; nothing happens where it is not ours."""
+        """Give it back, if it is held."""
 
     def owner(self) -> Owner | None:
-        """Who has it; None where nobody has, or who had it is dead."""
-
-    def fenced(self) -> AbstractContextManager[None]:
-        """What is written to the study in this block is written only while the claim is ours, else
-        ClaimError is raised.
-        """
+        """Return who holds it; None where no living process does."""
 
 
-class FileClaim:
-    """The claim on a study in a journal: a locked file beside it, which names the owner. It needs
-    no fence: the lock of a process that is stopped stays.
+class FileStudyLock:
+    """A lock on the file `NAME.STUDY.driver` beside the journal or SQLite file, with the owner in
+    it.
     """
 
-    def __init__(self, journal: str, study: str) -> None:
-        self._path, self._study = Path(f"{os.path.realpath(journal)}.{study}.driver"), study
-        self._lock = FileLock(self._path, fallback_to_soft=False, poll_interval=0.01)
+    def __init__(self, storage: str, study: str) -> None:
+        self._path, self._study = Path(f"{os.path.realpath(storage)}.{study}.driver"), study
+        self._lock = self._new()
 
     def acquire(self) -> None:
-        """Lock the file, and write there who did. Raises OSError where the folder cannot be
-        written.
-        """
+        """Lock the file and write the owner. Raises OSError where the folder cannot be written."""
         try:
-            self._lock.acquire(timeout=PATIENCE)
+            self._lock.acquire(timeout=WAIT)
         except Timeout:
             raise (self._read() or Owner()).refusal(self._study) from None
         try:
@@ -109,34 +87,28 @@ class FileClaim:
             raise
 
     def release(self) -> None:
-        """Remove the file and unlock it: in this order, or it could be another's by then."""
+        """Remove the file, then unlock it: after that it could be another process's."""
         if self._lock.is_locked:
             self._path.unlink(missing_ok=True)
             self._lock.release()
 
     def owner(self) -> Owner | None:
-        """Who holds the lock. One who may not lock the file is told what is written there."""
+        """Try the lock for an instant. Where this process may not lock the file, trust its text."""
         if not self._path.exists():
             return None
-        glance = FileLock(self._path, fallback_to_soft=False, poll_interval=0.01)
         try:
-            with glance.acquire(timeout=GLANCE):
+            with self._new().acquire(timeout=LOOK):
                 return None
         except Timeout:
             return self._read() or Owner()
         except OSError:
             return self._read()
 
-    def fenced(self) -> AbstractContextManager[None]:
-        """Nothing is to be looked at."""
-        return nullcontext()
+    def _new(self) -> FileLock:
+        return FileLock(self._path, fallback_to_soft=False, poll_interval=0.01)
 
     def _read(self) -> Owner | None:
         try:
-            return Owner.of(json.loads(self._path.read_text()))
-        except (
-            OSError,
-            ValueError,
-            AttributeError,
-        ):  # its owner has not written it yet, or not to its end
+            return Owner(**json.loads(self._path.read_text()))
+        except (OSError, ValueError, TypeError):  # its owner has not written all of it yet
             return None

@@ -1,183 +1,121 @@
 """The storage: where studies are kept, as Optuna opens it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.trial import FrozenTrial
+from optuna.storages import BaseStorage, RDBStorage
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
-from experiments.logging import muted
 from experiments.redaction import masked_url, redacted
-from sweeps.storage.database import Database
-from sweeps.storage.database_lock import RowClaim
-from sweeps.storage.journal import Journal
-from sweeps.storage.lock import Claim, FileClaim
-from sweeps.storage.retry import Patience
+from sweeps.storage.database_lock import DatabaseStudyLock, parsed_url, reading_options
+from sweeps.storage.journal import open_journal
+from sweeps.storage.lock import FileStudyLock, StudyLock
 
 SUFFIX = ".journal"
-# What SQLite says of a full disk, of a file that may not grow, and PostgreSQL of its own disk.
+# What SQLite says of a full disk and of a file that may not grow, and PostgreSQL of its disk.
 NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")
 NO_LOGIN = ("password authentication failed", "no password supplied")  # PostgreSQL's words
-ATTEMPTS = 4  # at a new database: it has several tables
-
-# Which of Optuna's loggers tell of a new study.
-CREATING = (
-    "optuna.storages.journal._storage",
-    "optuna.storages._rdb.storage",
-    "optuna.storages._in_memory",
-)
 
 
 def create_study(**options: Any) -> optuna.Study:
-    """As Optuna's function, which also tells of it."""
-    with muted(*CREATING):
+    """Call Optuna's function without its message about the new study."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(level, optuna.logging.WARNING))
+    try:
         return optuna.create_study(**options)
+    finally:
+        optuna.logging.set_verbosity(level)
 
 
 def journal_path(directory: Path, study: str) -> Path:
-    """The journal of a study, where no other storage is asked for."""
+    """Return the journal of a study, which is used where no other storage is given."""
     return directory / "studies" / f"{study}{SUFFIX}"
 
 
-def open_storage(
-    url: str, *, writing: bool = False, patience: Patience | None = None
-) -> BaseStorage:
-    """The storage at a URL, or the journal at a path that ends in .journal (its folder must be
-    there).
-
-    For `writing`, a record that was torn is taken out of the journal first; who only reads leaves
-    it as it is. A database that answers now and is gone later is waited for with `patience`, or not
-    at all.
-
-    Raises InputError where it is neither, StorageError where nothing answers.
+def study_lock(url: str, study: str) -> StudyLock:
+    """Return the lock of a study, which need not exist yet. Raises InputError where the URL is none
+    of a storage that has locks.
     """
-    if "://" not in url:
-        if not url.endswith(SUFFIX):
-            raise InputError(
-                f"storage {masked_url(url)}: neither a URL such as sqlite:///studies.db nor a path"
-                f" ending in {SUFFIX}; correct --storage"
-            )
-        with answering(url):
-            journal = Journal(url)
-            storage = JournalStorage(journal)
-            if writing:
-                journal.mend()
-            return storage
-    if url.startswith("redis"):
-        raise InputError(
-            f"storage {masked_url(url)}: Redis is not supported; use a .journal file or a database such"
-            " as postgresql+psycopg://"
-        )
+    if is_journal(url):
+        return FileStudyLock(url, study)
     with answering(url):
-        check_url(url)
-        return _database(url, patience or Patience())
+        parsed = parsed_url(url)
+        backend = parsed.get_backend_name()
+        if backend == "postgresql":
+            return DatabaseStudyLock(url, study)
+    if backend == "sqlite" and parsed.database:
+        return FileStudyLock(parsed.database, study)
+    raise InputError(
+        f"storage {masked_url(url)}: not supported; use a {SUFFIX} file, a file of SQLite such as"
+        " sqlite:///studies.db, or a PostgreSQL such as postgresql+psycopg://user@host/name"
+    )
 
 
-def _database(url: str, patience: Patience) -> Database:
-    """Optuna makes a new database's tables without looking whether another process is at it: who
-    was too late tries again.
+def is_journal(url: str) -> bool:
+    """Return whether a storage is a journal. Raises InputError where it is neither that nor a URL."""
+    if "://" not in url and not url.endswith(SUFFIX):
+        raise InputError(
+            f"storage {masked_url(url)}: neither a URL such as sqlite:///studies.db nor a path"
+            f" ending in {SUFFIX}; correct --storage"
+        )
+    return "://" not in url
+
+
+def open_storage(url: str, lock: StudyLock | None = None) -> BaseStorage:
+    """Open a storage: to write a study whose lock is held, or to read without one.
+
+    Raises InputError where it is no storage, StorageError where it does not answer.
     """
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
-    for _ in range(ATTEMPTS):
-        with suppress(IntegrityError):
-            try:
-                return Database(url, patience)
-            except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-                if (
-                    isinstance(error, IntegrityError)
-                    or "already exists" not in f"{error} {error.__cause__}"
-                ):
-                    raise
-    return Database(url, patience)
-
-
-def hang_up(storage: BaseStorage) -> None:
-    """Close the connections to a database. The storage may be used again."""
-    if isinstance(storage, Database):
-        storage.engine.dispose()
-
-
-def claim_on(storage: BaseStorage, url: str, study: str) -> Claim:
-    """The claim on a study, not taken yet; in a database the study must be there (KeyError)."""
-    if isinstance(storage, Database):
-        return RowClaim(storage, storage.get_study_id_from_name(study), study)
-    return FileClaim(url, study)
-
-
-def add_trial(
-    storage: BaseStorage, study_id: int, trial: FrozenTrial, last: int | None
-) -> tuple[int, int]:
-    """Write a trial behind the last one of ours, whose id is given; its own id, and its number. As
-    study.add_trial, which does not say which number it gave: to look for it takes a walk through
-    all trials.
-    """
-    if isinstance(storage, Database):
-        return storage.add(study_id, trial, last)
-    trial_id = storage.create_new_trial(study_id, template_trial=trial)
-    return trial_id, storage.get_trial_number_from_id(trial_id)
-
-
-def check_url(url: str) -> None:
-    """Raise ArgumentError where the text is no database URL; its port, which SQLAlchemy reads
-    without a check, included.
-    """
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        make_url(url)
-    except ValueError:
-        raise ArgumentError("the port is no number") from None
+    with answering(url):
+        if is_journal(url):
+            return open_journal(Path(url), writing=lock is not None)
+        storage = RDBStorage(url, reading_options(url))
+        if not isinstance(lock, DatabaseStudyLock):
+            return storage
+        # To make tables Optuna needs several connections at once.
+        return RDBStorage(
+            url, lock.engine_options(), skip_compatibility_check=True, skip_table_creation=True
+        )
 
 
 @contextmanager
 def answering(url: str) -> Iterator[None]:
-    """Turns what goes wrong while a storage is used into one sentence, without the password."""
+    """Turn what goes wrong while a storage is used into one sentence, without its password."""
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+    storage = f"storage {masked_url(url)}"
     try:
         yield
     except (ArgumentError, NoSuchModuleError):
         raise InputError(
-            f"storage {masked_url(url)}: not a database URL; write for example"
-            " postgresql+psycopg://user@host/name"
+            f"{storage}: not a database URL; write for example postgresql+psycopg://user@host/name"
         ) from None
     except ImportError as error:
-        package = (
-            error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]
-        )  # some come without a name
+        package = error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]
         remedy = (
             "write: pip install 'nnreg-sweeps[postgres]'"
             if package.endswith("psycopg")
             else "install it with pip"
         )
         raise InputError(
-            f"storage {masked_url(url)}: the package for this database is missing ({package}); {remedy}"
+            f"{storage}: the package for this database is missing ({package}); {remedy}"
         ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        reason = (
-            str(getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error)
-            .strip()
-            .splitlines()[0]
-        )
-        reason = redacted(reason, url)
+        said = getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error
+        reason = redacted(str(said).strip().splitlines()[0], url)
         if any(sign in reason for sign in NO_ROOM):
-            raise StorageError(
-                f"storage {masked_url(url)} cannot be written ({reason}); {MAKE_ROOM}"
-            ) from None
+            raise StorageError(f"{storage} cannot be written ({reason}); {MAKE_ROOM}") from None
         if any(sign in reason for sign in NO_LOGIN):
             raise StorageError(
-                f"storage {masked_url(url)} does not let in ({reason}); correct the user in --storage,"
-                " or the password in PGPASSWORD or ~/.pgpass, where : and \\ in it are \\: and"
-                " \\\\"
+                f"{storage} does not let in ({reason}); correct the user in --storage, or the"
+                " password in PGPASSWORD or ~/.pgpass, where : and \\ in it are \\: and \\\\"
             ) from None
         raise StorageError(
-            f"storage {masked_url(url)} does not answer ({reason}); start it, or correct --storage"
+            f"{storage} does not answer ({reason}); start it, or correct --storage; then give the"
+            " same command again: what was recorded is kept"
         ) from None
     except OSError as error:
         raise unwritable(

@@ -13,7 +13,6 @@ import pandas as pd
 import psutil
 import pytest
 from mlflow import MlflowClient
-from optuna.storages import InMemoryStorage
 
 import sweeps
 from experiments import experiment_file
@@ -93,7 +92,7 @@ def test_failed_trials_are_shown_everywhere(
     definition = experiment_file.load(
         "iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"]
     )
-    proposals = open_study(InMemoryStorage(), "", "s", definition).propose()
+    proposals = open_study(str(tmp_path / "s.journal"), "s", definition).propose()
     (tmp_path / "losses").mkdir()
     danger = Danger(
         str(tmp_path / "losses"), tuple(proposals[number].lambdas for number in victims)

@@ -19,8 +19,7 @@ from experiments.spec import SAMPLERS, Experiment
 from sweeps.executors import local
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
-from sweeps.search.importance import importances
-from sweeps.search.study import study_record
+from sweeps.search.study_record import importances, study_record
 from sweeps.storage.storage import open_storage
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from optuna.storages import InMemoryStorage
 from threadpoolctl import threadpool_info
 
 import sweeps
@@ -101,7 +100,7 @@ def test_a_job_that_ends_every_worker_fails_alone(
     tracking_uri: str,
 ) -> None:
     """Dask counts workers that are killed; those that are ended for their memory we count."""
-    proposals = open_study(InMemoryStorage(), "", "s", small()).propose()
+    proposals = open_study(str(tmp_path / "s.journal"), "s", small()).propose()
     (tmp_path / "losses").mkdir()
     danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
     make = Resources.open

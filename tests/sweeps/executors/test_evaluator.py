@@ -21,7 +21,6 @@ from sweeps.executors.evaluator import Evaluator
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
 from sweeps.search.study import Study, open_study
-from sweeps.storage.storage import open_storage
 from tests.deadly import Danger, Deadly
 
 TRIALS = 20
@@ -71,7 +70,7 @@ def grow(
 ) -> Study:
     """Go on with the study at a path as a new driver would."""
     spec = EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays)
-    with closing(open_study(open_storage(str(path)), str(path), "s", definition)) as study:
+    with closing(open_study(str(path), "s", definition)) as study:
         drive(
             study,
             executor,

@@ -1,11 +1,11 @@
-"""The provenance of a study: what it says, and what it keeps to itself."""
+"""The birth of a study: what its provenance says, and what it does not."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from sweeps.provenance import LONGEST, command, commit
+from sweeps.search.birth import LONGEST, command, commit
 from tests.needs import needs_program
 
 CANARY = "s3cret-canary"

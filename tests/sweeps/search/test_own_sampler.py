@@ -24,10 +24,10 @@ from optuna.trial import FrozenTrial
 import sweeps
 from experiments.errors import InputError, StudyError
 from sweeps.search import own_sampler
-from sweeps.search.study import study_record
+from sweeps.search.study_record import study_record
+from tests.sweeps.search.trials import experiment, grow, opened, table
 from tests.sweeps.test_same_table import experiment as small
 from tests.sweeps.test_same_table import tables
-from tests.sweeps.test_study import experiment, grow, opened, table
 
 
 def genetic(seed: int) -> BaseSampler:

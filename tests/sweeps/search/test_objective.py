@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import sweeps
 from experiments.errors import ExperimentError
-from experiments.evaluation import one_thread
-from nnreg import Lambdas
+from experiments.evaluation import METRICS, one_thread
+from nnreg import LAMBDA_NAMES, Lambdas
+from sweeps.storage.attributes import SHOWN
 
 EDITS = [
     "training.epochs=3",
@@ -20,11 +21,6 @@ EDITS = [
     "training.batch_size=501",
     "model.hidden=[131]",
 ]
-OF_THE_RUN = {"generation", "seconds", "started", "finished"}
-
-
-def lasting(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name not in OF_THE_RUN}
 
 
 def numbers(study: optuna.Study) -> list[Any]:
@@ -34,8 +30,8 @@ def numbers(study: optuna.Study) -> list[Any]:
             trial.params,
             trial.state,
             trial.value,
-            trial.intermediate_values,
-            lasting(trial.user_attrs),
+            {epoch: trial.intermediate_values[epoch] for epoch in (1, 3)},
+            {name: trial.user_attrs[name] for name in (*LAMBDA_NAMES, *SHOWN)},
         )
         for trial in trials
     ]
@@ -73,7 +69,7 @@ def test_the_same_lambdas_give_the_same_numbers(run: sweeps.Sweep, jobs: int) ->
         numbers(run.study), key=str
     )  # threads take the trials in any order
     assert any(trial.value < max(trial.intermediate_values.values()) for trial in study.trials)
-    assert set(study.trials[0].user_attrs) == set(run.study.trials[0].user_attrs) - {"generation"}
+    assert {*LAMBDA_NAMES, *METRICS} == set(study.trials[0].user_attrs)
 
 
 def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
