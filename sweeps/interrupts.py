@@ -38,16 +38,6 @@ class Interrupts:
         if self._pending is not None:
             raise self._pending
 
-    def pause(self, seconds: float) -> None:
-        """Sleep until a signal comes, in a protected block too: nothing is written meanwhile."""
-        protected, self._protected = self._protected, False
-        try:
-            if self._pending is not None:
-                raise self._pending
-            time.sleep(seconds)
-        finally:
-            self._protected = protected
-
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._pending is not None:
             if number == signal.SIGINT:
