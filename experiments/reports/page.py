@@ -76,10 +76,15 @@ def render(
 
 def environment() -> "Environment":
     """What reads the templates of this folder."""
-    from jinja2 import Environment, PackageLoader
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("experiments.reports", ".")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return Environment(
+        loader=PackageLoader("experiments.reports", "."),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def own(name: str) -> str:

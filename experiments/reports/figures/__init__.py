@@ -17,6 +17,7 @@ FIGURES = (strengths, plane, others, curves, costs, layers, search, parallel)
 
 
 def figures(shown: Shown) -> dict[str, Figure]:
-    """The figures of a study that have something to show, by the name of their file."""
-    drawn = {file.__name__: file.figure(shown) for file in FIGURES if shown.ranked}
-    return {name.rpartition(".")[2]: figure for name, figure in drawn.items() if figure.plots}
+    """The figures of a study, by the name of their file."""
+    names = [file.__name__.rpartition(".")[2] for file in FIGURES]
+    drawn = [file.figure(shown) if shown.ranked else Figure([]) for file in FIGURES]
+    return dict(zip(names, drawn, strict=True))

@@ -10,9 +10,9 @@ from experiments.reports.shown import Shown, in_words, role
 from experiments.verdict import BASELINE, RECOMMENDED, RECOMMENDED_WITHOUT, WINNER, WITHOUT, Verdict
 
 ON_TEST_ROWS = [
-    ("line", "best", "the interval that the claim is tested at"),
-    ("thick", "best", "the 90 % interval"),
-    ("block", "band", "so little is no difference that matters"),
+    ("line", "best", "confidence interval at the level of the claim"),
+    ("thick", "best", "90 % confidence interval"),
+    ("block", "band", "too small to matter"),
 ]
 ON_VALIDATION_ROWS = [("line", "best", "one standard error")]
 

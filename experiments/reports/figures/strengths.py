@@ -15,7 +15,7 @@ def figure(shown: Shown) -> Figure:
     ]
     if shown.study.verdict:
         legend += [
-            ("circle", "tied", "as good as the best, as far as seeds can tell"),
+            ("circle", "tied", "statistically indistinguishable from the best"),
             ("square", "fresh", "mean over fresh seeds"),
             ("star", "best", "recommended, mean over fresh seeds"),
         ]
