@@ -107,11 +107,11 @@ class Watch:
         `tasks`.
         """
         from experiments.tracking import Writer
-        from sweeps import publish, sweep
+        from sweeps import publish, session
         from sweeps.executors.local import ProcessExecutor
         from sweeps.search.study import Study
 
-        submit, drive = ProcessExecutor.submit, sweep.drive
+        submit, drive = ProcessExecutor.submit, session.drive
 
         def submit_watched(executor: Any, function: Any, *arguments: Any) -> Any:
             tasks.append(arguments)
@@ -126,7 +126,7 @@ class Watch:
         with ExitStack() as stack:
             for owner, name, watched in (
                 (ProcessExecutor, "submit", submit_watched),
-                (sweep, "drive", drive_watched),
+                (session, "drive", drive_watched),
                 (Study, "propose", self.timed("proposing", Study.propose)),
                 (Study, "record", self.timed("recording", Study.record)),
                 (Writer, "close", self.timed("writing", Writer.close)),

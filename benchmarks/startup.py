@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.command import SWEEPS, begin, head, row, run
 
-GOALS = {("--help",): 0.5, ("run", "digits", "--trials", "1", "--no-confirm"): 6.0}
+GOALS = {("--help",): 0.3, ("run", "digits", "--trials", "1", "--no-confirm"): 6.0}
 """Seconds, by what is asked of `sweeps`."""
 
 

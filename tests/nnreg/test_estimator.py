@@ -3,17 +3,13 @@ scikit-learn does with it.
 """
 
 import inspect
-import io
 import json
 import os
-import pickle
 import subprocess
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,16 +110,6 @@ def test_it_is_the_network_of_train(split: Split, layers: str, settings: dict[st
     assert model.score(split.x_val, split.y_val) == fit.val_accuracy[-1]
 
 
-@pytest.mark.parametrize("name", LAMBDA_NAMES)
-def test_each_penalty_is_its_own(split: Split, name: str) -> None:
-    given = {name: 0.1}
-    model = RegularizedMLPClassifier(**given, **SMALL, random_state=0).fit(
-        split.x_train, split.y_train
-    )
-    fit = train(split, TrainConfig(**SMALL), [Lambdas(**given)])[0]
-    assert model.regularization_loss_curve_[-1] == getattr(fit, f"penalty_{name}")[-1] > 0
-
-
 def test_its_numbers_are_those_of_one_blas_thread() -> None:
     rng = np.random.default_rng(0)
     x, y = (
@@ -171,16 +157,6 @@ def test_words_as_labels_and_a_frame(iris: tuple[pd.DataFrame, pd.Series]) -> No
     assert_array_equal(model.predict(x.iloc[rows]), model.predict(x)[rows])
 
 
-def test_columns_in_another_order_are_refused(iris: tuple[pd.DataFrame, pd.Series]) -> None:
-    x, y = iris
-    model = RegularizedMLPClassifier(**SMALL).fit(x, y)
-    assert list(model.feature_names_in_) == list(x.columns)
-    with pytest.raises(
-        ValueError, match="Feature names must be in the same order as they were in fit"
-    ):
-        model.predict(x[x.columns[::-1]])
-
-
 def test_a_grid_over_a_penalty() -> None:
     x, y = load_breast_cancer(return_X_y=True)
     name = "regularizedmlpclassifier__weight_l2"
@@ -191,17 +167,6 @@ def test_a_grid_over_a_penalty() -> None:
     assert scores[-1] < scores.max() - 0.1  # 100 is far too strong
     again = cross_val_score(clone(search.best_estimator_), x, y, cv=3)
     assert again.mean() == scores[search.best_index_]
-
-
-def test_it_is_kept_and_comes_back(iris: tuple[pd.DataFrame, pd.Series], tmp_path: Path) -> None:
-    x, y = iris
-    model = scaled(**SMALL).fit(x, y)
-    file = tmp_path / "model.joblib"
-    joblib.dump(model, file)
-    buffer = io.BytesIO(pickle.dumps(model))
-    for other in (pickle.load(buffer), joblib.load(file), joblib.load(file, mmap_mode="r")):
-        assert_array_equal(other.predict_proba(x), model.predict_proba(x))
-        assert_array_equal(other.predict(x), model.predict(x))
 
 
 @pytest.mark.parametrize(
@@ -228,14 +193,6 @@ def test_bad_parameters_are_told_by_fit_in_one_sentence(
     assert "\n" not in str(caught.value)
     with pytest.raises(NotFittedError):
         model.predict(split.x_val)
-
-
-def test_data_that_float32_cannot_hold(split: Split) -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"x_train holds 4.*e[+]40; every value must be finite in float32. .* dtype 'float64'",
-    ):
-        RegularizedMLPClassifier(**SMALL).fit(np.full_like(split.x_train, 4e40), split.y_train)
 
 
 def test_a_training_that_diverges_is_warned_of(split: Split) -> None:

@@ -81,7 +81,7 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
 # Derandomised, so that a run in CI is the same everywhere; many examples were drawn at random when
 # this was written.
 @settings(
-    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(trainings())
 def test_a_lane_alone_and_in_company(
@@ -125,40 +125,3 @@ def test_one_lane_is_measured_in_larger_parts_than_many(
     (alone,) = train(split, config, [Lambdas(weight_l1=1e-4)])
     for together in (train(split, config, [Lambdas(weight_l1=1e-4)] * lanes) for lanes in (2, 400)):
         assert all(same_bits(alone, lane) for lane in together)
-
-
-def test_the_order_of_lanes_does_not_matter(split: Split) -> None:
-    lambdas = [Lambdas(weight_l2=1e-3 * i) for i in range(5)]
-    config = TrainConfig(hidden=(7,), epochs=3, batch_size=10)
-    forward = train(split, config, lambdas, seeds=range(5))
-    backward = train(split, config, lambdas[::-1], seeds=range(5)[::-1])
-    assert all(same_bits(a, b) for a, b in zip(forward, backward[::-1], strict=True))
-
-
-def test_lanes_of_one_seed_with_shared_or_own_batches(split: Split) -> None:
-    """With one seed in all lanes the batch is one 2-D array; another seed beside them gives each
-    lane its own copy.
-    """
-    config = TrainConfig(hidden=(9, 4), epochs=3, batch_size=7)
-    lambdas = [Lambdas(weight_l1=1e-3), Lambdas(bias_l1=1e-3)]
-    shared = train(split, config, lambdas, seeds=[3, 3])
-    own = train(split, config, [*lambdas, Lambdas()], seeds=[3, 3, 4])
-    assert same_bits(shared[0], own[0])
-    assert same_bits(shared[1], own[1])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_diverging_neighbour_is_not_noticed(split: Split, dtype: str) -> None:
-    config = TrainConfig(
-        hidden=(6,), epochs=4, batch_size=8, dtype=dtype, optimizer="sgd", learning_rate=0.1
-    )
-    wild = Lambdas(weight_l2=1e20)  # w -= 0.1 * 2e20 * w: each step makes it 2e19 times larger
-    calm, neighbour, other = train(
-        split, config, [Lambdas(weight_l1=1e-4), wild, Lambdas(bias_l2=1e-3)]
-    )
-    assert neighbour.diverged
-    assert not calm.diverged
-    assert not other.diverged
-    assert same_bits(calm, train(split, config, [Lambdas(weight_l1=1e-4)])[0])
-    assert same_bits(other, train(split, config, [Lambdas(bias_l2=1e-3)])[0])
-    assert same_bits(neighbour, train(split, config, [wild])[0])

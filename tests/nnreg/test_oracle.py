@@ -139,14 +139,7 @@ def flat(fit: Fit) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lanes", [1, 16])
-@pytest.mark.parametrize("steps", [1, 2, 10, 100])
-def test_parameters_through_train(oracle: Vectors, lanes: int, steps: int) -> None:
-    fit = train_oracle(oracle, lanes, "init", epochs=steps)
-    check_parameters(flat(fit), oracle, "param", steps)
-
-
-@pytest.mark.parametrize("lanes", [1, 16])
-def test_curves_through_train(oracle: Vectors, lanes: int) -> None:
+def test_curves_and_parameters_through_train(oracle: Vectors, lanes: int) -> None:
     """The oracle's entry t belongs to the parameters after t steps, so epoch t (counted from 1) of
     a full batch.
     """
@@ -165,6 +158,7 @@ def test_curves_through_train(oracle: Vectors, lanes: int) -> None:
             ), (name, step)
     assert np.array_equal(fit.train_accuracy, oracle["acc"][1:])
     assert np.array_equal(fit.val_accuracy, oracle["val_acc"][1:])
+    check_parameters(flat(fit), oracle, "param", 100)
 
 
 @pytest.mark.parametrize("lanes", [1, 16])

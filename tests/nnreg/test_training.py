@@ -87,15 +87,6 @@ def test_initial_weights(initialization: str, scale: float) -> None:
     assert np.array_equal(single, weights.astype(np.float32))
 
 
-@pytest.mark.parametrize("batch_size", [41, 42, 10_000])
-def test_a_batch_of_all_rows_is_the_full_batch(split: Split, batch_size: int) -> None:
-    fits = [
-        train(split, TrainConfig(**SMALL | {"batch_size": size}), [Lambdas()])[0]
-        for size in (None, batch_size)
-    ]
-    assert same(*fits)
-
-
 def test_every_row_is_trained_on_once_an_epoch_the_remainder_too() -> None:
     """Each row pulls its own weight, and no other: after an epoch of plain descent every weight has
     moved once.
@@ -221,15 +212,6 @@ def test_a_call_after_each_epoch_can_end_the_training(split: Split) -> None:
     watched = train(split, TrainConfig(**SMALL), [Lambdas()], after_epoch=end_after_two)[0]
     assert calls == [0, 1, 2, 3, 4]
     assert same(watched, train(split, TrainConfig(**SMALL), [Lambdas()])[0])
-
-
-def test_fits_own_their_memory(split: Split) -> None:
-    """One fit kept does not keep all lanes' arrays alive."""
-    for fit in train(split, TrainConfig(**SMALL), [Lambdas()] * 2):
-        arrays = [getattr(fit, name) for name in CURVE_NAMES] + [
-            array for pair in fit.parameters for array in pair
-        ]
-        assert all(array.flags.owndata for array in arrays)
 
 
 def test_minus_zero_at_the_start_is_zero(split: Split) -> None:
