@@ -41,23 +41,26 @@ def relative(path: Path) -> str:
     return str(path) if here.startswith("..") else here
 
 
+def _print(what: "str | Table") -> None:
+    """Print a sentence or a table; in a terminal, in lines that fit."""
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(highlight=False, markup=False, width=width)
+    with console.capture() as captured:
+        console.print(what)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
+
+
 def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
-    """Print a table; `left` columns stand at the left and are folded in a narrow terminal."""
+    """Print a table whose first `left` columns stand at the left, and are folded if need be."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
-    for position, name in enumerate(columns):
-        at_left = position < left
-        table.add_column(
-            name, justify="left" if at_left else "right", no_wrap=not at_left, overflow="fold"
-        )
+    for name in columns[:left]:
+        table.add_column(name, overflow="fold")
+    for name in columns[left:]:
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    if sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    console = Console(highlight=False, width=240)  # nothing is cut
-    with console.capture() as captured:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    _print(table)
 
 
 def print_links(links: "Links") -> None:
@@ -111,21 +114,13 @@ def print_verdict(sweep: "Sweep") -> None:
     if made is None:
         print("No trial without regularization is complete, so there is nothing to compare with.")
         return
-    _print_text(made.says)
+    _print(made.says)
     rows = [
         (line.name, strength(line.strength), line.advice, line.tolerance) for line in made.lambdas
     ]
     _print_table(("lambda", "use", "", "tolerance"), rows, left=4)
     for sentence in [*made.facts, *(f"! {caution}" for caution in made.cautions)]:
-        _print_text(sentence)
-
-
-def _print_text(sentence: str) -> None:
-    """Print a sentence; in a terminal, in lines that fit."""
-    if sys.stdout.isatty():
-        Console(highlight=False, markup=False).print(sentence)
-    else:
-        print(sentence)
+        _print(sentence)
 
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from experiments.errors import InputError, TrackingError
@@ -39,18 +39,16 @@ class Server:
 
 
 @contextmanager
-def serving(store: Store, port: int | None = None) -> Iterator[Server]:
+def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
     """Run an MLflow server on a store, from when it answers until the end of the block.
 
-    `port` None takes the first free one of PORTS. Raises InputError if the port cannot be used,
-    TrackingError if the server does not start.
+    Raises InputError if the wanted port cannot be used, TrackingError if the server does not start.
     """
-    port = free_port() if port is None else checked_port(port)
-    answer_header = f"--header {OWNER}:{os.getpid()}"
+    port = chosen_port(wanted)
     command = [
         *(sys.executable, "-P", "-m", "sweeps.cli.server_process", "server"),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
-        *("--uvicorn-opts", f"--log-level warning {answer_header}"),
+        *("--uvicorn-opts", f"--log-level warning --header {OWNER}:{os.getpid()}"),
     ]
     # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
     environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": store.uri}
@@ -64,37 +62,32 @@ def serving(store: Store, port: int | None = None) -> Iterator[Server]:
         stdout=sys.__stderr__,
         start_new_session=True,  # Ctrl-C reaches only us
     )
-    assert process.stdin
-    with process, closing(process.stdin):
-        _wait_for_answer(process, port)
-        yield Server(f"http://{HOST}:{port}", process)
+    with process:
+        try:
+            _wait_for_answer(process, port)
+            yield Server(f"http://{HOST}:{port}", process)
+        finally:
+            process.communicate()  # closes the pipe, and waits
 
 
-def free_port() -> int:
-    """Return the first free port of PORTS. Raises InputError."""
-    for port in PORTS:
-        if is_free(port):
-            return port
-    first, last = PORTS.start, PORTS.stop - 1
-    raise InputError(f"the ports {first} to {last} are all taken; name a free one with --port")
+def chosen_port(wanted: int | None) -> int:
+    """Return the wanted port, or the first free one of PORTS. Raises InputError."""
+    if wanted is None:
+        if (port := next(filter(_is_free, PORTS), None)) is None:
+            taken = f"{PORTS.start} to {PORTS.stop - 1}"
+            raise InputError(f"the ports {taken} are all taken; name a free one with --port")
+        return port
+    if not 1 <= wanted <= 65535:
+        raise InputError(f"--port is {wanted}; a port is a number from 1 to 65535")
+    if not _is_free(wanted):
+        raise InputError(f"--port {wanted} is taken by another program; name another")
+    return wanted
 
 
-def checked_port(port: int) -> int:
-    """Return a port that was asked for. Raises InputError if no server can listen on it."""
-    if not 1 <= port <= 65535:
-        raise InputError(f"--port is {port}; a port is a number from 1 to 65535")
-    if not is_free(port):
-        raise InputError(
-            f"--port {port} is taken by another program; name another, or leave it out"
-        )
-    return port
-
-
-def is_free(port: int) -> bool:
-    """Return whether a server could listen on the port."""
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        if os.name == "posix":  # a port that was closed a moment ago can be used again
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A port that was closed a moment ago can be used again.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             probe.bind((HOST, port))
             return True
@@ -111,18 +104,17 @@ def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 def _ended(status: int) -> TrackingError:
-    return TrackingError(
-        f"the MLflow server ended with status {status}; its last words are above. Try again"
-    )
+    return TrackingError(f"the MLflow server ended with status {status}; what it said is above")
 
 
 def _is_well(port: int) -> bool:
     """Return whether our server answers, and well. No proxy of the environment is asked."""
-    with closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
-        try:
-            connection.request("GET", "/health")
-            answer = connection.getresponse()
-        except (OSError, http.client.HTTPException):
-            return False
-        ours = answer.getheader(OWNER) == str(os.getpid())
-        return ours and answer.status == http.HTTPStatus.OK
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        return answer.status == http.HTTPStatus.OK and answer.getheader(OWNER) == str(os.getpid())
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

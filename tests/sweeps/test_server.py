@@ -11,7 +11,7 @@ import pytest
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import choose
-from sweeps.cli.server import HOST, _is_well, checked_port, free_port, is_free, serving
+from sweeps.cli.server import HOST, _is_well, chosen_port, serving
 from tests import servers
 
 
@@ -19,7 +19,7 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     before = psutil.Process().children(recursive=True)
     with (
-        pytest.raises(TrackingError, match="the MLflow server ended with status 1; its last words"),
+        pytest.raises(TrackingError, match="the MLflow server ended with status 1; what it said"),
         serving(choose(tmp_path, "digits", environ={}), servers.free_port()),
     ):
         pass
@@ -44,18 +44,18 @@ def test_a_port_that_is_taken_or_none_is_refused() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"--port {port} is taken"):
-            checked_port(port)
-    assert is_free(port)
+            chosen_port(port)
+    assert chosen_port(port) == port
     for port in (0, -1, 65536):
         with pytest.raises(InputError, match=f"--port is {port}"):
-            checked_port(port)
+            chosen_port(port)
 
 
 def test_a_taken_port_5000_means_the_next_one() -> None:
     with ExitStack() as stack:
         while True:
-            first = free_port()
+            first = chosen_port(None)
             with suppress(OSError):  # another test has just taken it
                 stack.enter_context(socket.create_server((HOST, first)))
                 break
-        assert free_port() > first
+        assert chosen_port(None) > first
