@@ -16,7 +16,7 @@ import pytest
 from experiments.errors import SweepsError, TrackingError
 from experiments.redaction import masked_url, redacted
 from experiments.tracking import Store
-from sweeps.cli import command_line, server
+from sweeps.cli import app, server
 from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
 from tests.servers import free_port
@@ -163,7 +163,7 @@ def test_a_bug_of_ours_is_one_sentence_and_its_file_has_no_password(
     monkeypatch.setattr(
         sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"]
     )
-    sentence = command_line._our_mistake(
+    sentence = app._our_mistake(
         ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
     )
     (path,) = tmp_path.iterdir()

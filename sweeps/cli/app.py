@@ -1,8 +1,23 @@
-"""The Typer app that the commands of this folder add themselves to."""
+"""The console command `sweeps`, and the one place where an error becomes a sentence and an exit
+status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM.
+"""
 
+import contextlib
+import functools
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
+
+from sweeps.checkup import installation
+
+COMPLETING = "_SWEEPS_COMPLETE"  # set by the script that `sweeps --install-completion` installs
+STOPPED = "stopped; what was recorded is kept. Go on with the same command."
 
 app = typer.Typer(
     name="sweeps",
@@ -36,3 +51,107 @@ def _sweeps(
 
     Begin with: sweeps run digits
     """
+
+
+@functools.cache
+def whole_app() -> typer.Typer:
+    """Return the app with its commands, in the order of their use, which help has too."""
+    from sweeps.cli import checkup, confirm, new, predict, run, tables, tracking
+
+    commands: list[Callable[..., None]] = [
+        *(run.run, confirm.confirm, predict.predict, checkup.status, tables.report),
+        *(tables.export, tracking.sync, tracking.ui, new.new, checkup.doctor),
+    ]
+    for command in commands:
+        app.command()(command)
+    return app
+
+
+def main() -> None:
+    """Carry out the command in `sys.argv`, and exit."""
+    gc.set_threshold(50_000)  # collecting garbage while we import would take a tenth of the time
+    if problem := installation.problem():
+        sys.exit(_fail(problem, 1))
+    if os.environ.get(COMPLETING, "").startswith("complete_"):
+        sys.exit(_complete())
+    sys.exit(_carry_out())
+
+
+def _carry_out() -> int:
+    from experiments.errors import FULL, MAKE_ROOM, InputError, SweepsError
+    from sweeps.interrupts import Terminated
+
+    try:
+        for argument in sys.argv[1:]:
+            if argument != argument.encode(errors="replace").decode():
+                raise InputError(f"{argument!r}: names must be UTF-8; rename it")
+        status = whole_app()(prog_name="sweeps", standalone_mode=False)
+        if status == 130:  # what Typer makes of Ctrl-C
+            raise KeyboardInterrupt
+        _flush()
+        return int(status or 0)
+    except SweepsError as error:
+        return _fail(str(error), error.exit_status)
+    except TyperException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except OSError as error:  # such as a full disk, or a path that is longer than the system takes
+        with contextlib.suppress(OSError):
+            _flush()
+        reason = error.strerror or error
+        remedy = MAKE_ROOM if error.errno in FULL else "check the path and its permissions"
+        return _fail(f"{error.filename or 'the output'} cannot be used ({reason}); {remedy}", 1)
+    except MemoryError as error:
+        remedy = "use a smaller network, fewer rows or fewer workers"
+        return _fail(f"there is not enough memory ({error}); {remedy}", 1)
+    except (KeyboardInterrupt, Terminated) as signal:
+        print(STOPPED, file=sys.stderr)
+        return 143 if isinstance(signal, Terminated) else 130
+    except Exception as error:
+        return _fail(_our_mistake(error), 1)
+
+
+def _complete() -> int:
+    """Answer a shell that asks what may stand at the cursor. Errors are silent: they would be
+    printed into the line that is being typed.
+    """
+    with (
+        Path(os.devnull).open("w") as nothing,
+        contextlib.redirect_stderr(nothing),
+        contextlib.suppress(Exception),
+    ):
+        whole_app()(prog_name="sweeps", standalone_mode=False)  # ends with SystemExit
+    return 1
+
+
+def _flush() -> None:
+    """Flush standard output. If that fails drop the rest, which Python would try again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _our_mistake(error: Exception) -> str:
+    """Return the sentence for a bug of ours; its traceback goes to a file, without passwords."""
+    import tempfile
+    import traceback
+
+    from experiments.redaction import redacted
+
+    given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
+    text = redacted("".join(traceback.format_exception(error)), *given)
+    attachment = "what you did"
+    with (
+        contextlib.suppress(OSError),
+        tempfile.NamedTemporaryFile("wb", prefix="sweeps-", suffix=".txt", delete=False) as file,
+    ):
+        file.write(text.encode(errors="replace"))
+        attachment = file.name
+    name = type(error).__name__
+    return f"a bug in sweeps ({name}), not in what was given; please report it with {attachment}"
+
+
+def _fail(sentence: str, status: int) -> int:
+    print(f"sweeps: {sentence}" if len(sentence.splitlines()) == 1 else sentence, file=sys.stderr)
+    return status

@@ -5,10 +5,8 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import options
-from sweeps.cli.app import app
 
 
-@app.command()
 def confirm(
     study: options.StudyArgument = None,
     open_test: Annotated[

@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli.app import app
-from sweeps.cli.options import Verbose
+from sweeps.cli import options
 
 
-@app.command()
 def new(
     data: Annotated[
         Path,
@@ -25,7 +23,7 @@ def new(
         Path | None,
         typer.Option("--output", metavar="FILE.toml", help="File to write, if not DATA.toml here."),
     ] = None,
-    verbose: Verbose = 0,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Write an experiment file for your data, with every key explained. It never overwrites.
 

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeps.cli import completion
-from sweeps.cli.app import app
-from sweeps.cli.options import HERE, Directory, Storage, TrackingUri, Verbose
+from sweeps.cli import completion, options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from sweeps.workspace import Workspace
 
 
-@app.command()
 def predict(
     given: Annotated[
         list[str],
@@ -34,10 +31,10 @@ def predict(
         Path | None,
         typer.Option("--output", metavar="FILE.csv", help="File to write; else standard output."),
     ] = None,
-    directory: Directory = HERE,
-    storage: Storage = None,
-    tracking_uri: TrackingUri = None,
-    verbose: Verbose = 0,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Label the rows of a file with the confirmed model; the result is CSV. It never overwrites.
 

@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from sweeps.cli import completion, options
-from sweeps.cli.app import app
 
 
-@app.command()
 def run(
     experiment: Annotated[
         str | None,

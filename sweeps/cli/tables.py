@@ -6,17 +6,15 @@ from typing import Annotated
 import typer
 
 from experiments.reports import Format
-from sweeps.cli.app import app
-from sweeps.cli.options import HERE, Directory, Storage, StudyArgument, TrackingUri, Verbose
+from sweeps.cli import options
 
 
-@app.command()
 def report(
-    study: StudyArgument = None,
-    directory: Directory = HERE,
-    storage: Storage = None,
-    tracking_uri: TrackingUri = None,
-    verbose: Verbose = 0,
+    study: options.StudyArgument = None,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Write the CSV files and the page again.
 
@@ -32,9 +30,8 @@ def report(
     print_files(publish.write_reports(place, record, runs), runs)
 
 
-@app.command()
 def export(
-    study: StudyArgument = None,
+    study: options.StudyArgument = None,
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="DIR", help="Folder to write, if not reports/STUDY."),
@@ -45,10 +42,10 @@ def export(
             "--format", metavar="csv|parquet", help="Format, default csv; repeat it for both."
         ),
     ] = None,
-    directory: Directory = HERE,
-    storage: Storage = None,
-    tracking_uri: TrackingUri = None,
-    verbose: Verbose = 0,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Write only the tables, as CSV or Parquet.
 

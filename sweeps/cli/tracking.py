@@ -4,17 +4,15 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli.app import app
-from sweeps.cli.options import HERE, Directory, Storage, StudyArgument, TrackingUri, Verbose
+from sweeps.cli import options
 
 
-@app.command()
 def sync(
-    study: StudyArgument = None,
-    directory: Directory = HERE,
-    storage: Storage = None,
-    tracking_uri: TrackingUri = None,
-    verbose: Verbose = 0,
+    study: options.StudyArgument = None,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Rebuild the MLflow runs from the study.
 
@@ -32,9 +30,8 @@ def sync(
         print_synced(publish.sync(place, name))
 
 
-@app.command()
 def ui(
-    study: StudyArgument = None,
+    study: options.StudyArgument = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -42,10 +39,10 @@ def ui(
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
-    directory: Directory = HERE,
-    storage: Storage = None,
-    tracking_uri: TrackingUri = None,
-    verbose: Verbose = 0,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    verbose: options.Verbose = 0,
 ) -> None:
     """Start the MLflow page on this machine and open it. Ctrl-C stops it.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeps.cli.command_line import STOPPED
+from sweeps.cli.app import STOPPED
 from sweeps.interrupts import Interrupts, Terminated
 from tests.commands import SWEEPS
 from tests.processes import spawned, started

@@ -1,0 +1,60 @@
+"""The commands that look and change nothing: `status` and `doctor`."""
+
+import typer
+
+from sweeps.cli import options
+
+
+def status(
+    study: options.StudyArgument = None,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """List studies and their progress.
+
+    Example: sweeps status
+    """
+    from sweeps.checkup.status import statuses
+    from sweeps.cli import output
+    from sweeps.workspace import workspace
+
+    found, foreign = statuses(workspace(directory, storage, tracking_uri), study)
+    if as_json:
+        output.print_json(found)
+    else:
+        output.print_status(found)
+    if foreign:
+        output.say(f"left out, because sweeps did not create or begin them: {', '.join(foreign)}")
+
+
+def doctor(
+    study: options.StudyArgument = None,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Check the installation, the machine and the studies, and print what to do.
+
+    The exit status is 1 if something is wrong.
+
+    Example: sweeps doctor
+    """
+    from dataclasses import asdict
+
+    from sweeps.checkup.doctor import examine
+    from sweeps.cli import output
+    from sweeps.workspace import workspace
+
+    findings = []
+    for finding in examine(workspace(directory, storage, tracking_uri), study):
+        findings.append(finding)
+        if not as_json:
+            output.print_finding(finding)
+    if as_json:
+        output.print_json([asdict(finding) for finding in findings])
+    raise typer.Exit(any(finding.level == "wrong" for finding in findings))
