@@ -107,20 +107,3 @@ def test_squares_that_overflow_cost_nothing_where_the_penalty_is_off(split: Spli
     )
     assert not fit.diverged
     assert not fit.regularization_loss.any()
-
-
-def test_adam_diverges_too(split: Split) -> None:
-    (fit,) = train(split, config(optimizer="adam", learning_rate=1e38), [Lambdas()])
-    assert fit.diverged
-    check_diverged_from(fit, int(np.argmax(fit.val_data_loss == WORST)))
-
-
-def test_a_bad_loss_that_is_finite_is_no_divergence() -> None:
-    """A confident error costs -log(1e-7), as divergence does, and is none."""
-    x = np.array([[1.0], [-1.0]])
-    split = Split(x, np.array([0, 1]), x, np.array([1, 0]))
-    start = [(np.array([[100.0, -100.0]]), np.zeros((1, 2)))]
-    (fit,) = train(split, config(hidden=(), learning_rate=1e-6), [Lambdas()], initial=start)
-    assert not fit.diverged
-    assert fit.val_data_loss == pytest.approx(WORST, abs=0)
-    assert fit.train_accuracy.tolist() == [1.0] * 6

@@ -11,11 +11,10 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -37,13 +36,6 @@ for settings in ({}, four | {"layers": "hidden", "dtype": "float64"}):
 print(json.dumps([(one["check_name"], one["status"], str(one["exception"])) for one in done]))
 """
 SMALL: dict[str, Any] = {"hidden": (8,), "epochs": 4, "batch_size": 16}
-
-
-@pytest.fixture(scope="module")
-def iris() -> tuple[pd.DataFrame, pd.Series]:
-    """Rows as a frame, labels as words."""
-    data = load_iris(as_frame=True)
-    return data.data, data.target.map(dict(enumerate(data.target_names)))
 
 
 def scaled(**settings: Any) -> Pipeline:
@@ -139,22 +131,6 @@ def test_random_state(split: Split) -> None:
     assert not np.array_equal(trained(one), trained(one))
     assert not np.array_equal(trained(None), trained(None))
     assert not np.array_equal(trained(3), trained(4))
-
-
-def test_words_as_labels_and_a_frame(iris: tuple[pd.DataFrame, pd.Series]) -> None:
-    x, y = iris
-    model = scaled(epochs=60, batch_size=16).fit(x, y)
-    assert list(model.classes_) == ["setosa", "versicolor", "virginica"]
-    assert list(model[0].feature_names_in_) == list(x.columns)
-    assert model.n_features_in_ == 4
-    assert model.score(x, y) > 0.9
-    assert set(model.predict(x)) == set(y)
-    given = model.predict_proba(x)
-    assert given.shape == (150, 3)
-    assert_allclose(given.sum(axis=1), 1, rtol=1e-15)  # roundings of float64
-    assert_array_equal(model.classes_[given.argmax(axis=1)], model.predict(x))
-    rows = np.random.default_rng(0).permutation(150)
-    assert_array_equal(model.predict(x.iloc[rows]), model.predict(x)[rows])
 
 
 def test_a_grid_over_a_penalty() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnreg import CURVE_NAMES, Fit, Lambdas, Split, TrainConfig, train
+from nnreg import CURVE_NAMES, LAMBDA_NAMES, Fit, Lambdas, Split, TrainConfig, train
 
 PENALTIES = (0.0, 1e-6, 1e-3, 0.05, 3.0)
 
@@ -65,15 +65,7 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
     )
     lanes = draw(st.sampled_from([2, 3, 5, 16]))
     strength = st.sampled_from(PENALTIES)
-    lambdas = [
-        Lambdas(
-            weight_l1=draw(strength),
-            weight_l2=draw(strength),
-            bias_l1=draw(strength),
-            bias_l2=draw(strength),
-        )
-        for _ in range(lanes)
-    ]
+    lambdas = [Lambdas(**{name: draw(strength) for name in LAMBDA_NAMES}) for _ in range(lanes)]
     seeds = draw(st.lists(st.integers(0, 3), min_size=lanes, max_size=lanes) | st.just([0] * lanes))
     return split, config, lambdas, seeds
 

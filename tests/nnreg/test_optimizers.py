@@ -48,26 +48,6 @@ def test_sgd(momentum: float) -> None:
         assert np.array_equal(part.parameters, expected)
 
 
-def test_parts_have_moments_of_their_own() -> None:
-    """Two layers updated together move as each would alone."""
-    together = [
-        SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n)))
-        for n in (1, 3)
-    ]
-    alone = [
-        SimpleNamespace(parameters=np.ones((2, n)), dparameters=np.full((2, n), float(n)))
-        for n in (1, 3)
-    ]
-    adam, adams = Adam(), [Adam(), Adam()]
-    for _ in range(3):
-        adam.update(*together)
-        for one, part in zip(adams, alone, strict=True):
-            one.update(part)
-    assert all(
-        np.array_equal(a.parameters, b.parameters) for a, b in zip(together, alone, strict=True)
-    )
-
-
 @pytest.mark.parametrize("optimizer", [Adam, SGD])
 def test_parameters_may_lie_anywhere_in_memory(optimizer: Any) -> None:
     """A part whose arrays are views with gaps moves as one without, whether it has few parameters
