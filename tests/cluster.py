@@ -45,21 +45,13 @@ class Cluster:
         """A process of Dask's command; `host` is the command that runs it elsewhere."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
-        command = [
-            *host,
-            str(Path(sys.executable).with_name("dask")),
-            *arguments,
-            "--dashboard-address=127.0.0.1:0",
-        ]
+        dask = str(Path(sys.executable).with_name("dask"))
+        command = [*host, dask, *arguments, "--dashboard-address=127.0.0.1:0"]
         with log:
             return subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=variables,
-                stdout=log,
-                stderr=log,
+                command, cwd=self.folder, env=variables, stdout=log, stderr=log,
                 start_new_session=True,
-            )
+            )  # fmt: skip
 
     def add(
         self, *options: str, threads: int = 1, host: Sequence[str] = (), **environ: str
@@ -113,18 +105,11 @@ class Cluster:
         self.address = json.loads(told.read_text())["address"]
 
     def end(self) -> None:
-        """End everything at once."""
+        """Kill every process with its group, which has the children of nannies too."""
         processes = [process for process in (self.scheduler, *self.nannies) if process]
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
-            for child in (
-                psutil.Process(process.pid).children(recursive=True)
-                if process.poll() is None
-                else []
-            ):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
         for process in processes:
             process.wait()
 

@@ -1,6 +1,4 @@
-"""Hosts of the tests' own: network namespaces, each with a link to this one that can be cut and
-slowed down.
-"""
+"""Hosts of the tests' own: network namespaces, each with a link to this one that can be cut."""
 
 import contextlib
 import os
@@ -30,28 +28,6 @@ class Host:
     def link(self, state: str) -> None:
         """Cut the link ("down"), or mend it ("up")."""
         _ip("link", "set", self.name, state)
-
-    def slow(self, rate: str) -> None:
-        """Let no more through to the host than this, such as 2mbit a second."""
-        needs_program("tc")
-        subprocess.run(
-            [
-                "tc",
-                "qdisc",
-                "add",
-                "dev",
-                self.name,
-                "root",
-                "tbf",
-                "rate",
-                rate,
-                "burst",
-                "32kbit",
-                "latency",
-                "400ms",
-            ],
-            check=True,
-        )
 
 
 def _ip(*arguments: str) -> None:

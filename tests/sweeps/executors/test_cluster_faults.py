@@ -6,10 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -17,18 +15,13 @@ import pytest
 from distributed import Client
 
 import sweeps
-from experiments.tracking import choose
-from sweeps.search.birth import BIRTH
-from sweeps.storage.storage import open_storage
 from tests.cluster import TTL, Cluster, cluster
-from tests.mlflow_reading import trial_runs
+from tests.commands import SWEEPS
 from tests.namespaces import host
-from tests.postgres import running_postgres
 from tests.processes import started
-from tests.servers import plain_mlflow
 from tests.sweeps.test_same_table import recorded, tables
 
-TRIALS = 40
+TRIALS = 24
 EDITS = ["sweep.generation=8", "training.epochs=40"]
 ENDLESS = [*EDITS, "training.epochs=1000000"]  # the most there can be: hours
 NO_TRACKER = "http://127.0.0.1:9"  # refused at once: what is on MLflow is no part of the comparison
@@ -36,7 +29,6 @@ PATIENCE = {
     **os.environ,
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11s",
 }  # with a connection that says nothing; 30 s if not set
-FROZEN = 30  # seconds
 SOON = 60  # seconds, on a machine that runs other tests too
 
 
@@ -67,8 +59,6 @@ def running(
     address: str,
     host: Sequence[str] = (),
     *,
-    storage: str | None = None,
-    tracking_uri: str = NO_TRACKER,
     edits: Sequence[str] = EDITS,
     begun: Callable[[], object] | None = None,
 ) -> "Iterator[subprocess.Popen[str]]":
@@ -78,18 +68,10 @@ def running(
     folder.mkdir(exist_ok=True)
     journal = folder / "studies" / "digits.journal"
     command = [
-        *host,
-        str(Path(sys.executable).with_name("sweeps")),
-        "run",
-        "digits",
-        f"--trials={TRIALS}",
-        f"--cluster={address}",
-        f"--storage={storage or journal}",
-        f"--tracking-uri={tracking_uri}",
-        "--no-confirm",
-        *(f"--set={edit}" for edit in edits),
-    ]
-    begun = begun or (lambda: (storage or journal.exists()) and recorded(storage or journal) > 0)
+        *host, SWEEPS, "run", "digits", f"--trials={TRIALS}", f"--cluster={address}",
+        f"--tracking-uri={NO_TRACKER}", "--no-confirm", *(f"--set={edit}" for edit in edits),
+    ]  # fmt: skip
+    begun = begun or (lambda: journal.exists() and recorded(journal) > 0)
     with started(command, cwd=folder, env=PATIENCE) as process:
         wait_until(lambda: process.poll() is not None or begun())
         assert process.poll() is None, process.communicate()
@@ -141,40 +123,9 @@ def test_a_worker_killed_and_one_stopped(
     assert list(rows["trial"]) == list(range(TRIALS))
 
 
-def test_a_worker_killed_and_one_frozen_with_postgresql_and_an_mlflow_server(
-    tmp_path: Path, expected: dict[str, bytes]
-) -> None:
-    """The one that is frozen comes back before it is given up, and goes on."""
-    with running_postgres() as postgres, ExitStack() as stack:
-        backend = postgres.database("mlflow")
-        server = stack.enter_context(plain_mlflow(tmp_path, "--backend-store-uri", backend))
-        dask = stack.enter_context(cluster(3, ttl=60))
-        with running(
-            tmp_path / "here", dask.address, storage=postgres.url, tracking_uri=server.url
-        ) as process:
-            dask.worker(0).kill()
-            frozen = dask.worker(1)
-            frozen.suspend()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(FROZEN)
-            assert process.poll() is None  # it did have a task
-            frozen.resume()
-            _, error = process.communicate(timeout=300)
-            assert process.returncode == 0, error
-        assert tables(tmp_path / "here", "digits") == expected
-        (study,) = open_storage(postgres.url).get_all_studies()
-        store = choose(tmp_path / "here", "digits", uri=server.url, environ={})
-        runs = trial_runs(store, study.user_attrs[BIRTH]["study_uid"])
-        assert (sorted(runs), {run.info.status for run in runs.values()}) == (
-            list(range(TRIALS)),
-            {"FINISHED"},
-        )
-        assert recorded(postgres.url) == TRIALS
-
-
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)],
 )
 def test_what_a_driver_leaves_on_the_cluster_when_it_ends(
     number: int, status: int, dask: Cluster, tmp_path: Path
@@ -191,18 +142,15 @@ def test_what_a_driver_leaves_on_the_cluster_when_it_ends(
     wait_until(lambda: tasks(dask.address) == busy(dask.address) == 0)
 
 
-def test_a_host_behind_a_slow_link_that_is_cut(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    """Its tasks are another's when it has not been heard of for worker-ttl; nobody waits for it,
-    not at the end either.
+def test_a_host_that_is_cut_off(tmp_path: Path, expected: dict[str, bytes]) -> None:
+    """Its tasks are another's when it has not been heard of for worker-ttl. Nobody waits for it at
+    the end.
     """
     with host() as far, cluster(1, interface=far.here) as made:
-        far.slow("5mbit")
         made.add(host=far.command)
         made.await_workers(2)
         with running(tmp_path, made.address) as process:
-            wait_until(
-                lambda: "Starting Worker plugin sweeps-" in made.log("worker", 1)
-            )  # it has been given work
+            wait_until(lambda: "Starting Worker plugin sweeps-" in made.log("worker", 1))
             far.link("down")
             _, error = process.communicate(timeout=300)
             assert process.returncode == 0, error
@@ -227,7 +175,7 @@ def test_a_driver_that_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_ends(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    """A clear error, and all that was recorded is kept; with another one the same command goes on."""
+    """What was recorded is kept; with a new scheduler the same command continues."""
     with cluster(1) as made:
         with running(tmp_path, made.address) as process:
             assert made.scheduler
