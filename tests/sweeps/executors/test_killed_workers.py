@@ -4,7 +4,6 @@ wherever it is shown.
 
 import contextlib
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,9 @@ from experiments import experiment_file
 from sweeps.cli import output
 from sweeps.executors import local
 from sweeps.search.study import open_study
+from tests.commands import SWEEPS
 from tests.deadly import Danger, Deadly
+from tests.processes import started
 from tests.sweeps.test_same_table import recorded, search, tables
 
 KILLS = 2
@@ -44,28 +45,18 @@ def training(driver: psutil.Process) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="what a process has mapped is told on Linux alone"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has mapped")
 def test_workers_killed_while_they_train(tmp_path: Path) -> None:
     """A real command. A worker is killed when it has begun, another when trials are recorded."""
-    edits, trials = ["sweep.generation=8"], 40
-    journal = tmp_path / "killed" / "studies" / "digits.journal"
-    journal.parents[1].mkdir()
-    sweeps_run = [str(Path(sys.executable).with_name("sweeps")), "run", "digits"]
+    edits, trials, killed = ["sweep.generation=8"], 24, list[psutil.Process]()
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    journal = folder / "studies" / "digits.journal"
     command = [
-        *sweeps_run,
-        f"--trials={trials}",
-        "--workers=2",
-        "--no-confirm",
-        "--set",
-        *edits,
-        f"--tracking-uri={NO_TRACKER}",
-    ]
-    killed: list[psutil.Process] = []
-    with subprocess.Popen(
-        command, cwd=journal.parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        SWEEPS, "run", "digits", f"--trials={trials}", "--workers=2", "--no-confirm",
+        f"--set={edits[0]}", f"--tracking-uri={NO_TRACKER}",
+    ]  # fmt: skip
+    with started(command, cwd=folder) as process:
         driver = psutil.Process(process.pid)
         while process.poll() is None and len(killed) < KILLS:
             done = recorded(journal) if journal.exists() else 0
@@ -77,7 +68,7 @@ def test_workers_killed_while_they_train(tmp_path: Path) -> None:
     assert (process.returncode, len(killed)) == (0, KILLS), error
     assert "Traceback" not in error
     calm = search(tmp_path / "calm", experiment_file.load("digits", edits), trials=trials)
-    assert tables(tmp_path / "killed", "digits") == calm
+    assert tables(folder, "digits") == calm
 
 
 @pytest.mark.usefixtures("tracker_here")
@@ -89,9 +80,8 @@ def test_failed_trials_are_shown_everywhere(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    definition = experiment_file.load(
-        "iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"]
-    )
+    edits = ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"]
+    definition = experiment_file.load("iris", edits)
     proposals = open_study(str(tmp_path / "s.journal"), "s", definition).propose()
     (tmp_path / "losses").mkdir()
     danger = Danger(
@@ -100,25 +90,19 @@ def test_failed_trials_are_shown_everywhere(
     make = local.make
     monkeypatch.setattr(local, "make", lambda workers: Deadly(make(workers), danger))
     sweep = sweeps.run(
-        definition,
-        trials=4,
-        directory=tmp_path,
-        workers=2,
-        confirm=False,
+        definition, trials=4, directory=tmp_path, workers=2, confirm=False,
         tracking_uri=tracking_uri,
-    )
+    )  # fmt: skip
     output.print_run(sweep)
 
     rows = pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv", keep_default_na=False)
     failed = rows["state"] == "FAIL"
     assert (len(rows), list(rows["trial"][failed])) == (4, victims)
-    assert set(rows["error"][failed]) == {
-        "3 attempts failed: its worker was killed by SIGKILL, perhaps out of memory"
-    }
+    reason = "3 attempts failed: its worker was killed by SIGKILL, perhaps out of memory"
+    assert set(rows["error"][failed]) == {reason}
     assert set(rows["error"][~failed]) <= {""}
     assert f"{len(victims)} of 4 trials failed" in capsys.readouterr().out
     client = MlflowClient(tracking_uri)
-    assert [client.get_run(run).info.status == "FAILED" for run in rows["mlflow_run_id"]] == list(
-        failed
-    )
+    shown = [client.get_run(run).info.status == "FAILED" for run in rows["mlflow_run_id"]]
+    assert shown == list(failed)
     assert (tmp_path / "reports" / "iris" / "report.html").exists()
