@@ -243,7 +243,7 @@ def _forced(
 def null(
     which: Null, number: int, *, sweep: Mapping[str, Any], confirm: Mapping[str, Any]
 ) -> Outcome:
-    """The study of this number of a null, with these settings of its search and its confirmation."""
+    """The study of this number of a null, with these settings."""
     with tempfile.TemporaryDirectory() as folder:
         return judged(which.experiment(number, Path(folder), sweep, confirm), Path(folder))
 
@@ -256,7 +256,7 @@ def planted(edits: Sequence[str], number: int) -> Outcome:
 
 
 def most(studies: int, rate: float = tests.ALPHA) -> int:
-    """The most false ones that this rate makes in so many studies, but for one case in a hundred."""
+    """The most false claims that this rate makes in so many studies, in 99 cases of 100."""
     return int(stats.binom.ppf(CERTAINTY, studies, rate))
 
 

@@ -6,7 +6,8 @@ First what a trial costs the driver, part by part, with a thousand trials behind
 driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
 foretell:
 
-    busy = s / (s + W c)        s: seconds a trial trains; W: workers, times lanes; c: seconds a trial costs the driver
+    busy = s / (s + W c)        s: seconds a trial trains; W: workers, times lanes;
+                                c: seconds a trial costs the driver
 
 because workers wait while the driver proposes the next generation. Last the same formula for
 clusters that do not fit here. MLflow is written by processes of its own, which no worker waits for:

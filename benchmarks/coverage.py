@@ -41,7 +41,7 @@ class Population:
         return float(Weighting(self.y if balanced else None).means(scores).mean())
 
     def rows(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """So many rows: whole groups, or of each class its share, as a stratified split takes them."""
+        """So many rows: whole groups, or stratified by class."""
         if self.group > 1:
             groups = rng.choice(len(self.y) // self.group, count // self.group, replace=False)
             return (groups[:, np.newaxis] * self.group + np.arange(self.group)).ravel()

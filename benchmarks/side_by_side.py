@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with one thread a side, nothing that holds it back, and no server."""
+    """This process's environment with one thread per side, no slow kernels, and no server."""
     kept = {
         name: value
         for name, value in os.environ.items()

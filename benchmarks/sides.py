@@ -1,7 +1,7 @@
 """Sides: the same training by nnreg and by its peers, each run in a child by
 `benchmarks.side_by_side`.
 
-    python -m benchmarks.sides NAME CASE        one JSON line when ready, then one for each line read
+    python -m benchmarks.sides NAME CASE      one JSON line when ready, then one per line read
 
 All of them: float32, Adam, minibatches in a new order every epoch, the four penalties, and after
 every epoch the losses and accuracies on the training and on the validation rows.

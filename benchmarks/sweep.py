@@ -69,7 +69,7 @@ def whole(case: Case, trials: int) -> float:
 
 
 def measure(module: str, case: Case, trials: int, jobs: int) -> float:
-    """Seconds a trial of a peer, in a fresh folder. Raises ImportError where it is not installed."""
+    """Seconds per trial of a peer, in a fresh folder. Raises ImportError if it is missing."""
     sys.stdout = sys.stderr  # a table is printed there
     with tempfile.TemporaryDirectory() as folder:
         seconds: float = import_module(f"benchmarks.peers.{module}").seconds_a_trial(

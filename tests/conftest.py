@@ -16,7 +16,7 @@ QUICK = (
     "experiments/test_template.py",
     "experiments/test_tracking.py",
     "sweeps/confirmation",
-    "sweeps/test_study.py",
+    "sweeps/search/test_study.py",
     "test_house.py",
     "test_quick.py",
 )

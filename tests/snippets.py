@@ -7,7 +7,7 @@ What stands before a block as an HTML comment says what is special about it:
     <!-- file: rows.toml -->     it is that file
     <!-- status: 2 -->           it ends with that exit status, not with 0
     <!-- short: --trials 8 -->   its `sweeps run` gets these words too: the same, sooner
-    <!-- varies: why -->         of what it prints the first words of the tables' rows are compared: the rest varies by machine
+    <!-- varies: why -->         only the first words of the printed tables' rows are compared
 """
 
 import contextlib
@@ -163,8 +163,13 @@ class Reader:
         """What a command prints, which must end with this status."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
-            cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SLOWEST,
-        )  # fmt: skip
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SLOWEST,
+        )
         assert done.returncode == status, f"{snippet.place}: {command}\n{done.stdout}"
         return done.stdout
 

@@ -122,9 +122,16 @@ def _replicate(lambdas: Lambdas, seed: int, number: int) -> Replicate:
     made = make_trial(1000 + number)
     assert made.metrics
     return Replicate(
-        lambdas=lambdas, seed=seed, metrics=made.metrics, curves=made.curves, layers=(LAYER,), diverged=False, seconds=made.seconds,
-        started=made.started, finished=made.finished,
-    )  # fmt: skip
+        lambdas=lambdas,
+        seed=seed,
+        metrics=made.metrics,
+        curves=made.curves,
+        layers=(LAYER,),
+        diverged=False,
+        seconds=made.seconds,
+        started=made.started,
+        finished=made.finished,
+    )
 
 
 def _scores(lambdas: Lambdas, seed: int) -> TestScores:
