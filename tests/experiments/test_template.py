@@ -79,7 +79,9 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
 
 
 def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path) -> None:
-    lines = written(tmp_path, table()).path.read_text().splitlines()
+    text = written(tmp_path, table()).path.read_text()
+    Experiment.model_validate(tomllib.loads(text.replace("#: ", "")))  # its examples are valid
+    lines = text.splitlines()
     section, found = "", []
     for before, line in pairwise(lines):
         if line.startswith("["):
@@ -89,13 +91,6 @@ def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path) ->
             found.append(section + name)
             assert before.startswith("# ")
     assert sorted(found) == sorted(keys(Experiment))
-
-
-def test_keys_without_a_value_parse_once_their_mark_is_taken_off(tmp_path: Path) -> None:
-    text = written(tmp_path, table()).path.read_text()
-    parsed = tomllib.loads(text.replace("#: ", ""))
-    assert parsed["data"]["validation"] == "val.csv"
-    Experiment.model_validate(parsed)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -124,6 +119,7 @@ def test_by_default_it_is_written_here_with_the_data_relative_to_it(
         ("rows.csv", InputError, "rows.csv.toml"),
         ("gone/mine.toml", InputError, "gone"),
         ("folder.toml", InputError, "--output"),
+        ("/proc/mine.toml", DirectoryError, "cannot be written"),
     ],
 )
 def test_an_output_that_cannot_be(
@@ -133,13 +129,6 @@ def test_an_output_that_cannot_be(
     table().to_csv(tmp_path / "data.csv", index=False)
     with pytest.raises(error, match=word):
         template.write(tmp_path / "data.csv", "label", tmp_path / output)
-
-
-def test_a_directory_that_cannot_be_written() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        table().to_csv(Path(folder) / "data.csv", index=False)
-        with pytest.raises(DirectoryError, match="cannot be written"):
-            template.write(Path(folder) / "data.csv", "label", Path("/proc/mine.toml"))
 
 
 def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
@@ -152,8 +141,6 @@ def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=word):
             template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
         assert not (tmp_path / "mine.toml").exists()
-    with pytest.raises(DataError, match="No such file"):
-        template.write(tmp_path / "gone.csv", "label", tmp_path / "mine.toml")
 
 
 def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: Path) -> None:
@@ -172,12 +159,15 @@ def test_the_encoding_and_the_separator_are_found(
     tmp_path: Path, encoding: str, guess: str
 ) -> None:
     frame = table().assign(label=["così", "né"] * (ROWS // 2))
-    frame.to_csv(tmp_path / "rows.csv", index=False, sep=";", encoding=encoding)
-    guessed = template.write(tmp_path / "rows.csv", "label", tmp_path / "mine.toml")
-    experiment = experiment_file.load(guessed.path)
-    assert experiment.data.encoding == guess
-    assert datasets.load(experiment.data).classes == ("così", "né")
-    assert any("';'" in sentence for sentence in guessed.guesses)
+    for name in ("odd", "even"):  # a text of even length could be UTF-16 as well
+        frame = frame.set_axis(["id", "seen", "size", name, "label"], axis="columns")
+        path = tmp_path / f"{name}.csv"
+        frame.to_csv(path, index=False, sep=";", encoding=encoding)
+        guessed = template.write(path, "label", tmp_path / f"{name}.toml")
+        data = experiment_file.load(guessed.path).data
+        assert data.encoding == guess
+        assert datasets.load(data).classes == ("così", "né")
+        assert any("';'" in sentence for sentence in guessed.guesses)
 
 
 def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
