@@ -18,7 +18,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,13 +205,12 @@ class Laboratory:
         if not self._plan.written:
             return
         here = Store(f"sqlite:///{self._folder}/mlflow.db", "digits", self._folder)
-        line("  MLflow, a file of ours", ms(self._written(here, 1)))
+        line("  MLflow, a file of ours", ms(self._written(here)))
         with self._postgres() as url, ExitStack() as stack:
             if url:
                 server = stack.enter_context(serving(Store(url, "digits", self._folder)))
-                for processes, words in ((1, "one process"), (2, "two processes")):
-                    seconds = self._written(Store(server.url, words, None), processes)
-                    line(f"  MLflow, a server, from {words}", ms(seconds))
+                seconds = self._written(Store(server.url, "digits", None))
+                line("  MLflow, a server", ms(seconds))
 
     @contextmanager
     def _postgres(self) -> Iterator[str | None]:
@@ -235,34 +233,21 @@ class Laboratory:
         ):
             yield server.get_uri(driver="psycopg")
 
-    def _written(self, store: Any, processes: int) -> float:
-        """Seconds of a trial's run on MLflow, where it is written by so many processes."""
-        from experiments.tracking import TrackerProcess
+    def _written(self, store: Any) -> float:
+        """Seconds of a trial's run on MLflow."""
+        from experiments.tracking import Tracker, TrackerProcess
+        from experiments.tracking.plan import trial_plan
         from sweeps.search.study_record import study_record
 
         record = study_record(self._search(LEAST).study.optuna)
         first, *trials = record.trials[: self._plan.written + 1]
-        trackers = [TrackerProcess(store, record) for _ in range(processes)]
-        try:
-            trackers[0].write(first)  # makes the experiment, and the study's run
-            for tracker in trackers[1:]:
-                tracker.open()
-            with ThreadPoolExecutor(processes) as pool:
-                start = time.perf_counter()
-                shares = [
-                    (tracker, trials[number::processes]) for number, tracker in enumerate(trackers)
-                ]
-                for future in [pool.submit(write, *each) for each in shares]:
-                    future.result()
-                return (time.perf_counter() - start) / len(trials)
-        finally:
-            for tracker in trackers:
-                tracker.close()
-
-
-def write(tracker: Any, trials: Sequence[Any]) -> None:
-    for trial in trials:
-        tracker.write(trial)
+        with TrackerProcess(store, record) as tracker:
+            # The first makes the experiment, and the study's run.
+            tracker.call(Tracker.write, trial_plan(record, first))
+            start = time.perf_counter()
+            for trial in trials:
+                tracker.call(Tracker.write, trial_plan(record, trial))
+            return (time.perf_counter() - start) / len(trials)
 
 
 def show_far(costs: Costs) -> None:

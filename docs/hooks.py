@@ -189,7 +189,7 @@ def columns(file: str) -> str:
 def mlflow(what: str) -> str:
     """The names that runs have on MLflow: the numbers, or the tags."""
     from experiments.evaluation import CURVES, METRICS
-    from experiments.tracking import runs
+    from experiments.tracking import plan
     from nnreg import LAMBDA_NAMES
 
     if what == "tags":
@@ -203,12 +203,12 @@ def mlflow(what: str) -> str:
         (
             "",
             "metrics",
-            (*strengths, *runs.SCALARS, *(name for name in METRICS if name not in CURVES)),
+            (*strengths, *plan.SCALARS, *(name for name in METRICS if name not in CURVES)),
         ),
         ("", "metrics with a curve", CURVES),
         ("network of the confirmation", "params", (*LAMBDA_NAMES, "seed")),
-        ("", "metrics", (*strengths, *runs.CONFIRMED, *runs.TESTED)),
-        ("study", "metrics", runs.ANSWER),
+        ("", "metrics", (*strengths, *plan.CONFIRMED, *plan.TESTED)),
+        ("study", "metrics", plan.ANSWER),
     ]
     return table(
         ("run", "", "names"),

@@ -20,6 +20,7 @@ from experiments.reports.figures.strengths import strength_plot
 from experiments.reports.page import environment, own
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown
+from experiments.tracking import Tracker
 from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import serving
 from sweeps.workspace import workspace
@@ -81,9 +82,12 @@ def tutorial(folder: Path) -> None:
     report = place / "reports" / "cancer" / "report.html"
     shoot(report.as_uri(), (1100, 1130), HERE / "report.png", folder, scale=0.8)
     here = workspace(place, None, None)
-    tracker = here.tracker(here.record("cancer"))
-    with serving(tracker.store) as server, browser(folder / "selenium") as window:
-        links = tracker.show().at(server.url)
+    with (
+        here.tracker(here.record("cancer")) as tracker,
+        serving(tracker.store) as server,
+        browser(folder / "selenium") as window,
+    ):
+        links = tracker.call(Tracker.show).at(server.url)
         window.open(server.url)
         window.wait_for(lambda: window.driver.find_elements("css selector", ASSISTANT))[0].click()
         chart = ".js-plotly-plot .main-svg"

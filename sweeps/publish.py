@@ -9,7 +9,9 @@ from pathlib import Path
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files, page
-from experiments.tracking import Outcome, Tracker, TrackerProcess, runs_of_confirmation
+from experiments.tracking import Outcome, Tracker, TrackerProcess
+from experiments.tracking.plan import network_plans
+from experiments.tracking.sync import SyncedRuns, sync_runs
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"
@@ -28,25 +30,21 @@ class Runs:
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did: of the study's trials, and of the confirmation's networks, so many runs were
-    written; runs that were too many were deleted; the study's own run was put right, or not; the
-    files that were kept on MLflow; whether its model was registered.
+    """What `sync` did: to the runs of a study, how many files it kept with the study's run, and
+    whether it registered the model.
     """
 
-    trials: int
-    written: int
-    networks: int
-    confirmed: int
-    study: bool
-    deleted: int
+    study: StudyRecord
+    runs: SyncedRuns
     kept: int
     model: bool
 
 
-def read_runs(tracker: Tracker) -> Runs:
+def read_runs(tracker: TrackerProcess) -> Runs:
     """What MLflow has of the study; that it does not answer is no failure of what is being done."""
     try:
-        return Runs(tracker.run_ids())
+        with tracker:
+            return Runs(tracker.call(Tracker.run_ids))
     except TrackingError as error:
         return Runs({}, error)
 
@@ -88,23 +86,23 @@ def write_all(
 
     A MLflow that did not answer just now is not asked again.
     """
-    planned = runs_of_confirmation(study)
+    planned = network_plans(study)
     runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
     written = write_reports(place, study, runs)
     if runs.error is None:
         try:
             for one in planned:  # one a call: each call has a limit
                 observe(runs.unconfirmed)
-                tracker.put(one)
+                tracker.call(Tracker.write, one)
                 runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
             if planned:
                 observe(0)
-            for run_id in tracker.outdated({one.key for one in planned}):
-                tracker.delete(run_id)
+            for run_id in tracker.call(Tracker.surplus, study):
+                tracker.call(Tracker.delete, run_id)
             for path in artifacts(place.reports_of(study.study)):
-                tracker.log_file(path)
-            tracker.finish(study, tidy=outcome.interrupted)
-            tracker.keep_model(study, place.reports_of(study.study))
+                tracker.call(Tracker.log_file, path)
+            tracker.call(Tracker.finish, study)
+            tracker.call(Tracker.keep_model, study, place.reports_of(study.study))
         except TrackingError as met:
             runs = replace(runs, error=met)
     return runs, written
@@ -117,30 +115,21 @@ def sync(place: Workspace, name: str) -> Synced:
 
     Raises TrackingError, DirectoryError.
     """
-    study = place.record(name)
-    tracker = place.tracker(study)
-    mended = tracker.sync(study)
-    reports = place.reports_of(name)
-    if mended.trials and reports.exists():
-        write_reports(place, study, Runs(tracker.run_ids()))
-    kept = tracker.kept()
-    stale = [
-        path
-        for path in artifacts(reports)
-        if any(mended) or kept.get(path.name) != path.stat().st_size
-    ]
-    for path in stale:
-        tracker.log_file(path)
-    return Synced(
-        trials=len(study.trials),
-        written=mended.trials,
-        networks=len(study.confirmed),
-        confirmed=mended.confirmation,
-        study=mended.study,
-        deleted=tracker.deleted,
-        kept=len(stale),
-        model=tracker.keep_model(study, reports),
-    )
+    study, reports = place.record(name), place.reports_of(name)
+    with place.tracker(study) as tracker:
+        runs = sync_runs(tracker, study)
+        if runs.trials and reports.exists():
+            write_reports(place, study, Runs(tracker.call(Tracker.run_ids)))
+        kept = tracker.call(Tracker.kept)
+        stale = [
+            path
+            for path in artifacts(reports)
+            if runs or kept.get(path.name) != path.stat().st_size
+        ]
+        for path in stale:
+            tracker.call(Tracker.log_file, path)
+        model = tracker.call(Tracker.keep_model, study, reports)
+    return Synced(study, runs, len(stale), model)
 
 
 def artifacts(reports: Path) -> list[Path]:

@@ -25,9 +25,6 @@ from sweeps.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-# Processes that write to MLflow, at most. SQLite has one writer at a time: a second one gained 5 %.
-TRACKERS, TRACKERS_ON_SQLITE = 2, 1
-
 
 @dataclass(kw_only=True)
 class Session:
@@ -139,10 +136,7 @@ def prepare(
         logger.info("MLflow at %s, experiment %s", store.shown, store.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
             progress.note(f"study {before.study} {changed}; it goes on with that")
-        count = TRACKERS_ON_SQLITE if store.file else TRACKERS
-        trackers = [TrackerProcess(store, before) for _ in range(count)]
-        for tracker in trackers:
-            stack.callback(tracker.close)
+        tracker = stack.enter_context(TrackerProcess(store, before))
         stack.enter_context(progress)
         yield Session(
             place=place,
@@ -150,8 +144,8 @@ def prepare(
             study=study,
             executor=executor,
             resources=resources,
-            writer=Writer(*trackers),
-            tracker=trackers[0],
+            writer=Writer(tracker),
+            tracker=tracker,
             interrupts=interrupts,
             progress=progress,
             before=before,

@@ -16,7 +16,7 @@ from experiments.names import valid_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
-from experiments.tracking import Store, Tracker, choose
+from experiments.tracking import Store, TrackerProcess, choose
 from experiments.wording import suggestion
 from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
@@ -187,9 +187,9 @@ class Workspace:
         """
         return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
 
-    def tracker(self, study: StudyRecord) -> Tracker:
+    def tracker(self, study: StudyRecord) -> TrackerProcess:
         """Return what writes the study to MLflow, unopened."""
-        return Tracker(self.store(study.experiment.name), study)
+        return TrackerProcess(self.store(study.experiment.name), study)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -63,21 +63,23 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database, made once: its hundred tables take a second."""
-    from experiments.tracking import Store
-    from experiments.tracking.client import answering, make_database
+    from experiments.tracking import client, database
 
+    client.load()
     path = tmp_path_factory.mktemp("made") / "mlflow.db"
-    with answering(Store(f"sqlite:///{path}", "digits", None)):
-        make_database(path, None)
+    database.make(path)
     return path
 
 
 @pytest.fixture(scope="module")
 def tracker_here() -> Generator[None]:
     """Sweeps in this process write to MLflow from here too."""
-    from sweeps import session
+    from experiments.tracking import client
+    from sweeps import session, workspace
     from tests.here import Here
 
+    client.load()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "TrackerProcess", Here)
+        for module in (session, workspace):
+            patch.setattr(module, "TrackerProcess", Here)
         yield

@@ -1,14 +1,20 @@
-"""MLflow, written from the process that runs a sweep: a process of its own imports MLflow, for two
-seconds of a core.
+"""A tracker in this process: to start one that imports MLflow takes two seconds of a core.
 
-That it writes the same is tested in tests/experiments/test_tracking_writer.py.
+That both write the same is tested in tests/experiments/test_tracking_process.py.
 """
+
+from typing import Self
 
 from experiments.tracking import Tracker
 
 
 class Here(Tracker):
-    """In the place of `sweeps.sweep.TrackerProcess`."""
+    """In the place of a TrackerProcess."""
 
-    def close(self) -> None:
-        """There is no process to end."""
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()

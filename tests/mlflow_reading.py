@@ -12,32 +12,28 @@ def all_runs(store: Store) -> list[Run]:
     """All runs of the experiment that are not deleted."""
     client = MlflowClient(store.uri)
     experiment = client.get_experiment_by_name(store.experiment)
-    return (
-        list(client.search_runs([experiment.experiment_id], max_results=10_000))
-        if experiment
-        else []
-    )
+    if experiment is None:
+        return []
+    return list(client.search_runs([experiment.experiment_id], max_results=10_000))
 
 
-def trial_runs(store: Store, study_uid: str) -> dict[int, Run]:
-    """The runs of a study's trials, by number; there must be one of each."""
-    found = [
-        run
-        for run in all_runs(store)
-        if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "trial"
-    ]
-    runs = {int(run.data.tags["trial"]): run for run in found}
+def runs_of(store: Store, study_uid: str, kind: str) -> dict[str, Run]:
+    """The runs of one kind of a study, by the tag that says which one it is; each must be there once."""
+    tags = {"study_uid": study_uid, "kind": kind}
+    found = [run for run in all_runs(store) if run.data.tags.items() >= tags.items()]
+    runs = {run.data.tags.get(kind, ""): run for run in found}
     assert len(runs) == len(found)
     return runs
 
 
+def trial_runs(store: Store, study_uid: str) -> dict[int, Run]:
+    """The runs of a study's trials, by number."""
+    return {int(number): run for number, run in runs_of(store, study_uid, "trial").items()}
+
+
 def study_run(store: Store, study_uid: str) -> Run:
     """The run of a study itself."""
-    (run,) = [
-        run
-        for run in all_runs(store)
-        if run.data.tags["study_uid"] == study_uid and run.data.tags["kind"] == "study"
-    ]
+    (run,) = runs_of(store, study_uid, "study").values()
     return run
 
 
@@ -47,28 +43,25 @@ def everything(store: Store) -> list[dict[str, Any]]:
     names = {run.info.run_id: run.info.run_name for run in runs}
     described = []
     for run in runs:
-        tags = dict(run.data.tags)
+        tags, info = dict(run.data.tags), run.info
         if "mlflow.parentRunId" in tags:
             tags["mlflow.parentRunId"] = names[tags["mlflow.parentRunId"]]
-        history = {
-            name: [
-                (point.step, point.value, point.timestamp)
-                for point in client.get_metric_history(run.info.run_id, name)
-            ]
-            for name in sorted(run.data.metrics)
+        histories = {
+            name: client.get_metric_history(info.run_id, name) for name in sorted(run.data.metrics)
         }
-        info = run.info
+        # The run above a confirmation's is a folder: when it was made says nothing.
+        is_folder = tags["kind"] == "confirmation"
         described.append(
             {
                 "name": info.run_name,
                 "status": info.status,
-                # The run above a confirmation's is a folder: when it was made says nothing.
-                "times": None
-                if tags["kind"] == "confirmation"
-                else (info.start_time, info.end_time),
+                "times": None if is_folder else (info.start_time, info.end_time),
                 "tags": tags,
                 "params": dict(run.data.params),
-                "history": history,
+                "history": {
+                    name: [(point.step, point.value, point.timestamp) for point in history]
+                    for name, history in histories.items()
+                },
                 "artifacts": [file.path for file in client.list_artifacts(info.run_id)],
             }
         )

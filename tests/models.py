@@ -13,6 +13,7 @@ from experiments.data_section import Data
 from experiments.model import Model, origin
 from experiments.records import StudyRecord
 from experiments.tracking import Store, Tracker
+from experiments.tracking.plan import trial_plan
 
 FRAME = pd.DataFrame(
     {
@@ -62,7 +63,7 @@ def registered(store: Store, study: StudyRecord, folder: Path) -> bool:
     """Write the study and its model, as the end of a sweep does; whether the model was new."""
     tracker = Tracker(store, study)
     for trial in study.trials:
-        tracker.write(trial)
+        tracker.write(trial_plan(study, trial))
     tracker.finish(study)
     made_model(study, folder).write(folder / study.study_uid)
     return tracker.keep_model(study, folder / study.study_uid)

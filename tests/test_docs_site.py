@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking import registry, runs
+from experiments.tracking import plan, registry
 from tests.needs import needs_module
 from tests.snippets import PAGES, ROOT, RUN, snippets
 from tests.studies import confirmed_study
@@ -95,9 +95,7 @@ def test_every_tag_has_its_meaning_and_no_other() -> None:
     study = dataclasses.replace(
         confirmed_study(), provenance=born, mixed_hardware=("numpy: 2.4.0 -> 2.4.1",)
     )
-    told = [runs.study_tags(study), runs.closing_tags(study)]
-    told += [runs.trial_tags(study, study.trials[0])]
-    told += [run.tags for run in runs.confirmation(study)]
+    told = [one.tags for one in plan.plans(study)]
     told += [dict.fromkeys((registry.ORIGIN, registry.CONFIRMED), "")]  # of a model's version
     meanings = tomllib.loads((ROOT / "docs" / "meanings.toml").read_text())["tags"]
     there = {name for tags in told for name in tags} - set(study.versions) | {"mlflow.note.content"}

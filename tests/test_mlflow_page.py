@@ -17,7 +17,7 @@ from experiments.card import card
 from experiments.evaluation import CURVES
 from experiments.records import FAIL, StudyRecord
 from experiments.reports.page import write_page
-from experiments.tracking import Links, Tracker, choose
+from experiments.tracking import Links, Tracker, choose, sync_runs
 from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import HOST, serving
 from tests.browser import Browser, browser
@@ -84,7 +84,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     store = choose(folder, "digits", environ={})
     trackers = {study.study: Tracker(store, study) for study in (SMALL, LARGE)}
     for study in (SMALL, LARGE):
-        trackers[study.study].sync(study)
+        sync_runs(trackers[study.study], study)
     trackers[SMALL.study].log_file(write_page(SMALL, folder / "report.html"))
     with serving(store) as server, browser(folder / "profile") as page:
         shown = Shown(

@@ -50,11 +50,11 @@ def serve(address: str) -> None:
     """Import what the commands import, and answer calls, one after the other."""
 
     from experiments.tracking import client
-    from sweeps import session
+    from sweeps import session, workspace
     from tests.here import Here
 
     client.load()
-    session.TrackerProcess = Here  # type: ignore[assignment, misc]
+    session.TrackerProcess = workspace.TrackerProcess = Here  # type: ignore[assignment, misc]
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as listener:

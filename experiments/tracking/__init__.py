@@ -1,8 +1,8 @@
 """The tracking: records to MLflow, once each; a projection that can be deleted and made again."""
 
 from experiments.tracking.process import TrackerProcess
-from experiments.tracking.runs import confirmation as runs_of_confirmation
 from experiments.tracking.store import Store, choose
+from experiments.tracking.sync import SyncedRuns, sync_runs
 from experiments.tracking.tracker import Tracker
 from experiments.tracking.view import Links
 from experiments.tracking.writer import Outcome, Writer
@@ -11,9 +11,10 @@ __all__ = [
     "Links",
     "Outcome",
     "Store",
+    "SyncedRuns",
     "Tracker",
     "TrackerProcess",
     "Writer",
     "choose",
-    "runs_of_confirmation",
+    "sync_runs",
 ]

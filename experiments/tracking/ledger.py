@@ -1,330 +1,215 @@
-"""The ledger: what MLflow has of one study, and how it is changed; nothing is made that was not
-looked for.
-"""
+"""The ledger: what MLflow has of one study, and how a run is brought to its plan there."""
 
-import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
-from experiments.tracking import comparison, inputs, location, page, runs, view
-from experiments.tracking.client import answering, database, open_client
-from experiments.tracking.page import PARENT, Found, Page
-from experiments.tracking.runs import CONFIRM, CONFIRMATION, ROLES, Planned, Point
+from experiments.tracking import database
+from experiments.tracking.client import answering, open_client
+from experiments.tracking.plan import (
+    CONFIRM,
+    CONFIRMATION,
+    STUDY,
+    TRIAL,
+    UNFINISHED,
+    RunPlan,
+    confirmation_plan,
+    merged_note,
+    study_plan,
+)
+from experiments.tracking.snapshot import NOTE, PARENT, RunState, Snapshot, begin, state_of
 from experiments.tracking.store import Store
-from experiments.tracking.whole_runs import RUN_NAME, WholeRun, WholeRuns
+from experiments.tracking.whole_runs import WholeRuns
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-logger = logging.getLogger(__name__)
-
-ENTITIES_A_CALL = 1_000  # MLflow's limit for metrics, params and tags together
+ENTITIES_PER_CALL = 1_000  # MLflow's limit for metrics, params and tags together
 
 
 class Ledger:
-    """What MLflow has is read once and then kept up to date here, until something goes wrong: then
-    it is read again.
-
-    Nothing is opened before it is needed. `study` is the study as it is known last; `deleted`
-    counts the runs that were thrown away.
+    """What MLflow has is read once and kept up to date here, until something goes wrong: then it is
+    read again. Nothing is opened before it is needed.
     """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
         self.store, self.study = store, study
-        self.deleted = 0
         self._client: MlflowClient | None = None
         self._whole_runs: WholeRuns | None = None
-        self._page: Page | None = None
+        self._snapshot: Snapshot | None = None
+        self.deleted = 0  # runs
 
-    def forget(self) -> None:
-        """Look again at what MLflow has, which another program may have changed, when it is needed
-        next.
-        """
-        self._page = None
-
-    @contextmanager
-    def reading(self) -> Iterator[Page]:
-        """What MLflow has. Raises TrackingError where MLflow does not answer, in this block too."""
-        try:
-            with answering(self.store):
-                if self._page is None:
-                    to_read = (
-                        self.store.file is None or self.store.file.exists()
-                    )  # to look must not make the database
-                    self._page = (
-                        page.read(self.client(), self.store.experiment, self.study.study_uid)
-                        if to_read
-                        else Page()
-                    )
-                yield self._page
-        except TrackingError:
-            self._page = None  # a call may have been carried out though its answer is lost
-            raise
-
+    @property
     def client(self) -> "MlflowClient":
-        """MLflow's client. To be called within `reading`, or `answering`."""
+        """MLflow's client. To be used within `reading`."""
         if self._client is None:
             self._client = open_client(self.store)
-            self._whole_runs = WholeRuns(database(self.store)) if self.store.file else None
+            self._whole_runs = WholeRuns(self.store.file) if self.store.file else None
         return self._client
 
-    def run(self, there: Page, planned: Planned) -> Found | None:
-        """The run that is to be as planned. Of several, a whole one, and of those the same whoever
-        looks.
-        """
-        found = there.children.get(planned.key, [])
-        if len(found) < 2:
-            return next(iter(found), None)
-        return min(found, key=lambda run: (not self.is_whole(there, planned, run), run.run_id))
+    def forget(self) -> None:
+        """Read again, when it is needed next, what MLflow has."""
+        self._snapshot = None
 
-    def is_whole(self, there: Page, planned: Planned, run: Found | None) -> bool:
-        """Whether a run is there and as planned, but for the earlier points of its curves."""
-        return run is not None and not comparison.of_run(planned, run, there.above(planned.key))
+    def read_page(self) -> bool:
+        """Read the next thousand runs that MLflow has; whether there may be more."""
+        with self._answering():
+            if self._snapshot is None:
+                if self.store.file and not self.store.file.exists():  # looking must not make it
+                    self._snapshot = Snapshot()
+                    return False
+                self._snapshot = begin(self.client, self.store.experiment)
+            return self._snapshot.read_page(self.client, self.study.study_uid)
 
-    def make(self, there: Page, planned: Planned) -> str:
-        """Write or complete a run; its id."""
-        tags = {**planned.tags, PARENT: self.above(there, planned)}
-        found = self.run(there, planned)
-        while found and comparison.beyond_repair(self.histories, planned, found):
-            self.delete(found, there.children[planned.key])
-            found = self.run(there, planned)
-        if found and found.tags.get(ROLES) != planned.tags.get(ROLES):
-            tags[RUN_NAME] = planned.name  # which is made of its roles
-        run_id = None
-        whole = WholeRun(
-            experiment_id=self.experiment(there),
-            location=there.location,
-            name=planned.name,
-            status=planned.status,
-            started=planned.started,
-            ended=planned.ended,
-            tags=tags,
-            params=planned.params,
-            points=planned.points(),
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """Give a block what MLflow has. Raises TrackingError if MLflow does not answer in it."""
+        while self._snapshot is None or self._snapshot.more:
+            self.read_page()
+        with self._answering():
+            yield self._snapshot
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            with answering(self.store):
+                yield
+        except TrackingError:
+            self.forget()  # a call may have been carried out though its answer is lost
+            raise
+
+    def parent(self, there: Snapshot, plan: RunPlan) -> str | None:
+        """The id of the run that this one belongs below: "" if it is not there, None for none."""
+        kind = plan.key[0]
+        if kind not in (TRIAL, CONFIRM):
+            return None
+        above = there.run((STUDY, self.study.study) if kind == TRIAL else (CONFIRMATION, ""))
+        return above.run_id if above else ""
+
+    def chosen(self, there: Snapshot, plan: RunPlan) -> RunState | None:
+        """The run that is as planned or, if none is, another; of several, always the same one."""
+        parent = self.parent(there, plan)
+        if parent is None:
+            return there.run(plan.key)
+        return min(
+            there.runs.get(plan.key, ()),
+            key=lambda run: (bool(plan.differences(run, parent)), run.run_id),
+            default=None,
         )
-        if found is None and self._whole_runs and self._whole_runs.ready:
-            run_id = self._whole_runs.write(whole)
-        if run_id is None:
-            run_id = self._write_in_calls(whole, found)
-            if found is None and self._whole_runs:
-                self._whole_runs.learn(whole, run_id)
-        others = [other for other in there.children.get(planned.key, ()) if other != found]
-        written = Found(run_id, planned.status, planned.ended, tags, planned.params, planned.last)
-        there.children[planned.key] = [written, *others]
-        return run_id
 
-    def _write_in_calls(self, run: WholeRun, found: Found | None) -> str:
-        """Write a run through MLflow's client, or complete the one that was found; its id."""
+    def write(self, there: Snapshot, plan: RunPlan) -> tuple[str, bool]:
+        """Have the run of a trial or a network: its id, and whether it was written now. One that is
+        there and not as planned is deleted.
+        """
+        found = self.chosen(there, plan)
+        if found and not plan.differences(found, self.parent(there, plan)):
+            return found.run_id, False
+        if self.store.file and self.store.file.exists():
+            database.check_lock(self.store.file)
+        for run in list(there.runs.get(plan.key, ())):
+            self.delete(there, run)
+        study = there.run((STUDY, self.study.study))
+        if study is None or study.status != UNFINISHED:
+            above = study_plan(self.study)
+            started = above.started or plan.started
+            self.bring(
+                there, replace(above, status=UNFINISHED, started=started, ended=None, single={})
+            )
+        if plan.key[0] == CONFIRM:
+            self.bring(there, confirmation_plan(self.study, plan.started))
+        tags = {**plan.tags, PARENT: self.parent(there, plan) or ""}
+        run_id = self._create(there, replace(plan, tags=tags))
+        written = RunState(run_id, plan.status, plan.ended, tags, plan.params, plan.metrics)
+        there.runs[plan.key] = [written]
+        return run_id, True
+
+    def _create(self, there: Snapshot, plan: RunPlan) -> str:
+        """Create a run with all that it will ever have; its id."""
+        from mlflow.entities import Metric, Param
+
+        client, experiment_id, whole_runs = self.client, self.experiment(there), self._whole_runs
+        if whole_runs and whole_runs.ready:
+            run_id = whole_runs.write(plan, experiment_id, there.location)
+            if run_id:
+                return run_id
+        run = client.create_run(experiment_id, plan.started, dict(plan.tags), plan.name)
+        made, metrics = run.info.run_id, [Metric(*point) for point in plan.points()]
+        params = [Param(*param) for param in plan.params.items()]
+        first = ENTITIES_PER_CALL - len(params)
+        client.log_batch(made, metrics[:first], params, synchronous=True)
+        for start in range(first, len(metrics), ENTITIES_PER_CALL):
+            client.log_batch(made, metrics[start : start + ENTITIES_PER_CALL], synchronous=True)
+        client.set_terminated(made, plan.status, plan.ended)
+        if whole_runs:
+            whole_runs.learn(plan, made, experiment_id, there.location)
+        return str(made)
+
+    def bring(self, there: Snapshot, plan: RunPlan) -> bool:
+        """Bring a run that others are below to its plan, created if it is not there; whether it
+        differed. It is changed in place: its id and its artifacts stay.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
-        client = self.client()
-        run_id = (
-            found.run_id
-            if found
-            else client.create_run(
-                run.experiment_id, run.started, dict(run.tags), run.name
-            ).info.run_id
-        )
-        entities = [Param(*param) for param in run.params.items()]
-        metrics = [Metric(*point) for point in run.points]
-        # A point that is written twice stays one, so a half-written run is simply written again.
-        first = ENTITIES_A_CALL - len(entities) - len(run.tags)
-        labels = [RunTag(*tag) for tag in run.tags.items()] if found else ()
-        client.log_batch(run_id, metrics[:first], entities, labels, synchronous=True)
-        for start in range(first, len(metrics), ENTITIES_A_CALL):
-            client.log_batch(run_id, metrics[start : start + ENTITIES_A_CALL], synchronous=True)
-        client.set_terminated(run_id, run.status, run.ended)
-        return str(run_id)
+        client, experiment_id = self.client, self.experiment(there)
+        while found := there.run(plan.key):
+            if all(found.params.get(name, value) == value for name, value in plan.params.items()):
+                break
+            self.delete(there, found)  # MLflow cannot change a param
+        if found and not plan.differences(found, None):
+            return False
+        tags = dict(plan.tags)
+        note = tags.pop(NOTE, "")
+        if found is None:
+            run = client.create_run(experiment_id, plan.started, tags, plan.name)
+            found = RunState(run.info.run_id, tags=tags)
+            there.runs.setdefault(plan.key, []).append(found)
+        run_id = found.run_id
+        if note:  # somebody may have edited it since it was read
+            tags[NOTE] = merged_note(note, client.get_run(run_id).data.tags.get(NOTE, ""))
+        metrics = [Metric(*point) for point in plan.points()]
+        params = [Param(*param) for param in plan.params.items()]
+        labels = [RunTag(*tag) for tag in tags.items()]
+        client.log_batch(run_id, metrics, params, labels, synchronous=True)
+        if missing := [one.entity() for one in plan.datasets if one.key not in found.datasets]:
+            client.log_inputs(run_id, missing)
+        if plan.status == UNFINISHED:
+            client.update_run(run_id, plan.status)
+        else:
+            client.set_terminated(run_id, plan.status, plan.ended)
+        runs = there.runs[plan.key]
+        runs[runs.index(found)] = state_of(client.get_run(run_id))
+        return True
 
-    def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
-        """The points of metrics of a run: one query where MLflow is a file of ours, else a call a
-        metric.
-        """
-        client = self.client()
-        if self._whole_runs:
-            return self._whole_runs.histories(run_id, names)
-        return {
-            name: {
-                Point(name, one.value, one.timestamp, one.step)
-                for one in client.get_metric_history(run_id, name)
-            }
-            for name in names
-        }
-
-    def delete(self, run: Found, among: list[Found]) -> None:
-        """Throw a run away."""
-        self.client().delete_run(run.run_id)
-        logger.info("run %s thrown away", run.run_id)
-        among.remove(run)
+    def delete(self, there: Snapshot, run: RunState) -> None:
+        """Delete a run. MLflow keeps it, and `mlflow runs restore` brings it back."""
+        self.client.delete_run(run.run_id)
+        there.runs[run.key].remove(run)
         self.deleted += 1
 
-    def experiment(self, there: Page) -> str:
-        """The MLflow experiment, made if it is not there."""
+    def experiment(self, there: Snapshot) -> str:
+        """The MLflow experiment, created if it is not there; its artifacts follow the directory."""
         from mlflow.exceptions import MlflowException
 
-        client, name = self.client(), self.store.experiment
+        name, location = self.store.experiment, self.store.artifact_location
         if there.experiment_id is None and there.deleted is None:
             try:
-                there.experiment_id = client.create_experiment(name, self.store.artifact_location)
-                there.location = self.store.artifact_location or ""
-            except (
-                MlflowException
-            ):  # somebody else has just made it, or it was deleted: those keep their name
-                found = client.get_experiment_by_name(name)
-                if found is None:
+                there.experiment_id = self.client.create_experiment(name, location)
+                there.location = location or ""
+            except MlflowException:  # another program has just made it, or deleted it
+                found = begin(self.client, name)
+                if found.experiment_id is None and found.deleted is None:
                     raise
-                if found.lifecycle_stage == "active":
-                    there.experiment_id, there.location = (
-                        found.experiment_id,
-                        found.artifact_location,
-                    )
+                there.experiment_id, there.location = found.experiment_id, found.location
+                there.deleted = found.deleted
         if there.experiment_id is None:
             raise TrackingError(
                 f"MLflow experiment {name} at {self.store.shown} was deleted, and a deleted one"
                 " keeps its name; bring it back with: sweeps sync, or have the runs written to"
                 " another one with MLFLOW_EXPERIMENT_NAME"
             )
-        self.follow(there)
+        if database.moved(self.store, there.location):
+            there.location = database.move(self.store, there.location)
         return there.experiment_id
-
-    def follow(self, there: Page) -> None:
-        """Have MLflow look for artifacts where the directory is now."""
-        if location.moved(self.store, there.location):
-            location.move(self.store, there.location)
-            there.location = self.store.artifact_location or ""
-
-    def parent(self, there: Page, started: int) -> str:
-        """The study's run, made if it is not there, and marked as one that is being written; its
-        id. `started` is when the first trial did, where the study has none yet.
-        """
-        from mlflow.entities import Param, RunTag
-
-        client, params, tags = (
-            self.client(),
-            runs.study_params(self.study),
-            runs.study_tags(self.study),
-        )
-        experiment_id, found = self.experiment(there), there.study
-        while found and comparison.contradicts(params, found):
-            self.delete(found, there.studies)
-            found = there.study
-        if found is None:
-            first = (
-                runs.milliseconds(self.study.trials[0].started) if self.study.trials else started
-            )
-            run = client.create_run(experiment_id, first, tags, self.study.study)
-            found = Found(run.info.run_id, run.info.status)
-            there.studies.append(found)
-        data = [one for one in inputs.inputs(self.study) if one.key not in found.inputs]
-        whole = replace(
-            found,
-            status="SCHEDULED",
-            tags={**found.tags, **tags},
-            params={**found.params, **params},
-            inputs=found.inputs | {one.key for one in data},
-        )
-        if found != whole:
-            entities, labels = (
-                [Param(*one) for one in params.items()],
-                [RunTag(*one) for one in tags.items()],
-            )
-            client.log_batch(found.run_id, (), entities, labels, synchronous=True)
-            if data:
-                client.log_inputs(found.run_id, [one.entity() for one in data])
-            client.update_run(found.run_id, "SCHEDULED")
-            there.studies[there.studies.index(found)] = whole
-        return found.run_id
-
-    def above(self, there: Page, planned: Planned) -> str:
-        """The run that this one is to be below, made if it is not there; its id."""
-        study = self.parent(there, planned.started)
-        if planned.key[0] != CONFIRM:
-            return study
-        found = there.confirmation
-        if found is None:
-            tags, name = (
-                runs.identity(self.study, CONFIRMATION),
-                f"{self.study.study} {CONFIRMATION}",
-            )
-            run = self.client().create_run(self.experiment(there), planned.started, tags, name)
-            found = Found(run.info.run_id, run.info.status, tags=tags)
-            there.confirmations.append(found)
-            self.end_confirmation(there)
-        return found.run_id
-
-    def keep_views(self, there: Page) -> None:
-        """Have MLflow's page offer the study's views, as they are now. To be called where the
-        experiment is there.
-        """
-        client, experiment_id = self.client(), self.experiment(there)
-        compared = [
-            self.run(there, runs.of_trial(self.study, trial)) for trial in view.compared(self.study)
-        ]
-        views = view.views(self.study, [run.run_id for run in compared if run])
-        kept, wanted = client.get_experiment(experiment_id).tags, dict(one.tag for one in views)
-        for key, value in {
-            **{kind: name for kind, name in view.KIND.items() if kind not in kept},
-            **wanted,
-        }.items():
-            if kept.get(key) != value:
-                client.set_experiment_tag(experiment_id, key, value)
-
-    def end_confirmation(self, there: Page) -> bool:
-        """Give the run above those of the networks its end; whether it had none."""
-        found = there.confirmation
-        if found is None or found.status == "FINISHED":
-            return False
-        self.client().set_terminated(found.run_id, "FINISHED")
-        there.confirmations[there.confirmations.index(found)] = replace(found, status="FINISHED")
-        return True
-
-    def end(self, there: Page) -> None:
-        """Give the study's run what the verdict says, and its end. The note is written where the
-        card is new, or where there is none; what others wrote in it stays.
-        """
-        from mlflow.entities import Metric, RunTag
-
-        client, run_id = self.client(), self.parent(there, 0)
-        (found,) = [run for run in there.studies if run.run_id == run_id]
-        tags, ended = runs.closing_tags(self.study), runs.study_ended(self.study)
-        if self.study.verdict and (
-            comparison.NOTE not in found.tags or found.tags.get(runs.CARD) != tags[runs.CARD]
-        ):
-            now = client.get_run(run_id).data.tags.get(
-                comparison.NOTE, ""
-            )  # somebody may have edited it since it was read
-            tags[comparison.NOTE] = runs.study_note(self.study, now)
-        points = [
-            point
-            for point in runs.verdict_points(self.study)
-            if found.metrics.get(point.name) != point.value
-        ]
-        metrics = [Metric(*self._latest(found, point)) for point in points]
-        if tags or metrics:
-            client.log_batch(
-                run_id, metrics, (), [RunTag(*tag) for tag in tags.items()], synchronous=True
-            )
-        client.set_terminated(run_id, "FINISHED", end_time=ended)
-        numbers = {**found.metrics, **{point.name: point.value for point in points}}
-        whole = replace(
-            found, status="FINISHED", ended=ended, tags={**found.tags, **tags}, metrics=numbers
-        )
-        there.studies[there.studies.index(found)] = whole
-
-    def _latest(self, run: Found, point: Point) -> Point:
-        """The point, later than any that the run has of this metric: MLflow shows the latest."""
-        there = (
-            self.client().get_metric_history(run.run_id, point.name)
-            if point.name in run.metrics
-            else ()
-        )
-        step, time = max(((one.step, one.timestamp) for one in there), default=(point.step - 1, 0))
-        return (
-            point
-            if (step, time) < (point.step, point.time)
-            else point._replace(step=step, time=time + 1)
-        )

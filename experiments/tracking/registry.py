@@ -16,7 +16,6 @@ from experiments.digest import digest
 from experiments.model import Model, origin
 from experiments.records import StudyRecord
 from experiments.reports.files import TIME_FORMAT
-from experiments.tracking.client import open_registry
 from experiments.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -29,9 +28,8 @@ VERSIONS = "mlflow.modelVersions"  # the tag by which MLflow's page links a logg
 READY = "READY"
 
 
-def lacking(client: "MlflowClient", store: Store, study: StudyRecord) -> list[str]:
+def lacking(client: "MlflowClient", study: StudyRecord) -> list[str]:
     """Return what the registry does not have of a study with a verdict, one phrase each."""
-    open_registry(store)
     name = study.experiment.name
     if _version(study, _versions(client, name)) is None:
         return [f"its model is not registered as {name}"]
@@ -53,7 +51,6 @@ def register(
 
     `best` moves only where a confirmation is new: an alias that somebody set stays until then.
     """
-    open_registry(store)
     name, confirmed, answer = study.experiment.name, _confirmed(study), card(study)
     assert answer is not None
     assert study.verdict is not None

@@ -1,54 +1,38 @@
-"""Whole runs: each written in one transaction, through MLflow's own tables, where MLflow's database
-is a file of ours.
+"""Whole runs: each written in one transaction, where MLflow's database is a SQLite file.
 
-MLflow's client makes 170 objects and thirty queries of a trial with five curves, which takes it 19
-ms. As rows they take 3. So that this cannot go wrong with any release of MLflow, a process has its
-first run written by the client, reads it back, and compares it, column by column, with what would
-have been written here: where they differ, the client goes on. See
+MLflow's client makes 170 objects and thirty queries of a trial with five curves, which takes 19 ms.
+As rows of MLflow's own tables they take 3. So that this cannot go wrong with any release of MLflow,
+a process has its first run written by the client, and compares what is then in all tables of the
+database with what would have been written here. If anything differs, the client goes on. See
 docs/decisions/0010-whole-runs-past-the-client.md.
 """
 
-import math
+import sqlite3
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from experiments.tracking.runs import Point
+from experiments.tracking.database import LONGEST_LOCK
+from experiments.tracking.plan import Point, RunPlan
 
-if TYPE_CHECKING:
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
 RUN_NAME = "mlflow.runName"  # which MLflow keeps as a tag too
+IDS = ("_id", "_uuid")  # how the columns end that can refer to a run
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WholeRun:
-    """A run with all that it will ever have. Times in milliseconds; `location` is where its
-    experiment keeps artifacts.
-    """
-
-    experiment_id: str
-    location: str
-    name: str
-    status: str
-    started: int
-    ended: int
-    tags: Mapping[str, str]
-    params: Mapping[str, str]
-    points: Sequence[Point]
 
 
 class WholeRuns:
     """Writes whole runs into one database, once `learn` has seen that MLflow writes the same."""
 
-    def __init__(self, store: "SqlAlchemyStore") -> None:
-        from mlflow.store.db.base_sql_model import Base
-
-        self._store, self._tables = store, Base.metadata.tables
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(
+            path, timeout=LONGEST_LOCK, isolation_level=None, check_same_thread=False
+        )
+        self._database.row_factory = sqlite3.Row
+        # Wait for the disk at checkpoints alone: nothing can be torn by that, and what a power cut
+        # may lose is written again from the study.
+        self._database.execute("PRAGMA synchronous = NORMAL")
         self._pattern: Row | None = None
 
     @property
@@ -56,95 +40,69 @@ class WholeRuns:
         """Whether runs can be written."""
         return self._pattern is not None
 
-    def learn(self, run: WholeRun, run_id: str) -> None:
+    def learn(self, plan: RunPlan, run_id: str, experiment_id: str, location: str) -> None:
         """Compare what MLflow's client has just written with what would have been written here."""
         there = self._read(run_id)
-        pattern = next(iter(there["runs"]), {})
-        same = all(
-            _sorted(rows) == _sorted(there[name])
-            for name, rows in _rows(run, run_id, pattern).items()
-        )
-        self._pattern = pattern if same else None
+        pattern = next(iter(there.get("runs", ())), {})
+        if _sorted(there) == _sorted(_rows(plan, run_id, experiment_id, location, pattern)):
+            self._pattern = pattern
 
-    def write(self, run: WholeRun) -> str | None:
-        """The id of the run that was written; None where its experiment is not active, which the
-        client has words for.
-
-        Raises MlflowException.
+    def write(self, plan: RunPlan, experiment_id: str, location: str) -> str | None:
+        """The id of the run that was written; None if its experiment is not active, for which the
+        client has words. Raises sqlite3.Error.
         """
-        from sqlalchemy import insert, select
-
         assert self._pattern is not None
-        run_id, experiments = uuid.uuid4().hex, self._tables["experiments"]
-        of_this = experiments.c.experiment_id == int(run.experiment_id)
-        with self._store.ManagedSessionMaker(read_only=False) as session:
-            if (
-                session.execute(select(experiments.c.lifecycle_stage).where(of_this)).scalar()
-                != "active"
-            ):
+        run_id = uuid.uuid4().hex
+        stage = "SELECT lifecycle_stage FROM experiments WHERE experiment_id = ?"
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            if self._database.execute(stage, (experiment_id,)).fetchone()[0] != "active":
                 return None
-            for name, rows in _rows(run, run_id, self._pattern).items():
-                if rows:
-                    session.execute(insert(self._tables[name]), rows)
+            for table, rows in _rows(plan, run_id, experiment_id, location, self._pattern).items():
+                for row in rows[:1]:
+                    names = ", ".join(row)
+                    values = ", ".join(f":{name}" for name in row)
+                    insert = f"INSERT INTO {table} ({names}) VALUES ({values})"
+                    self._database.executemany(insert, rows)
         return run_id
 
-    def histories(self, run_id: str, names: Collection[str]) -> dict[str, set[Point]]:
-        """The points of metrics of a run. MLflow's client makes an object of each, and takes five
-        times as long.
-        """
-        from sqlalchemy import select
-
-        table = self._tables["metrics"]
-        columns = (table.c.key, table.c.value, table.c.timestamp, table.c.step, table.c.is_nan)
-        found: dict[str, set[Point]] = {name: set() for name in names}
-        with self._store.ManagedSessionMaker() as session:
-            for name, value, time, step, is_nan in session.execute(
-                select(*columns).where(table.c.run_uuid == run_id)
-            ):
-                if name in found:
-                    found[name].add(Point(name, math.nan if is_nan else value, time, step))
+    def _read(self, run_id: str) -> dict[str, list[Row]]:
+        """The rows of all tables that refer to a run, by table."""
+        found: dict[str, list[Row]] = {}
+        tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables.fetchall():
+            columns = [row["name"] for row in self._database.execute(f"PRAGMA table_info({table})")]
+            ids = [f"{name} = :run_id" for name in columns if name.endswith(IDS)]
+            query = f"SELECT * FROM {table} WHERE {' OR '.join(ids) or 'false'}"
+            if rows := self._database.execute(query, {"run_id": run_id}).fetchall():
+                found[table] = [dict(row) for row in rows]
         return found
 
-    def _read(self, run_id: str) -> dict[str, list[Row]]:
-        """The rows of a run, by table."""
-        from sqlalchemy import select
 
-        with self._store.ManagedSessionMaker() as session:
-            return {
-                name: [
-                    dict(row)
-                    for row in session.execute(
-                        select(self._tables[name]).where(self._tables[name].c.run_uuid == run_id)
-                    ).mappings()
-                ]
-                for name in TABLES
-            }
-
-
-def _rows(run: WholeRun, run_id: str, pattern: Row) -> dict[str, list[Row]]:
+def _rows(
+    plan: RunPlan, run_id: str, experiment_id: str, location: str, pattern: Row
+) -> dict[str, list[Row]]:
     """The rows of a run, by table. `pattern` is the row of another run in the table of runs, for
     what all have alike.
     """
-    from mlflow.utils.uri import append_to_uri_path
-
-    own = {
+    run = {
         "run_uuid": run_id,
-        "name": run.name,
-        "experiment_id": int(run.experiment_id),
-        "artifact_uri": append_to_uri_path(run.location, run_id, "artifacts"),  # type: ignore[no-untyped-call]
-        "status": run.status,
-        "start_time": run.started,
-        "end_time": run.ended,
+        "name": plan.name,
+        "experiment_id": int(experiment_id),
+        "artifact_uri": f"{location}/{run_id}/artifacts",
+        "status": plan.status,
+        "start_time": plan.started,
+        "end_time": plan.ended,
     }
-    last: dict[str, Point] = {}
-    for point in run.points:
+    points, last = plan.points(), dict[str, Point]()
+    for point in points:
         if point.name not in last or _age(point) > _age(last[point.name]):
             last[point.name] = point
     return {
-        "runs": [pattern | own],
-        "tags": _pairs({**run.tags, RUN_NAME: run.name}, run_id),
-        "params": _pairs(run.params, run_id),
-        "metrics": [_metric(point, run_id) for point in dict.fromkeys(run.points)],
+        "runs": [pattern | run],
+        "tags": _pairs({**plan.tags, RUN_NAME: plan.name}, run_id),
+        "params": _pairs(plan.params, run_id),
+        "metrics": [_metric(point, run_id) for point in dict.fromkeys(points)],
         "latest_metrics": [_metric(point, run_id) for point in last.values()],
     }
 
@@ -164,10 +122,14 @@ def _metric(point: Point, run_id: str) -> Row:
         "value": float(point.value),
         "timestamp": point.time,
         "step": point.step,
-        "is_nan": False,
+        "is_nan": 0,
         "run_uuid": run_id,
     }
 
 
-def _sorted(rows: Sequence[Row]) -> list[list[tuple[str, str]]]:
-    return sorted(sorted((key, repr(value)) for key, value in row.items()) for row in rows)
+def _sorted(tables: Mapping[str, list[Row]]) -> dict[str, list[list[tuple[str, str]]]]:
+    return {
+        table: sorted(sorted((key, repr(value)) for key, value in row.items()) for row in rows)
+        for table, rows in tables.items()
+        if rows
+    }

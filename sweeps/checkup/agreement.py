@@ -12,7 +12,9 @@ from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.files import csv_text
-from experiments.tracking.audit import Audit, Children
+from experiments.tracking import Tracker
+from experiments.tracking.audit import Audit
+from experiments.tracking.plan import CONFIRM, TRIAL
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
 from sweeps.search.study_record import study_record
@@ -40,10 +42,10 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     URIs that did not answer. While a driver runs the study, differences are only notes.
     """
     driver = place.driver(name)
-    tracker = place.tracker(study_record(place.load(name)))
-    answered = answers(tracker.store.uri, tracker.read, silent)
-    study = study_record(place.load(name))  # again: a trial is recorded before its run is written
-    audit = tracker.audit(study) if answered else None
+    with place.tracker(study_record(place.load(name))) as tracker:
+        answered = answers(tracker.store.uri, tracker.open, silent)
+        study = study_record(place.load(name))  # again: a trial is recorded before its run
+        audit = tracker.call(Tracker.audit, study) if answered else None
     folder, options = place.reports_of(name), place.options()
     tables = {file: _read(folder / file) for file in TABLES}
     sync = f"sweeps sync {name}{options}"
@@ -76,9 +78,9 @@ def _counts(
 ) -> Iterator[str]:
     yield f"{len(study.trials)} of {counted(study.aim, 'trial')}"
     if audit:
-        yield f"{counted(audit.trials.runs, 'run')} on MLflow"
-        if study.verdict or audit.confirmation.runs:
-            yield f"{counted(audit.confirmation.runs, 'confirmation run')} on MLflow"
+        yield f"{counted(audit.runs[TRIAL], 'run')} on MLflow"
+        if study.verdict or audit.runs[CONFIRM]:
+            yield f"{counted(audit.runs[CONFIRM], 'confirmation run')} on MLflow"
     for file, table in tables.items():
         if table is not None:
             yield f"{counted(len(table), 'row')} in {file}"
@@ -89,24 +91,21 @@ def _runs(audit: Audit) -> Iterator[str]:
         yield "its MLflow experiment was deleted"
     if audit.location:
         yield f"MLflow expects its artifacts in {audit.location}, from where this directory moved"
-    for phrase in audit.study:
-        yield f"the study's run on MLflow: {phrase}"
-    if missing := audit.trials.missing:
-        yield f"not on MLflow: {counted(len(missing), 'trial')} ({_ranges(missing)})"
-    if unconfirmed := audit.confirmation.missing:
-        number = counted(len(unconfirmed), "confirmation run")
-        yield f"not on MLflow: {number} ({', '.join(unconfirmed)})"
-    yield from _children(audit.trials, "trial ", "the study")
-    yield from _children(audit.confirmation, "", "the confirmation")
-
-
-def _children(children: Children[int] | Children[str], kind: str, where: str) -> Iterator[str]:
-    for name, ids in children.strangers.items():
-        yield f"{kind}{name} is not in {where}, and has {counted(len(ids), 'run')}: {', '.join(ids)}"
-    for name, ids in children.several.items():
-        yield f"{kind}{name} has {len(ids)} runs: {', '.join(ids)}"
-    for name, phrases in children.differing.items():
-        yield f"the run of {kind}{name}: {'; '.join(phrases)}"
+    for kind, noun in ((TRIAL, "trial"), (CONFIRM, "confirmation run")):
+        if names := [one.name for one in audit.problems if one.kind == kind and not one.run_ids]:
+            listed = _ranges(map(int, names)) if kind == TRIAL else ", ".join(names)
+            yield f"not on MLflow: {counted(len(names), noun)} ({listed})"
+    for one in audit.problems:
+        what = {TRIAL: f"trial {one.name}", CONFIRM: one.name}.get(one.kind, f"the {one.kind}")
+        runs = f"{counted(len(one.run_ids), 'run')}: {', '.join(one.run_ids)}"
+        if not one.planned:
+            yield f"{what} is not in the study, and has {runs}"
+        elif len(one.run_ids) > 1:
+            yield f"{what} has {runs}"
+        elif not one.run_ids and one.kind not in (TRIAL, CONFIRM):
+            yield f"not on MLflow: the run of {what}"
+        if one.differing:
+            yield f"the run of {what} differs in {', '.join(one.differing)}"
 
 
 def _rows(study: StudyRecord, tables: dict[str, pd.DataFrame | None]) -> Iterator[str]:

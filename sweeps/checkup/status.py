@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import ForeignStudyError, TrackingError
+from experiments.tracking import Tracker
+from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
@@ -29,8 +31,10 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     """
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
-    driver, tracker = place.driver(study), place.tracker(record)
-    answered = answers(tracker.store.uri, tracker.read, silent)
+    driver = place.driver(study)
+    with place.tracker(record) as tracker:
+        answered = answers(tracker.store.uri, tracker.open, silent)
+        missing = tracker.call(Tracker.audit, record).missing(TRIAL) if answered else None
     return {
         "study": study,
         "study_uid": record.study_uid,
@@ -41,7 +45,7 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,
         "driver": asdict(driver) if driver else None,
-        "mlflow_missing": len(tracker.missing(record.trials)) if answered else None,
+        "mlflow_missing": None if missing is None else len(missing),
     }
 
 

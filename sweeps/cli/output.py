@@ -187,19 +187,19 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """Print what `sync` did."""
-    lines = []
+    lines, runs = [], done.runs
     for written, number, noun in (
-        (done.written, done.trials, "run"),
-        (done.confirmed, done.networks, "confirmation run"),
+        (runs.trials, len(done.study.trials), "run"),
+        (runs.networks, len(done.study.confirmed), "confirmation run"),
     ):
         if written:
             others = "; the others were there" if written < number else ""
             lines.append(f"{written:,} of {counted(number, noun)} written{others}")
-    if done.study and not lines:
+    if runs.study and not lines:
         lines.append("the study's own run put right")
-    if done.deleted:
+    if runs.deleted:
         restore = "`mlflow runs restore` brings one back"
-        lines.append(f"{counted(done.deleted, 'run')} wrong or too many, and deleted; {restore}")
+        lines.append(f"{counted(runs.deleted, 'run')} wrong or too many, and deleted; {restore}")
     if done.kept:
         lines.append(f"{counted(done.kept, 'file')} kept with the study's run")
     if done.model:

@@ -52,13 +52,15 @@ def ui(
     """
     import webbrowser
 
+    from experiments.tracking import Tracker
     from sweeps.cli.output import print_links, say
     from sweeps.cli.server import serving
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
-    tracker = place.tracker(place.record(place.choose(study)))
-    links = tracker.show()  # a study that is not on MLflow is reported before a server is started
+    with place.tracker(place.record(place.choose(study))) as tracker:
+        # A study that is not on MLflow is reported before a server is started.
+        links = tracker.call(Tracker.show)
 
     def show(url: str) -> None:
         print_links(links.at(url))

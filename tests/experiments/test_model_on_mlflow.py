@@ -20,7 +20,7 @@ import yaml
 from mlflow import MlflowClient
 
 from experiments.model import Model, pyfunc
-from experiments.tracking import Store, Tracker, choose
+from experiments.tracking import Store, Tracker, choose, sync_runs
 from tests.mlflow_reading import study_run
 from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import QUIET, free_port, running
@@ -215,13 +215,13 @@ def test_one_version_per_verdict_and_the_newest_confirmed_is_best(
     client.set_registered_model_alias("digits", "best", "1")  # somebody prefers it
     assert not registered(store, other, tmp_path)
     assert versions(store) == {first: ["best"], second: [], third: []}
-    assert tracker.audit(other).model == []
+    assert tracker.audit(other).model == ()
     client.delete_registered_model_alias("digits", "best")
-    assert tracker.audit(other).model == ["no version of the model digits is called best"]
+    assert tracker.audit(other).model == ("no version of the model digits is called best",)
     assert registered(store, other, tmp_path)
     assert versions(store) == {first: [], second: [], third: ["best"]}
     client.delete_model_version("digits", "3")
-    assert tracker.audit(other).model == ["its model is not registered as digits"]
+    assert tracker.audit(other).model == ("its model is not registered as digits",)
     assert registered(store, other, tmp_path)
     assert versions(store) == {first: [], second: [], f"4 {mine.study_uid}": ["best"]}
     assert capfd.readouterr() == ("", "")  # no message of MLflow's reached the terminal
@@ -252,7 +252,7 @@ def test_nothing_is_registered_without_a_verdict_or_its_model(store: Store, tmp_
     tracker, plain = Tracker(store, STUDY), make_study(3)
     made_model(STUDY, tmp_path).write(tmp_path / "kept")
     assert not tracker.keep_model(STUDY, tmp_path / "kept")  # there is no run to show it with
-    tracker.sync(STUDY)
+    sync_runs(tracker, STUDY)
     assert not tracker.keep_model(STUDY, tmp_path)
     assert not Tracker(store, plain).keep_model(plain, tmp_path / "kept")
     assert not MlflowClient(store.uri).search_registered_models()

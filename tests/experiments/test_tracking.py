@@ -3,140 +3,121 @@ MLflow's own tools.
 """
 
 import dataclasses
+import json
 import math
-import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.data.schema import TensorDatasetSchema
+from mlflow.entities import Run
 
 from experiments.evaluation import CURVES, METRICS
-from experiments.records import FAIL, PRUNED
-from experiments.tracking import Store, Tracker
-from experiments.tracking.runs import milliseconds, of_trial
+from experiments.records import FAIL, PRUNED, StudyRecord
+from experiments.tracking import Store, Tracker, sync_runs
+from experiments.tracking.plan import milliseconds, trial_plan
 from nnreg import LAMBDA_NAMES
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
 
+BORN: dict[str, Any] = {
+    "provenance": {"command": "sweeps run digits", "commit": "0" * 40, "user": "somebody"},
+    "data": {
+        "digest": "a" * 64,
+        "features": 64,
+        "rows": {"training": 1078, "validation": 359, "test": 0},
+    },
+}
 
-def test_a_study_is_one_run_with_a_finished_child_a_trial(store: Store) -> None:
+
+def written(store: Store, study: StudyRecord) -> Run:
+    """The study's run, once it is written."""
+    sync_runs(Tracker(store, study), study)
+    return study_run(store, study.study_uid)
+
+
+def test_a_study_is_one_run_with_a_finished_child_per_trial(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = make_study(3)
-    assert Tracker(store, study).sync(study).trials == 3
-    parent, children = study_run(store, study.study_uid), trial_runs(store, study.study_uid)
+    before = mlflow.get_tracking_uri()
+    parent, children = written(store, study), trial_runs(store, study.study_uid)
     assert parent.info.run_name == "digits"
     assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"}
-    assert [children[number].info.run_name for number in range(3)] == [
-        "trial-00000",
-        "trial-00001",
-        "trial-00002",
-    ]
     for number, run in children.items():
-        identity = {
+        assert run.info.run_name == f"trial-{number:05d}"
+        assert run.data.tags == {
             "kind": "trial",
             "study": "digits",
             "study_uid": study.study_uid,
             "trial": str(number),
             "state": "COMPLETE",
-        }
-        assert run.data.tags == identity | {
             "mlflow.parentRunId": parent.info.run_id,
             "mlflow.runName": run.info.run_name,
         }
+    assert mlflow.get_tracking_uri() == before
+    assert mlflow.active_run() is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    frame = mlflow.search_runs(experiment_names=["digits"], filter_string="tags.kind = 'trial'")
+    for trial in study.trials:
+        (row,) = frame[frame["tags.trial"] == str(trial.trial)].to_dict("records")
+        assert row["metrics.val_accuracy"] == trial.val_accuracy
+        assert float(row["params.weight_l1"]) == row["metrics.weight_l1"] == trial.lambdas.weight_l1
 
 
 def test_what_is_the_same_for_all_trials_is_on_the_studys_run(store: Store) -> None:
     study = make_study(1)
-    Tracker(store, study).sync(study)
-    run = study_run(store, study.study_uid)
-    assert (
-        run.data.params.items()
-        >= {
-            "fingerprint": study.fingerprint,
-            "data.source": "digits",
-            "model.hidden": "[64]",
-            "training.epochs": "30",
-            "training.seed": "0",
-            "sweep.objective": "val_accuracy",
-            "sweep.sampler": "tpe",
-        }.items()
-    )
-    assert (
-        "sweep.trials" not in run.data.params
-    )  # the one that may be changed while the study goes on
+    run = written(store, study)
+    wanted = {
+        "fingerprint": study.fingerprint,
+        "data.source": "digits",
+        "model.hidden": "[64]",
+        "training.epochs": "30",
+        "training.seed": "0",
+        "sweep.objective": "val_accuracy",
+        "sweep.sampler": "tpe",
+    }
+    assert run.data.params.items() >= wanted.items()
+    assert "sweep.trials" not in run.data.params  # it may change while the study goes on
     assert (run.data.tags["python"], run.data.tags["numpy"]) == ("3.11.9", "2.4.0")
 
 
 def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
     study = make_study(3)
-    Tracker(store, study).sync(study)
+    written(store, study)
     for number, run in trial_runs(store, study.study_uid).items():
         trial, metrics = study.trials[number], run.data.metrics
-        assert metrics == of_trial(study, trial).last
-        assert {name: metrics[name] for name in METRICS} == {
-            name: trial.numbers[name] for name in METRICS
-        }
-        assert {name: metrics[name] for name in LAMBDA_NAMES} == {
-            name: trial.numbers[name] for name in LAMBDA_NAMES
-        }
-        assert {name: float(run.data.params[name]) for name in LAMBDA_NAMES} == {
-            name: metrics[name] for name in LAMBDA_NAMES
-        }
-        assert [metrics[name] for name in ("generation", "epochs", "seconds", "diverged")] == [
-            0,
-            3,
-            0.25,
-            0,
-        ]
+        assert metrics == trial_plan(study, trial).metrics
+        assert {name: metrics[name] for name in METRICS} == dataclasses.asdict(trial.metrics)  # type: ignore[arg-type]  # it has some
+        for name in LAMBDA_NAMES:
+            assert float(run.data.params[name]) == metrics[name] == getattr(trial.lambdas, name)
+        for name in trial.lambdas.on:
+            assert metrics[f"log10_{name}"] == math.log10(metrics[name])
+        numbers = [metrics[name] for name in ("generation", "epochs", "seconds", "diverged")]
+        assert numbers == [0, 3, 0.25, 0]
 
 
-def test_mlflows_own_table_has_one_finished_row_a_trial(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+def test_the_curves_go_over_the_epochs_from_1_and_times_are_those_of_the_record(
+    store: Store,
 ) -> None:
-    study = make_study(5)
-    Tracker(store, study).sync(study)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
-    frame = mlflow.search_runs(
-        experiment_names=["digits"], filter_string="tags.kind = 'trial'"
-    ).set_index("tags.trial")
-    assert set(frame.status) == {"FINISHED"}
-    for trial in study.trials:
-        row = frame.loc[str(trial.trial)]
-        assert row["metrics.val_accuracy"] == trial.val_accuracy
-        assert float(row["params.weight_l1"]) == row["metrics.weight_l1"] == trial.lambdas.weight_l1
-
-
-def test_the_curves_go_over_the_epochs_from_1(store: Store) -> None:
-    study = make_study(
-        2, epochs=250
-    )  # 5 curves of 250 points are more than MLflow takes in one call
-    Tracker(store, study).sync(study)
-    client = MlflowClient(store.uri)
-    for number, run in trial_runs(store, study.study_uid).items():
-        for name in CURVES:
-            history = client.get_metric_history(run.info.run_id, name)
-            assert [(point.step, point.value) for point in history] == list(
-                enumerate(study.trials[number].curves[name], start=1)
-            )
-
-
-def test_times_are_those_of_the_record(store: Store) -> None:
-    study = make_study(3)
-    Tracker(store, study).sync(study)
-    client, parent = MlflowClient(store.uri), study_run(store, study.study_uid)
+    study = make_study(2, epochs=250)  # 5 curves of 250 points are more than MLflow takes at once
+    parent, client = written(store, study), MlflowClient(store.uri)
     first, last = milliseconds(study.trials[0].started), milliseconds(study.trials[-1].finished)
     assert (parent.info.start_time, parent.info.end_time) == (first, last)
     assert first % 1000 == 123
     for number, run in trial_runs(store, study.study_uid).items():
-        start, end = (
-            milliseconds(study.trials[number].started),
-            milliseconds(study.trials[number].finished),
-        )
+        trial = study.trials[number]
+        start, end = milliseconds(trial.started), milliseconds(trial.finished)
         assert (run.info.start_time, run.info.end_time) == (start, end)
-        times = [
-            point.timestamp for point in client.get_metric_history(run.info.run_id, "data_loss")
-        ]
-        assert start < times[0] < times[1] < times[2] == end
+        for name in CURVES:
+            history = client.get_metric_history(run.info.run_id, name)
+            points = [(point.step, point.value) for point in history]
+            assert points == list(enumerate(trial.curves[name], start=1))
+            times = [point.timestamp for point in history]
+            assert start < times[0] < times[100] < times[-1] == end
 
 
 @pytest.mark.parametrize(
@@ -147,85 +128,108 @@ def test_times_are_those_of_the_record(store: Store) -> None:
         ({"weight_l1": 0}, -7.5),  # fixed to off: as on the default axis
     ],
 )
-def test_a_lambda_that_is_off_has_a_finite_logarithm(
-    store: Store, axes: dict[str, object], shown: float
-) -> None:
+def test_a_lambda_that_is_off_has_a_finite_logarithm(axes: dict[str, object], shown: float) -> None:
     study = make_study(1, lambdas=axes, sweep={"off_decades": 1.5})
-    Tracker(store, study).sync(study)
-    assert trial_runs(store, study.study_uid)[0].data.metrics["log10_weight_l1"] == pytest.approx(
-        shown
-    )
-
-
-def test_a_lambda_that_is_on_has_its_own_logarithm(store: Store) -> None:
-    study = make_study(2)
-    Tracker(store, study).sync(study)
-    metrics = trial_runs(store, study.study_uid)[1].data.metrics
-    on = study.trials[1].lambdas.on
-    assert {metrics[f"log10_{name}"] for name in on} == {math.log10(metrics[name]) for name in on}
-    assert on
+    metrics = trial_plan(study, study.trials[0]).metrics
+    assert metrics["log10_weight_l1"] == pytest.approx(shown)
 
 
 def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
-    failed = make_trial(
-        1, state=FAIL, metrics=None, curves={}, error="its worker was killed three times"
-    )
-    pruned = make_trial(2, state=PRUNED)
+    error = "its worker was killed three times"
+    failed = make_trial(1, state=FAIL, metrics=None, curves={}, error=error)
     study = make_study(1)
-    tracker = Tracker(store, study)
-    for trial in (study.trials[0], failed, pruned):
-        tracker.write(trial)
+    study = dataclasses.replace(
+        study, trials=(*study.trials, failed, make_trial(2, state=PRUNED, diverged=True))
+    )
+    written(store, study)
     runs = trial_runs(store, study.study_uid)
     assert [runs[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "KILLED"]
-    assert runs[1].data.tags["mlflow.note.content"] == "its worker was killed three times"
-    assert runs[1].data.metrics == of_trial(study, failed).last
-    assert (
-        tracker.missing([failed, pruned]) == Tracker(store, study).missing([failed, pruned]) == []
-    )
+    assert runs[1].data.tags["mlflow.note.content"] == error
+    assert runs[2].data.tags["mlflow.note.content"].startswith("Diverged: the loss")
+    assert not set(METRICS) & runs[1].data.metrics.keys()
+    assert Tracker(store, study).audit(study).problems == ()
 
 
 def test_numbers_that_are_not_finite_are_never_written(store: Store) -> None:
     curves = dict.fromkeys(CURVES, (0.5, math.inf, math.nan))
     study = make_study(1)
-    Tracker(store, study).write(make_trial(0, curves=curves, seconds=math.inf))
+    trial = make_trial(0, curves=curves, seconds=math.inf)
+    written(store, dataclasses.replace(study, trials=(trial,)))
     client, run = MlflowClient(store.uri), trial_runs(store, study.study_uid)[0]
     assert "seconds" not in run.data.metrics
-    values = [
-        point.value
-        for name in run.data.metrics
-        for point in client.get_metric_history(run.info.run_id, name)
-    ]
-    assert all(abs(value) < 1e300 for value in values)  # MLflow keeps inf as 1.8e308
-    assert [point.step for point in client.get_metric_history(run.info.run_id, "data_loss")] == [
-        1,
-        3,
-    ]
+    histories = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
+    # MLflow keeps inf as 1.8e308.
+    assert all(abs(point.value) < 1e300 for history in histories for point in history)
+    steps = [point.step for point in client.get_metric_history(run.info.run_id, "data_loss")]
+    assert steps == [1, 3]
 
 
-def test_writing_twice_changes_nothing(store: Store) -> None:
-    study = make_study(3)
-    tracker = Tracker(store, study)
-    tracker.sync(study)
-    before, ids = everything(store), tracker.run_ids()
-    assert not any(tracker.sync(study) + Tracker(store, study).sync(study))
-    assert everything(store) == before
-    assert Tracker(store, study).run_ids() == ids
-    assert sorted(ids) == [0, 1, 2]
-
-
-def test_a_deleted_store_is_made_again_with_the_same_runs_and_times(
-    store: Store, tmp_path: Path
+def test_trial_by_trial_and_from_nothing_mlflow_is_the_same(
+    store: Store, uninterrupted: Callable[[StudyRecord], list[dict[str, Any]]]
 ) -> None:
     study = make_study(4)
-    tracker = Tracker(
-        store, dataclasses.replace(study, trials=())
-    )  # as the driver does it: trial by trial from an empty study
+    tracker = Tracker(store, dataclasses.replace(study, trials=()))  # as a sweep begins
     for trial in study.trials:
-        tracker.write(trial)
+        tracker.write(trial_plan(study, trial))
+        # No run is RUNNING, whatever is killed now.
+        assert study_run(store, study.study_uid).info.status == "SCHEDULED"
     tracker.finish(study)
     before = everything(store)
-    for path in tmp_path.glob("mlflow.db*"):
-        path.unlink()
-    shutil.rmtree(tmp_path / "mlruns", ignore_errors=True)
-    assert Tracker(store, study).sync(study).trials == 4
+    assert before == uninterrupted(study)
+    assert not sync_runs(tracker, study)
     assert everything(store) == before
+    ids = {number: run.info.run_id for number, run in trial_runs(store, study.study_uid).items()}
+    assert tracker.run_ids() == Tracker(store, study).run_ids() == ids
+
+
+def datasets(run: Run) -> dict[str, tuple[str, str]]:
+    """By context: name and digest."""
+    return {
+        tag.value: (one.dataset.name, one.dataset.digest)
+        for one in run.inputs.dataset_inputs
+        for tag in one.tags
+    }
+
+
+def test_each_part_with_rows_is_a_data_set_of_the_studys_run(store: Store, tmp_path: Path) -> None:
+    files = [tmp_path / "rows.csv", tmp_path / "val.csv"]
+    for file in files:
+        file.touch()
+    data = {"source": str(files[0]), "target": "y", "validation": str(files[1])}
+    first = dataclasses.replace(make_study(1, data=data), **BORN)
+    again = dataclasses.replace(make_study(1, data=data, training={"epochs": 7}), **BORN)
+    other = dataclasses.replace(first, study_uid="b", data={**BORN["data"], "digest": "b" * 64})
+    run = written(store, first)
+    assert run.data.tags["mlflow.source.name"] == "sweeps run digits"
+    there = datasets(run)
+    assert {part: name for part, (name, _) in there.items()} == {
+        "training": "rows",
+        "validation": "val",
+    }
+    assert len({digest for _, digest in there.values()}) == 2
+    assert datasets(written(store, again)) == there
+    digests = {digest for _, digest in datasets(written(store, other)).values()}
+    assert digests.isdisjoint(digest for _, digest in there.values())
+    given = [one.dataset for one in run.inputs.dataset_inputs]
+    assert {one.profile for one in given} == {'{"num_rows": 1078}', '{"num_rows": 359}'}
+    assert sorted(json.loads(one.source)["uri"] for one in given) == [str(file) for file in files]
+    for one in given:
+        schema = TensorDatasetSchema.from_dict(json.loads(one.schema))
+        shapes = [part.inputs[0].shape for part in (schema.features, schema.targets)]
+        assert shapes == [(-1, 64), (-1,)]
+
+
+def test_the_views_are_there_without_being_asked_for(store: Store) -> None:
+    study, client = make_study(3), MlflowClient(store.uri)
+    written(store, study)
+    experiment = client.get_experiment_by_name(store.experiment)
+    assert experiment
+    kind = "mlflow.experimentKind"
+    assert experiment.tags[kind] == "custom_model_development"
+    views = {key for key in experiment.tags if key.startswith("mlflow.sharedViewState.")}
+    assert views == {f"mlflow.sharedViewState.{study.study_uid}{view}" for view in ("", "-curves")}
+    client.set_experiment_tag(experiment.experiment_id, kind, "as somebody wants it")
+    written(store, study)
+    Tracker(store, study).show()
+    again = client.get_experiment(experiment.experiment_id).tags
+    assert again == {**experiment.tags, kind: "as somebody wants it"}

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from experiments.errors import TrackingError
-from experiments.tracking import Tracker, TrackerProcess, choose
+from experiments.tracking import Tracker, TrackerProcess, choose, sync_runs
 from tests.mlflow_reading import trial_runs
 from tests.needs import needs_module
 from tests.servers import Running, plain_mlflow
@@ -47,7 +47,7 @@ def be(who: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(tracker: Tracker) -> str:
     with pytest.raises(TrackingError) as caught:
-        tracker.sync(STUDY)
+        sync_runs(tracker, STUDY)
     text = str(caught.value)
     assert "\n" not in text
     assert ADMIN[1] not in text
@@ -58,15 +58,10 @@ def test_a_sweep_is_written_and_shown_with_the_name_and_password_of_the_environm
     guarded: Running, tmp_path: Path
 ) -> None:
     store = choose(tmp_path, "digits", environ={"MLFLOW_TRACKING_URI": guarded.url})
-    process = TrackerProcess(store, STUDY)
-    try:
-        for trial in STUDY.trials:
-            assert process.write(trial).new
-        process.finish(STUDY)
-    finally:
-        process.close()
+    with TrackerProcess(store, STUDY) as process:
+        assert sync_runs(process, STUDY).trials == 3
     tracker = Tracker(store, STUDY)
-    assert tracker.sync(STUDY) == (0, 0, False)
+    assert not sync_runs(tracker, STUDY)
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2]
     assert tracker.show().at(guarded.url).trials.startswith(f"{guarded.url}/#/experiments/")
 
@@ -87,7 +82,7 @@ def test_who_may_read_alone_is_told_so(
     guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = choose(tmp_path, "read only", uri=guarded.url, environ={})
-    Tracker(store, make_study(1)).sync(make_study(1))
+    sync_runs(Tracker(store, make_study(1)), make_study(1))
     account = dict(zip(("username", "password"), READER, strict=True))
     requests.post(
         f"{guarded.url}/api/2.0/mlflow/users/create", json=account, auth=ADMIN, timeout=30

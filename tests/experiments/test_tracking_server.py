@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from experiments.tracking import Store, Tracker, Writer, choose
+from experiments.tracking import Store, Tracker, Writer, choose, sync_runs
 from tests.mlflow_reading import study_run, trial_runs
 from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import Running, answer, plain_mlflow
@@ -45,7 +45,7 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "trials.csv").write_text("local")
     tracker = Tracker(store, LOCAL)
-    tracker.sync(LOCAL)
+    sync_runs(tracker, LOCAL)
     tracker.log_file(tmp_path / "reports" / "trials.csv")
 
     # What was written straight into the database is there, with its files.
@@ -66,10 +66,8 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
         writers[0].put(mine)
         writers[1].put(yours)
     assert [writer.close().unwritten for writer in writers] == [(), ()]
-    assert [
-        Tracker(stores["mine"], MINE).sync(MINE).trials,
-        Tracker(stores["yours"], YOURS).sync(YOURS).trials,
-    ] == [0, 0]
+    assert sync_runs(Tracker(stores["mine"], MINE), MINE).trials == 0
+    assert sync_runs(Tracker(stores["yours"], YOURS), YOURS).trials == 0
     ids = [
         {run.info.run_id for run in trial_runs(over_http, study.study_uid).values()}
         for study in (MINE, YOURS)
@@ -113,6 +111,6 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     for trial in late.trials:
         writer.put(trial)
     assert writer.close().unwritten == (0, 1)
-    assert Tracker(store, late).sync(late).trials == 2
+    assert sync_runs(Tracker(store, late), late).trials == 2
 
     assert capfd.readouterr() == ("", "")  # MLflow's chatter reached no terminal

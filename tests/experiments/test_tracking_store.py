@@ -1,16 +1,16 @@
 """Which MLflow is written to, and what a message may say of it."""
 
-import contextlib
-import subprocess
-import sys
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from experiments.errors import InputError, TrackingError
+from experiments.records import StudyRecord
 from experiments.redaction import redacted
-from experiments.tracking import Store, Tracker, choose
-from experiments.tracking.client import answering, make_database
+from experiments.tracking import SyncedRuns, Tracker, TrackerProcess, choose, database, sync_runs
+from experiments.tracking.plan import trial_plan
 from tests.studies import make_study
 
 SERVER = "http://127.0.0.1:5000"
@@ -147,7 +147,7 @@ def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_passwo
     study = make_study(1)
     tracker = Tracker(choose(Path("/home"), "digits", uri=uri, environ={}), study)
     with pytest.raises(TrackingError) as caught:
-        tracker.write(study.trials[0])
+        tracker.write(trial_plan(study, study.trials[0]))
     assert "s3cret" not in str(caught.value)
     assert "sweeps sync" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     study = make_study(1)
     with pytest.raises(TrackingError, match=r"\(File exists\)"):
-        Tracker(choose(tmp_path / "file", "digits", environ={}), study).write(study.trials[0])
+        sync_runs(Tracker(choose(tmp_path / "file", "digits", environ={}), study), study)
 
 
 @pytest.mark.parametrize("name", ["what?", "a%20b"])
@@ -176,36 +176,23 @@ def test_a_path_that_a_url_would_change_is_refused(name: str, tmp_path: Path) ->
 
 def test_processes_that_make_one_database_at_once_all_get_it_whole(tmp_path: Path) -> None:
     """Each of them writes a study; the tables are made once, in WAL, and nothing is left over."""
-    program = (
-        "import sys, pathlib; from tests.studies import make_study; from experiments.tracking"
-        " import Tracker, choose;study = make_study(2); directory ="
-        " pathlib.Path(sys.argv[1]);print(Tracker(choose(directory, 'digits', environ={}),"
-        " study).sync(study).trials)"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    root = Path(__file__).parents[2]
-    with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(
-                    command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-                )
-            )
-            for _ in range(2)
-        ]
-        answers = [process.communicate(timeout=100) for process in processes]
-    assert answers == [("2\n", "")] * 2  # and MLflow's chatter reached no terminal
-    assert not [path for path in tmp_path.iterdir() if not path.name.startswith("mlflow.db")]
+    (tmp_path / "mlflow.db-wal").write_bytes(b"of a database that was deleted")
+    studies = [make_study(2), make_study(2)]
+    store = choose(tmp_path, "digits", environ={})
+
+    def write(study: StudyRecord) -> SyncedRuns:
+        with TrackerProcess(store, dataclasses.replace(study, trials=())) as tracker:
+            return sync_runs(tracker, study)
+
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(write, studies))
+    assert done == [SyncedRuns(trials=2, networks=0, deleted=0, study=True)] * 2
+    assert not list(tmp_path.glob(".*"))
+    header = (tmp_path / "mlflow.db").read_bytes()[18:20]
+    assert header == b"\x02\x02"  # WAL: https://www.sqlite.org/fileformat.html, bytes 18 and 19
 
 
-def test_a_database_that_somebody_else_has_just_made_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "mlflow.db"
-    with answering(Store(f"sqlite:///{path}", "digits", None)):
-        make_database(path, None)
-        made = path.stat().st_ino
-        make_database(path, None)
-    assert path.stat().st_ino == made
-    header = path.read_bytes()[18:20]
-    assert (
-        header == b"\x02\x02"
-    )  # WAL, https://www.sqlite.org/fileformat.html#file_format_version_numbers
+def test_a_database_that_somebody_else_has_just_made_is_left_alone(made: Path) -> None:
+    before = made.read_bytes()
+    database.make(made)
+    assert made.read_bytes() == before

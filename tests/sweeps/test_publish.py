@@ -9,8 +9,8 @@ import pandas as pd
 
 from experiments.records import StudyRecord
 from experiments.reports import Format
-from experiments.tracking import Outcome, Tracker, TrackerProcess, runs
-from experiments.tracking.audit import Children
+from experiments.tracking import Outcome, Tracker, TrackerProcess, sync_runs
+from experiments.tracking.plan import network_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
 from tests.mlflow_reading import everything, study_run
@@ -22,7 +22,10 @@ def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProces
     again.
     """
     waiting = list[int]()
-    ids = {trial.trial: tracker.write(trial).run_id for trial in study.trials}
+    ids = {
+        trial.trial: tracker.call(Tracker.write, trial_plan(study, trial)).run_id
+        for trial in study.trials
+    }
     (place.reports_of(study.study)).mkdir(parents=True, exist_ok=True)
     (place.reports_of(study.study) / "model.npz").write_bytes(b"of the confirmation")
     found, _ = publish.write_all(place, study, tracker, Outcome(ids), waiting.append)
@@ -37,20 +40,17 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) ->
     networks, store = len(first.confirmed), place.store("digits")
     assert swept(place, first, Tracker(store, first)) == list(range(networks, -1, -1))
     run_id = study_run(store, first.study_uid).info.run_id
-    process = TrackerProcess(store, first)
-    swept(place, later, process)
-    process.close()
+    with TrackerProcess(store, first) as process:
+        swept(place, later, process)
     swept(alone, later, Tracker(alone.store("digits"), later))
     assert everything(store) == everything(alone.store("digits"))
     assert study_run(store, first.study_uid).info.run_id == run_id
     tracker = Tracker(store, later)
-    assert tracker.audit(later).confirmation == Children(len(later.confirmed), [], {}, {}, {})
-    assert tracker.audit(later).study == []
+    assert tracker.audit(later).problems == ()
     assert {"model.npz", "confirm.csv", "report.html"} < tracker.kept().keys()
-    assert not any(tracker.sync(later))
-    assert {one.key[1] for one in runs.confirmation(first)} - {
-        one.key[1] for one in runs.confirmation(later)
-    }  # some had to go
+    assert not sync_runs(tracker, later)
+    before, after = ({plan.key for plan in network_plans(study)} for study in (first, later))
+    assert before - after  # some had to go
 
 
 def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_path: Path) -> None:

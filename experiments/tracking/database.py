@@ -1,0 +1,105 @@
+"""MLflow's database where it is a SQLite file of ours: made whole, and moved with its directory."""
+
+import re
+import shutil
+import sqlite3
+import tempfile
+from contextlib import chdir, closing, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from experiments.tracking.store import ARTIFACTS, DATABASE, SQLITE, Store
+
+LONGEST_LOCK = 5  # seconds to wait for another program; MLflow waits 20 at every statement
+LOGS = ("-wal", "-shm")  # beside a SQLite file
+LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def make(path: Path) -> None:
+    """Make the database, whole or not at all, if nobody else has made it meanwhile.
+
+    MLflow takes a second to make its tables. It does so in a folder that is left to the system if
+    we are killed, and next to the database because artifacts of MLflow's experiment "Default" go
+    below the working directory.
+    """
+    from mlflow import MlflowClient
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial, lock = (path.with_name(f".{path.name}.{end}") for end in ("new", "lock"))
+    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, chdir(path.parent):
+        MlflowClient(f"{SQLITE}{folder}/made.db").search_experiments()
+        with FileLock(lock, timeout=LONGEST_LOCK):
+            if not path.exists():
+                for log in LOGS:  # SQLite would write those of a deleted database into this one
+                    path.with_name(path.name + log).unlink(missing_ok=True)
+                try:
+                    shutil.copyfile(Path(folder) / "made.db", partial)
+                    with closing(sqlite3.connect(partial)) as connection:
+                        connection.execute("PRAGMA journal_mode = WAL")  # 2.5 times cheaper writes
+                    partial.rename(path)
+                finally:
+                    partial.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)  # who waits for it finds the database
+
+
+def check_lock(path: Path) -> None:
+    """Raise sqlite3.OperationalError if another program keeps the database locked."""
+    with closing(sqlite3.connect(path, timeout=LONGEST_LOCK, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+
+
+def checkpoint(path: Path) -> None:
+    """Bring what is in the write-ahead log into the file, so that a copy of the file has all."""
+    existing = f"{path.absolute().as_uri()}?mode=rw"  # a deleted file must not be made again
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(existing, uri=True, timeout=0.2)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def moved(store: Store, location: str) -> bool:
+    """Whether artifacts are recorded at the location of a directory which is now the store's,
+    because it was moved or copied: docs/decisions/0006.
+    """
+    ours = store.artifact_location
+    if ours is None or store.artifacts is None or store.file != store.artifacts.with_name(DATABASE):
+        return False  # only in a directory's own database: elsewhere locations are people's choice
+    if location == ours or not location.startswith("file:") or not location.endswith(_tail(ours)):
+        return False
+    return _folder(ours).exists() or not _folder(location).exists()
+
+
+def move(store: Store, location: str) -> str:
+    """Replace the directory of this location by the store's, in all that MLflow records; the new
+    location. Raises sqlite3.Error.
+    """
+    ours = store.artifact_location
+    assert ours
+    assert store.file
+    old, new = (one.removesuffix(_tail(ours)) + f"/{ARTIFACTS}/" for one in (location, ours))
+    with closing(sqlite3.connect(store.file)) as connection, connection:
+        for table, column in LOCATIONS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?)"
+                f" WHERE substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, len(old), old),
+            )
+    return ours
+
+
+def _folder(location: str) -> Path:
+    return Path(unquote(urlsplit(location).path))
+
+
+def _tail(location: str) -> str:
+    """The part of a location that stays when the directory is moved."""
+    return re.search(rf"/{ARTIFACTS}/[^/]+$", location).group()  # type: ignore[union-attr]  # as Store makes it

@@ -1,0 +1,337 @@
+"""The plan: what the runs of a study on MLflow must be. Nothing here knows MLflow's client."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.card import card
+from experiments.digest import digest
+from experiments.evaluation import CURVES, METRICS
+from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
+from experiments.reports import frames
+from experiments.reports.markdown import as_markdown, plain
+from experiments.section import WIDE, Range
+from experiments.tracking.snapshot import NOTE, PARENT, Dataset, Key, RunState, key_of
+from experiments.verdict import CANDIDATE, Replicate, Setting
+from nnreg import LAMBDA_NAMES, Lambdas
+
+STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
+# While its trials are written a study's run is SCHEDULED, not RUNNING: more will come, whether or
+# not a process is at it now.
+UNFINISHED = "SCHEDULED"
+# The kinds of runs. The tag of the same name says which trial or network a run is of.
+STUDY, TRIAL = "study", "trial"
+CONFIRMATION, CONFIRM = "confirmation", "confirm"  # the run above those of networks, and these
+
+SCALARS = ("generation", "epochs", "seconds", "diverged")  # of a trial, beside lambdas and metrics
+CONFIRMED = (*CURVES, "balanced_val_accuracy")  # of a network of the confirmation
+TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # if the test set was opened
+ANSWER = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
+
+DIVERGED = (
+    "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the"
+    " largest there can be."
+)
+LONGEST_ERROR = 1_000  # an escaped letter takes up to four
+LONGEST_NOTE = 5_000  # MLflow takes 8,000 characters in a tag, some databases count bytes
+BELOW = "*Written by sweeps. What you write below this line stays.*"
+DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
+PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
+EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Point(NamedTuple):
+    """One value of one metric; `time` in milliseconds."""
+
+    name: str
+    value: float
+    time: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """A run as it must be. Times in milliseconds.
+
+    `single` are numbers on their own, `measured` those of the last of `epochs` epochs, some of which
+    have `curves`; `step` is that of the single numbers. A run must not have metrics that are
+    `absent`. An end that is None may be any time.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    single: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    epochs: int = 0
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    step: int = 0
+    absent: Sequence[str] = ()
+    datasets: tuple[Dataset, ...] = ()
+    status: str
+    started: int
+    ended: int | None
+
+    @property
+    def key(self) -> Key:
+        """By what the run is found."""
+        return key_of(self.tags)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric."""
+        numbers = {**self.single, **self.measured}
+        return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+    def differences(self, run: RunState, parent: str | None) -> list[str]:
+        """What of a run is not as planned, by name. Nothing means that the run is right.
+
+        Whatever else others added is no difference, nor is a note that they edited.
+        """
+        tags = dict(self.tags) if parent is None else {**self.tags, PARENT: parent}
+        if NOTE in tags and NOTE in run.tags:
+            tags[NOTE] = run.tags[NOTE]
+        pairs: list[tuple[str, object, object]] = [
+            ("status", self.status, run.status),
+            ("end time", run.ended if self.ended is None else self.ended, run.ended),
+            *((f"metric {name}", None, run.metrics.get(name)) for name in self.absent),
+            *((f"data set {one.key}", one.key in run.datasets, True) for one in self.datasets),
+        ]
+        for kind, planned, there in (
+            ("tag", tags, run.tags),
+            ("param", self.params, run.params),
+            ("metric", self.metrics, run.metrics),
+        ):
+            pairs += [(f"{kind} {name}", value, there.get(name)) for name, value in planned.items()]
+        return [name for name, planned, there in pairs if planned != there]
+
+    def points(self) -> list[Point]:
+        """All its numbers. Those that are not finite are left out: MLflow would store others."""
+        return [point for point in self._points() if math.isfinite(point.value)]
+
+    def _points(self) -> Iterator[Point]:
+        ended = self.started if self.ended is None else self.ended
+        for name, value in self.single.items():
+            yield Point(name, value, ended, self.step)
+        for name, last in self.measured.items():
+            values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
+            # For charts over time the epochs are spread evenly over the time that they took.
+            for step, value in values.items():
+                time = self.started + (ended - self.started) * step // max(self.epochs, 1)
+                yield Point(name, value, time, step)
+
+
+def plans(study: StudyRecord) -> list[RunPlan]:
+    """All the runs of a study, those below others after these; none before its first trial."""
+    if not study.trials:
+        return []
+    trials = [trial_plan(study, trial) for trial in study.trials]
+    networks = network_plans(study)
+    above = [confirmation_plan(study, networks[0].started)] if networks else []
+    return [study_plan(study), *trials, *above, *networks]
+
+
+def study_plan(study: StudyRecord) -> RunPlan:
+    """The run of a study: where it comes from, what all its trials have in common, its data, and
+    what the verdict says. The step of its numbers is which look at the test rows they are from.
+    """
+    born, verdict = study.provenance, study.verdict
+    tags = {
+        **_identity(study, STUDY),
+        "fingerprint": study.fingerprint,
+        "commit": born.get("commit"),
+        **study.versions,
+        "mlflow.source.name": born.get("command"),
+        "mlflow.source.type": born.get("command") and "LOCAL",
+        "mlflow.source.git.commit": born.get("commit"),
+        "mlflow.user": born.get("user"),
+        "mixed_hardware": "; ".join(study.mixed_hardware),
+    }
+    if verdict and (made := card(study)):
+        text = as_markdown(made)[: LONGEST_NOTE - len(BELOW) - 4]
+        tags |= {"verdict": verdict.word, NOTE: text, "card_digest": digest(text)[:DIGITS]}
+    opening = verdict.opening if verdict else None
+    row = frames.of_verdict(verdict) if opening else {}
+    ends = [trial.finished for trial in study.trials]
+    ends += [network.finished for network in study.confirmed.values()]
+    return RunPlan(
+        name=study.study,
+        tags={name: value for name, value in tags.items() if value},
+        params=_study_params(study),
+        single={name: float(row[name]) for name in ANSWER if row},
+        step=opening.number if opening else 0,
+        datasets=tuple(_datasets(study)),
+        status="FINISHED",
+        started=milliseconds(study.trials[0].started) if study.trials else 0,
+        ended=milliseconds(max(ends)) if ends else None,
+    )
+
+
+def merged_note(card_text: str, there: str) -> str:
+    """The note of a study's run: the card, and below it what others wrote in the one that is there.
+
+    If there is no room for both, the note stays as it is.
+    """
+    own = (there.partition(BELOW)[2] if BELOW in there else there).strip()
+    note = f"{card_text}\n\n{BELOW}\n\n{own}".strip()
+    return note if len(note) <= LONGEST_NOTE or not own else there
+
+
+def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
+    """The run of a trial. What went wrong is its note, which MLflow's page calls description."""
+    tags = {**_identity(study, TRIAL), TRIAL: str(trial.trial), "state": trial.state}
+    if note := trial_note(trial):
+        tags[NOTE] = note
+    return RunPlan(
+        name=f"trial-{trial.trial:05d}",
+        tags=tags,
+        params=_params(trial.lambdas),
+        single={
+            **_strengths(study, trial.lambdas),
+            **{name: float(getattr(trial, name)) for name in SCALARS},
+        },
+        measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
+        epochs=trial.epochs,
+        status=STATUS[trial.state],
+        started=milliseconds(trial.started),
+        ended=milliseconds(trial.finished),
+        curves={name: trial.curves[name] for name in CURVES if name in trial.curves},
+        absent=() if trial.metrics else METRICS,
+    )
+
+
+def trial_note(trial: TrialRecord) -> str:
+    """What went wrong with a trial, as Markdown; empty if nothing did."""
+    if trial.error:
+        return plain(trial.error[:LONGEST_ERROR])
+    return DIVERGED if trial.diverged else ""
+
+
+def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
+    """The run above those of the networks: beside the trials, not among them."""
+    return RunPlan(
+        name=f"{study.study} {CONFIRMATION}",
+        tags=_identity(study, CONFIRMATION),
+        status="FINISHED",
+        started=started,
+        ended=None,
+    )
+
+
+def network_plans(study: StudyRecord) -> list[RunPlan]:
+    """The runs of the networks that the verdict rests on, each once, whatever its setting's roles."""
+    settings: dict[Lambdas, list[Setting]] = {}
+    for setting in study.verdict.settings if study.verdict else ():
+        settings.setdefault(setting.lambdas, []).append(setting)
+    return [_network_plan(study, one, settings[one.lambdas]) for one in study.confirmed.values()]
+
+
+def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Setting]) -> RunPlan:
+    """The run of a network, for example `confirm-baseline-seed-4268029250`."""
+    first = settings[0]
+    role = f"{CANDIDATE}-{first.trial:05d}" if first.role == CANDIDATE else first.role
+    tested = (one.test.accuracy, one.test.balanced_accuracy, one.test.data_loss) if one.test else ()
+    return RunPlan(
+        name=f"confirm-{role}-seed-{one.seed}",
+        tags={
+            **_identity(study, CONFIRM),
+            CONFIRM: one.identity,
+            "roles": ",".join(dict.fromkeys(setting.role for setting in settings)),
+        },
+        params={**_params(one.lambdas), "seed": str(one.seed)},
+        single={
+            **_strengths(study, one.lambdas),
+            "diverged": float(one.diverged),
+            "seconds": one.seconds,
+        },
+        measured={
+            **{name: getattr(one.metrics, name) for name in CONFIRMED},
+            **dict(zip(TESTED, tested, strict=bool(tested))),
+        },
+        epochs=study.experiment.training.epochs,
+        status="FINISHED",
+        started=milliseconds(one.started),
+        ended=milliseconds(one.finished),
+        absent=() if one.test else TESTED,
+    )
+
+
+def milliseconds(time: datetime) -> int:
+    """Milliseconds since 1970, exactly: the last digit of the float `timestamp()` is not."""
+    return (time - EPOCH_ZERO) // timedelta(milliseconds=1)
+
+
+def _identity(study: StudyRecord, kind: str) -> dict[str, str]:
+    """The tags by which the runs of a study are found."""
+    return {"kind": kind, "study": study.study, "study_uid": study.study_uid}
+
+
+def _study_params(study: StudyRecord) -> dict[str, str]:
+    """What is the same for all trials, under the keys of the experiment file."""
+    sections = study.experiment.model_dump(mode="json")
+    del sections["sweep"]["trials"]  # it may change while the study goes on
+    chosen = {
+        f"{section}.{key}": value
+        for section in ("model", "training", "lambdas", "sweep")
+        for key, value in sections[section].items()
+    }
+    chosen |= {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
+    return {key: str(value) for key, value in chosen.items()}
+
+
+def _datasets(study: StudyRecord) -> Iterator[Dataset]:
+    """The parts of the data that have rows. The same rows have the same digest in any study."""
+    source = study.experiment.data.source
+    for part, key in PARTS.items() if study.data else ():
+        file, rows = str(getattr(study.experiment.data, key) or source), study.data["rows"][part]
+        if rows:
+            yield Dataset(
+                name=Path(file).stem,
+                digest=digest([study.data["digest"], part])[:DIGITS],
+                part=part,
+                source=file,
+                schema=_schema(study.data["features"], study.experiment.training.dtype),
+                rows=rows,
+            )
+
+
+def _schema(features: int, dtype: str) -> str:
+    """The shapes of what a network is given, as MLflow writes signatures."""
+    tensors = {"features": (dtype, [-1, features]), "targets": ("int64", [-1])}
+    specs = {
+        name: json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}])
+        for name, (dtype, shape) in tensors.items()
+    }
+    return json.dumps({"mlflow_tensorspec": specs})
+
+
+def _params(lambdas: Lambdas) -> dict[str, str]:
+    """The four lambdas, as text that reads back to the same numbers."""
+    return {name: repr(float(getattr(lambdas, name))) for name in LAMBDA_NAMES}
+
+
+def _strengths(study: StudyRecord, lambdas: Lambdas) -> dict[str, float]:
+    """The four lambdas as numbers, and their logarithms."""
+    return {
+        **{name: float(getattr(lambdas, name)) for name in LAMBDA_NAMES},
+        **{f"log10_{name}": _log10_lambda(study, lambdas, name) for name in LAMBDA_NAMES},
+    }
+
+
+def _log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
+    """log10 of a lambda. One that is off is `off_decades` below the low end of its axis.
+
+    A fixed lambda has no axis: its low end is its own value, or that of the default axis if it is
+    fixed to off.
+    """
+    value = float(getattr(lambdas, name))
+    if value > 0:
+        return math.log10(value)
+    axis = study.experiment.lambdas.axes[name]
+    low = axis.low if isinstance(axis, Range) else axis or WIDE.low
+    return float(math.log10(low) - study.experiment.sweep.off_decades)

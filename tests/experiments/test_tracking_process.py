@@ -1,0 +1,302 @@
+"""Writing behind the search, from a process of its own: it never waits, and what could not be
+written is said. Real databases, servers, sockets and signals.
+"""
+
+import contextlib
+import dataclasses
+import os
+import resource
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from experiments.errors import TrackingError
+from experiments.tracking import (
+    Outcome,
+    Store,
+    Tracker,
+    TrackerProcess,
+    Writer,
+    choose,
+    database,
+    process,
+    sync_runs,
+)
+from experiments.tracking.plan import RunPlan, trial_plan
+from experiments.tracking.tracker import Written
+from tests.mlflow_reading import trial_runs
+from tests.processes import spawned
+from tests.servers import free_port
+from tests.studies import make_study
+
+STUDY = make_study(6)
+BEGUN = dataclasses.replace(STUDY, trials=())
+HOST = "127.0.0.1"
+LONGEST = 10.0  # seconds: the promise
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def plan(number: int) -> RunPlan:
+    return trial_plan(STUDY, STUDY.trials[number])
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # the writer has no event for everything that a test asks for
+
+
+@contextlib.contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Another process that has the database for itself."""
+    command = [sys.executable, "-c", HOLD, str(store.file)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        assert holder.stdout.readline() == "locked\n"
+        yield
+        holder.stdin.close()
+
+
+def test_a_process_writes_the_same_and_ends_with_all_in_one_file(
+    store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with TrackerProcess(store, BEGUN) as tracker:
+        depths: list[int] = []
+        writer = Writer(tracker)
+        for trial in STUDY.trials:
+            writer.put(trial)
+        outcome = writer.close(observe=depths.append)
+        assert (len(outcome.runs), outcome.unwritten, outcome.error) == (6, (), None)
+        assert (writer.depth, depths) == (0, sorted(depths, reverse=True))
+        (tmp_path / "trials.csv").write_text("x")
+        tracker.call(Tracker.log_file, tmp_path / "trials.csv")
+        tracker.call(Tracker.finish, STUDY)
+        # With an answer unread, the other end sees "connection reset by peer".
+        tracker._connection.send((Tracker.run_ids, (), {}))
+        assert tracker._connection.poll(60)
+    (tmp_path / "copied").mkdir()
+    shutil.copy(tmp_path / "mlflow.db", tmp_path / "copied")  # and not the log beside it
+    copied = Tracker(choose(tmp_path / "copied", "digits", environ={}), STUDY)
+    assert outcome.runs == copied.run_ids()
+    assert not sync_runs(Tracker(store, STUDY), STUDY)
+    assert capfd.readouterr() == ("", "")  # neither a traceback nor MLflow's chatter
+
+
+def test_a_database_that_was_deleted_is_not_made_again_at_the_end(store: Store) -> None:
+    assert store.file
+    tracker = Tracker(store, STUDY)
+    store.file.unlink()
+    tracker.close()
+    assert not store.file.exists()
+
+
+def test_without_a_trial_it_just_ends(store: Store) -> None:
+    assert Writer(Tracker(store, STUDY)).close() == Outcome()
+
+
+@pytest.mark.parametrize("answer", ["refused", "silent"])
+def test_the_search_does_not_wait_for_an_mlflow_that_is_gone(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")  # 5 where the user does not say
+    with socket.create_server((HOST, 0)) as listening:
+        port = listening.getsockname()[1] if answer == "silent" else free_port()
+        store = choose(tmp_path, "digits", uri=f"http://{HOST}:{port}", environ={})
+        writer = Writer(Tracker(store, BEGUN))
+        before = time.monotonic()
+        for trial in STUDY.trials:
+            writer.put(trial)
+        assert time.monotonic() - before < 0.5
+        wait_for(lambda: writer.error)
+        outcome = writer.close()
+        assert time.monotonic() - before < LONGEST
+    assert (outcome.runs, outcome.unwritten) == ({}, (0, 1, 2, 3, 4, 5))
+    assert f"MLflow at {store.uri} does not answer" in str(outcome.error)
+    assert writer.depth == 6
+
+
+class Faulty(Tracker):
+    """A server that does not want one of the runs, or a mistake in the program."""
+
+    fault: Exception = TrackingError("not this one")
+
+    def write(self, plan: RunPlan) -> Written:
+        if plan.name == "trial-00000":
+            raise self.fault
+        return super().write(plan)
+
+    def call(self, method, *args, **options):  # type: ignore[no-untyped-def, override]  # as Tracker
+        return getattr(self, method.__name__)(*args, **options)
+
+
+def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store: Store) -> None:
+    writer = Writer(Faulty(store, BEGUN))
+    for trial in STUDY.trials:
+        writer.put(trial)
+    wait_for(lambda: writer.depth == 1)
+    outcome = writer.close()
+    assert (len(outcome.runs), outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
+
+
+def test_a_mistake_of_the_program_is_raised_and_not_swallowed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "fault", ZeroDivisionError())
+    writer = Writer(Faulty(store, BEGUN))
+    writer.put(STUDY.trials[0])
+    with pytest.raises(ZeroDivisionError):
+        writer.close()
+
+
+def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(store: Store) -> None:
+    study = make_study(200)
+    writer = Writer(Tracker(store, study))
+    for trial in study.trials:
+        writer.put(trial)
+    wait_for(lambda: writer.depth < 200)
+    writer.abandon()
+    tracker = Tracker(store, study)
+    missing = tracker.audit(study).missing("trial")
+    assert 0 < len(missing) < 200
+    assert len(tracker.run_ids()) == 200 - len(missing)
+    assert sync_runs(tracker, study).trials == len(missing)
+
+
+def test_a_locked_database_is_not_waited_for_and_written_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LONGEST_LOCK", 0.2)
+    sync_runs(Tracker(store, STUDY), STUDY)
+    later = make_study(6)
+    with locked(store):
+        # In a write-ahead log a reader does not wait.
+        assert Tracker(store, STUDY).audit(STUDY).problems == ()
+        writer = Writer(Tracker(store, dataclasses.replace(later, trials=())))
+        for trial in later.trials:
+            writer.put(trial)
+        wait_for(lambda: writer.error)
+        assert "database is locked" in str(writer.error)
+        assert "sweeps sync" in str(writer.error)
+    assert len(writer.close().runs) == 6
+
+
+def test_a_reader_that_a_lock_stops_is_given_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the mode that MLflow itself makes, where it waits for 20 s."""
+    assert store.file
+    with closing(sqlite3.connect(store.file)) as connection:
+        assert connection.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+    monkeypatch.setattr(process, "LONGEST_CALL", 1.0)
+    with TrackerProcess(store, STUDY) as tracker, locked(store):
+        with pytest.raises(TrackingError, match=r"did not answer within 1 s; .*sweeps sync"):
+            tracker.open()
+        with pytest.raises(TrackingError, match=r"did not answer within 1 s"):
+            tracker.call(Tracker.run_ids)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """For processes that are started inside: a write beyond fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(
+    store: Store,
+) -> None:
+    study = make_study(40, epochs=30)
+    with TrackerProcess(store, study) as tracker:
+        with no_file_larger_than(300_000):  # of the write-ahead log: some runs have room
+            tracker.open()
+        with pytest.raises(TrackingError, match=r"cannot be used \(.*disk.*sweeps sync"):
+            deque(tracker.call(Tracker.write, trial_plan(study, trial)) for trial in study.trials)
+    there = Tracker(store, study)
+    missing = there.audit(study).missing("trial")
+    assert 0 < len(missing) < 40
+    assert sync_runs(there, study).trials == len(missing)
+    assert sorted(trial_runs(store, study.study_uid)) == list(range(40))
+    assert there.audit(study).problems == ()
+
+
+def test_a_process_that_is_stopped_or_killed_is_given_up_and_replaced(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TrackerProcess(store, BEGUN) as tracker:
+        assert tracker.call(Tracker.write, plan(0)).new
+        first = tracker._process
+        assert first
+        os.kill(first.pid, signal.SIGSTOP)
+        monkeypatch.setattr(process, "LONGEST_CALL", 0.5)
+        before = time.monotonic()
+        with pytest.raises(TrackingError, match=r"did not answer within 0.5 s; .*sweeps sync"):
+            tracker.call(Tracker.write, plan(1))
+        assert time.monotonic() - before < LONGEST
+        assert not first.alive
+        monkeypatch.undo()
+        assert not tracker.call(Tracker.write, plan(0)).new
+        assert tracker._process
+        tracker._process.kill()
+        with pytest.raises(TrackingError, match=r"ended; .*sweeps sync"):
+            tracker.call(Tracker.write, plan(1))
+        assert tracker.call(Tracker.write, plan(1)).new
+
+
+def test_a_process_that_is_ended_while_it_makes_the_database_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    tracker, others = TrackerProcess(choose(home, "digits", environ={}), STUDY), spawned()
+    with ThreadPoolExecutor(4) as threads:
+        wrote = threads.submit(tracker.call, Tracker.write, plan(0))
+        wait_for(lambda: wrote.done() or list(elsewhere.glob("*/made.db")))
+        # The writer's own thread ends it too, when it gets no answer.
+        assert not any(threads.map(lambda _: tracker.close(), range(3)))
+        with pytest.raises(TrackingError, match="sweeps sync"):
+            wrote.result(60)
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+    assert set(spawned()) <= set(others)
+    with pytest.raises(TrackingError, match="was ended"):
+        tracker.open()
+
+
+def test_the_users_own_mlflow_keeps_its_limits(store: Store) -> None:
+    """Nothing is set in this process's environment, and MLflow is not even imported."""
+    program = (
+        "import os, sys; before = dict(os.environ);"
+        "from experiments.tracking import Tracker, TrackerProcess, choose;"
+        "from pathlib import Path; from tests.studies import make_study; study = make_study(1)\n"
+        f"with TrackerProcess(choose(Path({str(store.file and store.file.parent)!r}), 'digits',"
+        " environ={}), study) as tracker: tracker.call(Tracker.run_ids)\n"
+        "assert dict(os.environ) == before, set(os.environ) - set(before)\n"
+        "assert 'mlflow' not in sys.modules"
+    )
+    names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "PGCONNECT_TIMEOUT")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    subprocess.run([sys.executable, "-c", program], check=True, env=kept)
