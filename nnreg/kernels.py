@@ -240,11 +240,12 @@ def cross_entropies_and_hits(logits: Floats, labels: Ints, places: Ints) -> tupl
     """
     np.subtract(logits, np.maximum.reduce(logits, axis=0), logits)
     picked = logits.reshape(-1).take(places)
-    # A hit is a shifted logit of 0. Which comes first matters only where several are 0 (or none,
-    # after NaN), and argmax takes 30 ns per row.
+    # A hit is a shifted logit of 0. A row may have several; then the first counts, but argmax takes
+    # 30 ns per row. If all that are picked are finite, each row has at least one 0.
     largest = np.equal(logits, 0.0)
-    alone = np.count_nonzero(largest) == picked.size
-    hits: Bools = np.equal(picked, 0.0) if alone else largest.argmax(axis=0) == labels
+    hits: Bools = np.equal(picked, 0.0)
+    if np.count_nonzero(largest) != picked.size or not np.isfinite(picked).all():
+        hits &= largest.argmax(axis=0) == labels
     np.exp(logits, logits)
     losses: Floats = np.log(_column_sums(logits))
     np.subtract(losses, picked, losses)

@@ -117,3 +117,14 @@ def test_one_lane_is_measured_in_larger_parts_than_many(
     (alone,) = train(split, config, [Lambdas(weight_l1=1e-4)])
     for together in (train(split, config, [Lambdas(weight_l1=1e-4)] * lanes) for lanes in (2, 400)):
         assert all(same_bits(alone, lane) for lane in together)
+
+
+def test_rows_with_equal_logits_beside_rows_that_overflow() -> None:
+    """Two zeros in a row of one lane and none in a row of another must not cancel each other."""
+    x = np.array([[0.1, -0.5], [0.4, 1.3], [0.9, -0.6], [-1.3, -0.6], [0.04, -2.3]])
+    split = Split(x, np.array([3, 2, 2, 1, 1]), np.array([[-0.2, -1.2]]), np.array([0]))
+    settings: dict[str, Any] = {"hidden": (1,), "epochs": 3, "batch_size": 4, "dtype": "float64"}
+    config = TrainConfig(**settings, optimizer="sgd", momentum=0.0, learning_rate=1e30)
+    lambdas = [Lambdas(bias_l2=1e-6), Lambdas(bias_l2=1e-3)]
+    for lane, fit in enumerate(train(split, config, lambdas)):
+        assert same_bits(fit, train(split, config, [lambdas[lane]])[0])
