@@ -41,11 +41,6 @@ class Worker:
             )
 
     @property
-    def pid(self) -> int:
-        """The id of the process."""
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None

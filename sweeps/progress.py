@@ -5,7 +5,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
@@ -22,9 +23,9 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-class Progress:
-    """Counts trials and keeps the best and the baseline. This one shows nothing; it is a context
-    manager around a sweep.
+class Progress(AbstractContextManager["Progress"]):
+    """Counts trials and keeps the best and the baseline, in a block around a sweep. This one shows
+    nothing.
     """
 
     def __init__(self) -> None:
@@ -101,22 +102,12 @@ class Progress:
         if not self._new or self.finished >= self.trials:
             return ""
         rate = self._new / max(time.monotonic() - self._started, 1e-9)
-        minutes, seconds = divmod(round((self.trials - self.finished) / rate), 60)
-        hours, minutes = divmod(minutes, 60)
-        left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        left = timedelta(seconds=round((self.trials - self.finished) / rate))
         behind = self._behind()
         late = f"; MLflow {behind} behind" if behind >= WORTH_SAYING else ""
         return f"{rate:.1f} trials/s, {left} left{late}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
 

@@ -226,22 +226,17 @@ def _check_encryption(address: str) -> None:
     """Raise InputError where the address and Dask's configuration of TLS do not fit together."""
     security = Security()
     try:
-        encrypted = security.get_connection_args("client")["ssl_context"] is not None
+        context = security.get_connection_args("client")["ssl_context"]
     except OSError as error:
-        raise InputError(
-            f"--cluster {address}: the certificates that Dask's configuration names"
-            f" (distributed.comm.tls) cannot be used: {error}; give absolute paths of PEM files"
-        ) from None
-    if address.startswith("tls") and not encrypted:
-        raise InputError(
-            f"--cluster {address}: TLS needs certificates; name them in Dask's configuration"
-            " (distributed.comm.tls.ca-file, and client.cert and client.key)"
-        )
-    if address.startswith("tcp") and security.require_encryption:
-        raise InputError(
-            f"--cluster {address}: Dask's configuration asks for encryption"
-            f" (distributed.comm.require-encryption); write {address.replace('tcp', 'tls', 1)}"
-        )
+        problem = f"its certificates cannot be used ({error}); give absolute paths of PEM files"
+    else:
+        if address.startswith("tls") and context is None:
+            problem = "TLS needs certificates: its ca-file, client.cert and client.key"
+        elif address.startswith("tcp") and security.require_encryption:
+            problem = f"it asks for encryption; write {address.replace('tcp', 'tls', 1)}"
+        else:
+            return
+    raise InputError(f"--cluster {address}: Dask's configuration (distributed.comm.tls): {problem}")
 
 
 def _died(workers: int) -> WorkerDied:

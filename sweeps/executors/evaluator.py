@@ -1,7 +1,6 @@
 """The evaluator: has jobs evaluated by an executor, and retries what a dead worker has lost."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -31,11 +30,11 @@ class Evaluator:
     """
 
     def __init__(self, executor: Executor, spec: EvaluationSpec, lanes: Lanes) -> None:
-        self._executor, self._spec, self._lanes, self._most = executor, spec, lanes, sys.maxsize
+        self._executor, self._spec, self._lanes = executor, spec, lanes
 
     def evaluate(self, jobs: Sequence[Job]) -> Iterator[TrialResult]:
         """Yield the results in the order of the jobs, each as soon as those before it are there."""
-        lanes = min(self._lanes(), self._most)
+        lanes = self._lanes()
         tasks = [jobs[start : start + lanes] for start in range(0, len(jobs), lanes)]
         futures = [self._submit(task) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
@@ -56,15 +55,10 @@ class Evaluator:
             return [self._alone(task, loss, in_flight)]
         futures = [self._submit([job]) for job in task]
         in_flight = [*in_flight, *futures]
-        results = [
+        return [
             self._results([job], future, in_flight)[0]
             for job, future in zip(task, futures, strict=True)
         ]
-        if not any(result.error for result in results):
-            # Nobody's fault: perhaps they were too many for the memory.
-            self._most = min(self._most, len(task) // 2)
-            logger.info("from now on %d networks per task", self._most)
-        return results
 
     def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:
         """Try a task of one job, lost once already, until its result is there or it has failed."""

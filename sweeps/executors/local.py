@@ -1,7 +1,6 @@
 """The executors of this machine: where tasks are evaluated, with one BLAS thread each."""
 
 import functools
-import logging
 import os
 import signal
 import threading
@@ -14,8 +13,6 @@ from experiments.errors import WorkersError
 from experiments.evaluation import one_thread, stored
 from experiments.worker import Worker, serve
 from nnreg import Split
-
-logger = logging.getLogger(__name__)
 
 
 class WorkerDied(BrokenExecutor):
@@ -129,7 +126,6 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
                 f"no worker can be started: {str(error) or 'it ended at once'}; free some memory,"
                 " or try fewer with --workers"
             ) from None
-        logger.debug("worker %d started", worker.pid)
         return worker
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
