@@ -29,13 +29,7 @@ from tests.servers import answer, free_port, running
 INSTALLED = Path(sys.executable).parent
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = (
-    "sh",
-    "console",
-    "python",
-    "pycon",
-    "toml",
-)  # other languages, `text` first of all, are to be looked at
+RUN = ("sh", "console", "python", "pycon", "toml")  # not `text`, which is to be looked at
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
@@ -43,6 +37,7 @@ FENCE = re.compile(
 COMMENT = re.compile(r"<!-- (\w[\w ]*?)(?:: (.*?))? -->\s*\Z")
 ROW = re.compile(r"^[a-z]\w*(?=  )", re.MULTILINE)
 LINK = re.compile(r"http://127\.0\.0\.1:\d+")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LINKS = 5  # that `sweeps ui` prints
 SLOWEST = 120  # seconds for a command, on a machine that runs other tests too
 
@@ -65,28 +60,22 @@ class Snippet:
 
 def snippets(page: Path) -> list[Snippet]:
     """The blocks of a page, in order."""
-    text = page.read_text(encoding="utf-8")
-    return list(_blocks(page, text))
-
-
-def _blocks(page: Path, text: str) -> Iterator[Snippet]:
-    for found in FENCE.finditer(text):
-        before, marks = text[: found.start()], {}
+    text, found = page.read_text(encoding="utf-8"), []
+    for block in FENCE.finditer(text):
+        before, marks = text[: block.start()], {}
         while comment := COMMENT.search(before):
             marks[comment[1]], before = comment[2] or "", before[: comment.start()]
-        indent = found["indent"]
-        lines = "".join(
-            line.removeprefix(indent) for line in found["text"].splitlines(keepends=True)
-        )
-        number = text.count("\n", 0, found.start()) + 1
-        yield Snippet(page=page, line=number, language=found["language"], text=lines, marks=marks)
+        lines = block["text"].splitlines(keepends=True)
+        code = "".join(line.removeprefix(block["indent"]) for line in lines)
+        line = text.count("\n", 0, block.start()) + 1
+        language = block["language"]
+        found.append(Snippet(page=page, line=line, language=language, text=code, marks=marks))
+    return found
 
 
 @dataclass
 class Reader:
-    """Somebody who follows pages in a folder: a shell with `programs` on its PATH, a Python
-    session, and the servers started.
-    """
+    """Somebody who follows pages in a folder: a shell, a Python session, and servers."""
 
     folder: Path
     stack: contextlib.ExitStack
@@ -100,9 +89,7 @@ class Reader:
         self.environment = {**os.environ, "PATH": path, "BROWSER": "true"}
 
     def follow(self, page: Path) -> None:
-        """Run the page's blocks. The variables that they set, as MLflow does too, are gone at the
-        end.
-        """
+        """Run the page's blocks; the variables that they and MLflow set are gone at the end."""
         before = dict(os.environ)
         try:
             with contextlib.chdir(self.folder):
@@ -116,8 +103,8 @@ class Reader:
             os.environ.update(before)
 
     def run(self, snippet: Snippet) -> None:
-        """Run one block; AssertionError, with its place, where it fails or prints something else
-        than it says.
+        """Run one block. Raises AssertionError, with its place, where it fails or prints something
+        else than it shows.
         """
         text = snippet.text
         for shown, free in self.ports.items():
@@ -135,13 +122,11 @@ class Reader:
         elif snippet.language == "pycon":
             self.session(snippet, text)
         else:
-            raise AssertionError(
-                f"{snippet.place}: nothing is known of what to do with this {snippet.language}"
-            )
+            raise AssertionError(f"{snippet.place}: cannot run {snippet.language}")
 
     def command(self, snippet: Snippet, command: str) -> str:
-        """What a line of shell prints; it must end well. A server whose links are shown is looked
-        at, a model's stays.
+        """What a line of shell prints. A server whose links are shown is looked at, a model's
+        stays.
         """
         if command.startswith("sweeps run"):
             command = " ".join([command.partition("#")[0], snippet.marks.get("short", "")])
@@ -150,11 +135,9 @@ class Reader:
             self.environment |= [word.split("=", 1) for word in words[1:]]
             return ""
         if words[:2] == ["sweeps", "ui"]:
-            return (
-                self.look_at_page(snippet, words)
-                if snippet.language == "console"
-                else self.almost_start(snippet, command)
-            )
+            if snippet.language == "console":
+                return self.look_at_page(snippet, words)
+            return self.almost_start(snippet, command)
         if words[:3] == ["mlflow", "models", "serve"]:
             return self.serve(words)
         return self.shell(snippet, command, int(snippet.marks.get("status", 0)))
@@ -174,9 +157,7 @@ class Reader:
         return done.stdout
 
     def almost_start(self, snippet: Snippet, command: str) -> str:
-        """Have `sweeps ui` do all but start a server, which is eight seconds of a core: the port
-        that it is given is taken.
-        """
+        """Have `sweeps ui` do all but start a server, which takes long: its port is taken."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             said = self.shell(snippet, f"{command.partition('#')[0]} --port {port}", status=2)
@@ -193,14 +174,10 @@ class Reader:
             command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe
         ) as process:
             try:
-                links = list(
-                    itertools.takewhile(
-                        str.strip, (process.stdout.readline() for _ in range(LINKS))
-                    )
-                )
-                found = (
-                    LINK.search(links[0]) if links else None
-                )  # they are printed once the server answers
+                # They are printed once the server answers.
+                lines = (process.stdout.readline() for _ in range(LINKS))
+                links = list(itertools.takewhile(str.strip, lines))
+                found = LINK.search("".join(links[:1]))
                 assert found, f"{snippet.place}: {words}"
                 assert "MLflow" in answer(found[0], "/")
             finally:
@@ -218,27 +195,19 @@ class Reader:
 
     def session(self, snippet: Snippet, text: str) -> None:
         """A Python session with what it prints."""
-        test = doctest.DocTestParser().get_doctest(
-            text, self.names, snippet.place, str(snippet.page), 0
-        )
-        said: list[str] = []
-        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        doctest.DocTestRunner(optionflags=flags).run(test, out=said.append, clear_globs=False)
+        parser, said = doctest.DocTestParser(), list[str]()
+        test = parser.get_doctest(text, self.names, snippet.place, str(snippet.page), 0)
+        doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
         self.names |= test.globs
         assert not said, f"{snippet.place}: {''.join(said)}"
 
     def compare(self, snippet: Snippet, expected: str, printed: str) -> None:
         """What is shown must be what is printed; `...` stands for anything."""
         if "varies" in snippet.marks:
-            first, shown = set(ROW.findall(printed)), set(ROW.findall(expected))
-            assert shown <= first, (
-                f"{snippet.place}: no line begins with {', '.join(shown - first)} in\n{printed}"
-            )
-            return
-        flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        assert doctest.OutputChecker().check_output(expected, printed, flags), (
-            f"{snippet.place}:\n{printed}"
-        )
+            same = set(ROW.findall(expected)) <= set(ROW.findall(printed))
+        else:
+            same = doctest.OutputChecker().check_output(expected, printed, FLAGS)
+        assert same, f"{snippet.place}:\n{printed}"
 
 
 def _session(text: str) -> Iterator[tuple[str, str]]:
