@@ -39,6 +39,7 @@ class Worker:
                 process_group=0,
                 env=os.environ | ONE_THREAD,
             )
+        self.pid = self._process.pid
 
     @property
     def alive(self) -> bool:
