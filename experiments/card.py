@@ -30,8 +30,8 @@ NUMBERS = ("none", "one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda on the card: the strength to use (0 is off); keep, drop, undecided, sealed or None
-    where it is off; why; and how exactly it must be set.
+    """One lambda: the strength to use (0 is off), the verdict's word on it, why, and how exactly it
+    must be set.
     """
 
     name: str
@@ -48,9 +48,7 @@ class LambdaLine:
 
 @dataclass(frozen=True)
 class Card:
-    """`says` is the answer, `facts` are what else was measured, `cautions` what to beware of: a
-    sentence or two each.
-    """
+    """The answer, what else was measured, and what to beware of, each in sentences."""
 
     says: str
     lambdas: tuple[LambdaLine, ...]
@@ -78,9 +76,8 @@ class Measure:
         return f"{self.size(value)} {self.more if value >= 0 else self.less}"
 
     def difference(self, comparison: Comparison, than: str = "", *, turned: bool = False) -> str:
-        """For example `2.3 points more accurate than none (0.6 to 4.0)`, or `0.4 points less
-        accurate (-0.2 to 1.0)`, from the interval that the comparison's word is from. `turned` is
-        the other setting against the recommended one.
+        """For example `2.3 points more accurate than none (0.6 to 4.0)`, by the interval that gave
+        the comparison its word; `turned` is seen from the other setting.
         """
         same = comparison.word == SAME
         gain = comparison.narrow if same else comparison.gain
@@ -114,8 +111,8 @@ def percent(value: float) -> str:
 
 
 def card(study: StudyRecord, options: str = "") -> Card | None:
-    """Return the card of a study; None before a confirmation. `options` are put behind commands, so
-    that they find the study from where they are read; a card that travels has none.
+    """Return the card of a study; None before a confirmation. `options` are put behind commands,
+    so that they find the study from here.
     """
     verdict = study.verdict
     if verdict is None:
@@ -167,7 +164,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
 
 
 def _droppable(verdict: Verdict) -> str:
-    """Return what the recommended setting has on, and the test rows show it could do without."""
+    """Return what the test rows show that the recommended setting can do without."""
     names = [name for name in verdict.use.on if verdict.keeping(name) == DROP]
     one_at_a_time = ", one at a time" if len(names) > 1 else ""
     return f" It does as well without {_listed(names)}{one_at_a_time}." if names else ""
@@ -176,12 +173,13 @@ def _droppable(verdict: Verdict) -> str:
 def _settings(study: StudyRecord, verdict: Verdict) -> str:
     """For example `weight_l2 = 0.00031 and drop the other three`."""
     recommended, axes = verdict.recommended, study.experiment.lambdas.axes
-    text = _listed([f"{name} = {strength(getattr(recommended, name))}" for name in recommended.on])
-    others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in recommended.on]
+    on = recommended.on
+    text = _listed([f"{name} = {strength(getattr(recommended, name))}" for name in on])
+    others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in on]
     if not others:
         return text
     rest = f"the other {NUMBERS[len(others)]}" if len(others) > 1 else others[0]
-    return f"{text}{',' if ' and ' in text else ''} and drop {rest}"
+    return f"{text}{',' if len(on) > 1 else ''} and drop {rest}"
 
 
 def _listed(words: list[str]) -> str:

@@ -29,8 +29,8 @@ class Model:
     """The network of the lambdas to use, which a confirmation keeps in reports/<study>/.
 
     `parameters` are (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, `classes`
-    the labels by class number as text, `target` the name of their column, `label_type` their type
-    (`labels.TYPES`), `example` a few raw rows, `origin` the verdict that it belongs to.
+    the labels by class number as text, `target` their column, `label_type` their type in
+    `labels.TYPES`, `example` a few raw rows, `origin` the verdict that it belongs to.
     """
 
     parameters: Sequence[LayerParameters]
@@ -60,8 +60,8 @@ class Model:
         return predicted
 
     def table(self, frame: "pd.DataFrame", *, where: str = "the rows") -> "pd.DataFrame":
-        """Return each raw row's label, in a column named as the target, and `probability_<class>`
-        of each class. Raises DataError.
+        """Return labels, in a column named as the target, and `probability_<class>` of each class.
+        Raises DataError.
         """
         import pandas as pd
 
@@ -79,9 +79,8 @@ class Model:
             for layer, pair in enumerate(self.parameters)
             for name, array in zip("wb", pair, strict=True)
         }
-        names = ("origin", "classes", "target", "label_type", "example")
-        words = {name: getattr(self, name) for name in names}
-        words["preparation"] = self.preparation.as_json()
+        words = vars(self) | {"preparation": self.preparation.as_json()}
+        del words["parameters"]
 
         def save_arrays(path: Path) -> None:
             with path.open("wb") as file:  # savez given a name would append .npz to it
@@ -97,7 +96,7 @@ class Model:
 
 
 def read_model(folder: Path) -> Model:
-    """Read the model in a folder. Raises OSError, EOFError, ValueError, KeyError, BadZipFile."""
+    """Read the model in a folder. Raises what `find_model` lists."""
     words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
     with (
         (folder / NUMBERS).open("rb") as file,  # NumPy leaves a damaged one open
@@ -105,22 +104,16 @@ def read_model(folder: Path) -> Model:
     ):
         layers = range(len(arrays.files) // 2)
         parameters = [(arrays[f"w_{layer}"], arrays[f"b_{layer}"]) for layer in layers]
-    return Model(
-        parameters=parameters,
-        preparation=Preparation.from_json(words["preparation"]),
-        classes=tuple(words["classes"]),
-        target=words["target"],
-        label_type=words["label_type"],
-        example=tuple(words["example"]),
-        origin=words["origin"],
-    )
+    words["preparation"] = Preparation.from_json(words["preparation"])
+    words |= {name: tuple(words[name]) for name in ("classes", "example")}
+    return Model(parameters=parameters, **words)
 
 
 def find_model(folder: Path, study: "StudyRecord") -> Model | None:
     """Return the model of a study's verdict, if it is in a folder and can be read."""
     try:
         model = read_model(folder)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
     return model if study.verdict and model.origin == origin(study) else None
 
