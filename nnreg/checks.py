@@ -51,9 +51,7 @@ def real_number(
 
 def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
     """Return `value` if it is one of the allowed words."""
-    listed = ", ".join(repr(word) for word in allowed)
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}; it must be a word. Use one of {listed}.")
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; no such {name} is known. Use one of {listed}.")
+    if not isinstance(value, str) or value not in allowed:
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(f"{name} is {value!r}; use one of {', '.join(map(repr, allowed))}.")
     return value

@@ -49,21 +49,18 @@ class TrainConfig:
                 " layer, use (64,)."
             )
         # Both optimizers check their own numbers, so that a wrong one is refused here, used or not.
-        adam, sgd = self._adam(), self._sgd()
-        checked = {
+        adam = self._adam()
+        checked: dict[str, object] = {
             "hidden": tuple(
                 whole_number(f"hidden[{i}]", n, low=1, remedy="For fewer layers, leave it out.")
                 for i, n in enumerate(self.hidden)
             ),
             "epochs": whole_number("epochs", self.epochs, low=1, remedy="Try 30."),
             "seed": seed_number("seed", self.seed),
-            "momentum": sgd.momentum,
-            "learning_rate": adam.learning_rate,
-            "decay": adam.decay,
-            "epsilon": adam.epsilon,
-            "beta_1": adam.beta_1,
-            "beta_2": adam.beta_2,
+            "momentum": self._sgd().momentum,
         }
+        for name in ("learning_rate", "decay", "epsilon", "beta_1", "beta_2"):
+            checked[name] = getattr(adam, name)
         if self.batch_size is not None:
             checked["batch_size"] = whole_number(
                 "batch_size", self.batch_size, low=1, remedy="For the full batch, use None."

@@ -36,16 +36,14 @@ from nnreg.training import train
 class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A small neural network with L1 and L2 penalties on its weights and biases.
 
-    The same network, bit for bit, as that of `nnreg.train` with one BLAS thread. Inputs are read
-    as they are: put a StandardScaler before it in a Pipeline. It trains for all its epochs, and
-    keeps no rows back for validation.
+    The same network, bit for bit, as that of `nnreg.train` with one BLAS thread. It trains for all
+    its epochs on all rows. Inputs are read as they are: put a StandardScaler before it.
 
     Parameters
     ----------
     weight_l1, weight_l2, bias_l1, bias_l2
-        The strengths of the penalty that is added to the mean cross-entropy, l1w*sum|w| +
-        l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2, summed over the layers: without a factor 1/2, and
-        not divided by the number of rows. 0 is off.
+        The strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2, which is
+        added to the mean cross-entropy as it is, summed over the layers. 0 is off.
     layers
         The layers that are penalised: "all", or "hidden", every one but the last.
     hidden, epochs, batch_size, learning_rate, decay, optimizer, beta_1, beta_2, epsilon, momentum,
@@ -65,9 +63,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     loss_ : the last of loss_curve_
     n_iter_ : epochs trained
 
-    `fit` raises TypeError if a parameter's type is wrong and ValueError if its value is. If the
-    training diverges, it issues a ConvergenceWarning, and the network is that of the last epoch
-    before.
+    `fit` raises TypeError or ValueError if a parameter is wrong. If the training diverges, it warns
+    (ConvergenceWarning), and the network is that of the last epoch before.
     """
 
     weight_l1: float = Lambdas.weight_l1
@@ -144,8 +141,5 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
 @cache
 def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, to limit it to one thread: that is faster, and gives the same bits everywhere.
-
-    It is looked for once, which takes 4 ms; the prediction of a row takes 0.2.
-    """
+    """NumPy's BLAS, to limit it to one thread; looking for it takes 4 ms, a prediction 0.2."""
     return ThreadpoolController().select(user_api="blas")

@@ -53,7 +53,7 @@ _ELEMENTS_TOGETHER = 65_536
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Floats:
     """Return `np.zeros` that begins on a cache line.
 
-    Bought: 9 for Adam and penalties, since no vector straddles two lines.
+    Bought: 9 for Adam and penalties.
     """
     dtype = np.dtype(dtype)
     size = prod(shape) * dtype.itemsize
@@ -82,10 +82,9 @@ def with_ones(inputs: Floats) -> Floats:
 def small_products(a: Floats, b: Floats, out: Floats) -> tuple[Floats, Floats, Floats]:
     """Return views of `a`, `b`, `out` for `np.matmul` that cut a product into small ones for BLAS.
 
-    Bought: with 256 neurons 300 instead of 377 for the first layer, 293 instead of 484 for its
-    gradient, 61 instead of 162 for that of the second; with 784 features a third of the first
-    layer. The cuts depend on the shapes of one lane alone. Without OpenBLAS's kernels for small
-    matrices they would cost 7 to 18 %, and are not made.
+    Bought: with 256 neurons 300 instead of 377 for the first layer and 293 instead of 484 for its
+    gradient; with 784 features a third of the first layer. The cuts depend on the shapes of one
+    lane alone. Without OpenBLAS's kernels for small matrices they would cost 7 to 18 %.
     """
     dots = a.strides[-1] == b.strides[-2] == out.itemsize
     rows, columns = _cuts(a.shape[-2], a.shape[-1], b.shape[-1], dots)
@@ -119,8 +118,7 @@ def _cuts(rows: int, inner: int, columns: int, dots: bool) -> tuple[int, int]:
         # cut gains.
         return [1, *(n for n in range(2, length // 16 + 1) if length % (16 * n) == 0)]
 
-    # The fewest blocks; of these the squarest: 237 instead of 186 GFLOP/s for the gradient of
-    # 64 x 256 weights.
+    # The fewest blocks, and of these the squarest: 237 instead of 186 GFLOP/s.
     m, n = min(
         ((m, n) for m in cuts(rows) for n in cuts(columns) if small(rows // m, columns // n)),
         key=lambda cut: (cut[0] * cut[1], -min(rows // cut[0], columns // cut[1]), cut),
@@ -150,8 +148,7 @@ def _has_small_kernels() -> bool:
 def relu(inputs: Floats, zeros: Floats, out: Floats | None = None) -> Floats:
     """Return max(0, inputs). `zeros` has the shape and the memory layout of one lane's inputs.
 
-    Bought: 8 instead of 79, since `np.maximum` is vectorised for two arrays but not for an array
-    and a scalar; one lane's zeros serve all lanes, and stay in the first cache.
+    Bought: 8 instead of 79, since `np.maximum` is not vectorised for an array and a scalar.
     """
     return np.maximum(inputs, zeros, out=out)
 
@@ -160,9 +157,7 @@ def relu_gradient(dvalues: Floats, output: Floats, out: Floats) -> Floats:
     """Return `dvalues` where output > 0, else 0; `out` may be `output`, and not `dvalues`.
 
     0 - output has its sign bit set exactly where output > 0 (0 - 0.0 and 0 - -0.0 are both 0.0).
-    Shifted over the whole word, that bit is a mask for a bitwise and. Bought: 18 instead of 31 for
-    a boolean mask and its product; over whole arrays, since with gaps each pass takes a quarter
-    longer.
+    Shifted over the whole word, that bit is a mask for a bitwise and. Bought: 18 instead of 31.
     """
     signed, _, _ = _BITS[out.dtype]
     np.subtract(0.0, output, out=out)
@@ -196,9 +191,8 @@ def add_penalty_gradient(
 
     All arrays have one shape and dtype; `work` is overwritten. s(v) is -1 where v < 0, else +1: the
     sign bit of the value set on l1. So `values` must not hold -0.0; `values + 0.0` does not, and no
-    step of an optimizer gives one (x - x is 0.0). Bought: 7 instead of 40 for `np.copysign`. A
-    strength for each parameter makes all layers and lanes one call: 30 instead of 103 for a call
-    each for weights and biases of a layer.
+    step of an optimizer gives one (x - x is 0.0). Bought: 7 instead of 40 for `np.copysign`, and,
+    since all layers and lanes are one call, 30 instead of 103.
     """
     _, unsigned, sign_bit = _BITS[gradient.dtype]
     np.multiply(values, twice_l2, work)
@@ -234,9 +228,8 @@ def cross_entropies_and_hits(logits: Floats, labels: Ints, places: Ints) -> tupl
 
     `logits` (classes, lanes, batch), C-ordered, are overwritten. `labels` are (batch,); `places`
     (lanes, batch) are the flat positions of the true classes' logits. Both results are
-    (lanes, batch). The loss is log sum exp of the shifted logits minus the one picked: one
-    logarithm per row and no division. Bought: 22 instead of 66 for softmax, a product with one-hot
-    rows, and argmax.
+    (lanes, batch). The loss is log sum exp of the shifted logits minus the one picked. Bought: 22
+    instead of 66 for softmax, a product with one-hot rows, and argmax.
     """
     np.subtract(logits, np.maximum.reduce(logits, axis=0), logits)
     picked = logits.reshape(-1).take(places)
@@ -253,9 +246,6 @@ def cross_entropies_and_hits(logits: Floats, labels: Ints, places: Ints) -> tupl
 
 
 def sums(values: Float64s) -> Float64s:
-    """Return sums along the last axis of C-ordered float64.
-
-    A product with ones takes 3 instead of 12 for 64 weights of a lane.
-    """
+    """Return sums along the last axis of C-ordered float64. Bought: 3 instead of 12."""
     total: Float64s = np.vecdot(values, np.ones(values.shape[-1]))
     return total

@@ -65,9 +65,7 @@ class Optimizer:
             self._move(*block)
         self.iterations += 1
 
-    def _move(
-        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
-    ) -> None:
+    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         raise NotImplementedError
 
 
@@ -91,9 +89,7 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def _move(
-        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
-    ) -> None:
+    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         # The moments are kept without their factors (1 - beta), and everything that is the same for
         # all parameters is in two numbers, `rate` and `epsilon`: 10 passes in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
@@ -102,20 +98,20 @@ class Adam(Optimizer):
         step = self.iterations + 1
         root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
         rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
-        np.multiply(first, self.beta_1, first)
-        np.add(first, gradient, first)
-        np.multiply(gradient, gradient, work)
-        np.multiply(second, self.beta_2, second)
-        np.add(second, work, second)
-        np.sqrt(second, work)
+        np.multiply(m, self.beta_1, m)
+        np.add(m, g, m)
+        np.multiply(g, g, work)
+        np.multiply(v, self.beta_2, v)
+        np.add(v, work, v)
+        np.sqrt(v, work)
         np.add(work, self.epsilon / root, work)
-        np.divide(first, work, work)
+        np.divide(m, work, work)
         np.multiply(work, rate, work)
-        np.subtract(parameters, work, parameters)
+        np.subtract(p, work, p)
 
 
 class SGD(Optimizer):
-    """p += u, where u = momentum u - rate g; with momentum 0, plain gradient descent."""
+    """p += m, where m = momentum m - rate g; with momentum 0, plain gradient descent."""
 
     def __init__(
         self, learning_rate: float = 1.0, decay: float = 0.0, momentum: float = 0.0
@@ -125,10 +121,8 @@ class SGD(Optimizer):
             "momentum", momentum, high=1, remedy="For plain gradient descent, use 0."
         )
 
-    def _move(
-        self, parameters: Floats, gradient: Floats, first: Floats, second: Floats, work: Floats
-    ) -> None:
-        np.multiply(first, self.momentum, first)
-        np.multiply(gradient, self.current_learning_rate, work)
-        np.subtract(first, work, first)
-        np.add(parameters, first, parameters)
+    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+        np.multiply(m, self.momentum, m)
+        np.multiply(g, self.current_learning_rate, work)
+        np.subtract(m, work, m)
+        np.add(p, m, p)

@@ -15,7 +15,7 @@ from nnreg.batches import WEIGHTS_STREAM, Batches, random_stream
 from nnreg.checks import seed_number
 from nnreg.config import TrainConfig
 from nnreg.kernels import softmax_columns
-from nnreg.lambdas import LAMBDA_NAMES, Lambdas
+from nnreg.lambdas import Lambdas
 from nnreg.losses import CategoricalCrossentropy
 from nnreg.measuring import CURVE_NAMES, DIVERGED, Measured, Rows, measure, measure_parameters
 from nnreg.network import LayerParameters, Network, classes_last
@@ -200,26 +200,19 @@ def _cast(name: str, values: Floats, dtype: FloatType) -> Floats:
 def _strengths(lambdas: Sequence[Lambdas | Sequence[Lambdas]], layers: int) -> Float64s:
     """Return (lanes, layers, 4) in the order of LAMBDA_NAMES."""
     if isinstance(lambdas, Lambdas) or len(lambdas) == 0:
-        raise (TypeError if isinstance(lambdas, Lambdas) else ValueError)(
+        raise ValueError(
             f"lambdas is {lambdas!r}; it must be a list with one element per lane. For one lane,"
             " use [Lambdas(...)]."
         )
     rows: list[list[tuple[float, ...]]] = []
     for lane, element in enumerate(lambdas):
-        per_layer = [element] * layers if isinstance(element, Lambdas) else element
-        if not isinstance(per_layer, Sequence) or not all(
-            isinstance(each, Lambdas) for each in per_layer
-        ):
-            raise TypeError(
-                f"lambdas[{lane}] is {element!r}; it must be Lambdas, or a tuple of one per layer."
-                f" Use Lambdas({LAMBDA_NAMES[0]}=...)."
-            )
-        if len(per_layer) != layers:
+        each = [element] * layers if isinstance(element, Lambdas) else list(element)
+        if len(each) != layers or not all(isinstance(one, Lambdas) for one in each):
             raise ValueError(
-                f"lambdas[{lane}] has {len(per_layer)} Lambdas and the network has {layers} layers;"
-                " give one per layer, or one Lambdas for all."
+                f"lambdas[{lane}] is {element!r}; it must be one Lambdas for all {layers} layers,"
+                " or a tuple of one per layer."
             )
-        rows.append([each.as_tuple() for each in per_layer])
+        rows.append([one.as_tuple() for one in each])
     return np.array(rows, dtype=np.float64)
 
 
