@@ -6,6 +6,7 @@ Its connection is never made again: Optuna would repeat a trial whose commit was
 
 import hashlib
 import os
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 PROGRAM = "sweeps"
+WAIT = 2.0  # seconds that the server may take to notice that a driver was killed
 # How soon the client notices a host that is gone, in seconds; by default it takes minutes or hours.
 CONNECTION = {
     "connect_timeout": 5,
@@ -96,8 +98,11 @@ class DatabaseStudyLock:
             connection.execute(
                 select(*(func.set_config(name, value, False) for name, value in settings.items()))
             )
-            if not connection.scalar(select(func.pg_try_advisory_lock(self._key))):
-                raise (self._owner(connection) or Owner()).refusal(self._study)
+            deadline = time.monotonic() + WAIT
+            while not connection.scalar(select(func.pg_try_advisory_lock(self._key))):
+                if time.monotonic() > deadline:
+                    raise (self._owner(connection) or Owner()).refusal(self._study)
+                time.sleep(0.05)
             connection.commit()
         except BaseException:
             connection.close()

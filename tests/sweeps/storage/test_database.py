@@ -81,9 +81,10 @@ def wire(postgres: Postgres) -> Iterator[Wire]:
 
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_connection_lost_at_any_commit_writes_nothing_twice(
-    wire: Wire, arrives: bool, memory: Path
+    wire: Wire, arrives: bool, memory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each commit in the life of a study is cut once; after each cut the study is opened again."""
+    monkeypatch.setattr(database_lock, "WAIT", 60)  # on a busy machine
     whole = opened(memory / "s.journal", RANDOM)
     grow(whole, 3)
     wire.arrives, cuts = arrives, 0

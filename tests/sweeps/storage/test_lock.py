@@ -138,7 +138,7 @@ def test_the_commands_print_who_drives(tmp_path: Path, capsys: pytest.CaptureFix
     opened = place.open("iris", experiment_file.load("iris"))
     owner = place.driver("iris")
     assert owner
-    found = statuses(place)
+    found, _ = statuses(place)
     assert found[0]["driver"] == {"host": owner.host, "pid": os.getpid(), "since": owner.since}
     output.print_status(found)
     assert f"{owner.host} {owner.pid} since {owner.since}" in capsys.readouterr().out
@@ -146,7 +146,7 @@ def test_the_commands_print_who_drives(tmp_path: Path, capsys: pytest.CaptureFix
     done = sweeps("sync", cwd=tmp_path, status=1)
     assert done.stderr.startswith(f"sweeps: study iris is in use by {owner}; wait until")
     opened.close()
-    assert statuses(place)[0]["driver"] is None
+    assert statuses(place)[0][0]["driver"] is None
 
 
 def test_a_refused_experiment_leaves_no_lock(place: Workspace, name: str) -> None:
