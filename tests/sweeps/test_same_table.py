@@ -16,7 +16,7 @@ from experiments import datasets, experiment_file
 from experiments.evaluation import EvaluationSpec, stored
 from experiments.reports import files
 from experiments.spec import SAMPLERS, Experiment
-from sweeps.cli.command_line import STOPPED
+from sweeps.cli.app import STOPPED
 from sweeps.executors import local
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
