@@ -16,7 +16,7 @@ import pytest
 from experiments.errors import SweepsError, TrackingError
 from experiments.redaction import masked_url, redacted
 from experiments.tracking import Store
-from sweeps.cli import app, server
+from sweeps.cli import main, server
 from sweeps.storage.storage import open_storage
 from tests.postgres import postgres
 from tests.servers import free_port
@@ -156,18 +156,18 @@ def test_what_is_no_secret_is_shown() -> None:
     assert redacted("at http://p@host, again", "http://p@host") == "at http://host, again"
 
 
-def test_a_bug_of_ours_is_one_sentence_and_its_file_has_no_password(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_bug_of_ours_is_printed_without_a_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(
-        sys, "argv", ["sweeps", "run", f"--storage=sqlite://me:{CANARY} {CANARY}@host/db"]
-    )
-    sentence = app._our_mistake(
-        ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
-    )
-    (path,) = tmp_path.iterdir()
-    assert str(path) in sentence
-    assert len(sentence.splitlines()) == 1
-    assert "cannot read" in path.read_text()
-    assert holders(tmp_path) == []
+    def fail(*_: object) -> None:
+        raise ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
+
+    monkeypatch.setattr("sweeps.checkup.status.statuses", fail)
+    url = f"sqlite://me:{CANARY} {CANARY}@host/db"
+    monkeypatch.setattr(sys, "argv", ["sweeps", "status", f"--storage={url}"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    error = capsys.readouterr().err
+    assert error.startswith("this is a bug in sweeps")
+    assert "cannot read" in error
+    assert CANARY not in error

@@ -1,12 +1,12 @@
 """The agreement of a study, its runs on MLflow and its tables: counts, and every difference."""
 
+import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-
-import pandas as pd
 
 from experiments.model import find_model
 from experiments.records import StudyRecord
@@ -22,10 +22,12 @@ from sweeps.workspace import Workspace
 
 FINE, NOTE, WRONG = "fine", "note", "wrong"
 TABLES = {
-    "trials.csv": (frames.trials, ["trial"]),
-    "history.csv": (frames.history, ["trial", "epoch"]),
-    "confirm.csv": (frames.confirm, ["role", "trial", "seed"]),
-}  # how each is made, and what identifies its rows
+    "trials.csv": (frames.trials, "trial"),
+    "history.csv": (frames.history, "trial"),
+    "confirm.csv": (frames.confirm, "role"),
+}  # how each is made, and the column that names its rows
+
+Rows = Counter[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
         yield Finding(NOTE, f"study {name}: MLflow does not answer", remedy)
     differences = [(what, f"put it right with: {sync}") for what in (_runs(audit) if audit else ())]
     export = f"write it again with: sweeps export {name}{options}"
-    differences += [(what, export) for what in _rows(study, tables)]
+    differences += [(what, export) for what in _table_differences(study, tables)]
     if study.verdict and find_model(folder, study) is None:
         confirm = f"make it again with: sweeps confirm {name}{options}"
         differences += [("the model of its verdict is not in its reports", confirm)]
@@ -74,7 +76,7 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
 
 
 def _counts(
-    study: StudyRecord, audit: Audit | None, tables: dict[str, pd.DataFrame | None]
+    study: StudyRecord, audit: Audit | None, tables: dict[str, Rows | None]
 ) -> Iterator[str]:
     yield f"{len(study.trials)} of {counted(study.aim, 'trial')}"
     if audit:
@@ -83,7 +85,7 @@ def _counts(
             yield f"{counted(audit.runs[CONFIRM], 'confirmation run')} on MLflow"
     for file, table in tables.items():
         if table is not None:
-            yield f"{counted(len(table), 'row')} in {file}"
+            yield f"{counted(table.total(), 'row')} in {file}"
 
 
 def _runs(audit: Audit) -> Iterator[str]:
@@ -108,45 +110,33 @@ def _runs(audit: Audit) -> Iterator[str]:
             yield f"the run of {what} differs in {', '.join(one.differing)}"
 
 
-def _rows(study: StudyRecord, tables: dict[str, pd.DataFrame | None]) -> Iterator[str]:
-    for file, (make, keys) in TABLES.items():
-        there, wanted = tables[file], _parse(csv_text(make(study)), keys)
-        if there is not None:
-            yield from _row_differences(file, there, wanted)
-        elif len(wanted):
+def _table_differences(study: StudyRecord, tables: dict[str, Rows | None]) -> Iterator[str]:
+    for file, (make, column) in TABLES.items():
+        there, wanted = tables[file], _rows(csv_text(make(study)), column)
+        if there is None and wanted:
             yield f"there is no {file}, or it cannot be read as one"
+        elif there is not None and (different := (there - wanted) + (wanted - there)):
+            names = sorted({row[0] for row in different})
+            numbers = all(name.isdecimal() for name in names)
+            which = _ranges(map(int, names)) if numbers else ", ".join(names)
+            yield f"{file} differs from the study ({column} {which})"
 
 
-def _row_differences(file: str, there: pd.DataFrame, wanted: pd.DataFrame) -> Iterator[str]:
-    double = there.index[there.index.duplicated()].unique()
-    both = wanted.index.intersection(there.index).difference(double)
-    unequal = (there.reindex(columns=wanted.columns).loc[both] != wanted.loc[both]).any(axis=1)
-    kinds = {
-        "missing": wanted.index.difference(there.index),
-        "of nothing in the study": there.index.difference(wanted.index),
-        "there twice": double,
-        "differing": both[unequal.to_numpy()],
-    }
-    for what, keys in kinds.items():
-        if len(keys):
-            name, first = keys.names[0], keys.get_level_values(0).unique()
-            which = _ranges(map(int, first)) if all(map(str.isdecimal, first)) else ", ".join(first)
-            yield f"{file}: {counted(len(keys), 'row')} {what} ({name} {which})"
-
-
-def _read(path: Path) -> pd.DataFrame | None:
+def _read(path: Path) -> Rows | None:
     try:
-        return _parse(path.read_text(encoding="utf-8"), TABLES[path.name][1])
-    except (OSError, ValueError, KeyError):
+        return _rows(path.read_text(encoding="utf-8"), TABLES[path.name][1])
+    except (OSError, ValueError, KeyError, csv.Error):
         return None
 
 
-def _parse(text: str, keys: list[str]) -> pd.DataFrame:
-    """Return the rows of a table as text, by their keys. The run ids follow MLflow: they are not
-    compared.
+def _rows(text: str, column: str) -> Rows:
+    """Return the rows of a table, the value of this column first. Run ids follow MLflow: they are
+    not compared.
     """
-    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    return table.set_index(keys).drop(columns="mlflow_run_id", errors="ignore")
+    return Counter(
+        (row[column], *(f"{key}={value}" for key, value in row.items() if key != "mlflow_run_id"))
+        for row in csv.DictReader(io.StringIO(text, newline=""))
+    )
 
 
 def _ranges(numbers: Iterable[int]) -> str:

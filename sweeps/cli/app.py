@@ -5,6 +5,7 @@ status: 0 done, 1 it failed, 2 usage or input is wrong, 130 Ctrl-C, 143 SIGTERM.
 import contextlib
 import functools
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typer.exceptions import TyperException
 from sweeps.checkup import installation
 
 COMPLETING = "_SWEEPS_COMPLETE"  # set by the script that `sweeps --install-completion` installs
+BUG = "this is a bug in sweeps, not in what was given; please report it with these lines:"
 STOPPED = "stopped; what was recorded is kept. Go on with the same command."
 
 app = typer.Typer(
@@ -78,7 +80,10 @@ def main() -> None:
 
 
 def _carry_out() -> int:
+    import traceback
+
     from experiments.errors import FULL, MAKE_ROOM, InputError, SweepsError
+    from experiments.redaction import redacted
     from sweeps.interrupts import Terminated
 
     try:
@@ -88,7 +93,7 @@ def _carry_out() -> int:
         status = whole_app()(prog_name="sweeps", standalone_mode=False)
         if status == 130:  # what Typer makes of Ctrl-C
             raise KeyboardInterrupt
-        _flush()
+        sys.stdout.flush()
         return int(status or 0)
     except SweepsError as error:
         return _fail(str(error), error.exit_status)
@@ -96,7 +101,8 @@ def _carry_out() -> int:
         return _fail(error.format_message(), error.exit_code)
     except OSError as error:  # such as a full disk, or a path that is longer than the system takes
         with contextlib.suppress(OSError):
-            _flush()
+            sys.stdout.flush()
+        sys.stdout = io.StringIO()  # Python would flush the real one again at its end
         reason = error.strerror or error
         remedy = MAKE_ROOM if error.errno in FULL else "check the path and its permissions"
         return _fail(f"{error.filename or 'the output'} cannot be used ({reason}); {remedy}", 1)
@@ -106,8 +112,9 @@ def _carry_out() -> int:
     except (KeyboardInterrupt, Terminated) as signal:
         print(STOPPED, file=sys.stderr)
         return 143 if isinstance(signal, Terminated) else 130
-    except Exception as error:
-        return _fail(_our_mistake(error), 1)
+    except Exception:
+        given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
+        return _fail(f"{BUG}\n{redacted(traceback.format_exc(), *given)}", 1)
 
 
 def _complete() -> int:
@@ -121,35 +128,6 @@ def _complete() -> int:
     ):
         whole_app()(prog_name="sweeps", standalone_mode=False)  # ends with SystemExit
     return 1
-
-
-def _flush() -> None:
-    """Flush standard output. If that fails drop the rest, which Python would try again at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise
-
-
-def _our_mistake(error: Exception) -> str:
-    """Return the sentence for a bug of ours; its traceback goes to a file, without passwords."""
-    import tempfile
-    import traceback
-
-    from experiments.redaction import redacted
-
-    given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
-    text = redacted("".join(traceback.format_exception(error)), *given)
-    attachment = "what you did"
-    with (
-        contextlib.suppress(OSError),
-        tempfile.NamedTemporaryFile("wb", prefix="sweeps-", suffix=".txt", delete=False) as file,
-    ):
-        file.write(text.encode(errors="replace"))
-        attachment = file.name
-    name = type(error).__name__
-    return f"a bug in sweeps ({name}), not in what was given; please report it with {attachment}"
 
 
 def _fail(sentence: str, status: int) -> int:

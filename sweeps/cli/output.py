@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from nnreg import LAMBDA_NAMES
 from sweeps.progress import counted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sweeps.publish import Runs, Synced
     from sweeps.result import Sweep
 
-MARKS = {"fine": "[green]ok[/]", "note": "[yellow]note[/]", "wrong": "[red]WRONG[/]"}
+MARKS = {"fine": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}
 STATUS = ("study", "experiment", "trials", "best", "trial", "baseline", "MLflow", "driver")
 
 
@@ -41,7 +41,7 @@ def relative(path: Path) -> str:
     return str(path) if here.startswith("..") else here
 
 
-def _print(what: "str | Table") -> None:
+def _print(what: str | Text | Table) -> None:
     """Print a sentence or a table; in a terminal, in lines that fit."""
     width = None if sys.stdout.isatty() else 10_000
     console = Console(highlight=False, markup=False, width=width)
@@ -237,7 +237,6 @@ def _number(value: float | int | None) -> str:
 
 def print_finding(finding: "Finding") -> None:
     """Print a line of the doctor, and what to do."""
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{MARKS[finding.level]} {escape(finding.what)}")
+    _print(Text.assemble(MARKS[finding.level], f" {finding.what}"))
     if finding.remedy:
-        console.print(f"   -> {escape(finding.remedy)}")
+        _print(f"   -> {finding.remedy}")
