@@ -101,6 +101,7 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     assert (done.runs.trials, done.runs.networks) == (3, 2)
     assert doctor(folder, 0) == [counts]  # sync writes the tables again too: two run ids are new
     assert client.get_run(ids[4]).data.tags["my own"] == "stays"
+    client.delete_tag(ids[4], "my own")
 
     (folder / "reports" / "iris" / "history.csv").write_bytes(b"\xff\xfe")
     (folder / "reports" / "iris" / "trials.csv").unlink()
