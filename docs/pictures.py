@@ -53,8 +53,8 @@ def side_by_side(studies: dict[str, StudyRecord]) -> Figure:
     plots = [strength_plot(one, LAMBDA, linear(ends, percent=True)) for one in shown.values()]
     for plot, name in zip(plots, studies, strict=True):
         plot.title, plot.height = f"{name}: {SHOWN[name]}", 340
-    drawn = strengths.figure(next(iter(shown.values())))
-    return Figure(plots, drawn.legend if drawn else ())
+    legend = strengths.figure(next(iter(shown.values()))).legend
+    return Figure(plots, legend[:3])  # a trial, the baseline, the best
 
 
 def throughput() -> Figure:
@@ -68,7 +68,8 @@ def throughput() -> Figure:
     for workers, kind in kinds.items():
         points = [(math.log2(lanes), rate) for lanes, rate in rates[workers].items()]
         plot.line(kind, points)
-        plot.points("disc", kind, [(*point, "") for point in points])
+        for point in points:
+            plot.point("disc", kind, *point, "")
     words = {workers: f"{workers} worker{'s' * (workers > 1)}" for workers in kinds}
     return Figure([plot], [("line", kind, words[workers]) for workers, kind in kinds.items()])
 
