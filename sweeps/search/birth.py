@@ -5,12 +5,14 @@ import shlex
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import environment
 from experiments.digest import digest
+from experiments.errors import ForeignStudyError
 from experiments.redaction import redacted
 from experiments.spec import Experiment
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # the attribute of the study
+FORMAT = 2  # of all that is kept with a study
 LONGEST = 1_000  # characters of a command
 SLOWEST = 5.0  # seconds for git, on a slow disk
 PROGRAM = "sweeps"
@@ -28,6 +31,7 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
     identity = experiment.identity
     of_data = {key: value for key, value in identity.items() if key.startswith("data.")}
     return {
+        "format": FORMAT,
         "study_uid": uuid.uuid4().hex,
         "born": datetime.now(UTC).isoformat(),
         "fingerprint": experiment.fingerprint,
@@ -41,6 +45,16 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
             else {}
         ),
     }
+
+
+def check_format(study: str, birth: Mapping[str, Any]) -> None:
+    """Raise ForeignStudyError where another version of sweeps began the study in another format."""
+    if birth.get("format") != FORMAT:
+        raise ForeignStudyError(
+            f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']}, format"
+            f" {birth.get('format', 1)}), and this one reads format {FORMAT}; go on with that version,"
+            " or start a study of its own with --study NAME"
+        )
 
 
 def command(arguments: list[str]) -> str:

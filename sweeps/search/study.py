@@ -17,7 +17,7 @@ from experiments.records import TrialRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import Lambdas
-from sweeps.search.birth import BIRTH, birth
+from sweeps.search.birth import BIRTH, birth, check_format
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
 from sweeps.search.space import Space
@@ -200,6 +200,7 @@ def open_study(
             born = birth(search.experiment, data)
             study.set_user_attr(BIRTH, born)
             logger.info("study %s born in %s", name, masked_url(url))
+        check_format(name, born)
         if born["fingerprint"] != search.experiment.fingerprint:
             raise StudyError(
                 f"study {name} belongs to another experiment: {search.changes(born['identity'])}"

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
-from sweeps.search.birth import BIRTH
+from sweeps.search.birth import BIRTH, check_format
 from sweeps.storage.attributes import lambdas_of, replicates, result_of, verdict
 from sweeps.storage.storage import create_study
 
@@ -45,6 +45,7 @@ def study_record(
     """Return a study as plain data."""
     attributes = study.user_attrs
     birth = attributes[BIRTH]
+    check_format(study.study_name, birth)
     experiment = Experiment.model_validate_json(json.dumps(birth["spec"]))
     return StudyRecord(
         study=study.study_name,

@@ -87,9 +87,9 @@ class FileStudyLock:
             raise
 
     def release(self) -> None:
-        """Remove the file, then unlock it: after that it could be another process's."""
+        """Empty the file, then unlock it. It stays: who waits for it must lock the same file."""
         if self._lock.is_locked:
-            self._path.unlink(missing_ok=True)
+            self._path.write_text("")
             self._lock.release()
 
     def owner(self) -> Owner | None:

@@ -115,9 +115,7 @@ def test_the_data_are_read_once(tmp_path: Path) -> None:
 
 
 def test_a_bad_experiment_is_one_sentence() -> None:
-    with pytest.raises(
-        ExperimentError, match=r"digit: .*did you mean 'digits'\?"
-    ):
+    with pytest.raises(ExperimentError, match=r"digit: .*did you mean 'digits'\?"):
         sweeps.objective("digit")
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from experiments.errors import StudyError
+from experiments.errors import ForeignStudyError, StudyError
 from experiments.evaluation import TrialResult
 from experiments.spec import SAMPLERS
 from nnreg import LAMBDA_NAMES, Lambdas
@@ -170,3 +170,18 @@ def test_a_study_made_by_somebody_else_is_refused(tmp_path: Path) -> None:
     study.add_trial(optuna.create_trial(value=1.0))
     with pytest.raises(StudyError, match=r"study s: .*--study NAME"):
         opened(tmp_path / "s.journal", experiment())
+
+
+def test_a_study_in_another_format_is_refused(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment())
+    born = dict(study.optuna.user_attrs["sweep"])
+    del born["format"]  # as the first versions wrote it
+    study.keep("sweep", born)
+    study.close()
+    says = (
+        r"^study s: another version of sweeps began it \(0.1.0, format 1\), .* with --study NAME$"
+    )
+    with pytest.raises(ForeignStudyError, match=says):
+        opened(tmp_path / "s.journal", experiment())
+    with pytest.raises(ForeignStudyError, match=says):
+        study_record(study.optuna)

@@ -118,7 +118,6 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_replaced(place: Workspace,
         assert place.driver(name) is None
         take(place, name)
     assert place.driver(name) is None
-    assert not list(place.directory.rglob("*.driver"))
 
 
 def test_of_several_that_start_at_once_one_drives(
