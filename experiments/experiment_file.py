@@ -50,14 +50,6 @@ def parse(table: Mapping[str, Any], where: str, folder: Path) -> Experiment:
         _check_bundled(data, where)
         return experiment
     absolute = {key: str((folder / path).resolve()) for key, path in data.files.items()}
-    for key, name in absolute.items():
-        try:
-            Path(name).open("rb").close()
-        except OSError as error:
-            raise ExperimentError(
-                f"{where}: data.{key} is {name}, which cannot be read ({error.strerror}); paths are"
-                " relative to the experiment file: correct it"
-            ) from None
     return experiment.model_copy(update={"data": data.model_copy(update=absolute)})
 
 

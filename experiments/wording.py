@@ -1,6 +1,7 @@
 """The wording: how values, names and rows are written in a sentence or in TOML, on one line."""
 
 import difflib
+import json
 from collections.abc import Collection, Sequence
 
 from pydantic import BaseModel
@@ -35,15 +36,9 @@ def row_number(index: int) -> str:
 def toml(value: object) -> str:
     """Return a value of the experiment file as TOML, on one line."""
     if isinstance(value, str):
-        return f'"{"".join(_escaped(character) for character in value)}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, BaseModel):
         return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value)} }}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(each) for each in value)}]"
     return repr(value)
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    return character if character.isprintable() else f"\\U{ord(character):08x}"

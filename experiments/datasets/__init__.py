@@ -1,4 +1,7 @@
-"""The data: a bundled name or a file as a Split, with what happened to its columns."""
+"""The data: a bundled name or a file as a Split, with what happened to its columns.
+
+Whatever cannot be used raises DataError: file, column or key, value, rule and remedy in a sentence.
+"""
 
 from dataclasses import dataclass
 
@@ -9,7 +12,7 @@ from experiments.data_section import Data
 from experiments.datasets import labels
 from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.parts import PARTS, divide
-from experiments.datasets.preparation import Example, Preparation
+from experiments.datasets.preparation import Example, Preparation, fit
 from experiments.datasets.sealed import Sealed, TestRows
 from nnreg import Split
 
@@ -42,11 +45,7 @@ class Dataset:
 
 
 def load(data: Data, dtype: str = "float32") -> Dataset:
-    """Read the data and prepare it for training. Raises DataError with one sentence: file, column
-    or key, value, rule, remedy.
-    """
-    from experiments.datasets.fitting import fit
-
+    """Read the data and prepare it for training."""
     parts = divide(data)
     training, validation, table = parts.training, parts.validation, parts.training.table
     preparation, notes = fit(table.frame, training.rows, parts.kinds, data.missing, table.where)

@@ -33,9 +33,7 @@ def _scikit_learn(name: str) -> "pd.DataFrame":
 
 
 def _spiral(options: Spiral) -> "pd.DataFrame":
-    """The generator of Stanford's CS231n: `points` in each of `classes` arms, `noise` times a
-    normal draw added to the angle.
-    """
+    """The generator of Stanford's CS231n, with `noise` times a normal draw added to the angle."""
     import pandas as pd
 
     rng = np.random.default_rng(options.seed)
@@ -52,8 +50,8 @@ def _spiral(options: Spiral) -> "pd.DataFrame":
 def make_noisy(
     rows: NDArray[np.int64], y: NDArray[np.int64], classes: tuple[str, ...], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return at most 300 of the training rows, stratified, and their labels, exactly half of them
-    replaced by another class, drawn uniformly.
+    """Return at most 300 of the training rows, stratified, and their labels, half of them replaced
+    by another class.
     """
     if len(rows) > NOISY_ROWS:
         share = NOISY_ROWS / len(rows)

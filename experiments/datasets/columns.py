@@ -29,7 +29,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnKind:
-    """What a column holds; where it is refused, why; and a note on what a person may not expect."""
+    """What a column holds, why it is refused, and a note on what a person may not expect."""
 
     kind: Literal["number", "category", "refused"]
     reason: str = ""
@@ -37,9 +37,7 @@ class ColumnKind:
 
 
 def inputs(table: RawTable, data: Data) -> list[str]:
-    """Return all columns but the target, the group and the dropped. Raises DataError for a name in
-    `data` that is no column.
-    """
+    """Return all columns but the target, the group and the dropped."""
     names = list(table.frame.columns)
     group = [data.split.group] if data.split.group is not None else []
     for key, given in (
@@ -58,9 +56,7 @@ def inputs(table: RawTable, data: Data) -> list[str]:
 
 
 def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
-    """Return what each input holds. Raises DataError where columns cannot be used, naming all of
-    these at once.
-    """
+    """Return what each input holds; refuse all columns at once that cannot be used."""
     kinds = {name: judge(table, name, data) for name in inputs(table, data)}
     refused = [name for name, kind in kinds.items() if kind.kind == "refused"]
     if not refused:
@@ -74,7 +70,7 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
 
 
 def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
-    """Return what the column holds. Raises DataError where values in it must be corrected."""
+    """Return what the column holds; values in it that must be corrected are an error."""
     column = table.frame[name]
     if name in data.categorical:
         return _category(values.texts(column, data.missing))
@@ -96,7 +92,7 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
 
 
 def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
-    """Return what a column with text in it holds. Raises DataError as `judge` does."""
+    """Return what a column with text in it holds."""
     import pandas as pd
 
     texts = values.texts(table.frame[name], data.missing)
@@ -149,9 +145,7 @@ def _date(example: str) -> ColumnKind:
 
 
 def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
-    """Return a note where a column of whole numbers never repeats: it may be an id, from which a
-    network learns nothing that lasts.
-    """
+    """Return a note where a column of whole numbers never repeats, as an id does not."""
     repeats = len(np.unique(numbers)) < len(numbers)
     if len(numbers) <= FEW_MIXED or repeats or not (numbers == np.floor(numbers)).all():
         return ""
@@ -162,9 +156,7 @@ def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
 
 
 def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> None:
-    """Raise DataError where another file lacks a column of the source, or holds text where the
-    source has numbers.
-    """
+    """Check that another file has the columns of the source, and numbers where it has them."""
     remedy = "add it, as data.source has it, or name it in data.drop"
     check_columns(table.frame.columns, kinds, table.where, remedy)
     for name, kind in kinds.items():

@@ -19,7 +19,7 @@ LARGEST_BLOCK = (1 << 31) - 1  # bytes that Arrow parses at a time; a row must b
 
 
 def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
-    """Return the rows of a CSV file as text, `(rows, columns)`. Raises DataError."""
+    """Return the rows of a CSV file as text, `(rows, columns)`."""
     text = _decode(path, encoding)
     if not text.strip():
         raise DataError(f"{path}: the file is empty; it needs a header and rows")
@@ -46,7 +46,7 @@ def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
 
 
 def _decode(path: Path, encoding: str) -> str:
-    """Return the text of the file, without a byte order mark. Raises DataError."""
+    """Return the text of the file, without a byte order mark."""
     content = path.read_bytes()
     try:
         text = content.decode(encoding)

@@ -1,12 +1,17 @@
 """The files: .csv, .parquet and .npz as a table of raw values, one column a name."""
 
-from collections.abc import Iterable
+import math
+import zipfile
+import zlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from experiments.data_section import FILE_SUFFIXES, Data
-from experiments.datasets.arrays import LABELS, read_npz
 from experiments.datasets.csv_text import read_csv
 from experiments.errors import DataError
 from experiments.wording import listed, short_repr, suggestion
@@ -16,11 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+INPUTS, LABELS = "X", "y"  # the arrays of an .npz
+UNREADABLE = (ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
-    """Raw rows, `(rows, columns)`, the labels among them as the column `target`; `where` names the
-    file in sentences.
-    """
+    """Raw rows, with the labels as the column `target`; `where` names them in sentences."""
 
     where: str
     frame: "pd.DataFrame"
@@ -41,7 +48,7 @@ def check_columns(
 
 
 def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
-    """Return the rows of a file; there must be labels among them if `labelled`. Raises DataError."""
+    """Return the rows of a file; there must be labels among them if `labelled`."""
     suffix = path.suffix.lower()
     if suffix not in FILE_SUFFIXES:
         raise DataError(
@@ -54,10 +61,10 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         elif suffix == ".parquet":
             frame = _read_parquet(path)
         else:
-            frame = read_npz(path, data, labelled=labelled)
+            frame = _read_npz(path, data, labelled=labelled)
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); check the path and the file"
+            f"{path}: cannot be read ({error.strerror or error}); check the path"
         ) from None
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
@@ -106,3 +113,53 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     # Whole numbers with gaps would become floats, which lose their last digits.
     gaps = column.null_count and (types.is_integer(kind) or types.is_boolean(kind))
     return column.cast(pa.string()) if gaps or types.is_time(kind) else column
+
+
+def _read_npz(path: Path, data: Data, *, labelled: bool) -> "pd.DataFrame":
+    """Return the inputs, a column per feature, and the other arrays."""
+    needed = [INPUTS, data.target or LABELS] if labelled else [INPUTS]
+    group = [data.split.group] if labelled and data.split.group else []
+    try:
+        return _frame(_arrays(path, [*needed, *group]))
+    except UNREADABLE as error:
+        arrays = ", ".join(f"{name}=..." for name in needed)
+        raise DataError(
+            f"{path}: cannot be read as .npz ({error}); save numbers and text (no Python objects:"
+            f" unpickling them could run code) with numpy.savez(file, {arrays})"
+        ) from None
+
+
+def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Return those of the wanted arrays that the file has. Raises one of UNREADABLE."""
+    with path.open("rb") as stream:  # NumPy leaves one that it cannot read open
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("it is no archive of arrays")
+        stream.seek(0)
+        file = np.load(stream, allow_pickle=False)
+        missing = [key for key in wanted if key not in file.files]
+        if missing:
+            raise ValueError(f"there is no array {listed(missing)} among {listed(file.files)}")
+        arrays = {key: file[key] for key in wanted}
+    return {
+        key: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for key, array in arrays.items()
+    }
+
+
+def _frame(arrays: dict[str, NDArray[Any]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    x = arrays.pop(INPUTS)
+    x = x.reshape(len(x), math.prod(x.shape[1:]))
+    x = x.view(np.uint8) if x.dtype == bool else x
+    frame = pd.DataFrame(x, columns=[f"x{index}" for index in range(x.shape[1])], copy=False)
+    for key, array in arrays.items():
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]
+        if array.dtype.kind == "S":
+            array = np.char.decode(array, "utf-8")
+        if len(array) != len(x):
+            raise ValueError(f"{INPUTS!r} has {len(x)} rows and {key!r} has {len(array)}")
+        column = pd.Series(array, dtype="str" if array.dtype.kind == "U" else None)
+        frame.insert(frame.shape[1], key, column)  # refuses a name that is there
+    return frame

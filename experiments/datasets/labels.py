@@ -25,7 +25,7 @@ KINDS = {"i": "int", "u": "int", "f": "float", "b": "bool"}  # by the kind of a 
 
 
 def read_labels(table: RawTable, missing: Collection[str]) -> NDArray[np.object_]:
-    """Return the label of each row as text. Raises DataError where one is missing."""
+    """Return the label of each row as text."""
     labels = values.labels(table.frame[table.target], missing)
     without = np.array([label is None for label in labels])
     if without.any():
@@ -39,9 +39,7 @@ def read_labels(table: RawTable, missing: Collection[str]) -> NDArray[np.object_
 
 
 def find_classes(table: RawTable, labels: NDArray[np.object_]) -> tuple[str, ...]:
-    """Return the classes, in the order of their numbers: by size where all are numbers, else by
-    letters. Raises DataError where there is one, or far too many.
-    """
+    """Return the classes in the order of their numbers: by size if all are numbers, or sorted."""
     names = set(labels.tolist())
     place = f"{table.where}: column {short_repr(table.target)} (data.target) has"
     if len(names) == 1:
@@ -66,7 +64,7 @@ def find_classes(table: RawTable, labels: NDArray[np.object_]) -> tuple[str, ...
 def class_numbers(
     labels: NDArray[np.object_], classes: Sequence[str], table: RawTable
 ) -> NDArray[np.int64]:
-    """Return the class number of each row. Raises DataError where one is of another class."""
+    """Return the class number of each row."""
     import pandas as pd
 
     numbers = pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)

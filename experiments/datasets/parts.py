@@ -28,7 +28,7 @@ class Part:
     y: NDArray[np.int64]
 
     def groups(self, data: Data) -> NDArray[np.object_]:
-        """The group of each row; data.split.group must be given. Raises DataError."""
+        """The group of each row; data.split.group must be given."""
         frame, group = self.table.frame, str(data.split.group)
         check_columns(frame.columns, [group], f"{self.table.where}: data.split.group")
         return values.texts(frame[group].iloc[self.rows], data.missing)
@@ -42,9 +42,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The three parts, the classes in the order of their numbers, what each input column holds, and
-    notes.
-    """
+    """The three parts, the classes by number, what each input column holds, and notes."""
 
     training: Part
     validation: Part
@@ -55,9 +53,7 @@ class Parts:
 
 
 def divide(data: Data) -> Parts:
-    """Read the data and divide its rows; a pure function of the files and of `data`. Raises
-    DataError.
-    """
+    """Read the data and divide its rows; a pure function of the files and of `data`."""
     if data.source in bundled.BUNDLED:
         source = bundled.table(data.source, data.spiral)
     else:
@@ -104,9 +100,7 @@ def _divide(source: Part, classes: tuple[str, ...], data: Data) -> dict[str, Par
 
 
 def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> tuple[str, ...]:
-    """Return what a person should know of the division. Raises DataError where files share a
-    group.
-    """
+    """Return what a person should know of the division; no group may be in two files."""
     notes = []
     group = data.split.group
     if group is not None:

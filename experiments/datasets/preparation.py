@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.datasets import values
+from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import check_columns
 from experiments.errors import DataError
-from experiments.wording import short_repr
+from experiments.wording import listed, short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 # a number that is seen first in later rows and lies so far out that a network's float32 sums would
 # overflow.
 FARTHEST = 1e4
+# Numbers that differ by less than this are one number: a difference of this size, relative to the
+# largest, is the rounding of float64 (a mean or a deviation of it would be noise), and one below
+# the second squares to nothing.
+ROUNDING = 8 * float(np.finfo(np.float64).eps)
+SMALLEST = 1e-140
 FEW, LOOKED_AT = 3, 100  # rows of an example, chosen among so many
 
 Example = tuple[Mapping[str, int | float | str | None], ...]
@@ -51,9 +57,7 @@ class Missing:
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """A column of categories: 1 for its value and 0 for the others; all 0 for an unseen value. The
-    value None is missing.
-    """
+    """A column of categories: 1 for its value (None is missing), 0 for the others."""
 
     column: str
     values: tuple[str | None, ...]
@@ -81,9 +85,7 @@ class Preparation:
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
     def example(self, frame: "pd.DataFrame", rows: NDArray[np.int64]) -> Example:
-        """Return a few of the given rows with the fewest values missing, in the columns that
-        `apply` needs.
-        """
+        """Return a few of the given rows, those with the fewest gaps first."""
         frame = frame.iloc[rows[:LOOKED_AT]]
         columns = {step.column: _raw(frame[step.column], step, self.missing) for step in self.steps}
         table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
@@ -97,12 +99,10 @@ class Preparation:
         rows: NDArray[np.int64] | None = None,
         where: str = "the rows",
     ) -> NDArray[np.floating[Any]]:
-        """Return raw rows (all, or those of the given indices) as inputs `(rows, features)`;
-        columns may stand in any order.
+        """Return raw rows (all, or those of the given indices) as inputs `(rows, features)`.
 
-        Each number is computed in float64 and rounded once to `dtype`. Raises DataError where a
-        column is not there, or a value in a column of numbers is none; `where` names the rows in
-        that sentence.
+        Columns may stand in any order. Each number is computed in float64 and rounded once to
+        `dtype`. `where` names the rows in the sentence of a DataError.
         """
         check_columns(frame.columns, self.columns, where, "add or rename it")
         frame = frame if rows is None else frame.iloc[rows]
@@ -167,3 +167,67 @@ def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list
         None if np.isnan(number) else int(number) if number.is_integer() else number
         for number in numbers
     ]
+
+
+def fit(
+    frame: "pd.DataFrame",
+    rows: NDArray[np.int64],
+    kinds: Mapping[str, ColumnKind],
+    missing: tuple[str, ...],
+    where: str,
+) -> tuple[Preparation, tuple[str, ...]]:
+    """Return what the training `rows` of the frame call for, and notes on what is left out."""
+    steps: list[Step] = []
+    empty, constant = [], []
+    for name, kind in kinds.items():
+        column = frame[name].iloc[rows]
+        if kind.kind == "category":
+            fitted = _fit_category(column, missing)
+        else:
+            fitted = _fit_number(column, missing, where)
+        if fitted is None:
+            empty.append(name)
+        elif not fitted:
+            constant.append(name)
+        else:
+            steps += fitted
+    notes = [kind.note for kind in kinds.values() if kind.note]
+    for names, reason in ((constant, "one value"), (empty, "no value")):
+        if names:
+            notes.append(f"left out, with {reason} in all training rows: {listed(names)}")
+    if not steps:
+        raise DataError(
+            f"{where}: no column is left to learn from"
+            f" ({'; '.join(notes) or 'there is none but the target'}); check data.target, data.drop"
+            " and data.separator"
+        )
+    return Preparation(steps=tuple(steps), missing=missing), tuple(notes)
+
+
+def _fit_number(
+    column: "pd.Series[Any]", missing: tuple[str, ...], where: str
+) -> list[Step] | None:
+    """Return the steps of a column of numbers: none if it is constant, None if it is all gaps."""
+    name = str(column.name)
+    numbers = values.numbers(column, missing, where)
+    absent = np.isnan(numbers)
+    if absent.all():
+        return None
+    indicator: list[Step] = [Missing(column=name)] if absent.any() else []
+    present = numbers[~absent]
+    low, high = float(present.min()), float(present.max())
+    if high - low <= max(ROUNDING * max(abs(low), abs(high)), SMALLEST):
+        return indicator
+    fill = float(np.median(present))
+    numbers = np.where(absent, fill, numbers)
+    mean, deviation = float(numbers.mean()), float(numbers.std())
+    return [Number(column=name, fill=fill, mean=mean, deviation=deviation), *indicator]
+
+
+def _fit_category(column: "pd.Series[Any]", missing: tuple[str, ...]) -> list[Step] | None:
+    """Return the step of a column of categories: none if constant, None if it is all gaps."""
+    seen = set(values.texts(column, missing).tolist())
+    if seen == {None}:
+        return None
+    names = (*sorted(seen - {None}), *([None] if None in seen else []))
+    return [Category(column=str(column.name), values=names)] if len(names) > 1 else []

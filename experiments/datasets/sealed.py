@@ -16,9 +16,7 @@ from experiments.datasets.preparation import Preparation
 
 @dataclass(frozen=True, kw_only=True)
 class TestRows:
-    """The opened rows: x `(rows, features)`, y `(rows,)` class numbers, and the group of each row
-    where rows have groups.
-    """
+    """The opened rows: x `(rows, features)`, class numbers, and groups where rows have them."""
 
     __test__ = False  # pytest would take the name for a test's
 
@@ -28,7 +26,7 @@ class TestRows:
 
 
 class Sealed:
-    """The test rows of the data, read again from their file. Raises DataError as `load` does."""
+    """The test rows of the data, read again from their file."""
 
     def __init__(self, data: Data) -> None:
         self._part, self._data = divide(data).test, data

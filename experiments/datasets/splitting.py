@@ -23,7 +23,7 @@ def stratified(
     training first.
 
     A part with a share gets at least one row of each class, and otherwise as many rows in all as
-    its share says. Raises DataError where a class has too few rows for that.
+    its share says.
     """
     counts = np.bincount(y, minlength=len(classes))
     parts = sum(share > 0 for share in shares)
@@ -46,9 +46,7 @@ def stratified(
 
 
 def _sizes(counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.int64]:
-    """Return how many rows of each class go to each part, `(parts, classes)`: by the largest
-    remainders, and never none.
-    """
+    """Return the rows of each class for each part, `(parts, classes)`: largest remainders."""
     wanted = np.outer(shares[1:], counts)
     sizes = np.maximum(np.floor(wanted), (np.array(shares[1:]) > 0)[:, None]).astype(np.int64)
     for index, share in enumerate(shares[1:]):
@@ -73,9 +71,6 @@ def grouped(
 ) -> tuple[Rows, ...]:
     """Return the rows of each part, ascending: every group whole in one part, and each class
     divided as near to `shares` as can be.
-
-    Raises DataError where a row has no group, there are fewer groups than parts, or a class would
-    be missing in training.
     """
     import pandas as pd
 

@@ -24,9 +24,7 @@ LARGEST = 1e140
 def parse_numbers(
     column: "pd.Series[Any]", missing: Collection[str]
 ) -> tuple[NDArray[np.float64], int | None]:
-    """Return the column as float64 with NaN where it is missing, and the index of the first value
-    that is no number (or None).
-    """
+    """Return the column with NaN where it is missing, and the index of its first other text."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -52,9 +50,7 @@ def parse_numbers(
 
 
 def numbers(column: "pd.Series[Any]", missing: Collection[str], where: str) -> NDArray[np.float64]:
-    """Return the column as float64 with NaN where it is missing. Raises DataError where a value is
-    no number, infinite, or too large.
-    """
+    """Return the column as float64 with NaN where it is missing; other text is an error."""
     values, bad = parse_numbers(column, missing)
     place = f"{where}: column {short_repr(column.name)} holds"
     if bad is not None:
@@ -79,9 +75,7 @@ def texts(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.obje
 
 
 def labels(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.object_]:
-    """Return the column as labels, None where missing: text as it stands in the file, numbers in
-    their canonical form.
-    """
+    """Return the column as labels: text as it stands, numbers in canonical form, gaps as None."""
     return _mapped(column, missing, _label)
 
 
@@ -109,9 +103,7 @@ def as_str(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def canonical(value: object) -> str:
-    """Return one text for one meaning, however a reader typed it: "1" for "01", "1.0", 1 and 1.0;
-    "true" for "True" and True.
-    """
+    """Return one text for one meaning: `1` for 01, 1 and 1.0; `true` for True."""
     text = str(value).strip()
     if not NUMBER.fullmatch(text):
         return text.lower() if text.lower() in ("true", "false") else text
