@@ -71,9 +71,7 @@ def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
 
 
 def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
-    """The columns and dtypes of the frame as they are: times in UTC, null for what is not there,
-    and texts as they stand.
-    """
+    """Write a table as Parquet, with the dtypes that it has in pandas. Raises DirectoryError."""
     return write_whole(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
 

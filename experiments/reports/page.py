@@ -108,13 +108,9 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
     failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
-    sometimes = {
-        "diverged": any(trial.diverged for trial in study.trials),
-        "state": bool(failed),
-        "mlflow_run_id": bool(runs),
-    }
-    columns = [*dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS))]
-    columns += [name for name, is_shown in sometimes.items() if is_shown]
+    columns = [*dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS)), "diverged"]
+    columns += ["state"] if failed else []
+    columns += ["mlflow_run_id"] if runs else []
     return frame.loc[[trial.trial for trial in [*shown.ranked, *failed]], columns]
 
 
@@ -122,9 +118,7 @@ def settings_table(verdict: Verdict | None) -> "pd.DataFrame":
     """The settings of the confirmation with their means over the fresh seeds."""
     import pandas as pd
 
-    columns = ("role", "trial", *LAMBDA_NAMES, "mean", "behind", "error")
-    rows = [
-        (role(one), one.trial, *vars(one.lambdas).values(), one.mean, one.behind, one.error)
-        for one in (verdict.settings if verdict else ())
-    ]
+    columns = ["role", "trial", *LAMBDA_NAMES, "mean", "behind", "error"]
+    settings = verdict.settings if verdict else ()
+    rows = [vars(one) | vars(one.lambdas) | {"role": role(one)} for one in settings]
     return pd.DataFrame(rows, columns=columns).astype({"trial": "Int64"})

@@ -15,7 +15,7 @@ ALL_SHOWN, BEST_SHOWN = 2_000, 500  # of more trials than this only the best are
 
 class Shown:
     """A study as the page shows it: `ranked` are the trials that are shown, the best first, and
-    `rest` those that are only counted.
+    `rest` is how many did worse.
     """
 
     def __init__(self, study: StudyRecord) -> None:
@@ -25,9 +25,9 @@ class Shown:
         self.best_shape = "ring" if study.verdict else "star"
         self.worse_shape = "down" if study.maximize else "up"
         few = BEST_SHOWN if len(study.trials) > ALL_SHOWN else ALL_SHOWN
-        first, baseline = study.ranked[:few], [study.baseline]
-        self.ranked = first + [trial for trial in study.ranked[few:] if trial in baseline]
-        self.rest = [trial for trial in study.ranked[few:] if trial not in baseline]
+        worse = study.ranked[few:]
+        self.ranked = study.ranked[:few] + [trial for trial in worse if trial is study.baseline]
+        self.rest = len(study.ranked) - len(self.ranked)
 
     @cached_property
     def limit(self) -> float:

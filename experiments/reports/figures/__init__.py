@@ -1,19 +1,10 @@
 """The figures of the page, one per file."""
 
-from experiments.reports.figures import (
-    costs,
-    curves,
-    layers,
-    others,
-    parallel,
-    plane,
-    search,
-    strengths,
-)
+from experiments.reports.figures import costs, curves, layers, parallel, plane, search, strengths
 from experiments.reports.plot import Figure
 from experiments.reports.shown import Shown
 
-FIGURES = (strengths, plane, others, curves, costs, layers, search, parallel)
+FIGURES = (strengths, plane, curves, costs, layers, search, parallel)
 
 
 def figures(shown: Shown) -> dict[str, Figure]:

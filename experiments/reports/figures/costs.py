@@ -7,7 +7,7 @@ from experiments.card import MEASURES
 from experiments.reports.axes import categories, linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown, in_words, role
-from experiments.verdict import BASELINE, RECOMMENDED, RECOMMENDED_WITHOUT, WINNER, WITHOUT, Verdict
+from experiments.verdict import BASELINE, CANDIDATE, WINNER, Verdict
 
 ON_TEST_ROWS = [
     ("line", "best", "confidence interval at the level of the claim"),
@@ -50,9 +50,7 @@ def _costs(verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
         yield words, (gain.mean, gain.low, gain.high, narrow.low, narrow.high)
     if verdict.comparisons or not verdict.setting(WINNER).lambdas.on:
         return
-    roles = [one.role for one in verdict.settings]
-    fewer = [role for role in roles if role.startswith(RECOMMENDED_WITHOUT)]
-    fewer = [RECOMMENDED, *fewer] if fewer else [r for r in roles if r.startswith(WITHOUT)]
-    for setting in map(verdict.setting, [*fewer, BASELINE]):
-        behind, error = setting.behind, setting.error
-        yield role(setting), (behind, behind - error, behind + error)
+    for setting in verdict.settings:
+        if setting.role not in (WINNER, CANDIDATE):
+            behind, error = setting.behind, setting.error
+            yield role(setting), (behind, behind - error, behind + error)
