@@ -74,12 +74,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tracker_here() -> Generator[None]:
     """Sweeps in this process write to MLflow from here too."""
-    from experiments.tracking import client
+    from experiments.tracking import Tracker, client
     from sweeps import session, workspace
-    from tests.here import Here
 
     client.load()
     with pytest.MonkeyPatch.context() as patch:
         for module in (session, workspace):
-            patch.setattr(module, "TrackerProcess", Here)
+            patch.setattr(module, "TrackerProcess", Tracker)
         yield

@@ -49,12 +49,11 @@ def warm() -> Iterator[Path]:
 def serve(address: str) -> None:
     """Import what the commands import, and answer calls, one after the other."""
 
-    from experiments.tracking import client
+    from experiments.tracking import Tracker, client
     from sweeps import session, workspace
-    from tests.here import Here
 
     client.load()
-    session.TrackerProcess = workspace.TrackerProcess = Here  # type: ignore[assignment, misc]
+    session.TrackerProcess = workspace.TrackerProcess = Tracker  # type: ignore[assignment, misc]
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as listener:

@@ -56,23 +56,13 @@ def load() -> None:
 def open_client(store: Store) -> "MlflowClient":
     """A client for the store; a SQLite file that is not there yet is made."""
     from mlflow import MlflowClient
+    from sqlalchemy import create_engine
 
     if store.file and not store.file.exists():
         database.make(store.file)
-    elif store.is_database:
-        _connect(store.uri)
+    elif store.is_database:  # raise at once what MLflow would meet ten times in a hundred seconds
+        create_engine(store.uri).connect().close()
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
-
-
-def _connect(uri: str) -> None:
-    """Raise at once what MLflow would meet ten times in a hundred seconds."""
-    from sqlalchemy import create_engine
-
-    engine = create_engine(uri)
-    try:
-        engine.connect().close()
-    finally:
-        engine.dispose()
 
 
 @contextmanager

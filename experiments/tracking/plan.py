@@ -1,7 +1,6 @@
 """The plan: what the runs of a study on MLflow must be. Nothing here knows MLflow's client."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,9 +57,8 @@ class Point(NamedTuple):
 class RunPlan:
     """A run as it must be. Times in milliseconds.
 
-    `single` are numbers on their own, `measured` those of the last of `epochs` epochs, some of which
-    have `curves`; `step` is that of the single numbers. A run must not have metrics that are
-    `absent`. An end that is None may be any time.
+    `single` are numbers at one `step`, `measured` those of the last of `epochs` epochs, some of
+    which have `curves`. A run must not have metrics that are `absent`; an `ended` of None is any.
     """
 
     name: str
@@ -224,7 +222,7 @@ def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
 
 
 def network_plans(study: StudyRecord) -> list[RunPlan]:
-    """The runs of the networks that the verdict rests on, each once, whatever its setting's roles."""
+    """The runs of the networks that the verdict rests on, each once, whatever its roles."""
     settings: dict[Lambdas, list[Setting]] = {}
     for setting in study.verdict.settings if study.verdict else ():
         settings.setdefault(setting.lambdas, []).append(setting)
@@ -295,19 +293,8 @@ def _datasets(study: StudyRecord) -> Iterator[Dataset]:
                 digest=digest([study.data["digest"], part])[:DIGITS],
                 part=part,
                 source=file,
-                schema=_schema(study.data["features"], study.experiment.training.dtype),
-                rows=rows,
+                profile={"num_rows": rows, "num_features": study.data["features"]},
             )
-
-
-def _schema(features: int, dtype: str) -> str:
-    """The shapes of what a network is given, as MLflow writes signatures."""
-    tensors = {"features": (dtype, [-1, features]), "targets": ("int64", [-1])}
-    specs = {
-        name: json.dumps([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}])
-        for name, (dtype, shape) in tensors.items()
-    }
-    return json.dumps({"mlflow_tensorspec": specs})
 
 
 def _params(lambdas: Lambdas) -> dict[str, str]:

@@ -6,9 +6,9 @@ import gc
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class TrackerProcess:
+class TrackerProcess(AbstractContextManager["TrackerProcess"]):
     """Calls the methods of a Tracker in a process that is started when it is needed, and again when
     it died or took too long: both are a TrackingError. One thread at a time, but for `close`.
     """
@@ -39,16 +39,7 @@ class TrackerProcess:
         self._closed = False
         self._changing = threading.Lock()  # held to start or to end the process
 
-    def __enter__(self) -> Self:
-        """Give itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close it."""
         self.close()
 
@@ -142,7 +133,7 @@ def serve(connection: Connection) -> None:
         while True:
             method, args, options = connection.recv()
             try:
-                result = method(tracker, *args, **options)
+                result = tracker.call(method, *args, **options)
             except Exception as error:  # raised again where somebody handles it
                 connection.send((error, None))
             else:

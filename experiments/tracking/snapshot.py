@@ -18,21 +18,20 @@ Key = tuple[str, str]
 
 
 def key_of(tags: Mapping[str, str]) -> Key:
-    """The key of a run with these tags; a study has one run above those of its networks."""
+    """The key of a run with these tags."""
     kind = tags.get("kind", "")
     return kind, tags.get(kind, "")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Dataset:
-    """The rows of one part of the data, as MLflow keeps the data sets that a run has used."""
+    """The rows of one part of the data. `profile` is what MLflow's page shows of them."""
 
     name: str
     digest: str
     part: str
     source: str
-    schema: str
-    rows: int
+    profile: Mapping[str, object]
 
     @property
     def key(self) -> str:
@@ -43,14 +42,8 @@ class Dataset:
         """The same for MLflow's client."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        dataset = Dataset(
-            name=self.name,
-            digest=self.digest,
-            source_type="local",
-            source=json.dumps({"uri": self.source}),
-            schema=self.schema,
-            profile=json.dumps({"num_rows": self.rows}),
-        )
+        source, profile = json.dumps({"uri": self.source}), json.dumps(dict(self.profile))
+        dataset = Dataset(self.name, self.digest, "local", source, profile=profile)
         return DatasetInput(dataset, [InputTag(CONTEXT, self.part)])
 
 
@@ -71,13 +64,17 @@ class RunState:
         """By what it is found."""
         return key_of(self.tags)
 
+    def contradicts(self, params: Mapping[str, str]) -> bool:
+        """Whether it has a param with another value."""
+        return any(self.params.get(name, value) != value for name, value in params.items())
+
 
 @dataclass
 class Snapshot:
     """The experiment and the runs of the study in it; deleted runs are left out.
 
     `location` is where the experiment says that its artifacts are; `deleted` is the id of an
-    experiment that was deleted. `more` is the token of the next page of runs.
+    experiment that was deleted; `more` is MLflow's token for the next runs.
     """
 
     experiment_id: str | None = None
@@ -94,12 +91,14 @@ class Snapshot:
         """Read the next thousand runs; whether there may be more."""
         if self.experiment_id is None:
             return False
-        query = f"tags.study_uid = '{study_uid}'"
         answer = client.search_runs(
-            [self.experiment_id], query, max_results=RUNS_PER_CALL, page_token=self.more
+            [self.experiment_id],
+            f"tags.study_uid = '{study_uid}'",
+            max_results=RUNS_PER_CALL,
+            page_token=self.more,
         )
-        for run in answer:
-            self.runs.setdefault(key_of(run.data.tags), []).append(state_of(run))
+        for run in map(state_of, answer):
+            self.runs.setdefault(run.key, []).append(run)
         self.more = answer.token
         return bool(self.more)
 
@@ -116,13 +115,13 @@ def begin(client: "MlflowClient", experiment: str) -> Snapshot:
 
 def state_of(run: "Run") -> RunState:
     """A run as MLflow's client has it."""
+    data, info, inputs = run.data, run.info, run.inputs.dataset_inputs if run.inputs else ()
     datasets = frozenset(
         f"{tag.value} {one.dataset.name} {one.dataset.digest}"
-        for one in (run.inputs.dataset_inputs if run.inputs else ())
+        for one in inputs
         for tag in one.tags
         if tag.key == CONTEXT
     )
-    data, info = run.data, run.info
     return RunState(
         info.run_id, info.status, info.end_time, data.tags, data.params, data.metrics, datasets
     )

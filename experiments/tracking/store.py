@@ -10,23 +10,17 @@ from urllib.parse import unquote, urlsplit
 from experiments.errors import InputError
 from experiments.redaction import masked_url
 
-DATABASE, ARTIFACTS = (
-    "mlflow.db",
-    "mlruns",
-)  # the names that a plain `mlflow server` in the directory looks for
+DATABASE, ARTIFACTS = "mlflow.db", "mlruns"  # where a plain `mlflow server` looks
 SQLITE = "sqlite:///"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow writes to by itself
 OTHERS = ("http", "https", "databricks")
-# entry points of packages that bring MLflow another kind of store, by its scheme
-PLUGINS = "mlflow.tracking_store"
+PLUGINS = "mlflow.tracking_store"  # entry points of packages that bring MLflow more stores
 
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow tracking URI and the name of an MLflow experiment there.
-
-    `artifacts` is the folder for the artifacts of the experiments made here; None leaves the place
-    to the server.
+    """An MLflow tracking URI, the name of an MLflow experiment there, and the folder for artifacts;
+    None leaves the place to the server.
     """
 
     uri: str
@@ -50,14 +44,10 @@ class Store:
 
     @property
     def artifact_location(self) -> str | None:
-        """Where an experiment that is made here has its artifacts: absolute, so they are found from
-        anywhere.
-        """
+        """Where an experiment that is made here has its artifacts."""
         if self.artifacts is None:
             return None
-        folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(
-            "."
-        )  # the name may come from the environment
+        folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(".")  # any name may be given
         return (self.artifacts / (folder or "_")).as_uri()
 
     @property
@@ -81,42 +71,40 @@ def choose(
     given = uri or environ.get("MLFLOW_TRACKING_URI")
     where = "--tracking-uri" if uri else "MLFLOW_TRACKING_URI"
     store = Store(
-        uri=_absolute(given, where) if given else f"{SQLITE}{directory / DATABASE}",
+        uri=_checked(given, where) if given else f"{SQLITE}{directory / DATABASE}",
         experiment=environ.get("MLFLOW_EXPERIMENT_NAME") or experiment,
         artifacts=directory / ARTIFACTS,
     )
-    if store.file and "?" in str(store.file):
+    path = str(store.file or "")
+    if "?" in path or unquote(path) != path:
         raise InputError(
-            f"{store.file}: a question mark ends the path in a database URL; choose another"
-            " --directory"
-        )
-    if store.file and unquote(str(store.file)) != str(store.file):
-        raise InputError(
-            f"{store.file}: %20 and the like stand for another letter in a database URL; choose"
-            " another --directory, or write the letter itself"
+            f"{path}: ? and %20 and the like have a meaning of their own in a database URL; choose"
+            " another --directory"
         )
     return store if store.is_database else replace(store, artifacts=None)
 
 
-def _absolute(uri: str, where: str) -> str:
+def _checked(uri: str, where: str) -> str:
+    """The URI, a SQLite path in it absolute."""
+    wrong, scheme = "", uri.partition("://")[0]
     if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
+        wrong = "MLflow no longer keeps runs in a folder"
+    elif uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
+        wrong = "a database in memory is gone when the command ends"
+    elif _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(group=PLUGINS, name=scheme):
+        wrong = "MLflow knows no store of this kind"
+    if wrong:
         raise InputError(
-            f"{where} is {masked_url(uri)}: MLflow no longer keeps runs in a folder; give a server such"
-            f" as http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
+            f"{where} is {masked_url(uri)}: {wrong}; give a server such as http://127.0.0.1:5000,"
+            f" or a database such as {SQLITE}{DATABASE}"
         )
-    if _scheme(uri) not in (*DATABASES, *OTHERS) and not entry_points(
-        group=PLUGINS, name=uri.partition("://")[0]
-    ):
+    try:  # MLflow, or its client, would meet it as a ValueError later
+        urlsplit(uri).port  # reading it checks it  # noqa: B018
+    except ValueError:
         raise InputError(
-            f"{where} is {masked_url(uri)}: MLflow knows no store of this kind; give a server such as"
-            f" http://127.0.0.1:5000, or a database such as {SQLITE}{DATABASE}"
-        )
-    if uri in ("sqlite://", SQLITE, f"{SQLITE}:memory:"):
-        raise InputError(
-            f"{where} is {uri}: a database in memory is gone when the command ends; name a file,"
-            f" {SQLITE}{DATABASE}"
-        )
-    _check_url(uri, where)
+            f"{where} is {masked_url(uri)}: not a URL; write http://HOST:PORT, and @ : / in a"
+            " password as %40 %3A %2F"
+        ) from None
     if not uri.startswith(SQLITE):
         return uri.rstrip("/")
     return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
@@ -125,14 +113,3 @@ def _absolute(uri: str, where: str) -> str:
 def _scheme(uri: str) -> str:
     """What is before the driver of a database, or the address."""
     return re.split(r"[+:]", uri)[0]
-
-
-def _check_url(uri: str, where: str) -> None:
-    """Raise InputError for what MLflow, or its client, would meet as a ValueError later."""
-    try:
-        urlsplit(uri).port  # reading it checks it  # noqa: B018
-    except ValueError:
-        raise InputError(
-            f"{where} is {masked_url(uri)}: not a URL; write http://HOST:PORT, and @ : / in a password"
-            " as %40 %3A %2F"
-        ) from None

@@ -25,8 +25,8 @@ class SyncedRuns:
 
 
 def sync_runs(tracker: Tracker | TrackerProcess, study: StudyRecord) -> SyncedRuns:
-    """Write the runs of a study that are not as planned, and delete those that are too many, one per
-    call: each call has a limit. An experiment that was deleted is brought back.
+    """Write the runs of a study that are not as planned, and delete surplus ones, one per call,
+    because each call has a limit. An experiment that was deleted is brought back.
 
     What MLflow has must not be newer than `study`, or a run would seem to be of no trial.
     """

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.tracking.database import LONGEST_LOCK
-from experiments.tracking.plan import Point, RunPlan
+from experiments.tracking.plan import RunPlan
 
 RUN_NAME = "mlflow.runName"  # which MLflow keeps as a tag too
 IDS = ("_id", "_uuid")  # how the columns end that can refer to a run
@@ -41,7 +41,7 @@ class WholeRuns:
         return self._pattern is not None
 
     def learn(self, plan: RunPlan, run_id: str, experiment_id: str, location: str) -> None:
-        """Compare what MLflow's client has just written with what would have been written here."""
+        """Compare what MLflow's client has just written with what would be written here."""
         there = self._read(run_id)
         pattern = next(iter(there.get("runs", ())), {})
         if _sorted(there) == _sorted(_rows(plan, run_id, experiment_id, location, pattern)):
@@ -94,37 +94,29 @@ def _rows(
         "start_time": plan.started,
         "end_time": plan.ended,
     }
-    points, last = plan.points(), dict[str, Point]()
-    for point in points:
-        if point.name not in last or _age(point) > _age(last[point.name]):
-            last[point.name] = point
+    metrics = [
+        {
+            "key": point.name,
+            "value": float(point.value),
+            "timestamp": point.time,
+            "step": point.step,
+            "is_nan": 0,
+            "run_uuid": run_id,
+        }
+        for point in plan.points()
+    ]
     return {
         "runs": [pattern | run],
         "tags": _pairs({**plan.tags, RUN_NAME: plan.name}, run_id),
         "params": _pairs(plan.params, run_id),
-        "metrics": [_metric(point, run_id) for point in dict.fromkeys(points)],
-        "latest_metrics": [_metric(point, run_id) for point in last.values()],
+        "metrics": metrics,
+        # Of each metric the last step: it comes last in the plan.
+        "latest_metrics": list({metric["key"]: metric for metric in metrics}.values()),
     }
-
-
-def _age(point: Point) -> tuple[int, int, float]:
-    """By which of two points of a metric MLflow takes for the later one."""
-    return point.step, point.time, point.value
 
 
 def _pairs(pairs: Mapping[str, str], run_id: str) -> list[Row]:
     return [{"key": key, "value": value, "run_uuid": run_id} for key, value in pairs.items()]
-
-
-def _metric(point: Point, run_id: str) -> Row:
-    return {
-        "key": point.name,
-        "value": float(point.value),
-        "timestamp": point.time,
-        "step": point.step,
-        "is_nan": 0,
-        "run_uuid": run_id,
-    }
 
 
 def _sorted(tables: Mapping[str, list[Row]]) -> dict[str, list[list[tuple[str, str]]]]:

@@ -69,7 +69,7 @@ class Writer:
 
     def close(self, observe: Callable[[int], None] = lambda depth: None) -> Outcome:
         """Write what still waits, and end; give up at the first error. `observe` is called with how
-        many trials still wait. Raises what was raised in the thread if it is no TrackingError: a bug.
+        many trials still wait. Raises what the thread raised if it is no TrackingError: a bug.
         """
         with self._changed:
             self._closing = True

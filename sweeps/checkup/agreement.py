@@ -13,8 +13,8 @@ from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.files import csv_text
 from experiments.tracking import Tracker
-from experiments.tracking.audit import Audit
 from experiments.tracking.plan import CONFIRM, TRIAL
+from experiments.tracking.tracker import Audit
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
 from sweeps.search.study_record import study_record

@@ -147,7 +147,7 @@ def test_what_does_not_answer_is_said_at_once_in_one_sentence_without_the_passwo
     study = make_study(1)
     tracker = Tracker(choose(Path("/home"), "digits", uri=uri, environ={}), study)
     with pytest.raises(TrackingError) as caught:
-        tracker.write(trial_plan(study, study.trials[0]))
+        tracker.call(Tracker.write, trial_plan(study, study.trials[0]))
     assert "s3cret" not in str(caught.value)
     assert "sweeps sync" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -158,7 +158,7 @@ def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
         b"this is no database, and long enough to be read as one" * 20
     )
     with pytest.raises(TrackingError, match="not a database"):
-        Tracker(choose(tmp_path, "digits", environ={}), make_study(1)).run_ids()
+        Tracker(choose(tmp_path, "digits", environ={}), make_study(1)).open()
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
