@@ -1,8 +1,6 @@
-"""The projection: MLflow's runs and the files of reports/, made from a study's record, and made
-again at will.
-"""
+"""Publish a study: MLflow's runs and the files of reports/, which can always be made again."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +17,8 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Runs:
-    """MLflow's run ids by trial. `error` says why they could not be read, or not all be written;
-    `unconfirmed` is how many of the confirmation's networks were not written then.
+    """MLflow's run ids by trial; why they could not be read, or not all be written; and how many
+    networks of the confirmation were not written.
     """
 
     ids: dict[int, str]
@@ -30,7 +28,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did: to the runs of a study, how many files it kept with the study's run, and
+    """What `sync` did to the runs of a study, how many files it kept with the study's run, and
     whether it registered the model.
     """
 
@@ -41,7 +39,7 @@ class Synced:
 
 
 def read_runs(tracker: TrackerProcess) -> Runs:
-    """What MLflow has of the study; that it does not answer is no failure of what is being done."""
+    """Return what MLflow has of the study. An MLflow that does not answer is not an error here."""
     try:
         with tracker:
             return Runs(tracker.call(Tracker.run_ids))
@@ -49,28 +47,15 @@ def read_runs(tracker: TrackerProcess) -> Runs:
         return Runs({}, error)
 
 
-def write_tables(
-    place: Workspace,
-    study: StudyRecord,
-    runs: Runs,
-    folder: Path | None = None,
-    formats: Collection[Format] = (Format.csv,),
-) -> list[Path]:
-    """Write the tables, into reports/ of the workspace if no folder is given; the paths written.
-    Raises DirectoryError.
-    """
-    return files.export(study, folder or place.reports_of(study.study), runs.ids, formats)
-
-
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
-    """Write the CSV files and the page, and the tables again in any format that is there already:
-    none may fall behind; the paths written. Raises DirectoryError.
+    """Write the CSV files and the page, and the tables in any other format that is there already.
+    Return the paths. Raises DirectoryError.
     """
-    store = place.store(study.experiment.name)
+    store, folder = place.store(study.experiment.name), place.reports_of(study.study)
+    formats = {Format.csv, *files.there(folder)}
     server = store.shown if store.is_server else None
-    formats = {Format.csv, *files.there(place.reports_of(study.study))}
-    tables = write_tables(place, study, runs, formats=formats)
-    return [*tables, page.write_page(study, place.reports_of(study.study) / PAGE, runs.ids, server)]
+    tables = files.export(study, folder, runs.ids, formats)
+    return [*tables, page.write_page(study, folder / PAGE, runs.ids, server)]
 
 
 def write_all(
@@ -80,38 +65,36 @@ def write_all(
     outcome: Outcome,
     observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
-    """The end of a sweep whose trials were written with this outcome: the reports, the runs of the
-    confirmation, and what else MLflow keeps with the study's run. `observe` is told how many runs
-    wait to be written.
-
-    A MLflow that did not answer just now is not asked again.
+    """Write what a sweep ends with, after its trials were written with this outcome: the reports,
+    the runs of the confirmation, and what MLflow keeps with the study's run. `observe` is told how
+    many runs wait to be written. An MLflow that did not answer before is not asked again.
     """
-    planned = network_plans(study)
+    planned, folder = network_plans(study), place.reports_of(study.study)
     runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
     written = write_reports(place, study, runs)
-    if runs.error is None:
-        try:
-            for one in planned:  # one a call: each call has a limit
-                observe(runs.unconfirmed)
-                tracker.call(Tracker.write, one)
-                runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
-            if planned:
-                observe(0)
-            for run_id in tracker.call(Tracker.surplus, study):
-                tracker.call(Tracker.delete, run_id)
-            for path in artifacts(place.reports_of(study.study)):
-                tracker.call(Tracker.log_file, path)
-            tracker.call(Tracker.finish, study)
-            tracker.call(Tracker.keep_model, study, place.reports_of(study.study))
-        except TrackingError as met:
-            runs = replace(runs, error=met)
+    if runs.error:
+        return runs, written
+    try:
+        for plan in planned:  # one per call: each call has a limit
+            observe(runs.unconfirmed)
+            tracker.call(Tracker.write, plan)
+            runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
+        if planned:
+            observe(0)
+        for run_id in tracker.call(Tracker.surplus, study):
+            tracker.call(Tracker.delete, run_id)
+        for path in _artifacts(folder):
+            tracker.call(Tracker.log_file, path)
+        tracker.call(Tracker.finish, study)
+        tracker.call(Tracker.keep_model, study, folder)
+    except TrackingError as error:
+        runs = replace(runs, error=error)
     return runs, written
 
 
 def sync(place: Workspace, name: str) -> Synced:
-    """Make MLflow again from a study, and the reports of the study, if it has any, where runs were
-    written. Does nothing where all is there. Only for who has claimed the study: a run that a
-    driver has just written would seem to have no trial.
+    """Rebuild MLflow from a study, and its reports, if it has any and their run ids changed. The
+    study must be locked: a run that a driver has just written would seem to have no trial.
 
     Raises TrackingError, DirectoryError.
     """
@@ -120,11 +103,11 @@ def sync(place: Workspace, name: str) -> Synced:
         runs = sync_runs(tracker, study)
         if runs.trials and reports.exists():
             write_reports(place, study, Runs(tracker.call(Tracker.run_ids)))
-        kept = tracker.call(Tracker.kept)
+        sizes = tracker.call(Tracker.kept)
         stale = [
             path
-            for path in artifacts(reports)
-            if runs or kept.get(path.name) != path.stat().st_size
+            for path in _artifacts(reports)
+            if runs or sizes.get(path.name) != path.stat().st_size
         ]
         for path in stale:
             tracker.call(Tracker.log_file, path)
@@ -132,8 +115,6 @@ def sync(place: Workspace, name: str) -> Synced:
     return Synced(study, runs, len(stale), model)
 
 
-def artifacts(reports: Path) -> list[Path]:
-    """The files of a folder of reports, but for those that are being written."""
-    return sorted(
-        path for path in reports.glob("*") if path.is_file() and not path.name.startswith(".")
-    )
+def _artifacts(reports: Path) -> list[Path]:
+    """Return the files of a folder of reports, except those that are being written."""
+    return sorted(path for path in reports.glob("[!.]*") if path.is_file())

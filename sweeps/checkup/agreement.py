@@ -45,34 +45,29 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     """
     driver = place.driver(name)
     with place.tracker(study_record(place.load(name))) as tracker:
-        answered = answers(tracker.store.uri, tracker.open, silent)
+        answered = answers(tracker, silent)
         study = study_record(place.load(name))  # again: a trial is recorded before its run
         audit = tracker.call(Tracker.audit, study) if answered else None
     folder, options = place.reports_of(name), place.options()
     tables = {file: _read(folder / file) for file in TABLES}
-    sync = f"sweeps sync {name}{options}"
-    yield Finding(
-        FINE,
-        f"study {name}: {', '.join(_counts(study, audit, tables))}"
-        f"{f', driven by {driver}' if driver else ''}",
-    )
-    if audit is None:
-        remedy = f"start it, then write what is missing with: {sync}"
-        yield Finding(NOTE, f"study {name}: MLflow does not answer", remedy)
-    differences = [(what, f"put it right with: {sync}") for what in (_runs(audit) if audit else ())]
+    driven = f", driven by {driver}" if driver else ""
+    counts = ", ".join(_counts(study, audit, tables))
+    yield Finding(FINE, f"study {name}: {counts}{driven}")
+    sync = f"put it right with: sweeps sync {name}{options}"
     export = f"write it again with: sweeps export {name}{options}"
+    confirm = f"make it again with: sweeps confirm {name}{options}"
+    if audit is None:
+        yield Finding(NOTE, f"study {name}: MLflow does not answer", f"start it, then {sync}")
+    differences = [(what, sync) for what in (_runs(audit) if audit else ())]
     differences += [(what, export) for what in _table_differences(study, tables)]
     if study.verdict and find_model(folder, study) is None:
-        confirm = f"make it again with: sweeps confirm {name}{options}"
-        differences += [("the model of its verdict is not in its reports", confirm)]
+        differences.append(("the model of its verdict is not in its reports", confirm))
     elif audit:
-        differences += [(what, f"put it right with: {sync}") for what in audit.model]
+        differences += [(what, sync) for what in audit.model]
+    later = "look again when the sweep has ended"
     for what, remedy in differences:
-        yield Finding(
-            NOTE if driver else WRONG,
-            f"study {name}: {what}",
-            "look again when the sweep has ended" if driver else remedy,
-        )
+        level, remedy = (NOTE, later) if driver else (WRONG, remedy)
+        yield Finding(level, f"study {name}: {what}", remedy)
 
 
 def _counts(

@@ -1,11 +1,10 @@
 """The status of a study: how far it is."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import ForeignStudyError, TrackingError
-from experiments.tracking import Tracker
+from experiments.tracking import Tracker, TrackerProcess
 from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
@@ -33,7 +32,7 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     best, baseline = record.best, record.baseline
     driver = place.driver(study)
     with place.tracker(record) as tracker:
-        answered = answers(tracker.store.uri, tracker.open, silent)
+        answered = answers(tracker, silent)
         missing = tracker.call(Tracker.audit, record).missing(TRIAL) if answered else None
     return {
         "study": study,
@@ -49,13 +48,13 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     }
 
 
-def answers(uri: str, read: Callable[[], None], silent: set[str]) -> bool:
-    """Return whether the MLflow at this URI answers. One that does not, which takes seconds, is
-    added to `silent` and not asked again.
+def answers(tracker: TrackerProcess, silent: set[str]) -> bool:
+    """Return whether MLflow answers. A URI that does not, which takes seconds, is added to `silent`
+    and not asked again.
     """
-    if uri not in silent:
+    if tracker.store.uri not in silent:
         try:
-            read()
+            tracker.open()
         except TrackingError:
-            silent.add(uri)
-    return uri not in silent
+            silent.add(tracker.store.uri)
+    return tracker.store.uri not in silent

@@ -51,6 +51,7 @@ def export(
 
     Example: sweeps export digits --to tables --format parquet
     """
+    from experiments.reports import files
     from sweeps import publish
     from sweeps.cli.output import print_files
     from sweeps.workspace import workspace
@@ -58,4 +59,5 @@ def export(
     place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = publish.read_runs(place.tracker(record))
-    print_files(publish.write_tables(place, record, runs, to, formats or (Format.csv,)), runs)
+    folder = to or place.reports_of(record.study)
+    print_files(files.export(record, folder, runs.ids, formats or (Format.csv,)), runs)

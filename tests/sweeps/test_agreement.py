@@ -107,7 +107,7 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     (folder / "reports" / "iris" / "trials.csv").unlink()
     gone = [what.partition(", or")[0] for what in doctor(folder, 1)[1:]]
     assert gone == ["there is no trials.csv", "there is no history.csv"]
-    publish.write_tables(workspace(folder), swept.record, swept.runs)
+    command("export", cwd=folder)
     assert doctor(folder, 0) == [counts]
 
 
