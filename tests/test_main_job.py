@@ -73,14 +73,8 @@ def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             text=True,
         )
         assert not list(elsewhere.iterdir())
-        told = (
-            "baseline",
-            "best",
-            "sweeps ui digits --directory",
-            "optuna-dashboard",
-            "trials.csv",
-        )
-        assert all(words in done.stdout for words in (*told, "report.html"))
+        for words in ("baseline", "sweeps ui digits --directory", "optuna-dashboard", "trials.csv"):
+            assert words in done.stdout
         assert f"digits: {TRIALS}/{TRIALS} trials; best val_accuracy" in done.stderr
         yield Job(folder, storage, tracking, tuple(options))
 
@@ -138,16 +132,6 @@ def test_the_three_agree_in_every_number(
             assert float(run.params[name]) == row[name]
 
 
-def test_effective_lambdas_are_the_draws_above_low(study: optuna.Study) -> None:
-    assert [study.trials[0].user_attrs[name] for name in LAMBDA_NAMES] == [0, 0, 0, 0]
-    for trial in study.trials:
-        for name in LAMBDA_NAMES:
-            draw, low = trial.params[name], trial.distributions[name].low * 10  # off_decades is 1
-            assert trial.user_attrs[name] == (
-                draw if draw >= low * (1 - 1e-12) else 0
-            )  # low itself was divided by 10
-
-
 def test_curves_have_a_step_an_epoch_and_agree(
     job: Job, study: optuna.Study, client: mlflow.MlflowClient, runs: dict[int, Run]
 ) -> None:
@@ -169,27 +153,9 @@ def test_curves_have_a_step_an_epoch_and_agree(
             assert points == list(zip(rows.epoch, rows[name], strict=True))
 
 
-def test_the_csv_reads_as_numbers(job: Job, table: pd.DataFrame) -> None:
-    text = {"study", "state", "started", "finished", "mlflow_run_id"}
-    for name in table.columns.drop(["error", "diverged"]):
-        assert pd.api.types.is_numeric_dtype(table[name]) != (name in text), name
-    raw = (job.reports / "trials.csv").read_bytes()
-    assert b"\r" not in raw
-    assert raw.count(b"\n") == TRIALS + 1
-    first = raw.splitlines()[1].split(b",")
-    assert first[:4] == [b"digits", b"0", b"0", b"COMPLETE"]
-    assert first[20:22] == [b"false", b"30"]
-    assert len(first[23]) == len("2026-11-23T07:25:49.123456Z")
-
-
 def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
     (row,) = pd.read_csv(job.reports / "summary.csv").to_dict("records")
-    assert (row["study"], row["complete"], row["fail"], row["baseline_trial"]) == (
-        "digits",
-        TRIALS,
-        0,
-        0,
-    )
+    assert (row["study"], row["complete"], row["fail"]) == ("digits", TRIALS, 0)
     assert row["best_value"] == study.best_value
     assert row["baseline_value"] == study.trials[0].value
     assert row["difference"] == row["best_value"] - row["baseline_value"]
@@ -200,18 +166,11 @@ def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
 def test_status_says_so(job: Job, study: optuna.Study) -> None:
     done = sweeps("status", "--json", *job.options, cwd=job.folder)
     (row,) = json.loads(done.stdout)
-    assert row == {
-        "study": "digits",
-        "study_uid": study.user_attrs["sweep"]["study_uid"],
-        "experiment": "digits",
-        "finished": TRIALS,
-        "trials": TRIALS,
-        "best_trial": row["best_trial"],
-        "best_value": study.best_value,
-        "baseline_value": study.trials[0].value,
-        "driver": None,
-        "mlflow_missing": 0,
-    }
+    assert (row["study"], row["experiment"]) == ("digits", "digits")
+    assert row["study_uid"] == study.user_attrs["sweep"]["study_uid"]
+    assert (row["finished"], row["trials"]) == (TRIALS, TRIALS)
+    assert (row["best_value"], row["baseline_value"]) == (study.best_value, study.trials[0].value)
+    assert (row["driver"], row["mlflow_missing"]) == (None, 0)
     assert study.trials[row["best_trial"]].value == study.best_value
 
 

@@ -1,4 +1,4 @@
-"""Gradients against differences of the loss itself, and against PyTorch's autograd."""
+"""Gradients against differences of the loss itself."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from nnreg import CategoricalCrossentropy, Dense, ReLU, softmax
-from tests.needs import needs_module
 
 STRENGTHS = ((0.02, 0.03, 0.04, 0.05), (0.01, 0.0, 0.0, 0.06))
 
@@ -62,26 +61,3 @@ def test_numeric_differentiation() -> None:
             # Central differences are off by h^2 = 1e-10 times a third derivative, and by 1e-16 / h
             # = 1e-11 of rounding.
             assert analytic[index] == pytest.approx((losses[1] - losses[0]) / (2 * h), abs=1e-8)
-
-
-def test_pytorch_agrees() -> None:
-    torch = needs_module("torch")
-    example = Example()
-    example.backward()
-    tensors = [
-        torch.tensor(layer.parameters.copy(), requires_grad=True) for layer in example.layers
-    ]
-    hidden = torch.relu(torch.tensor(example.x) @ tensors[0][:-1] + tensors[0][-1])
-    loss = torch.nn.functional.cross_entropy(
-        hidden @ tensors[1][:-1] + tensors[1][-1], torch.tensor(example.y)
-    )
-    for tensor, (weight_l1, weight_l2, bias_l1, bias_l2) in zip(tensors, STRENGTHS, strict=True):
-        weights, biases = tensor[:-1], tensor[-1]
-        loss = loss + weight_l1 * weights.abs().sum() + weight_l2 * weights.square().sum()
-        loss = loss + bias_l1 * biases.abs().sum() + bias_l2 * biases.square().sum()
-    loss.backward()
-    assert example.total_loss() == pytest.approx(
-        loss.item(), rel=1e-13
-    )  # float64 in both; sums in another order
-    for layer, tensor in zip(example.layers, tensors, strict=True):
-        assert layer.dparameters == pytest.approx(tensor.grad.numpy(), rel=1e-12, abs=1e-14)

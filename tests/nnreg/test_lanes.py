@@ -128,3 +128,14 @@ def test_rows_with_equal_logits_beside_rows_that_overflow() -> None:
     lambdas = [Lambdas(bias_l2=1e-6), Lambdas(bias_l2=1e-3)]
     for lane, fit in enumerate(train(split, config, lambdas)):
         assert same_bits(fit, train(split, config, [lambdas[lane]])[0])
+
+
+def test_a_last_batch_of_one_row() -> None:
+    """One lane's logits of one row would be contiguous, for which BLAS takes another kernel."""
+    config = TrainConfig(hidden=(1,), epochs=1, batch_size=42)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        split = make_split(rng, rows=43, val_rows=1, features=15, classes=4)
+        one, other = train(split, config, [Lambdas()] * 2)
+        assert same_bits(one, train(split, config, [Lambdas()])[0])
+        assert same_bits(one, other)
