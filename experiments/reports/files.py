@@ -29,14 +29,9 @@ def export(
     """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a
     confirmation, or the same as .parquet; the paths written. Raises DirectoryError.
     """
-    tables = {
-        "trials": frames.trials(study, runs),
-        "history": frames.history(study),
-        "lambdas": frames.lambdas(study),
-        "summary": frames.summary(study),
-    }
-    if study.verdict:
-        tables["confirm"] = frames.confirm(study)
+    tables = {"trials": frames.trials(study, runs), "history": frames.history(study)}
+    tables |= {"lambdas": frames.lambdas(study), "summary": frames.summary(study)}
+    tables |= {"confirm": frames.confirm(study)} if study.verdict else {}
     return [
         write(frame, folder / f"{name}.{one}")
         for one, write in WRITERS.items()

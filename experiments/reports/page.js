@@ -28,7 +28,7 @@ addEventListener("pointerover", event => {
 
 // Tables: a click on a name sorts, what is not there comes last. The table of trials also filters.
 for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => {
-  const head = button.closest("th"), body = head.closest("table").tBodies[0], sign = head.ariaSort === "ascending" ? -1 : 1;
+  const head = button.closest("th"), body = head.closest("table").tBodies[0], sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
   for (const cell of head.parentNode.cells) cell.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
   const keyed = [...body.rows].map(row => {
