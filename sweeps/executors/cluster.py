@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import dask
+import distributed
 from dask.utils import parse_timedelta
 from distributed import Client, Reschedule, Security, Worker, WorkerPlugin, get_worker
 from distributed.client import ClosedClientError
@@ -112,8 +113,8 @@ class ClusterExecutor(Workers):
             ) from None
         self._plugin = ""
         self._topic = f"sweeps-{uuid.uuid4().hex}"
-        self._futures: dict[Any, Any] = {}
-        self._begun: Counter[Any] = Counter()  # by task how many workers have begun it
+        self._executor = self._client.get_executor()
+        self._begun: Counter[str] = Counter()  # by task how many workers have begun it
         self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
 
@@ -159,24 +160,21 @@ class ClusterExecutor(Workers):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit a call of an importable function, inside the block of `holding`."""
         call = pickle.dumps(functools.partial(fn, *args, **kwargs))
-        with self._answering():
-            # Not pure: Dask would return what it remembers of the same call.
-            future = self._client.submit(_task(), self._plugin, call, pure=False)
-        self._futures[future.key] = future
-        return Later(functools.partial(self._result, future))
+        key = f"sweeps-{uuid.uuid4().hex}"
+        with self._answering():  # Dask's executor fetches results as soon as they are there
+            future = self._executor.submit(_task(), self._plugin, call, key=key)
+        return Later(functools.partial(self._result, key, future))
 
-    def _result(self, future: Any) -> Any:
+    def _result(self, key: str, future: "Future[Any]") -> Any:
         try:
             with self._answering():
                 worker, answer = future.result()
         except KilledWorker as error:
             raise _died(error.allowed_failures + 1) from None
         except WorkersError:
-            if self._begun[future.key] > ATTEMPTS:
+            if self._begun[key] > ATTEMPTS:
                 raise _died(ATTEMPTS) from None
             raise
-        finally:
-            del self._futures[future.key]
         if answer is None:
             raise WorkersError(
                 f"worker {worker} cannot take the data; install {DISTRIBUTION} there, as it is here"
@@ -198,8 +196,8 @@ class ClusterExecutor(Workers):
         """
         key = event[1]
         self._begun[key] += 1
-        if self._begun[key] > ATTEMPTS and key in self._futures:
-            await self._futures[key].cancel()
+        if self._begun[key] > ATTEMPTS:
+            await distributed.Future(key, self._client).cancel()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -64,27 +64,23 @@ class Evaluator:
         """Try a task of one job, lost once already, until its result is there or it has failed."""
         for future in in_flight:
             future.exception()  # waits; what it is matters when it is that task's turn
-        losses, attempts = [_reason(loss)], _attempts(loss)
+        losses, attempts = [_reason(loss)], 1
         started, clock = datetime.now(UTC), time.perf_counter()
         while attempts < ATTEMPTS:
             try:
                 return self._submit(task).result()[0]
             except LOST as error:
                 losses.append(_reason(error))
-                attempts += _attempts(error)
-                logger.warning("%d of %d attempts were lost: %s", attempts, ATTEMPTS, losses[-1])
+                attempts += error.attempts if isinstance(error, WorkerDied) else 1
+                logger.warning("a network that was trained alone was lost: %s", losses[-1])
         return TrialResult(
             metrics=None,
             epochs=0,
             seconds=time.perf_counter() - clock,
             started=started,
             finished=datetime.now(UTC),
-            error=f"{attempts} attempts failed: {'; '.join(dict.fromkeys(losses))}",
+            error=f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(losses))}",
         )
-
-
-def _attempts(loss: Exception) -> int:
-    return loss.attempts if isinstance(loss, WorkerDied) else 1
 
 
 def _reason(loss: Exception) -> str:

@@ -17,7 +17,7 @@ from nnreg import Split
 
 class WorkerDied(BrokenExecutor):
     """The process ended in the middle of a call; the text says how. The executor takes further
-    calls. `attempts` is how many processes ended so.
+    calls. `attempts` is how many processes ended so, one after the other.
     """
 
     def __init__(self, how: str, attempts: int = 1) -> None:

@@ -99,7 +99,9 @@ def test_a_job_that_ends_every_worker_fails_alone(
     monkeypatch: pytest.MonkeyPatch,
     tracking_uri: str,
 ) -> None:
-    """Dask counts workers that are killed; those that are ended for their memory we count."""
+    """Dask counts workers that are killed; those that are ended for their memory we count. A
+    neighbour that met the same workers is tried again alone, too, and does not fail.
+    """
     proposals = open_study(str(tmp_path / "s.journal"), "s", small()).propose()
     (tmp_path / "losses").mkdir()
     danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
@@ -115,7 +117,8 @@ def test_a_job_that_ends_every_worker_fails_alone(
     assert states == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     ended = f"{ATTEMPTS} workers of the cluster ended, perhaps out of memory"
     assert sweep.record.trials[2].error == f"{ATTEMPTS} attempts failed: {ended}"
-    assert danger.lost in (ATTEMPTS, ATTEMPTS + 1)  # one too many may be how it is known
+    # Once among others, once alone; that one too many begins it may be how it is known.
+    assert 2 * ATTEMPTS <= danger.lost <= 2 * (ATTEMPTS + 1)
 
 
 @pytest.mark.usefixtures("tracker_here")
