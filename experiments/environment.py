@@ -23,8 +23,8 @@ def differences(before: Mapping[str, str]) -> str:
     if not changed:
         return ""
     return (
-        f"was begun elsewhere ({', '.join(changed)}), so the last bits of new trials may differ from"
-        " what they would be there"
+        f"was begun elsewhere ({', '.join(changed)}), so the last bits of new trials may differ"
+        " from what they would be there"
     )
 
 

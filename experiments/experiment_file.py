@@ -58,8 +58,8 @@ def _read(path: Path, where: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ExperimentError(
-            f"{where}: there is no such file and no such catalog name; {suggestion(where, catalog())}"
-            ", or write a file with: sweeps new DATA"
+            f"{where}: there is no such file and no such catalog name;"
+            f" {suggestion(where, catalog())}, or write a file with: sweeps new DATA"
         ) from None
     except OSError as error:
         raise ExperimentError(

@@ -5,9 +5,6 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import DataError
-from experiments.wording import short_repr
-
 if TYPE_CHECKING:
     import _csv
 
@@ -19,44 +16,29 @@ LARGEST_BLOCK = (1 << 31) - 1  # bytes that Arrow parses at a time; a row must b
 
 
 def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
-    """Return the rows of a CSV file as text, `(rows, columns)`."""
-    text = _decode(path, encoding)
+    """Return the rows of a CSV file as text, `(rows, columns)`. Raises ValueError, csv.Error."""
+    text = _decode(path.read_bytes(), encoding)
     if not text.strip():
-        raise DataError(f"{path}: the file is empty; it needs a header and rows")
-    if separator == "auto":
-        separator = find_separator(text)
-    try:
-        frame = _parse(text, separator)
-    except (ValueError, csv.Error) as error:  # Arrow's errors are ValueErrors
-        raise DataError(
-            f"{path}: cannot be read as CSV with fields divided by {short_repr(separator)}:"
-            f" {str(error).splitlines()[0][:200]}; correct that row, or write the right"
-            " data.separator"
-        ) from None
+        raise ValueError("it is empty")
+    frame = _parse(text, find_separator(text) if separator == "auto" else separator)
     names = list(frame.columns)
     rows = [str(index) for index in range(len(frame))]
     if names[0] == "" and len(names) > 1 and frame.iloc[:, 0].tolist() == rows:
         return frame.iloc[:, 1:]  # the index that pandas writes first, without a name
     if "" in names:
-        raise DataError(
-            f"{path}: column {names.index('') + 1} has no name in the header; give it one, or"
-            " delete the column"
-        )
+        raise ValueError(f"column {names.index('') + 1} has no name in the header")
     return frame
 
 
-def _decode(path: Path, encoding: str) -> str:
-    """Return the text of the file, without a byte order mark."""
-    content = path.read_bytes()
+def _decode(content: bytes, encoding: str) -> str:
+    """Return the text, without a byte order mark."""
     try:
-        text = content.decode(encoding)
+        return content.decode(encoding).removeprefix("\ufeff")
     except (UnicodeError, LookupError) as error:  # it does not fit, or there is none of this name
         guess = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-        raise DataError(
-            f"{path}: cannot be read with data.encoding = {short_repr(encoding)} ({error}); write"
-            f' encoding = "{guess}" under [data], or save the file as UTF-8'
+        raise ValueError(
+            f'data.encoding = {encoding!r} does not fit: {error}; try encoding = "{guess}"'
         ) from None
-    return text.removeprefix("\ufeff")
 
 
 def find_separator(text: str) -> str:
@@ -80,7 +62,7 @@ def _reader(text: str, separator: str, *, strict: bool = False) -> "_csv.Reader"
 
 
 def _parse(text: str, separator: str) -> "pd.DataFrame":
-    """Return the rows as Arrow reads them. Raises ValueError or csv.Error.
+    """Return the rows as Arrow reads them.
 
     pandas' own parser fills a row that is too short; Arrow refuses it, but not an open quote.
     """

@@ -1,5 +1,6 @@
 """The files: .csv, .parquet and .npz as a table of raw values, one column a name."""
 
+import csv
 import math
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from experiments.data_section import FILE_SUFFIXES, Data
 from experiments.datasets.csv_text import read_csv
 from experiments.errors import DataError
-from experiments.wording import listed, short_repr, suggestion
+from experiments.wording import listed, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 
 
 INPUTS, LABELS = "X", "y"  # the arrays of an .npz
-UNREADABLE = (ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+REMEDIES = {
+    ".csv": "correct it, or write the right data.separator or data.encoding",
+    ".parquet": "write it again, or give a .csv",
+    ".npz": "save numbers and text (no Python objects: unpickling them could run code) with"
+    " numpy.savez(file, X=..., y=...)",
+}
+# Arrow's errors are ValueErrors, or NotImplementedErrors.
+UNREADABLE = (ValueError, NotImplementedError, EOFError, csv.Error, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,11 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error}); check the path"
         ) from None
+    except UNREADABLE as error:
+        reason = (str(error).splitlines() or ["it is cut"])[0][:200]
+        raise DataError(
+            f"{path}: cannot be read as {suffix} ({reason}); {REMEDIES[suffix]}"
+        ) from None
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise DataError(
@@ -88,15 +101,10 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        table = parquet.ParquetFile(path).read()
-        columns = [_plain(column) for column in table.columns]
-        # without metadata: an index is a column
-        frame: pd.DataFrame = pa.table(columns, names=table.column_names).to_pandas()
-    except (pa.ArrowException, ValueError) as error:
-        raise DataError(
-            f"{path}: not a parquet file ({short_repr(str(error))}); write it again, or give a .csv"
-        ) from None
+    table = parquet.ParquetFile(path).read()
+    columns = [_plain(column) for column in table.columns]
+    # without metadata: an index is a column
+    frame: pd.DataFrame = pa.table(columns, names=table.column_names).to_pandas()
     return frame
 
 
@@ -116,39 +124,11 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def _read_npz(path: Path, data: Data, *, labelled: bool) -> "pd.DataFrame":
-    """Return the inputs, a column per feature, and the other arrays."""
-    needed = [INPUTS, data.target or LABELS] if labelled else [INPUTS]
-    group = [data.split.group] if labelled and data.split.group else []
-    try:
-        return _frame(_arrays(path, [*needed, *group]))
-    except UNREADABLE as error:
-        arrays = ", ".join(f"{name}=..." for name in needed)
-        raise DataError(
-            f"{path}: cannot be read as .npz ({error}); save numbers and text (no Python objects:"
-            f" unpickling them could run code) with numpy.savez(file, {arrays})"
-        ) from None
-
-
-def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
-    """Return those of the wanted arrays that the file has. Raises one of UNREADABLE."""
-    with path.open("rb") as stream:  # NumPy leaves one that it cannot read open
-        if not zipfile.is_zipfile(stream):
-            raise ValueError("it is no archive of arrays")
-        stream.seek(0)
-        file = np.load(stream, allow_pickle=False)
-        missing = [key for key in wanted if key not in file.files]
-        if missing:
-            raise ValueError(f"there is no array {listed(missing)} among {listed(file.files)}")
-        arrays = {key: file[key] for key in wanted}
-    return {
-        key: array.astype(array.dtype.newbyteorder("="), copy=False)
-        for key, array in arrays.items()
-    }
-
-
-def _frame(arrays: dict[str, NDArray[Any]]) -> "pd.DataFrame":
+    """Return the inputs, a column per feature, and the labels and groups as columns."""
     import pandas as pd
 
+    others = [data.target or LABELS, data.split.group] if labelled else []
+    arrays = _arrays(path, [INPUTS, *filter(None, others)])
     x = arrays.pop(INPUTS)
     x = x.reshape(len(x), math.prod(x.shape[1:]))
     x = x.view(np.uint8) if x.dtype == bool else x
@@ -163,3 +143,19 @@ def _frame(arrays: dict[str, NDArray[Any]]) -> "pd.DataFrame":
         column = pd.Series(array, dtype="str" if array.dtype.kind == "U" else None)
         frame.insert(frame.shape[1], key, column)  # refuses a name that is there
     return frame
+
+
+def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as stream:  # NumPy leaves one that it cannot read open
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("it is no archive of arrays")
+        stream.seek(0)
+        file = np.load(stream, allow_pickle=False)
+        missing = [key for key in wanted if key not in file.files]
+        if missing:
+            raise ValueError(f"there is no array {listed(missing)} among {listed(file.files)}")
+        arrays = {key: file[key] for key in wanted}
+    return {
+        key: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for key, array in arrays.items()
+    }

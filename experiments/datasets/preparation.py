@@ -192,9 +192,9 @@ def fit(
         else:
             steps += fitted
     notes = [kind.note for kind in kinds.values() if kind.note]
-    for names, reason in ((constant, "one value"), (empty, "no value")):
+    for names, reason in ((constant, "the same value"), (empty, "no value")):
         if names:
-            notes.append(f"left out, with {reason} in all training rows: {listed(names)}")
+            notes.append(f"left out, because all training rows have {reason}: {listed(names)}")
     if not steps:
         raise DataError(
             f"{where}: no column is left to learn from"

@@ -77,10 +77,10 @@ def test_a_mark_of_missing_is_found_however_the_file_writes_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("column", "word"),
     [
-        ([7] * ROWS, "one value"),
-        ([0.1 + 1e-17] * ROWS, "one value"),
-        (["x"] * ROWS, "one value"),
-        (1e9 + np.arange(ROWS) % 2 * 1e-7, "one value"),  # rounding, and no measurement
+        ([7] * ROWS, "same value"),
+        ([0.1 + 1e-17] * ROWS, "same value"),
+        (["x"] * ROWS, "same value"),
+        (1e9 + np.arange(ROWS) % 2 * 1e-7, "same value"),  # rounding, and no measurement
         ([None] * ROWS, "no value"),
     ],
 )
