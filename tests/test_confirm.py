@@ -92,7 +92,3 @@ def test_bad_input_is_one_sentence(folder: Path, arguments: tuple[str, ...], say
     error = sweeps(*arguments, cwd=folder, status=2).stderr.strip()
     assert says in error
     assert len(error.splitlines()) == 1
-
-
-def test_a_study_that_was_never_begun(tmp_path: Path) -> None:
-    assert "there is no study yet" in sweeps("confirm", cwd=tmp_path, status=2).stderr

@@ -56,16 +56,6 @@ def test_the_variance_is_that_of_the_mean(parts: tuple[float, float, float]) -> 
     assert false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2_000) + 0.01
 
 
-def test_to_count_seeds_alone_would_be_wrong_where_rows_differ() -> None:
-    """Where seeds agree, a t test over them nearly always calls noise better."""
-    generator = np.random.default_rng(2)
-    scores = [drawn((10, 60), (0, 1, 0.1), generator) for _ in range(300)]
-    over_seeds = np.mean([stats.ttest_1samp(one.mean(axis=1), 0.0).pvalue < 0.05 for one in scores])
-    crossed = np.mean([estimate(one, PLAIN, counted=False).p < 0.05 for one in scores])
-    assert over_seeds > 0.8
-    assert crossed < 0.1
-
-
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)
 
 
