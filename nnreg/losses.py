@@ -62,16 +62,7 @@ def one_hot(labels: Ints, classes: int, dtype: FloatType) -> Floats:
 
 
 class Loss:
-    """The data loss, which `forward` of a subclass defines for each row, and the penalty."""
-
-    def forward(self, output: Floats, y: Ints | Floats) -> Float64s:
-        """Return the loss of each row, (..., batch)."""
-        raise NotImplementedError
-
-    def calculate(self, output: Floats, y: Ints | Floats) -> Float64s:
-        """Return the data loss: the mean over the batch, one number per lane."""
-        mean: Float64s = self.forward(output, y).mean(axis=-1)
-        return mean
+    """What every loss has: the penalty."""
 
     def regularization_loss(self, layer: Dense) -> Float64s:
         """Return the penalty of one layer: its four terms, added in the order of LAMBDA_NAMES."""
@@ -99,6 +90,11 @@ class CategoricalCrossentropy(Loss):
         picked = products.sum(axis=-2).astype(np.float64, copy=False)
         losses: Float64s = -np.log(np.clip(picked, CLIP, 1 - CLIP))
         return losses
+
+    def calculate(self, output: Floats, y: Ints | Floats) -> Float64s:
+        """Return the data loss: the mean over the batch, one number per lane."""
+        mean: Float64s = self.forward(output, y).mean(axis=-1)
+        return mean
 
     def backward(self, output: Floats, y: Ints | Floats, out: Floats | None = None) -> None:
         """Compute `.dinputs`, the gradient of the mean loss by the inputs of the softmax.

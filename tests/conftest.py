@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         key=lambda item: (
             item.path.name != "test_chaos.py",
             item.path.parent != HERE,
-            item.path.parent.name != "sweeps",
+            "sweeps" not in item.path.parts,
         )
     )
     for item in items:
