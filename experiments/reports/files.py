@@ -60,9 +60,7 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
     """Write a table as CSV in UTF-8. Raises DirectoryError."""
-    return write_whole(
-        path, lambda at: at.write_text(csv_text(frame), encoding="utf-8", newline="\n")
-    )
+    return write_text(csv_text(frame), path)
 
 
 def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
@@ -80,6 +78,11 @@ def defused(text: str) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if FORMULA.match(text) else text
+
+
+def write_text(text: str, path: Path) -> Path:
+    """Write a text in UTF-8. Raises DirectoryError."""
+    return write_whole(path, lambda at: at.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:

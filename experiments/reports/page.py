@@ -12,7 +12,7 @@ from experiments.experiment_file import catalog
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
 from experiments.reports.figures import figures
-from experiments.reports.files import write_whole
+from experiments.reports.files import write_text
 from experiments.reports.shown import BEST_SHOWN, Shown, role
 from experiments.reports.snippets import snippets
 from experiments.verdict import Verdict
@@ -41,8 +41,7 @@ def write_page(
     """Write the page of a study; the path written. `runs` are the MLflow run ids by trial, `server`
     is the address of the MLflow server that has them, if one has. Raises DirectoryError.
     """
-    text = render(study, runs, server)
-    return write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return write_text(render(study, runs, server), path)
 
 
 def render(

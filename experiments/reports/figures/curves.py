@@ -31,19 +31,16 @@ def figure(shown: Shown) -> Figure:
 
 def _arms(study: StudyRecord) -> dict[str, list[Curves]]:
     """The curves of each network, by the kind of their line."""
-    if study.verdict:
-        settings = {"baseline": Lambdas()}
-        if study.verdict.recommended.on:
-            settings["best"] = study.verdict.recommended
-        seeds, networks = study.verdict.seeds, study.confirmed
-        return {
-            kind: [networks[one, seed].curves for seed in seeds] for kind, one in settings.items()
-        }
     arms: dict[str, list[Curves]] = {}
-    if study.baseline:
-        arms["baseline"] = [study.baseline.curves]
-    if study.best and study.best is not study.baseline:
-        arms["best"] = [study.best.curves]
+    if study.verdict:
+        for kind, lambdas in ("baseline", Lambdas()), ("best", study.verdict.recommended):
+            networks = [study.confirmed[lambdas, seed] for seed in study.verdict.seeds]
+            arms[kind] = [one.curves for one in networks]
+    else:
+        for kind, trial in ("baseline", study.baseline), ("best", study.best):
+            arms |= {kind: [trial.curves]} if trial else {}
+    if arms["best"] == arms.get("baseline"):
+        del arms["best"]
     return arms
 
 
