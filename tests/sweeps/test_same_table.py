@@ -25,7 +25,6 @@ from sweeps.storage.storage import open_storage
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command_again
-from tests.postgres import running_postgres
 from tests.processes import started
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
@@ -46,10 +45,9 @@ def search(
     trials: int = TRIALS,
     workers: int = 1,
     lanes: int = 16,
-    storage: str | None = None,
 ) -> dict[str, bytes]:
     """The tables of a search, without MLflow, whose import would take most of the time."""
-    place = workspace(folder, storage)
+    place = workspace(folder)
     data = datasets.load(definition.data, definition.training.dtype)
     with (
         closing(place.open(definition.name, definition)) as opened,
@@ -122,17 +120,6 @@ def test_a_part_and_then_the_rest_is_the_whole(
 ) -> None:
     for trials in (7, TRIALS):
         pieces = search(folder / f"{sampler}-pieces", experiment(sampler), trials=trials, workers=2)
-    assert pieces == reference
-
-
-@pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
-def test_so_it_is_on_postgresql(folder: Path, sampler: str, reference: dict[str, bytes]) -> None:
-    with running_postgres() as server:
-        url = server.database(sampler)
-        for trials in (7, TRIALS):
-            pieces = search(
-                folder / f"{sampler}-postgresql", experiment(sampler), trials=trials, storage=url
-            )
     assert pieces == reference
 
 
