@@ -82,11 +82,11 @@ class Replicates:
 
     def scores(self, settings: Iterable[Lambdas]) -> dict[Lambdas, Scores]:
         """Return the scores (seeds, validation rows) of each setting, and train what is missing."""
-        keys = self._keys(settings)
-        self._train([key for key in keys if key not in self._kept])
+        settings = list(settings)
+        self._train([key for key in self._keys(settings) if key not in self._kept])
         return {
             lambdas: np.array([self._kept[lambdas, seed][1] for seed in self.seeds], np.float64)
-            for lambdas, _ in keys
+            for lambdas in settings
         }
 
     def prepare(self, settings: Iterable[Lambdas]) -> None:
@@ -116,8 +116,8 @@ class Replicates:
 
     def _keys(self, settings: Iterable[Lambdas]) -> list[Key]:
         """Return the networks by seed first: lanes of one seed share their batches."""
-        settings = list(dict.fromkeys(settings))
-        return [(lambdas, seed) for seed in self.seeds for lambdas in settings]
+        distinct = dict.fromkeys(settings)
+        return [(lambdas, seed) for seed in self.seeds for lambdas in distinct]
 
     def _train(self, keys: Sequence[Key]) -> None:
         self._wanted += len(keys)
