@@ -1,4 +1,4 @@
-"""MLflow's page as a user sees it: a real server, a real browser, made studies of 100 and of 1,000
+"""MLflow's page as a user sees it: a real server, a real browser, made studies of 100 and of 120
 trials.
 
 Screenshots are kept in the folder that the variable SCREENSHOTS names, if it does, so that somebody
@@ -52,7 +52,7 @@ BORN: dict[str, Any] = {
     },
 }
 SMALL = confirmed_study(troubled(dataclasses.replace(make_study(100), **BORN)), look=1, winner=3)
-LARGE = make_study(1_000, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"})
+LARGE = make_study(120, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,7 @@ CUT_LAMBDAS = """
 """
 
 
-@pytest.mark.parametrize("study", [SMALL, LARGE], ids=["100", "1000"])
+@pytest.mark.parametrize("study", [SMALL, LARGE], ids=["100", "120"])
 def test_the_link_opens_the_trials_of_the_study_best_first(
     window: Shown, study: StudyRecord
 ) -> None:

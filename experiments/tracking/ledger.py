@@ -13,12 +13,12 @@ from experiments.tracking.plan import (
     STUDY,
     TRIAL,
     UNFINISHED,
-    RunPlan,
     confirmation_plan,
     merged_note,
     study_plan,
 )
-from experiments.tracking.snapshot import NOTE, PARENT, RunState, Snapshot, begin, state_of
+from experiments.tracking.runs import NOTE, PARENT, RunPlan, RunState
+from experiments.tracking.snapshot import Snapshot, begin, state_of
 from experiments.tracking.store import Store
 from experiments.tracking.whole_runs import WholeRuns
 

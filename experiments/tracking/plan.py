@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from experiments.card import card
 from experiments.digest import digest
@@ -15,7 +13,7 @@ from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
 from experiments.section import WIDE, Range
-from experiments.tracking.snapshot import NOTE, PARENT, Dataset, Key, RunState, key_of
+from experiments.tracking.runs import NOTE, Dataset, RunPlan
 from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 
@@ -42,86 +40,6 @@ BELOW = "*Written by sweeps. What you write below this line stays.*"
 DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
 PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
 EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Point(NamedTuple):
-    """One value of one metric; `time` in milliseconds."""
-
-    name: str
-    value: float
-    time: int
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunPlan:
-    """A run as it must be. Times in milliseconds.
-
-    `single` are numbers at one `step`, `measured` those of the last of `epochs` epochs, some of
-    which have `curves`. A run must not have metrics that are `absent`; an `ended` of None is any.
-    """
-
-    name: str
-    tags: Mapping[str, str]
-    params: Mapping[str, str] = field(default_factory=dict)
-    single: Mapping[str, float] = field(default_factory=dict)
-    measured: Mapping[str, float] = field(default_factory=dict)
-    epochs: int = 0
-    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    step: int = 0
-    absent: Sequence[str] = ()
-    datasets: tuple[Dataset, ...] = ()
-    status: str
-    started: int
-    ended: int | None
-
-    @property
-    def key(self) -> Key:
-        """By what the run is found."""
-        return key_of(self.tags)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The last value of each metric."""
-        numbers = {**self.single, **self.measured}
-        return {name: value for name, value in numbers.items() if math.isfinite(value)}
-
-    def differences(self, run: RunState, parent: str | None) -> list[str]:
-        """What of a run is not as planned, by name. Nothing means that the run is right.
-
-        Whatever else others added is no difference, nor is a note that they edited.
-        """
-        tags = dict(self.tags) if parent is None else {**self.tags, PARENT: parent}
-        if NOTE in tags and NOTE in run.tags:
-            tags[NOTE] = run.tags[NOTE]
-        pairs: list[tuple[str, object, object]] = [
-            ("status", self.status, run.status),
-            ("end time", run.ended if self.ended is None else self.ended, run.ended),
-            *((f"metric {name}", None, run.metrics.get(name)) for name in self.absent),
-            *((f"data set {one.key}", one.key in run.datasets, True) for one in self.datasets),
-        ]
-        for kind, planned, there in (
-            ("tag", tags, run.tags),
-            ("param", self.params, run.params),
-            ("metric", self.metrics, run.metrics),
-        ):
-            pairs += [(f"{kind} {name}", value, there.get(name)) for name, value in planned.items()]
-        return [name for name, planned, there in pairs if planned != there]
-
-    def points(self) -> list[Point]:
-        """All its numbers. Those that are not finite are left out: MLflow would store others."""
-        return [point for point in self._points() if math.isfinite(point.value)]
-
-    def _points(self) -> Iterator[Point]:
-        ended = self.started if self.ended is None else self.ended
-        for name, value in self.single.items():
-            yield Point(name, value, ended, self.step)
-        for name, last in self.measured.items():
-            values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
-            # For charts over time the epochs are spread evenly over the time that they took.
-            for step, value in values.items():
-                time = self.started + (ended - self.started) * step // max(self.epochs, 1)
-                yield Point(name, value, time, step)
 
 
 def plans(study: StudyRecord) -> list[RunPlan]:

@@ -1,72 +1,15 @@
 """The snapshot: what MLflow has of one study."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from experiments.tracking.runs import CONTEXT, Key, RunState
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import Run
 
 RUNS_PER_CALL = 1_000
-PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # tags
-CONTEXT = "mlflow.data.context"  # as what the rows of a data set are used
-
-Key = tuple[str, str]
-"""The kind of a run, and which one of its kind it is: by this it is found."""
-
-
-def key_of(tags: Mapping[str, str]) -> Key:
-    """The key of a run with these tags."""
-    kind = tags.get("kind", "")
-    return kind, tags.get(kind, "")
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The rows of one part of the data. `profile` is what MLflow's page shows of them."""
-
-    name: str
-    digest: str
-    part: str
-    source: str
-    profile: Mapping[str, object]
-
-    @property
-    def key(self) -> str:
-        """By what it is found."""
-        return f"{self.part} {self.name} {self.digest}"
-
-    def entity(self) -> "DatasetInput":
-        """The same for MLflow's client."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        source, profile = json.dumps({"uri": self.source}), json.dumps(dict(self.profile))
-        dataset = Dataset(self.name, self.digest, "local", source, profile=profile)
-        return DatasetInput(dataset, [InputTag(CONTEXT, self.part)])
-
-
-@dataclass(frozen=True)
-class RunState:
-    """A run that is there: of its metrics the last values, of its data sets the keys."""
-
-    run_id: str
-    status: str = ""
-    ended: int | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    datasets: frozenset[str] = frozenset()
-
-    @property
-    def key(self) -> Key:
-        """By what it is found."""
-        return key_of(self.tags)
-
-    def contradicts(self, params: Mapping[str, str]) -> bool:
-        """Whether it has a param with another value."""
-        return any(self.params.get(name, value) != value for name, value in params.items())
 
 
 @dataclass

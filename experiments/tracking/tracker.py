@@ -16,13 +16,13 @@ from experiments.tracking.ledger import Ledger
 from experiments.tracking.plan import (
     CONFIRM,
     TRIAL,
-    RunPlan,
     confirmation_plan,
     network_plans,
     plans,
     study_plan,
     trial_plan,
 )
+from experiments.tracking.runs import RunPlan
 from experiments.tracking.view import Links
 
 P = ParamSpec("P")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.tracking.database import LONGEST_LOCK
-from experiments.tracking.plan import RunPlan
+from experiments.tracking.runs import RunPlan
 
 RUN_NAME = "mlflow.runName"  # which MLflow keeps as a tag too
 IDS = ("_id", "_uuid")  # how the columns end that can refer to a run

@@ -113,7 +113,7 @@ class Writer:
                 "trial %d is not on MLflow: %s; next try in %g s", trial.trial, error, pause
             )
             with self._changed:
-                self._error, self._abandoned = error, closing
+                self._error, self._abandoned = error, self._abandoned or closing
                 self._waiting.rotate(-1)  # one that cannot be written must not keep others waiting
             return pause
         logger.debug("trial %d is run %s, new: %s", trial.trial, *written)

@@ -15,7 +15,7 @@ from experiments.reports import frames
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import Store, SyncedRuns, Tracker, sync_runs, view
 from experiments.tracking.plan import milliseconds, network_plans
-from experiments.tracking.snapshot import NOTE
+from experiments.tracking.runs import NOTE
 from experiments.tracking.tracker import Problem
 from nnreg import LAMBDA_NAMES
 from tests.experiments.test_tracking_sync import NOTHING, assert_agrees, audited, synced

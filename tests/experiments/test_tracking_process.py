@@ -33,7 +33,8 @@ from experiments.tracking import (
     process,
     sync_runs,
 )
-from experiments.tracking.plan import RunPlan, trial_plan
+from experiments.tracking.plan import trial_plan
+from experiments.tracking.runs import RunPlan
 from tests.mlflow_reading import trial_runs
 from tests.processes import spawned
 from tests.servers import free_port

@@ -19,8 +19,8 @@ from mlflow.entities import Metric, Param
 from experiments.errors import TrackingError
 from experiments.records import FAIL, StudyRecord
 from experiments.tracking import Store, SyncedRuns, Tracker, TrackerProcess, choose, sync_runs
-from experiments.tracking.plan import RunPlan, network_plans, plans, study_plan, trial_plan
-from experiments.tracking.snapshot import NOTE, PARENT
+from experiments.tracking.plan import network_plans, plans, study_plan, trial_plan
+from experiments.tracking.runs import NOTE, PARENT, RunPlan
 from experiments.tracking.tracker import Audit, Problem
 from tests.mlflow_reading import everything, runs_of, study_run, trial_runs
 from tests.studies import confirmed_study, make_study, make_trial

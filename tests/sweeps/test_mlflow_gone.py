@@ -71,23 +71,27 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(
 
         at = At(
             {
-                16: to_all(signal.SIGSTOP),  # silent
-                32: to_all(
-                    signal.SIGCONT
-                ),  # what was asked while it was silent is answered to nobody
-                48: to_all(signal.SIGKILL),  # refused
-                64: lambda: stack.enter_context(server(served, port)),
+                8: to_all(signal.SIGSTOP),  # silent
+                16: to_all(signal.SIGCONT),  # what was asked meanwhile is answered to nobody
+                24: to_all(signal.SIGKILL),  # refused
+                40: lambda: stack.enter_context(server(served, port)),
             }
         )
         sweep = sweeps.run(
-            "iris", trials=80, edits=EDITS, workers=1, directory=tmp_path / "mine", tracking_uri=f"http://127.0.0.1:{port}",
-            progress=at, confirm=False,
-        )  # fmt: skip
+            "iris",
+            trials=48,
+            edits=EDITS,
+            workers=1,
+            directory=tmp_path / "mine",
+            tracking_uri=f"http://127.0.0.1:{port}",
+            progress=at,
+            confirm=False,
+        )
         assert sweep.runs.error is None
         store = Store(f"http://127.0.0.1:{port}", "iris", None)
         runs = trial_runs(store, sweep.record.study_uid)
         assert {number: run.info.run_id for number, run in runs.items()} == sweep.runs.ids
-        assert sorted(runs) == list(range(80))
+        assert sorted(runs) == list(range(48))
         assert {run.info.status for run in runs.values()} == {"FINISHED"}
         assert study_run(store, sweep.record.study_uid).info.status == "FINISHED"
     assert at.depths[3] >= 16  # the search went on without the server
@@ -96,66 +100,35 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(
 def test_a_sweep_that_ends_without_mlflow_says_what_is_missing_and_sync_writes_it(
     tmp_path: Path, made: Path
 ) -> None:
-    """The file is locked by another process than the one that writes from before the beginning to
-    after the end.
-    """
+    """The file is locked from before the beginning to after the end."""
     shutil.copy(made, tmp_path)
-    with contextlib.closing(
-        sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
-    ) as holder:
+    database = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    with contextlib.closing(database) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        asked = (
-            "run",
-            "iris",
-            "--trials=20",
-            "--workers=1",
-            "--no-confirm",
-            *(f"--set={edit}" for edit in EDITS),
-        )
-        done = command(*asked, cwd=tmp_path)
+        asked = ["run", "iris", "--trials=20", "--workers=1", "--no-confirm"]
+        done = command(*asked, *(f"--set={edit}" for edit in EDITS), cwd=tmp_path)
     assert "database is locked" in done.stderr
     assert "not on MLflow: 20 trials; write what is missing with: sweeps sync iris" in done.stderr
     assert len(pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")) == 20
     assert command("sync", cwd=tmp_path).stdout.startswith("20 of 20 runs written")
 
 
-def test_three_sweeps_on_one_sqlite_file_two_of_them_in_one_directory(
-    tmp_path: Path, made: Path
-) -> None:
+def test_two_sweeps_in_one_directory_on_one_sqlite_file(tmp_path: Path, made: Path) -> None:
     uri = f"sqlite:///{shutil.copy(made, tmp_path)}"
-    places = {"one": "a", "two": "a", "three": "b"}
 
     def run(study: str) -> subprocess.CompletedProcess[str]:
-        asked = [
-            SWEEPS,
-            "run",
-            "iris",
-            "--study",
-            study,
-            "--trials=24",
-            "--workers=1",
-            "--no-confirm",
-        ]
-        asked += [
-            "--directory",
-            places[study],
-            f"--tracking-uri={uri}",
-            *(f"--set={edit}" for edit in EDITS),
-        ]
+        asked = [SWEEPS, "run", "iris", f"--study={study}", "--trials=24", "--workers=1"]
+        asked += ["--no-confirm", f"--tracking-uri={uri}", *(f"--set={edit}" for edit in EDITS)]
         return subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
 
-    with ThreadPoolExecutor(len(places)) as pool:
-        done = list(pool.map(run, places))
-    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * len(
-        places
-    ), [one.stderr for one in done]
-    store = Store(uri, "iris", None)
-    for study, folder in places.items():
-        table = pd.read_csv(tmp_path / folder / "reports" / study / "trials.csv")
-        summary = pd.read_csv(tmp_path / folder / "reports" / study / "summary.csv")
-        runs = trial_runs(store, summary.study_uid[0])
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(run, ("one", "two")))
+    assert [(one.returncode, "sweeps:" in one.stderr) for one in done] == [(0, False)] * 2, done
+    for study in ("one", "two"):
+        table = pd.read_csv(tmp_path / "reports" / study / "trials.csv")
+        summary = pd.read_csv(tmp_path / "reports" / study / "summary.csv")
+        runs = trial_runs(Store(uri, "iris", None), summary.study_uid[0])
         assert [runs[number].info.run_id for number in table.trial] == list(table.mlflow_run_id)
         assert len(table) == len(runs) == 24
-        assert [runs[number].data.metrics["val_accuracy"] for number in table.trial] == list(
-            table.val_accuracy
-        )
+        accuracies = [runs[number].data.metrics["val_accuracy"] for number in table.trial]
+        assert accuracies == list(table.val_accuracy)

@@ -1,0 +1,148 @@
+"""The runs: as one must be and as one is there, and the equality of the two."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # tags
+CONTEXT = "mlflow.data.context"  # as what the rows of a data set are used
+
+Key = tuple[str, str]
+"""The kind of a run, and which one of its kind it is: by this it is found."""
+
+
+def key_of(tags: Mapping[str, str]) -> Key:
+    """The key of a run with these tags."""
+    kind = tags.get("kind", "")
+    return kind, tags.get(kind, "")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows of one part of the data. `profile` is what MLflow's page shows of them."""
+
+    name: str
+    digest: str
+    part: str
+    source: str
+    profile: Mapping[str, object]
+
+    @property
+    def key(self) -> str:
+        """By what it is found."""
+        return f"{self.part} {self.name} {self.digest}"
+
+    def entity(self) -> "DatasetInput":
+        """The same for MLflow's client."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source, profile = json.dumps({"uri": self.source}), json.dumps(dict(self.profile))
+        dataset = Dataset(self.name, self.digest, "local", source, profile=profile)
+        return DatasetInput(dataset, [InputTag(CONTEXT, self.part)])
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run that is there: of its metrics the last values, of its data sets the keys."""
+
+    run_id: str
+    status: str = ""
+    ended: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    datasets: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> Key:
+        """By what it is found."""
+        return key_of(self.tags)
+
+    def contradicts(self, params: Mapping[str, str]) -> bool:
+        """Whether it has a param with another value."""
+        return any(self.params.get(name, value) != value for name, value in params.items())
+
+
+class Point(NamedTuple):
+    """One value of one metric; `time` in milliseconds."""
+
+    name: str
+    value: float
+    time: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """A run as it must be. Times in milliseconds.
+
+    `single` are numbers at one `step`, `measured` those of the last of `epochs` epochs, some of
+    which have `curves`. A run must not have metrics that are `absent`; an `ended` of None is any.
+    """
+
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+    single: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    epochs: int = 0
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    step: int = 0
+    absent: Sequence[str] = ()
+    datasets: tuple[Dataset, ...] = ()
+    status: str
+    started: int
+    ended: int | None
+
+    @property
+    def key(self) -> Key:
+        """By what the run is found."""
+        return key_of(self.tags)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric."""
+        numbers = {**self.single, **self.measured}
+        return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+    def differences(self, run: RunState, parent: str | None) -> list[str]:
+        """What of a run is not as planned, by name. Nothing means that the run is right.
+
+        Whatever else others added is no difference, nor is a note that they edited.
+        """
+        tags = dict(self.tags) if parent is None else {**self.tags, PARENT: parent}
+        if NOTE in tags and NOTE in run.tags:
+            tags[NOTE] = run.tags[NOTE]
+        pairs: list[tuple[str, object, object]] = [
+            ("status", self.status, run.status),
+            ("end time", run.ended if self.ended is None else self.ended, run.ended),
+            *((f"metric {name}", None, run.metrics.get(name)) for name in self.absent),
+            *((f"data set {one.key}", one.key in run.datasets, True) for one in self.datasets),
+        ]
+        for kind, planned, there in (
+            ("tag", tags, run.tags),
+            ("param", self.params, run.params),
+            ("metric", self.metrics, run.metrics),
+        ):
+            pairs += [(f"{kind} {name}", value, there.get(name)) for name, value in planned.items()]
+        return [name for name, planned, there in pairs if planned != there]
+
+    def points(self) -> list[Point]:
+        """All its numbers. Those that are not finite are left out: MLflow would store others."""
+        return [point for point in self._points() if math.isfinite(point.value)]
+
+    def _points(self) -> Iterator[Point]:
+        ended = self.started if self.ended is None else self.ended
+        for name, value in self.single.items():
+            yield Point(name, value, ended, self.step)
+        for name, last in self.measured.items():
+            values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
+            # For charts over time the epochs are spread evenly over the time that they took.
+            for step, value in values.items():
+                time = self.started + (ended - self.started) * step // max(self.epochs, 1)
+                yield Point(name, value, time, step)
