@@ -10,7 +10,7 @@ from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip
 from experiments.verdict import RECOMMENDED, Setting
 
-ALL_SHOWN, BEST_SHOWN = 2_000, 500  # of more trials than this only the best are shown one by one
+ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
 
 
 class Shown:

@@ -227,7 +227,7 @@ def test_it_stays_small() -> None:
         return len(render(make_study(trials), runs, "http://host").encode())
 
     assert size(100) < 300_000
-    assert size(1_000) < 2_000_000
+    assert size(1_000) < 1_500_000
     assert size(ALL_SHOWN + 1) < 1_000_000
 
 
