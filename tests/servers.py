@@ -17,9 +17,9 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-# MLflow's server alone starts a dozen processes more, for jobs that nothing here asks for: half a
-# minute of a core each time.
+# MLflow's server alone starts a dozen processes more, for jobs that nothing here asks for.
 QUIET = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 SLOWEST_START = 120  # seconds, on a machine with 2 cores that runs other tests too
 
 
@@ -34,15 +34,21 @@ def answer(url: str, path: str) -> str:
     """The body of the page; it must be there."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    try:
+    with contextlib.closing(connection):
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read().decode()
-    finally:
-        connection.close()
     if response.status != http.HTTPStatus.OK:
         raise LookupError(f"{url}{path} answered {response.status}: {body[:200]}")
     return body
+
+
+def answers(url: str, path: str) -> bool:
+    """Whether the page is there."""
+    with contextlib.suppress(OSError, http.client.HTTPException, LookupError):
+        answer(url, path)
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Running:
     process: "subprocess.Popen[bytes]"
 
     def end(self) -> None:
-        """End it with all its processes; nothing happens where it has ended."""
+        """End it with all its processes; nothing happens if it has ended."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
@@ -69,17 +75,13 @@ def running(
     cwd: Path,
     url: str,
     path: str,
-    environment: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[str, str] = NOTHING,
 ) -> Iterator[Running]:
     """A server, from when it answers at `path` until the end of the block."""
+    environ = {**QUIET, **environment}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env={**QUIET, **environment},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            command, cwd=cwd, env=environ, stdout=log, stderr=log, start_new_session=True
         )
         server = Running(url, process)
         try:
@@ -87,9 +89,8 @@ def running(
             while not answers(url, path):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
-                    raise RuntimeError(
-                        f"{command} did not answer: {log.read().decode(errors='replace')[-2000:]}"
-                    )
+                    said = log.read().decode(errors="replace")[-2000:]
+                    raise RuntimeError(f"{command} did not answer: {said}")
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.1)
             yield server
@@ -97,33 +98,13 @@ def running(
             server.end()
 
 
-def answers(url: str, path: str) -> bool:
-    """Whether the page is there."""
-    try:
-        answer(url, path)
-    except (OSError, http.client.HTTPException, LookupError):
-        return False
-    return True
-
-
 def plain_mlflow(
-    folder: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
+    folder: Path, *options: str, environment: Mapping[str, str] = NOTHING
 ) -> contextlib.AbstractContextManager[Running]:
-    """A plain `mlflow server` as somebody starts it by hand in a folder: the stores are those that
-    it finds there, but for those that are given.
+    """A plain `mlflow server` as somebody starts it by hand in a folder, with the stores that it
+    finds there, or those of the options.
     """
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--workers",
-        "1",
-        "--port",
-        str(port),
-        *options,
-    ]
-    return running(
-        command, cwd=folder, url=f"http://127.0.0.1:{port}", path="/health", environment=environment
-    )
+    port = str(free_port())
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", port, *options]
+    url = f"http://127.0.0.1:{port}"
+    return running(command, cwd=folder, url=url, path="/health", environment=environment)

@@ -1,6 +1,4 @@
-"""A real terminal: a program that is started in a pseudo-terminal, what is typed into it, and what
-it shows.
-"""
+"""A real terminal: a program in a pseudo-terminal, what is typed into it, and what it shows."""
 
 import contextlib
 import os
@@ -17,9 +15,7 @@ SLOWEST = 30.0  # seconds, for a program that imports, on a machine that runs ot
 
 @dataclass
 class Terminal:
-    """The side of the terminal where a person sits; `shown` is all that was shown so far, escapes
-    included.
-    """
+    """The side of the terminal where a person sits; `shown` is all that was shown, with escapes."""
 
     descriptor: int
     process: "subprocess.Popen[bytes]"
@@ -60,14 +56,9 @@ def terminal(
 ) -> Iterator[Terminal]:
     """The program in a terminal of its own, which also is its standard output and error."""
     ours, theirs = pty.openpty()
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environ,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
+        command, cwd=cwd, env=environ, start_new_session=True, **streams
     ) as process:
         os.close(theirs)
         try:

@@ -135,7 +135,7 @@ def test_rows_that_cannot_be_used(folder: Path, tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("nowhere.csv",), "nowhere.csv: there is no such file; check the path\n"),
+        (("nowhere.csv",), "nowhere.csv: cannot be read (No such file"),
         (("shop",), "which rows? Give a file of them: sweeps predict shop rows.csv"),
         (("shp", "shop.csv"), "study shp: there is none of this name"),
         ((), "Missing argument '[STUDY] ROWS'"),
@@ -166,10 +166,10 @@ def test_a_study_without_a_model_says_how_to_get_it(sweep: sweeps.Sweep, tmp_pat
     words = json.loads(path.read_text())
     words["origin"]["seed"] += 1  # of an earlier verdict
     path.write_text(json.dumps(words))
-    assert "make it again with: sweeps confirm shop" in refused(tmp_path, "shop.csv")
+    assert "make it with: sweeps confirm shop" in refused(tmp_path, "shop.csv")
     place = dataclasses.replace(sweep.workspace, directory=tmp_path)
     assert dataclasses.replace(sweep, workspace=place).model is None
 
     swept("iris", tmp_path, confirm=False, edits=["training.epochs=1"])
-    assert "study iris: no verdict and no model yet" in refused(tmp_path, "iris", "shop.csv")
+    assert "study iris: the model of its verdict is not in" in refused(tmp_path, "iris", "shop.csv")
     assert "there are 2 studies; name one of iris, shop" in refused(tmp_path, "shop.csv")

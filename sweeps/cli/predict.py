@@ -56,9 +56,8 @@ def predict(
         command = f"sweeps predict {rows}{place.options()} rows.csv"
         raise InputError(f"which rows? Give a file of them: {command}")
     if file is not None and file.exists():
-        raise InputError(
-            f"{file}: it exists, and is not overwritten; delete it, or give another --output"
-        )
+        remedy = "delete it, or give another --output"
+        raise InputError(f"{file}: it exists, and is not overwritten; {remedy}")
     table = _predictions(place, study, Path(rows))
     table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
     if file is None:
@@ -68,29 +67,20 @@ def predict(
 
 
 def _predictions(place: "Workspace", study: str | None, rows: Path) -> "pd.DataFrame":
-    """Return the label of each row, in a column named as the target, and the probability of each
-    class.
-
-    The file is read by the rules of the study's experiment: separator, encoding, missing values.
+    """Return the label of each row and the probability of each class. The file is read by the rules
+    of the study's experiment: separator, encoding, missing values.
     """
     from experiments.datasets import files
     from experiments.errors import InputError
     from experiments.model import find_model
     from sweeps.search.study_record import study_record
 
-    if not rows.exists():
-        raise InputError(f"{rows}: there is no such file; check the path")
     record = study_record(place.load(place.choose(study)))
-    confirm = f"sweeps confirm {record.study}{place.options()}"
-    if record.verdict is None:
-        raise InputError(f"study {record.study}: no verdict and no model yet; run: {confirm}")
     folder = place.reports_of(record.study)
     model = find_model(folder, record)
     if model is None:
-        raise InputError(
-            f"study {record.study}: the model of its verdict is not in {folder}; make it again"
-            f" with: {confirm}"
-        )
+        what = f"study {record.study}: the model of its verdict is not in {folder}"
+        raise InputError(f"{what}; make it with: sweeps confirm {record.study}{place.options()}")
     table = files.read(rows, record.experiment.data, labelled=False)
     found = model.table(table.frame, where=table.where)
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
