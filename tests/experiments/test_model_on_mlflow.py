@@ -122,15 +122,6 @@ def test_it_says_of_raw_rows_what_the_kept_model_says(loaded: Any, kept: Model) 
     assert loaded.predict(FRAME).dtype == FRAME["class"].dtype
 
 
-@pytest.mark.parametrize(("frame", "says"), [(MISSPELT, MISSPELT_SAYS), (WRONG, WRONG_SAYS)])
-def test_a_missing_and_a_wrong_column_are_named(
-    loaded: Any, frame: pd.DataFrame, says: str
-) -> None:
-    with pytest.raises(mlflow.exceptions.MlflowException, match=says) as caught:
-        loaded.predict(frame)
-    assert caught.value.get_http_status_code() == 400
-
-
 def test_it_is_served(home: Path, kept: Model) -> None:
     port, scripts = free_port(), Path(sys.executable).parent
     environ = {
