@@ -66,7 +66,8 @@ class Choice:
         losses are too few to be trusted.
         """
         found = estimate(one - other, self.weighting, counted=self.by_hits)
-        few = not self.by_hits and self.weighting.count(one) < FEWEST_LOSSES
+        _, units = self.weighting.units(one)
+        few = not self.by_hits and len(units) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
 
     def winner(self, candidates: Sequence[Lambdas], scores: ScoresOf) -> Lambdas:

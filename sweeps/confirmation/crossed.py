@@ -62,10 +62,6 @@ class Weighting:
         influence = self.together((scores - centre) * weights)
         return influence * influence.shape[1] + mean, self.together(weights)
 
-    def count(self, scores: Scores) -> int:
-        """Return how many independent units there are."""
-        return scores.shape[1] if self.groups is None else len(np.unique(self.groups))
-
     def together(self, values: Scores) -> Scores:
         """Return values (..., rows) added up over the rows of each unit, (..., units)."""
         if self.groups is None:
