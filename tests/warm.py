@@ -54,7 +54,6 @@ def serve(address: str) -> None:
 
     client.load()
     session.TrackerProcess = workspace.TrackerProcess = Tracker  # type: ignore[assignment, misc]
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)

@@ -32,6 +32,7 @@ class At(Progress):
     """Does something after certain trials were recorded; the search waits for it."""
 
     def __init__(self, events: dict[int, Callable[[], object]]) -> None:
+        super().__init__()
         self.events = events
         self.depths: list[int] = []
 
