@@ -9,7 +9,6 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,7 +74,8 @@ def main() -> None:
     if problem := installation.problem():
         sys.exit(_fail(problem, 1))
     if os.environ.get(COMPLETING, "").startswith("complete_"):
-        sys.exit(_complete())
+        with contextlib.redirect_stderr(io.StringIO()):  # nothing into the line being typed
+            sys.exit(_carry_out())
     sys.exit(_carry_out())
 
 
@@ -115,19 +115,6 @@ def _carry_out() -> int:
     except Exception:
         given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
         return _fail(f"{BUG}\n{redacted(traceback.format_exc(), *given)}", 1)
-
-
-def _complete() -> int:
-    """Answer a shell that asks what may stand at the cursor. Errors are silent: they would be
-    printed into the line that is being typed.
-    """
-    with (
-        Path(os.devnull).open("w") as nothing,
-        contextlib.redirect_stderr(nothing),
-        contextlib.suppress(Exception),
-    ):
-        whole_app()(prog_name="sweeps", standalone_mode=False)  # ends with SystemExit
-    return 1
 
 
 def _fail(sentence: str, status: int) -> int:

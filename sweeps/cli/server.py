@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import Store
@@ -26,16 +26,11 @@ LIGHT = {
 OWNER = "sweeps-owner"  # header of every answer: another server on this port is not taken for ours
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """A server that answers at this address."""
 
     url: str
-    _process: "subprocess.Popen[bytes]"
-
-    def wait(self) -> None:
-        """Wait until the server ends by itself, which it should not. Raises TrackingError."""
-        raise _ended(self._process.wait())
+    process: "subprocess.Popen[bytes]"
 
 
 @contextmanager
@@ -100,10 +95,11 @@ def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
         if time.monotonic() > deadline:
             raise TrackingError(f"the MLflow server did not answer within {SLOWEST_START:g} s")
         with suppress(subprocess.TimeoutExpired):
-            raise _ended(process.wait(0.05))
+            raise ended(process.wait(0.05))
 
 
-def _ended(status: int) -> TrackingError:
+def ended(status: int) -> TrackingError:
+    """Return the error for a server that ended by itself."""
     return TrackingError(f"the MLflow server ended with status {status}; what it said is above")
 
 

@@ -54,7 +54,7 @@ def ui(
 
     from experiments.tracking import Tracker
     from sweeps.cli.output import print_links, say
-    from sweeps.cli.server import serving
+    from sweeps.cli.server import ended, serving
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
@@ -74,4 +74,4 @@ def ui(
     with serving(tracker.store, port) as server:
         show(server.url)
         say("Ctrl-C stops it.")
-        server.wait()
+        raise ended(server.process.wait())
