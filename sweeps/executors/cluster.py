@@ -31,8 +31,6 @@ FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped ne
 LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
 LOGGERS = ("distributed", "distributed.client")  # what they would log, we say as an error
 
-_awaited: set[str] = set()  # the tasks that run in this worker and whose results are awaited
-
 
 class SweepPlugin(WorkerPlugin):
     """What Dask gives to every worker of the cluster, whenever it comes: the data of a study, and
@@ -41,6 +39,7 @@ class SweepPlugin(WorkerPlugin):
 
     def __init__(self, name: str, topic: str, split: Split) -> None:
         self.name, self._topic, self._split = name, topic, split
+        self._awaited: set[Any] = set()  # keys of the tasks that run here for somebody
 
     def setup(self, worker: Worker) -> None:
         threadpool_limits(1)
@@ -48,10 +47,13 @@ class SweepPlugin(WorkerPlugin):
 
     def teardown(self, worker: Worker) -> None:
         HELD.pop(self.name, None)
+        self._awaited.clear()
 
     def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
-        if start == "executing":
-            _awaited.discard(key)
+        if finish == "executing":
+            self._awaited.add(key)
+        elif start == "executing":
+            self._awaited.discard(key)
 
     def make(self, call: bytes) -> tuple[Mapping[str, str], Any]:
         """Return this worker's signature, and what the call returns.
@@ -62,10 +64,9 @@ class SweepPlugin(WorkerPlugin):
         worker = get_worker()
         key = str(worker.get_current_task())
         worker.log_event(self._topic, key)
-        _awaited.add(key)
 
         def end_if_cancelled() -> None:
-            if key not in _awaited:
+            if key not in self._awaited:
                 raise Reschedule  # Dask's word for a call that has no result
 
         with after_epoch(end_if_cancelled):
@@ -78,9 +79,13 @@ def _task() -> Callable[[str, bytes], tuple[str, Any]]:
     """
 
     def sweeps_task(plugin: str, call: bytes) -> tuple[str, Any]:
+        import time
+
         from distributed import get_worker
 
-        worker = get_worker()
+        worker, deadline = get_worker(), time.monotonic() + 5
+        while plugin not in worker.plugins and time.monotonic() < deadline:
+            time.sleep(0.05)  # it may be on its way
         there: Any = worker.plugins.get(plugin)
         return worker.address, there and there.make(call)
 
