@@ -51,9 +51,9 @@ def check_format(study: str, birth: Mapping[str, Any]) -> None:
     """Raise ForeignStudyError where another version of sweeps began the study in another format."""
     if birth.get("format") != FORMAT:
         raise ForeignStudyError(
-            f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']}, format"
-            f" {birth.get('format', 1)}), and this one reads format {FORMAT}; go on with that version,"
-            " or start a study of its own with --study NAME"
+            f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']},"
+            f" format {birth.get('format', 1)}), and this one reads format {FORMAT}; go on with that"
+            " version, or start a study of its own with --study NAME"
         )
 
 

@@ -1,4 +1,4 @@
-"""The driver: the loop that proposes a generation, has it evaluated, and records it in trial order."""
+"""The driver: proposes a generation, has it evaluated, and records it in trial order."""
 
 import logging
 from collections.abc import Callable

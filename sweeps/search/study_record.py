@@ -24,7 +24,7 @@ def recorded(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def foreign(study: optuna.Study) -> int:
-    """Return how many trials something else left in the study. They are reported, and left alone."""
+    """Return how many trials something else left in the study: reported, and left alone."""
     return len(study.get_trials(deepcopy=False)) - len(recorded(study))
 
 

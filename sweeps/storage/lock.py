@@ -1,4 +1,4 @@
-"""The lock of a study: one driver at a time. A second one is refused, and a dead one's lock is free.
+"""The lock of a study: one driver at a time. A second one is refused, a dead one's lock is free.
 
 For a study in a journal or in SQLite it is a lock of the operating system on a file, which ends
 with the process that holds it. For PostgreSQL see database_lock.

@@ -55,7 +55,7 @@ def study_lock(url: str, study: str) -> StudyLock:
 
 
 def is_journal(url: str) -> bool:
-    """Return whether a storage is a journal. Raises InputError where it is neither that nor a URL."""
+    """Return whether a storage is a journal. Raises InputError if it is not a URL either."""
     if "://" not in url and not url.endswith(SUFFIX):
         raise InputError(
             f"storage {masked_url(url)}: neither a URL such as sqlite:///studies.db nor a path"

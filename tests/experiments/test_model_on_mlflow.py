@@ -153,7 +153,7 @@ def test_it_is_served(home: Path, kept: Model) -> None:
 
 
 UNNEEDED = (
-    "cmaes", "filelock", "optuna", "plotly", "rich", "scipy", "sklearn", "sweeps", "tenacity",
+    "cmaes", "filelock", "optuna", "plotly", "rich", "scipy", "sklearn", "sweeps",
     "threadpoolctl", "typer",
 )  # fmt: skip
 

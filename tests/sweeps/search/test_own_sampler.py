@@ -3,6 +3,7 @@ cannot be used.
 """
 
 import functools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,6 @@ from experiments.errors import InputError, StudyError
 from sweeps.search import own_sampler
 from sweeps.search.study_record import study_record
 from tests.sweeps.search.trials import experiment, grow, opened, table
-from tests.sweeps.test_same_table import experiment as small
-from tests.sweeps.test_same_table import tables
 
 
 def genetic(seed: int) -> BaseSampler:
@@ -58,10 +57,10 @@ FACTORIES = {
 )
 @given(stops=st.lists(st.integers(1, 29), max_size=3))
 def test_any_interruptions_leave_the_table_of_one_go(
-    name: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
+    name: str, stops: list[int], memory: Path
 ) -> None:
     search = own_sampler.searched(experiment(), FACTORIES[name])
-    folder = tmp_path_factory.mktemp("studies")
+    folder = Path(tempfile.mkdtemp(dir=memory))
     whole = opened(folder / "whole.journal", search)
     grow(whole, 30)
     for stop in [*sorted(stops), 30]:
@@ -87,22 +86,13 @@ def test_it_sees_all_earlier_trials(tmp_path: Path) -> None:
     assert seen == [(number, list(range(number + 1))) for number in range(60)]
 
 
-def test_in_pieces_and_with_workers_it_is_the_same_table(tmp_path: Path) -> None:
-    def run(folder: str, trials: int, **changes: Any) -> sweeps.Sweep:
-        return sweeps.run(
-            small("random"), sampler=genetic, trials=trials, confirm=False, directory=tmp_path / folder,
-            tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", **changes,
-        )  # fmt: skip
-
-    run("pieces", 17, workers=1, lanes=16)  # a whole generation, and one more
-    run("pieces", 20, workers=2, lanes=3)
-    whole = run("whole", 20, workers=1, lanes=1)
-    assert tables(tmp_path / "pieces") == tables(tmp_path / "whole")
-    assert whole.record.experiment.sweep.sampler == f"{__name__}:genetic"
+def test_the_function_is_part_of_the_study(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    opened(tmp_path / "studies" / "s.journal", own_sampler.searched(experiment(), genetic)).close()
     with pytest.raises(
         StudyError, match=r'genetic" -> "tpe".*from Python .*sampler=genetic\), or .* --study NAME'
     ):
-        sweeps.run(small("tpe"), directory=tmp_path / "whole")
+        sweeps.run(experiment(), study="s", directory=tmp_path)
 
 
 def test_to_look_at_its_study_or_confirm_it_nobody_need_give_it(tmp_path: Path) -> None:

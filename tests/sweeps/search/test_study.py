@@ -2,7 +2,7 @@
 continues it.
 """
 
-import json
+import tempfile
 from pathlib import Path
 
 import optuna
@@ -27,10 +27,10 @@ from tests.sweeps.search.trials import TIME, experiment, grow, measured, opened,
 )
 @given(stops=st.lists(st.integers(1, 29), max_size=4))
 def test_any_interruptions_leave_the_table_of_one_go(
-    sampler: str, stops: list[int], tmp_path_factory: pytest.TempPathFactory
+    sampler: str, stops: list[int], memory: Path
 ) -> None:
     definition = experiment(f"sweep.sampler={sampler}")
-    folder = tmp_path_factory.mktemp("studies")
+    folder = Path(tempfile.mkdtemp(dir=memory))
     whole = opened(folder / "whole.journal", definition)
     grow(whole, 30)
     for stop in [*sorted(stops), 30]:

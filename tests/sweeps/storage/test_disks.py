@@ -195,8 +195,12 @@ def child(program: str, folder: Path) -> str:
     )
     done = subprocess.run(
         [sys.executable, "-c", preamble + textwrap.dedent(program)],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -270,7 +274,8 @@ def test_arrays_for_the_workers_are_whole_or_refused(tmp_path: Path, values: int
         from experiments.errors import DirectoryError
         from experiments.evaluation import load_split, stored
         from nnreg import Split
-        split = Split(np.arange({values}.0)[:, None], np.arange({values}) % 2, np.ones((1, 1)), np.array([0]))
+        x, y = np.arange({values}.0)[:, None], np.arange({values}) % 2
+        split = Split(x, y, np.ones((1, 1)), np.array([0]))
         with stored(split) as folder:
             assert (load_split(folder).x_train == split.x_train).all()
         limit(4096)

@@ -158,5 +158,5 @@ def test_a_refused_experiment_leaves_no_lock(place: Workspace, name: str) -> Non
 
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", "redis://127.0.0.1"])
 def test_a_storage_without_a_lock_is_refused(url: str) -> None:
-    with pytest.raises(InputError, match="not supported; use a .journal file"):
+    with pytest.raises(InputError, match=r"not supported; use a \.journal file"):
         study_lock(url, "s")
