@@ -52,7 +52,7 @@ def check_format(study: str, birth: Mapping[str, Any]) -> None:
     if birth.get("format") != FORMAT:
         raise ForeignStudyError(
             f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']},"
-            f" format {birth.get('format', 1)}), and this one reads format {FORMAT}; go on with that"
+            f" format {birth.get('format', 1)}), this one reads format {FORMAT}; continue it with that"
             " version, or start a study of its own with --study NAME"
         )
 
