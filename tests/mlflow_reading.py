@@ -18,7 +18,7 @@ def all_runs(store: Store) -> list[Run]:
 
 
 def runs_of(store: Store, study_uid: str, kind: str) -> dict[str, Run]:
-    """The runs of one kind of a study, by the tag that says which one it is; each must be there once."""
+    """The runs of one kind of a study, by which one each is; each must be there once."""
     tags = {"study_uid": study_uid, "kind": kind}
     found = [run for run in all_runs(store) if run.data.tags.items() >= tags.items()]
     runs = {run.data.tags.get(kind, ""): run for run in found}

@@ -138,9 +138,10 @@ CUT_LAMBDAS = """
     for (const cell of document.querySelectorAll('.ag-row [col-id]')) {
         if (!/(weight|bias)_l[12]/.test(cell.getAttribute('col-id'))) continue;
         const style = getComputedStyle(cell);
-        const room = cell.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        const room = cell.clientWidth - padding, text = cell.innerText.trim();
         pen.font = style.font;
-        const text = cell.innerText.trim(), needed = /e/.test(text) ? text : text.match(/^[0.]*[0-9]{0,3}/)[0] + '…';
+        const needed = /e/.test(text) ? text : text.match(/^[0.]*[0-9]{0,3}/)[0] + '…';
         if (pen.measureText(needed).width > room) short.push([text, room]);
     }
     return short;
@@ -161,7 +162,8 @@ def test_the_link_opens_the_trials_of_the_study_best_first(
         const cells = [...document.querySelectorAll('.ag-header-cell[col-id^="metrics."]')];
         cells.sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left);
         const name = cell => cell.getAttribute('col-id').replace(/^metrics\\.`|`$/g, '');
-        const cut = cell => [...cell.querySelectorAll('*')].some(one => one.scrollWidth > one.clientWidth + 1 && one.innerText);
+        const isCut = one => one.scrollWidth > one.clientWidth + 1 && one.innerText;
+        const cut = cell => [...cell.querySelectorAll('*')].some(isCut);
         return cells.map(cell => [name(cell), cut(cell)]);
     """
     headers = window.page.driver.execute_script(script)
