@@ -90,7 +90,7 @@ def test_an_experiment_file(line: str, says: Sequence[str], tmp_path: Path) -> N
         ("run iris --study=a/b", ("study", "name")),
         ("run iris --study=-x", ("study", "name")),
         ("run iris --trials=0", ("trials", "0")),
-        ("run iris --trials=many", ("--trials", "integer")),
+        ("run iris --trials=many", ("--trials", "int")),
         ("run iris --workers=0", ("workers", "0")),
         ("run iris --lanes=-1", ("lanes", "-1")),
         ("run iris --set=training.epochs", ("training.epochs", "KEY=VALUE")),
