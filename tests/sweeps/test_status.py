@@ -1,4 +1,4 @@
-"""What there is, in a storage that others use too."""
+"""The status of studies, in a storage that others use too."""
 
 from pathlib import Path
 
