@@ -52,8 +52,8 @@ def check_format(study: str, birth: Mapping[str, Any]) -> None:
     if birth.get("format") != FORMAT:
         raise ForeignStudyError(
             f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']},"
-            f" format {birth.get('format', 1)}), this one reads format {FORMAT}; continue it with that"
-            " version, or start a study of its own with --study NAME"
+            f" format {birth.get('format', 1)}), this one reads format {FORMAT}; continue it with"
+            " that version, or start a study of its own with --study NAME"
         )
 
 
