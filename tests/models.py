@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
@@ -66,7 +67,10 @@ def registered(store: Store, study: StudyRecord, folder: Path) -> bool:
         tracker.write(trial_plan(study, trial))
     tracker.finish(study)
     made_model(study, folder).write(folder / study.study_uid)
-    return tracker.keep_model(study, folder / study.study_uid)
+    try:
+        return tracker.keep_model(study, folder / study.study_uid)
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # it is set for the tracker's own process
 
 
 def versions(store: Store, name: str = "digits") -> dict[str, list[str]]:

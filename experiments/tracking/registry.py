@@ -7,8 +7,6 @@ second one.
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from experiments.card import card
@@ -39,13 +37,7 @@ def lacking(client: "MlflowClient", study: StudyRecord) -> list[str]:
 
 
 def register(
-    client: "MlflowClient",
-    store: Store,
-    study: StudyRecord,
-    model: Model,
-    *,
-    experiment_id: str,
-    run_id: str,
+    client: "MlflowClient", store: Store, study: StudyRecord, model: Model, run_id: str
 ) -> bool:
     """Register the model of a study's verdict; return whether anything was written.
 
@@ -57,7 +49,7 @@ def register(
     versions = _versions(client, name)
     version = _version(study, versions)
     if version is None:
-        version = _create(client, store, study, model, experiment_id, run_id)
+        version = _create(client, store, study, model, run_id)
     number = version.version
     is_new = version.tags.get(CONFIRMED) != confirmed
     if is_new:
@@ -93,22 +85,19 @@ def _confirmed(study: StudyRecord) -> str:
 
 
 def _create(
-    client: "MlflowClient",
-    store: Store,
-    study: StudyRecord,
-    model: Model,
-    experiment_id: str,
-    run_id: str,
+    client: "MlflowClient", store: Store, study: StudyRecord, model: Model, run_id: str
 ) -> "ModelVersion":
     """Log the model, link it to the study's run, and make a version of it; complete what an
     interrupted attempt has left.
     """
+    import mlflow
     from mlflow.entities import LoggedModelOutput
     from mlflow.exceptions import MlflowException
 
     from experiments.model import pyfunc
 
-    registered = study.experiment.name
+    registered, run = study.experiment.name, client.get_run(run_id)
+    experiment_id = run.info.experiment_id
     tags = {ORIGIN: digest(model.origin), "study": study.study, "study_uid": study.study_uid}
     there = client.search_logged_models([experiment_id], f"tags.{ORIGIN} = '{tags[ORIGIN]}'")
     logged = min(there, key=lambda one: (one.status != READY, one.model_id), default=None)
@@ -117,10 +106,10 @@ def _create(
         name = re.sub(r"[/:.%\"']", "_", study.study)  # MLflow refuses these here
         logged = client.create_logged_model(experiment_id, name, run_id, tags=tags, params=lambdas)
     if logged.status != READY:
-        with _tracking_uri(store.uri):
-            pyfunc.log(model, logged.model_id)
-    outputs = client.get_run(run_id).outputs
-    if not outputs or logged.model_id not in [one.model_id for one in outputs.model_outputs]:
+        mlflow.set_tracking_uri(store.uri)  # mlflow.pyfunc has one per process: this is its own
+        pyfunc.log(model, logged.model_id)
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if logged.model_id not in [one.model_id for one in outputs]:
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     try:
         client.create_registered_model(registered)
@@ -135,17 +124,3 @@ def _create(
     link = json.dumps([{"name": registered, "version": version.version}])
     client.set_logged_model_tags(logged.model_id, {VERSIONS: link})
     return version
-
-
-@contextmanager
-def _tracking_uri(uri: str) -> Iterator[None]:
-    """Point mlflow.pyfunc, which has one tracking store per process, to this one in this block."""
-    import mlflow
-
-    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]  # it has no types
-    before = mlflow.get_tracking_uri() if is_set else None
-    mlflow.set_tracking_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it

@@ -192,8 +192,8 @@ class Tracker(Ledger, AbstractContextManager["Tracker"]):
         model, run = find_model(folder, study), self.study_run
         if model is None or run is None:
             return False
-        ids = {"experiment_id": self.experiment(), "run_id": run.run_id}
-        return registry.register(self.client, self.store, study, model, **ids)
+        self.experiment()
+        return registry.register(self.client, self.store, study, model, run.run_id)
 
     def show(self) -> Links:
         """The parts of links, after the server's address, that open the study on MLflow's page."""

@@ -216,7 +216,6 @@ def test_one_version_per_verdict_and_the_newest_confirmed_is_best(
     assert registered(store, other, tmp_path)
     assert versions(store) == {first: [], second: [], f"4 {mine.study_uid}": ["best"]}
     assert capfd.readouterr() == ("", "")  # no message of MLflow's reached the terminal
-    assert not mlflow.is_tracking_uri_set()
 
 
 def test_what_was_half_written_is_completed(store: Store, tmp_path: Path) -> None:
