@@ -237,7 +237,7 @@ def _forced(
     by_seed = chooser.weighting.means(scores[best] - scores[Lambdas()])
     over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
     margin = experiment.confirm.margin
-    return tests.compare(against, estimates, tests.alpha_of(1), margin), float(over_seeds)
+    return tests.compare(against, estimates, tests.ALPHA / 2, margin), float(over_seeds)
 
 
 def null(
@@ -271,7 +271,7 @@ def report(null: Null, found: Sequence[Outcome]) -> str:
         sum(one.false for one in found),
         most(len(found)),
         sum(one.false_when_forced for one in found),
-        most(len(found), tests.alpha_of(1)),
+        most(len(found), tests.ALPHA / 2),
         sum(one.forced[0].p < tests.ALPHA for one in found),
         sum(one.over_seeds < tests.ALPHA for one in found),
     )

@@ -2,6 +2,7 @@
 good, and how exactly each lambda must be set.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from typing import Self
 import numpy as np
 
 from experiments.records import StudyRecord, TrialRecord
-from experiments.section import Range
 from experiments.verdict import (
     BASELINE,
     CANDIDATE,
@@ -45,16 +45,14 @@ class Choice:
 
     @classmethod
     def by(cls, objective: str, y: np.ndarray, groups: np.ndarray | None) -> Self:
-        """Return how settings are compared by an objective, on rows of these classes and groups."""
+        """Return the one for an objective, on rows of these classes and groups."""
         weighting = Weighting(y if objective == "balanced_val_accuracy" else None, groups)
         return cls(weighting, by_hits=objective != "val_data_loss")
 
     def mean(self, scores: Scores) -> float:
-        """Return the mean over seeds and rows."""
         return float(self.weighting.means(scores).mean())
 
     def objective(self, scores: Scores) -> float:
-        """Return the objective of a setting."""
         return self.mean(scores) if self.by_hits else -self.mean(scores)
 
     def described(self, one: Scores, other: Scores) -> Estimate:
@@ -96,20 +94,19 @@ class Choice:
         scores: ScoresOf,
     ) -> tuple[Setting, ...]:
         """Return the roles, of which the first is the winner's, with their validation means."""
-        made = []
-        for role, lambdas in roles:
+
+        def setting(role: str, lambdas: Lambdas) -> Setting:
             behind = self.described(scores[roles[0][1]], scores[lambdas])
-            made.append(
-                Setting(
-                    role=role,
-                    trial=trials[lambdas].trial if lambdas in trials else None,
-                    lambdas=lambdas,
-                    mean=self.objective(scores[lambdas]),
-                    behind=behind.mean,
-                    error=behind.error,
-                )
+            return Setting(
+                role=role,
+                trial=trials[lambdas].trial if lambdas in trials else None,
+                lambdas=lambdas,
+                mean=self.objective(scores[lambdas]),
+                behind=behind.mean,
+                error=behind.error,
             )
-        return tuple(made)
+
+        return tuple(itertools.starmap(setting, roles))
 
     def width(self, winner: Scores, others: Sequence[Scores]) -> float:
         """Return how far below the winner's mean a trial may lie and be tied with it: two standard
@@ -167,21 +164,10 @@ def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialReco
 
 def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
     """Return the span of these settings in each lambda that is searched."""
-    searched = study.experiment.lambdas.searched
-    return tuple(
-        _tolerance(name, axis, [getattr(lambdas, name) for lambdas in settings])
-        for name, axis in searched.items()
-    )
-
-
-def _tolerance(name: str, axis: Range, strengths: Sequence[float]) -> Tolerance:
-    on = [strength for strength in strengths if strength > 0]
-    high = max(on, default=None)
-    cut = high is not None and axis.ends_near(high)
-    return Tolerance(
-        name=name,
-        low=min(on, default=None),
-        high=high,
-        off=len(on) < len(strengths),
-        bound=axis.high * FURTHER if cut else None,
-    )
+    spans = []
+    for name, axis in study.experiment.lambdas.searched.items():
+        on = [getattr(lambdas, name) for lambdas in settings if name in lambdas.on]
+        low, high, off = min(on, default=None), max(on, default=None), len(on) < len(settings)
+        bound = axis.high * FURTHER if high and axis.ends_near(high) else None
+        spans.append(Tolerance(name=name, low=low, high=high, off=off, bound=bound))
+    return tuple(spans)

@@ -14,14 +14,7 @@ from experiments.evaluation import Job
 from experiments.model import Model, find_model, origin
 from experiments.records import StudyRecord
 from experiments.spec import Confirm
-from experiments.verdict import (
-    BASELINE,
-    SAME,
-    SEALED,
-    UNDECIDED,
-    Interval,
-    Verdict,
-)
+from experiments.verdict import BASELINE, SAME, SEALED, UNDECIDED, Interval, Verdict
 from nnreg import Lambdas
 from sweeps.confirmation import choice, tests
 from sweeps.confirmation.choice import Choice
@@ -59,30 +52,29 @@ def confirmed(
     """Return the verdict on the trials that the study has now, and have its model in the folder;
     what is there already is not made again. None where there is no baseline to compare with.
 
-    `open_test` allows looking at the sealed test rows. Raises WorkersError, DataError, LockError,
-    StorageError, DirectoryError.
+    Raises WorkersError, DataError, LockError, StorageError, DirectoryError.
     """
     record = study_record(study.optuna)
     if not is_current(record, study.experiment.confirm, open_test=open_test):
         if record.baseline is None:
             return None
         replicates = Replicates(study, means)
-        verdict = _choose(study, record, data, replicates)
+        verdict = _choose(record, data, replicates)
         if not data.rows["test"]:
             verdict = replace(verdict, word=UNDECIDED if verdict.recommended.on else SAME)
         elif open_test:
-            verdict = _claim(verdict, study, record, data, replicates, means)
+            verdict = _claim(verdict, record, data, replicates)
         with means.interrupts.protected():
             study.keep(VERDICT, verdict_json(verdict))
         record = replace(record, verdict=verdict)
     if find_model(folder, record) is None:
-        train_model(record, data, means).write(folder)
+        _train_model(record, data, means).write(folder)
     return record.verdict
 
 
-def _choose(study: Study, record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
+def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
     """Return the verdict so far: what the validation rows say."""
-    confirm, y = study.experiment.confirm, data.split.y_val
+    confirm, y = replicates.study.experiment.confirm, data.split.y_val
     chooser = Choice.by(record.objective, y, data.groups)
     trials = choice.candidates(record, confirm.top)
     scores = replicates.scores(trials)
@@ -113,18 +105,9 @@ def _choose(study: Study, record: StudyRecord, data: Dataset, replicates: Replic
     )
 
 
-def _claim(
-    verdict: Verdict,
-    study: Study,
-    record: StudyRecord,
-    data: Dataset,
-    replicates: Replicates,
-    means: Means,
-) -> Verdict:
-    """Return the verdict with what the test rows say. Its comparisons are on the study before
-    anybody looks at these.
-    """
-    recommended, experiment = verdict.recommended, study.experiment
+def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
+    """Return the verdict with what the test rows say."""
+    recommended, experiment = verdict.recommended, replicates.study.experiment
     against = {BASELINE: Lambdas()} if recommended.on else {}
     against |= {name: choice.without(recommended, name) for name in recommended.on}
     settings = [setting.lambdas for setting in verdict.settings]
@@ -136,7 +119,7 @@ def _claim(
         "objective": verdict.objective,
         "seeds": list(verdict.seeds),
     }
-    opening = tests.open_test_set(study, sealed.digest, plan, means.others)
+    opening = tests.open_test_set(replicates.study, sealed.digest, plan, replicates.means.others)
 
     rows = sealed.open(data.preparation, experiment.training.dtype)
     scores, hits = replicates.test(settings, rows)
@@ -163,8 +146,8 @@ def _accuracy(hits: Scores, rows: TestRows) -> Interval:
     return estimate(hits, weighting, counted=True).interval(LEVEL).within(0, 1)
 
 
-def train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
-    """Train the lambdas to use on training and validation rows. Raises WorkersError."""
+def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
+    """Train the lambdas to use on training and validation rows."""
     assert study.verdict is not None
     spec = replace(means.spec, with_networks=True, all_rows=True)
     evaluator = Evaluator(means.executor, spec, lanes=lambda: 1)

@@ -33,10 +33,8 @@ Key = tuple[Lambdas, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What a confirmation works with.
-
-    `others` yields the name and the attributes of every study there is; `observe` is called with
-    the number of networks trained and that of all.
+    """What a confirmation works with. `others` yields the name and the attributes of every study
+    there is; `observe` is called with the number of networks trained and that of all.
     """
 
     executor: Executor
@@ -65,7 +63,7 @@ class Replicates:
     def __init__(self, study: Study, means: Means) -> None:
         experiment = study.experiment
         self.seeds = fresh_seeds(experiment.training.seed, experiment.confirm.seeds)
-        self._study, self._means, self._by_hits = study, means, experiment.maximize
+        self.study, self.means, self._by_hits = study, means, experiment.maximize
         spec = replace(means.spec, with_networks=True)
         self._evaluator = Evaluator(means.executor, spec, means.lanes)
         self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
@@ -107,11 +105,8 @@ class Replicates:
             all_scores[lambdas], all_hits[lambdas] = hits if self._by_hits else -losses, hits
             means = (hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1))
             for one, *numbers in zip(replicates, *means, strict=True):
-                accuracy, balanced_accuracy, loss = map(float, numbers)
-                scores = TestScores(
-                    accuracy=accuracy, balanced_accuracy=balanced_accuracy, data_loss=loss
-                )
-                self._keep(replace(one, test=scores), self._kept[lambdas, one.seed][1])
+                test = TestScores(*map(float, numbers))
+                self._keep(replace(one, test=test), self._kept[lambdas, one.seed][1])
         return all_scores, all_hits
 
     def _keys(self, settings: Iterable[Lambdas]) -> list[Key]:
@@ -129,7 +124,7 @@ class Replicates:
                 raise WorkersError(
                     "the confirmation cannot be finished: a network could not be trained"
                     f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
-                    f" {self._study.optuna.study_name}"
+                    f" {self.study.optuna.study_name}"
                 )
             self._networks[key] = result.network.parameters
             if key not in self._kept:
@@ -148,17 +143,13 @@ class Replicates:
                 # Rounded as they are kept: an interrupted confirmation goes on with the same.
                 self._keep(replicate, scores.astype(np.float32))
             self._done += 1
-            self._means.observe(self._done, self._wanted)
+            self.means.observe(self._done, self._wanted)
 
     def _keep(self, one: Replicate, scores: np.ndarray) -> None:
         self._kept[one.lambdas, one.seed] = one, scores
-        with self._means.interrupts.protected():
-            value = as_json(one) | {"scores": _pack(scores)}
-            self._study.keep(PREFIX + one.identity, value)
-
-
-def _pack(scores: np.ndarray) -> str:
-    return base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
+        packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
+        with self.means.interrupts.protected():
+            self.study.keep(PREFIX + one.identity, as_json(one) | {"scores": packed})
 
 
 def _unpack(packed: str) -> np.ndarray:

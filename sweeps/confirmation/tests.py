@@ -18,13 +18,6 @@ is compared at one does not follow from what another showed."""
 PREFIX = "opening:"  # of the attribute of the study that keeps one
 
 
-def alpha_of(opening: int) -> float:
-    """Return the error rate left for the first, second, ... look at the same test rows: all of them
-    add up to ALPHA.
-    """
-    return float(ALPHA / 2**opening)
-
-
 def open_test_set(
     study: Study,
     rows: str,
@@ -47,12 +40,9 @@ def open_test_set(
         for name, look in attributes.items()
         if name.startswith(PREFIX)
     )
-    return Opening(
-        digest=rows,
-        number=1 + earlier,
-        alpha=alpha_of(1 + earlier),
-        opened=datetime.fromisoformat(kept["opened"]),
-    )
+    opened = datetime.fromisoformat(kept["opened"])
+    alpha = ALPHA / 2 ** (1 + earlier)  # those of all looks add up to ALPHA
+    return Opening(digest=rows, number=1 + earlier, alpha=alpha, opened=opened)
 
 
 def levels(p_values: Sequence[float], alpha: float) -> list[float]:
@@ -82,11 +72,11 @@ def compare(
     each other setting. Two names of one setting count once.
     """
     found = levels([estimate.p for estimate in estimates.values()], alpha)
-    level_of = dict(zip(estimates, found, strict=True))
-    return tuple(
-        _comparison(name, estimates[lambdas], level_of[lambdas], margin)
-        for name, lambdas in against.items()
-    )
+    made = {
+        lambdas: (estimate, level)
+        for (lambdas, estimate), level in zip(estimates.items(), found, strict=True)
+    }
+    return tuple(_comparison(name, *made[one], margin) for name, one in against.items())
 
 
 def _comparison(against: str, estimate: Estimate, level: float, margin: float) -> Comparison:

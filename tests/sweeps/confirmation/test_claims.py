@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
-from sweeps.confirmation.tests import ALPHA, alpha_of, compare, levels
+from sweeps.confirmation.tests import compare, levels
 
 
 def holm(p_values: list[float], alpha: float) -> list[bool]:
@@ -39,11 +39,6 @@ def test_a_level_leaves_0_out_where_holm_rejects(p_values: list[float]) -> None:
             p_values, 0.025
         )
     assert all(share <= 0.025 + 1e-12 for share in shares)
-
-
-def test_all_looks_together_cost_no_more_than_one() -> None:
-    assert [alpha_of(number) for number in (1, 2, 3)] == [0.025, 0.0125, 0.00625]
-    assert sum(map(alpha_of, range(1, 60))) <= ALPHA
 
 
 @pytest.mark.parametrize(
