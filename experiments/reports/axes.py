@@ -16,9 +16,7 @@ Ends = tuple[float, float]
 
 @dataclass(frozen=True)
 class Axis:
-    """What lies between two ends, with labels by value and perhaps a shaded band. Low may be above
-    high.
-    """
+    """Two ends, of which low may be the higher, labels by value, and perhaps a shaded band."""
 
     low: float
     high: float
@@ -35,7 +33,7 @@ class LambdaAxis(Axis):
     """The log axis of a lambda, in decades. Its band is the place for off, below `low`."""
 
     def place(self, lambdas: Lambdas, number: int = 0) -> float:
-        """Where its lambda is on the axis. What is off is spread by the number of the trial."""
+        """Where its lambda is; what is off is spread by the number of the trial."""
         strength: float = getattr(lambdas, self.title)
         if strength > 0:
             return math.log10(strength)

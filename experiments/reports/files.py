@@ -46,9 +46,7 @@ def there(folder: Path) -> set[Format]:
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
-    """A table as CSV: comma, newline; floats by repr, booleans true and false, times in UTC,
-    nothing for what is not there.
-    """
+    """A table as CSV: floats by repr, booleans true and false, times in UTC, nothing for null."""
     frame = frame.copy()
     for name, column in frame.items():
         if column.dtype == bool:
@@ -63,18 +61,17 @@ def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
     return write_text(csv_text(frame), path)
 
 
-def write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
-    """Write a table as Parquet, with the dtypes that it has in pandas. Raises DirectoryError."""
+def _write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
     return write_whole(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
 
-WRITERS = {Format.csv: write_csv, Format.parquet: write_parquet}
+WRITERS = {Format.csv: write_csv, Format.parquet: _write_parquet}
 
 
 def defused(text: str) -> str:
-    """A text that no spreadsheet runs as a formula: one that begins like it gets a ' in front. To
-    drop that is to read it back, as a text with such a ' of its own gets one more. Ends of lines
-    become newlines: csv quotes no cell for a \\r, and readers end the row there.
+    """A text that no spreadsheet runs as a formula: one that begins like it gets a ' in front, also
+    after ' of its own, so that dropping one reads it back. Ends of lines become newlines: csv
+    quotes no cell for a \\r, and readers end the row there.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if FORMULA.match(text) else text
@@ -86,9 +83,7 @@ def write_text(text: str, path: Path) -> Path:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Have a file written under a temporary name beside it, then move it into place. Raises
-    DirectoryError.
-    """
+    """Write a file under a temporary name and move it into place. Raises DirectoryError."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,12 @@ from experiments.reports import frames
 from experiments.reports.figures import figures
 from experiments.reports.files import write_text
 from experiments.reports.shown import BEST_SHOWN, Shown, role
-from experiments.reports.snippets import snippets
+from experiments.reports.snippets import snippets, template
 from experiments.verdict import Verdict
 from nnreg import LAMBDA_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from jinja2 import Environment
 
 METRICS = (
     *("val_accuracy", "balanced_val_accuracy", "val_data_loss", "data_loss"),
@@ -49,8 +48,7 @@ def render(
 ) -> str:
     """The page of a study, as HTML with its style, its script and all numbers inside."""
     shown, script, name = Shown(study), own("page.js"), study.experiment.name
-    page = environment().get_template("page.html.j2")
-    text: str = page.render(
+    return template("page.html.j2", escaped=True).render(
         study=study,
         shown=shown,
         card=card(study),
@@ -69,20 +67,6 @@ def render(
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
-    return text
-
-
-def environment() -> "Environment":
-    """What reads the templates of this folder."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("experiments.reports", "."),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

@@ -18,9 +18,7 @@ def tip(words: str) -> str:
 
 @dataclass
 class Plot:
-    """A drawing between two axes. What is added later is drawn on top. `more` are attributes of a
-    mark: `tip(...)`, or of which trial it is.
-    """
+    """A drawing between two axes. What is added later is drawn on top. `more` are attributes."""
 
     title: str
     x: Axis
@@ -36,7 +34,6 @@ class Plot:
             self.box("band", (self.x.low, self.x.high), self.y.band)
 
     def point(self, shape: str, kind: str, x: float, y: float, more: str) -> None:
-        """Draw a mark."""
         at = f'x="{self.x.at(x):g}%" y="{self._down(y):g}%"'
         self.drawn.append(f'<use href="#{shape}" class="{kind}" {at} {more}/>')
 
@@ -49,11 +46,9 @@ class Plot:
         self.drawn.append("</svg>")
 
     def line(self, kind: str, points: Iterable[Ends]) -> None:
-        """Draw one line."""
         self.lines([(f'class="{kind}"', points)])
 
     def box(self, kind: str, x: Ends, y: Ends, more: str = "") -> None:
-        """Draw a rectangle between two ends in x and in y."""
         (left, right), (top, bottom) = sorted(map(self.x.at, x)), sorted(map(self._down, y))
         at = f'x="{left:g}%" width="{right - left:g}%" y="{top:g}%" height="{bottom - top:g}%"'
         self.drawn.append(f'<rect class="{kind}" {at} {more}/>')

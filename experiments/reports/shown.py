@@ -14,8 +14,8 @@ ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are
 
 
 class Shown:
-    """A study as the page shows it: `ranked` are the trials that are shown, the best first, and
-    `rest` is how many did worse.
+    """A study as the page shows it: `ranked` are the trials shown, the best first, `rest` the
+    number of others.
     """
 
     def __init__(self, study: StudyRecord) -> None:
@@ -31,11 +31,9 @@ class Shown:
 
     @cached_property
     def limit(self) -> float:
-        """The worst objective that the figures have room for; worse trials are drawn there, as
-        triangles.
-
-        It leaves out the worst tenth, but neither the baseline nor what is recommended: one
-        diverged trial would otherwise squeeze all others into a line.
+        """The worst objective that the figures have room for. It leaves out the worst tenth (one
+        diverged trial would squeeze all others into a line), but not the baseline nor what is
+        recommended.
         """
         study = self.study
         values = [study.value(trial) for trial in study.ranked]
@@ -48,22 +46,19 @@ class Shown:
         return worst - (values[0] - worst) / 12 if worst != values[0] else values[-1]
 
     def height(self, value: float) -> float:
-        """Where an objective is drawn: at the limit if it is worse."""
         return max(value, self.limit) if self.study.maximize else min(value, self.limit)
 
     def is_beyond(self, value: float) -> bool:
-        """Whether an objective is worse than the limit."""
         return self.height(value) != value
 
     @cached_property
     def axis(self) -> Axis:
-        """The axis of the objective."""
         values = [self.study.value(trial) for trial in self.ranked]
         values += [setting.mean for setting in self.settings]
         return linear(map(self.height, values), percent=self.percent)
 
     def draw_trials(self, plot: Plot, x: Callable[[TrialRecord], float]) -> None:
-        """Draw a mark for each trial at the height of its objective, the best on top."""
+        """Draw a mark for each trial, the best on top."""
         for trial in reversed(self.ranked):
             height = self.height(self.study.value(trial))
             plot.point(*self.mark(trial), x(trial), height, of(trial))

@@ -3,10 +3,13 @@ each, with its note below a line of ---.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.records import StudyRecord
 from nnreg import Lambdas
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES = {
     "Here, in Python": "python",
@@ -30,30 +33,34 @@ class Snippet:
 
 def snippets(study: StudyRecord) -> tuple[Snippet, ...]:
     """Return the lambdas to use, for each library; nothing before a confirmation."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     if study.verdict is None:
         return ()
-    environment = Environment(  # the result is code and no HTML
-        loader=PackageLoader("experiments.reports", "."),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     values = _values(study)
     off = "" if values["on"] else "No regularization. "
     written = []
     for title, name in TEMPLATES.items():
-        text = environment.get_template(f"snippets.{name}.j2").render(values)
+        text = template(f"snippets.{name}.j2", escaped=False).render(values)
         code, note = text.split("---\n")
         written.append(Snippet(title, code, off + " ".join(note.split())))
     return tuple(written)
 
 
+def template(name: str, *, escaped: bool) -> "Template":
+    """A template of this folder; what is filled in is escaped for HTML, or is code as it stands."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("experiments.reports", "."),
+        undefined=StrictUndefined,
+        autoescape=escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
 def _values(study: StudyRecord) -> dict[str, Any]:
-    """Return what the templates use: `on` are the names of the lambdas that are not 0,
-    `last_is_free` is whether the last layer alone has no penalty.
-    """
+    """Return what the templates use; `last_is_free`: the last layer alone has no penalty."""
     assert study.verdict is not None
     experiment = study.experiment
     config, layers = experiment.train_config(), experiment.lambdas.layers
