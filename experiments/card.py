@@ -30,9 +30,7 @@ NUMBERS = ("none", "one", "two", "three", "four")
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda: the strength to use (0 is off), the verdict's word on it, why, and how exactly it
-    must be set.
-    """
+    """One lambda: the strength to use (0 is off), the verdict's word on it, and why."""
 
     name: str
     strength: float
@@ -42,13 +40,12 @@ class LambdaLine:
 
     @property
     def advice(self) -> str:
-        """The word and why; empty where it is off."""
         return ": ".join(filter(None, (self.word, self.why)))
 
 
 @dataclass(frozen=True)
 class Card:
-    """The answer, what else was measured, and what to beware of, each in sentences."""
+    """The answer, what else was measured, and what to beware of, in sentences."""
 
     says: str
     lambdas: tuple[LambdaLine, ...]
@@ -77,7 +74,7 @@ class Measure:
 
     def difference(self, comparison: Comparison, than: str = "", *, turned: bool = False) -> str:
         """For example `2.3 points more accurate than none (0.6 to 4.0)`, by the interval that gave
-        the comparison its word; `turned` is seen from the other setting.
+        the word; `turned` is seen from the other setting.
         """
         same = comparison.word == SAME
         gain = comparison.narrow if same else comparison.gain
@@ -101,7 +98,7 @@ MEASURES = {
 
 
 def strength(value: float) -> str:
-    """Return a lambda as people read it."""
+    """For example `0.00031`, or `off`."""
     return f"{value:.2g}" if value > 0 else "off"
 
 
@@ -111,9 +108,7 @@ def percent(value: float) -> str:
 
 
 def card(study: StudyRecord, options: str = "") -> Card | None:
-    """Return the card of a study; None before a confirmation. `options` are put behind commands,
-    so that they find the study from here.
-    """
+    """Return the card of a study; None before a confirmation. `options` go behind commands."""
     verdict = study.verdict
     if verdict is None:
         return None
@@ -129,14 +124,17 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
     rows, none = f"On {verdict.rows['test']:,} test rows", " than no regularization"
     baseline = verdict.setting(BASELINE)
+    if not verdict.recommended.on and verdict.setting(WINNER).lambdas.on:
+        return (
+            "Use no regularization: on fresh seeds the best setting found was"
+            f" {measure.compared(baseline.behind)} on the validation rows, which is within one"
+            f" standard error ({measure.size(baseline.error)})."
+        )
     if not verdict.recommended.on:
-        found = "none of the settings that did best in the search did better"
-        if verdict.setting(WINNER).lambdas.on:
-            found = (
-                f"the best setting found was {measure.compared(baseline.behind)} on the validation"
-                f" rows, which is within one standard error ({measure.size(baseline.error)})"
-            )
-        return f"Use no regularization: on fresh seeds {found}."
+        return (
+            "Use no regularization: on fresh seeds none of the settings that did best in the search"
+            " did better."
+        )
     use = f"Use {_settings(study, verdict)}"
     if comparison is None:
         gain = baseline.behind - verdict.setting(RECOMMENDED).behind
@@ -164,7 +162,6 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
 
 
 def _droppable(verdict: Verdict) -> str:
-    """Return what the test rows show that the recommended setting can do without."""
     names = [name for name in verdict.use.on if verdict.keeping(name) == DROP]
     one_at_a_time = ", one at a time" if len(names) > 1 else ""
     return f" It does as well without {_listed(names)}{one_at_a_time}." if names else ""
@@ -172,9 +169,8 @@ def _droppable(verdict: Verdict) -> str:
 
 def _settings(study: StudyRecord, verdict: Verdict) -> str:
     """For example `weight_l2 = 0.00031 and drop the other three`."""
-    recommended, axes = verdict.recommended, study.experiment.lambdas.axes
-    on = recommended.on
-    text = _listed([f"{name} = {strength(getattr(recommended, name))}" for name in on])
+    on, axes = verdict.recommended.on, study.experiment.lambdas.axes
+    text = _listed([f"{name} = {strength(getattr(verdict.recommended, name))}" for name in on])
     others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in on]
     if not others:
         return text

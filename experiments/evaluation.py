@@ -69,9 +69,7 @@ CURVES = ("data_loss", "regularization_loss", "val_data_loss", "val_accuracy", "
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTerms:
-    """A layer at the end of training: its penalties, in the order of the lambdas, and its share of
-    near-zero weights.
-    """
+    """A trained layer: its penalties, in the order of the lambdas, and share of weights near 0."""
 
     penalties: tuple[float, ...]
     near_zero_weights: float
@@ -79,8 +77,8 @@ class LayerTerms:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
-    """A network: its parameters by layer, and the loss of each validation row and whether its class
-    was found. For one that diverged no row is found, and each loss is the largest there is.
+    """A network, with the loss of each validation row and whether its class was found (see
+    `row_answers`).
     """
 
     parameters: list[LayerParameters]
@@ -111,7 +109,7 @@ _after_epoch: ContextVar[Callable[[], object] | None] = ContextVar("after_epoch"
 
 @contextmanager
 def after_epoch(call: Callable[[], object]) -> Iterator[None]:
-    """Make a call after each epoch of what this thread evaluates in this block."""
+    """Call this after each epoch of what this thread evaluates in the block."""
     token = _after_epoch.set(call)
     try:
         yield
@@ -179,7 +177,8 @@ def row_answers(
     x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the loss of each row and whether its class was found, both (networks, rows), for
-    networks given as parameters and whether they diverged.
+    networks given as parameters and whether they diverged: if so, no row is found, and each loss is
+    the largest there is.
     """
     losses, hits = losses_and_hits(x, y, [parameters for parameters, _ in fits])
     diverged = np.array([diverged for _, diverged in fits])
@@ -209,8 +208,8 @@ def _networks(
 
 @contextmanager
 def stored(split: Split) -> Iterator[str]:
-    """Store a split in a temporary folder, from which workers map it into memory; what it yields is
-    for `EvaluationSpec.arrays`. Raises DirectoryError where it cannot be written.
+    """Store a split in a temporary folder, from which workers map it into memory; yield it for
+    `EvaluationSpec.arrays`. Raises DirectoryError.
     """
     from experiments.errors import unwritable  # a worker imports this module, and needs none
 

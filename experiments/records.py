@@ -27,19 +27,17 @@ class TrialRecord(TrialResult):
 
     @property
     def numbers(self) -> dict[str, float | None]:
-        """The lambdas and the metrics by their column of trials.csv; a failed trial has no metrics."""
+        """The lambdas and the metrics by column of trials.csv; a failed trial has no metrics."""
         return {name: getattr(self.lambdas, name) for name in LAMBDA_NAMES} | {
             name: getattr(self.metrics, name, None) for name in METRICS
         }
 
     @property
     def val_accuracy(self) -> float | None:
-        """The accuracy on the validation rows; None for a failed trial."""
         return self.metrics.val_accuracy if self.metrics else None
 
     @property
     def val_data_loss(self) -> float | None:
-        """The data loss on the validation rows; None for a failed trial."""
         return self.metrics.val_data_loss if self.metrics else None
 
 
@@ -47,11 +45,11 @@ class TrialRecord(TrialResult):
 class StudyRecord:
     """One study of an experiment, as plain data.
 
-    `versions` and `provenance` (command, commit, user) are those of its birth; `data` has the digest
-    of its data, their `features` and the `rows` of each part; `mixed_hardware` lists how workers of a
-    cluster differed from their driver, as `name: here -> there`; `aim` is how many trials were asked
-    for; `importances` are shares of the searched lambdas; `verdict` is that of the last confirmation,
-    `replicates` are the networks of all confirmations.
+    `versions` and `provenance` (command, commit, user) are those of its birth. `data` has the
+    digest of its data, their `features` and the `rows` of each part. `mixed_hardware` lists how
+    workers of a cluster differed from their driver, as `name: here -> there`. `aim` is how many
+    trials were asked for. `importances` are shares of the searched lambdas. `verdict` is that of
+    the last confirmation, `replicates` are the networks of all.
     """
 
     study: str
@@ -70,12 +68,10 @@ class StudyRecord:
 
     @property
     def objective(self) -> str:
-        """The metric that is searched by."""
         return self.experiment.sweep.objective
 
     @property
     def maximize(self) -> bool:
-        """Whether a larger objective is better."""
         return self.experiment.maximize
 
     def value(self, trial: TrialRecord) -> float:
@@ -105,7 +101,6 @@ class StudyRecord:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The first of `ranked`."""
         return next(iter(self.ranked), None)
 
     @functools.cached_property
@@ -115,23 +110,16 @@ class StudyRecord:
         """
         if self.verdict is None:
             return {}
-        kept = {(one.lambdas, one.seed): one for one in self.replicates}
-        keys = [
-            (setting.lambdas, seed)
-            for setting in self.verdict.settings
-            for seed in self.verdict.seeds
-        ]
         opened = self.verdict.opening is not None
-        return {
-            key: kept[key] if opened else dataclasses.replace(kept[key], test=None) for key in keys
+        kept = {
+            (one.lambdas, one.seed): one if opened else dataclasses.replace(one, test=None)
+            for one in self.replicates
         }
+        keys = [(one.lambdas, seed) for one in self.verdict.settings for seed in self.verdict.seeds]
+        return {key: kept[key] for key in keys}
 
     @property
     def tied(self) -> int:
         """How many trials share the best objective, the best itself included."""
-        best = self.best
-        return (
-            0
-            if best is None
-            else sum(self.value(trial) == self.value(best) for trial in self.complete)
-        )
+        values = [self.value(trial) for trial in self.ranked]
+        return values.count(values[0]) if values else 0

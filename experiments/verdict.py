@@ -22,7 +22,7 @@ KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: 
 """What to do with a lambda, by how the recommended setting compares with itself without it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TestScores:
     """One network on the sealed test rows."""
 
@@ -35,9 +35,7 @@ class TestScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicate:
-    """One network of the confirmation: a setting trained again with a fresh seed. `test` is None
-    unless the test set was opened.
-    """
+    """A setting trained again with a fresh seed; `test` only if the test set was opened."""
 
     lambdas: Lambdas
     seed: int
@@ -75,7 +73,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean with its confidence interval; `level` is for example 0.95."""
+    """A mean with its confidence interval at a level, for example 0.95."""
 
     mean: float
     low: float
@@ -83,11 +81,9 @@ class Interval:
     level: float
 
     def turned(self) -> "Interval":
-        """Return the same difference, seen from the other side."""
         return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
 
     def within(self, least: float, most: float) -> "Interval":
-        """Return the interval without what cannot be."""
         return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
@@ -110,10 +106,9 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How exactly a lambda must be set: its span over the trials that are tied with the winner.
-
-    `low` and `high` are None where it is off in all of them; `off` is whether it is off in one.
-    `bound` is the upper end to try where the search's own cut the span off.
+    """The span of a lambda over the trials that are tied with the winner: `low` and `high` (None
+    where it is off in all), whether it is `off` in one, and the upper end to try where the search's
+    own cut the span off.
     """
 
     name: str
@@ -126,7 +121,7 @@ class Tolerance:
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """A look at the test rows: how often rows with this digest have been used (1 = first time), and
-    the error rate left for it.
+    the error rate left.
     """
 
     digest: str
@@ -139,16 +134,14 @@ class Opening:
 class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 
-    `settings` are the roles, in the order of confirm.csv. `tied` are the trials that the seeds
-    cannot tell from the winner. `best_...` are the score of the search's best trial, and its mean
-    elsewhere. `rows` counts training, validation and test rows, `majority` is the share of the most
-    common class among the validation rows, `diverged` how many of the recommended setting's
-    networks diverged.
+    `settings` are in the order of confirm.csv. `tied` are the trials that the seeds cannot tell
+    from the winner. `best_...` are the score of the search's best trial, and its mean elsewhere.
+    `majority` is the share of the most common class among the validation rows, `diverged` how many
+    of the recommended setting's networks diverged.
 
-    `word` is how the recommended setting compares with the baseline. Where the test set was not
-    opened it is sealed, and all that follows is empty; where the baseline itself is recommended
-    there are no comparisons. `accuracy` and `baseline_accuracy` are 95 % intervals on the test
-    rows, of which `rarest` are of the rarest class.
+    `word` is how the recommended setting compares with the baseline. While it is sealed all that
+    follows is empty; where the baseline is recommended there are no comparisons. Accuracies are
+    95 % intervals on the test rows, of which `rarest` are of the rarest class.
     """
 
     basis: Mapping[str, Any]
@@ -172,7 +165,6 @@ class Verdict:
     rarest: int | None = None
 
     def setting(self, role: str) -> Setting:
-        """Return the setting in a role that there is one of."""
         return next(setting for setting in self.settings if setting.role == role)
 
     @property
@@ -187,7 +179,6 @@ class Verdict:
 
     @property
     def against_baseline(self) -> Comparison | None:
-        """The comparison with the baseline, where there is one."""
         return next((one for one in self.comparisons if one.against == BASELINE), None)
 
     @property
@@ -198,9 +189,7 @@ class Verdict:
         return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
 
     def keeping(self, name: str) -> str | None:
-        """Return what to do with a lambda of those to use: keep, drop, undecided or sealed; None
-        where it is off.
-        """
+        """Return what to do with a lambda: a value of KEEPING; None where it is off."""
         if name not in self.use.on:
             return None
         words = {comparison.against: comparison.word for comparison in self.comparisons}

@@ -33,29 +33,26 @@ class Sweep:
 
     @functools.cached_property
     def trials(self) -> "pd.DataFrame":
-        """One row a trial: the columns of trials.csv."""
+        """The columns of trials.csv."""
         return frames.trials(self.record, self.runs.ids)
 
     @functools.cached_property
     def history(self) -> "pd.DataFrame":
-        """One row an epoch of every trial: the columns of history.csv."""
+        """The columns of history.csv."""
         return frames.history(self.record)
 
     @functools.cached_property
     def confirmation(self) -> "pd.DataFrame":
-        """One row a role and seed: the columns of confirm.csv."""
+        """The columns of confirm.csv."""
         return frames.confirm(self.record)
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial: objective, then val_data_loss, then fewest lambdas on, then the lower
-        number.
-        """
+        """The best trial, as `StudyRecord.ranked` says."""
         return self.record.best
 
     @property
     def verdict(self) -> Verdict | None:
-        """What the confirmation found; None where there was none yet."""
         return self.record.verdict
 
     @functools.cached_property

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Session:
-    """A study that this process drives, with all that a sweep needs to go through its steps."""
+    """A study that this process drives, and what a sweep needs to go through its steps."""
 
     place: Workspace
     data: datasets.Dataset
@@ -45,14 +45,11 @@ class Session:
     def training(self) -> Iterator[None]:
         """The executor trains in this block. If it fails, MLflow is not waited for."""
         try:
-            with (
-                self.executor,
-                self.executor.holding(self.data.split, self.before.study_uid) as arrays,
-            ):
+            holding = self.executor.holding(self.data.split, self.before.study_uid)
+            with self.executor, holding as arrays:
                 experiment = self.study.experiment
-                self.spec = EvaluationSpec(
-                    experiment.train_config(), experiment.lambdas.layers, arrays
-                )
+                config, layers = experiment.train_config(), experiment.lambdas.layers
+                self.spec = EvaluationSpec(config, layers, arrays)
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)
@@ -63,7 +60,6 @@ class Session:
             raise
 
     def search(self) -> None:
-        """Search until the study has as many trials as were asked for."""
         drive(
             self.study,
             self.executor,
@@ -75,7 +71,6 @@ class Session:
         )
 
     def confirm(self, *, open_test: bool) -> None:
-        """Confirm what the study has found."""
         means = Means(
             executor=self.executor,
             spec=self.spec,
@@ -89,12 +84,10 @@ class Session:
 
     def publish(self) -> Sweep:
         """Write the rest of MLflow's runs, and the files."""
-        outcome = self.writer.close(observe=self.progress.writing)
-        study = self.study.optuna
+        observe, study = self.progress.writing, self.study.optuna
+        outcome = self.writer.close(observe=observe)
         record = study_record(study, importances(study))
-        runs, files = publish.write_all(
-            self.place, record, self.tracker, outcome, self.progress.writing
-        )
+        runs, files = publish.write_all(self.place, record, self.tracker, outcome, observe)
         return Sweep(record, study, self.place, runs, tuple(files))
 
     def _lanes(self) -> int:

@@ -110,12 +110,11 @@ def _search(
     experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None"
 ) -> Search:
     """What is searched, by whom. Raises InputError."""
-    if sampler is None or isinstance(sampler, str):
-        search = Search(
-            experiment_file.load(
-                experiment, [*edits, *([] if sampler is None else [f"sweep.sampler={sampler}"])]
-            )
-        )
-        search.kind  # raises before anything is made  # noqa: B018
-        return search
-    return own_sampler.searched(experiment_file.load(experiment, edits), sampler)
+    if isinstance(sampler, str):
+        edits = [*edits, f"sweep.sampler={sampler}"]
+    loaded = experiment_file.load(experiment, edits)
+    if sampler is not None and not isinstance(sampler, str):
+        return own_sampler.searched(loaded, sampler)
+    search = Search(loaded)
+    search.kind  # raises before anything is made  # noqa: B018
+    return search

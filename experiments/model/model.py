@@ -43,12 +43,12 @@ class Model:
 
     @property
     def labels(self) -> np.ndarray:
-        """The labels by class number (classes,), with the type that they have in the data."""
+        """The labels by class number (classes,), with their type in the data."""
         return labels.restore(self.classes, self.label_type)
 
     def probabilities(self, frame: "pd.DataFrame", *, where: str = "the rows") -> np.ndarray:
         """Return (rows, classes) float64 for raw rows: columns in any order, others among them,
-        values missing or never seen. Raises DataError, in whose sentence `where` names the rows.
+        values missing or never seen. Raises DataError, which names the rows by `where`.
         """
         frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
         values = self.preparation.apply(frame, self.parameters[0][0].dtype.name, where=where)
@@ -70,9 +70,9 @@ class Model:
         columns |= {f"probability_{name}": found[:, i] for i, name in enumerate(self.classes)}
         return pd.DataFrame(columns, index=frame.index)
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write model.npz and model.json; return their paths. Raises DirectoryError."""
-        from experiments.reports.files import write_whole  # what only reads a model does without it
+    def write(self, folder: Path) -> None:
+        """Write model.npz and model.json. Raises DirectoryError."""
+        from experiments.reports.files import write_text, write_whole  # not needed to read
 
         arrays = {
             f"{name}_{layer}": array
@@ -86,13 +86,8 @@ class Model:
             with path.open("wb") as file:  # savez given a name would append .npz to it
                 np.savez(file, allow_pickle=False, **arrays)
 
-        def save_words(path: Path) -> None:
-            path.write_text(json.dumps(words, indent=1), encoding="utf-8")
-
-        return [
-            write_whole(folder / NUMBERS, save_arrays),
-            write_whole(folder / WORDS, save_words),
-        ]
+        write_whole(folder / NUMBERS, save_arrays)
+        write_text(json.dumps(words, indent=1), folder / WORDS)
 
 
 def read_model(folder: Path) -> Model:
@@ -119,9 +114,7 @@ def find_model(folder: Path, study: "StudyRecord") -> Model | None:
 
 
 def origin(study: "StudyRecord") -> dict[str, Any]:
-    """Return what identifies the model of a study's verdict, as JSON: it is another one with other
-    lambdas, rows or another seed.
-    """
+    """Return what identifies the model of a study's verdict, as JSON."""
     assert study.verdict is not None
     return {
         "study": study.study,

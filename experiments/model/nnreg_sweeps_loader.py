@@ -9,10 +9,7 @@ if TYPE_CHECKING:
 
 
 def _load_pyfunc(path: str) -> "Served":
-    """Open the model in a folder with the installed nnreg-sweeps, or with the copy of its code in
-    the folder, which comes last on the path and so never hides another package.
-    """
-    sys.path.append(str(Path(path) / "packages"))
+    sys.path.append(str(Path(path) / "packages"))  # last: it never hides an installed package
     from experiments.model.pyfunc import Served
 
     return Served(Path(path))

@@ -1,6 +1,5 @@
-"""A model as MLflow logs, loads and serves it: the two files as data, and the code that reads them.
-
-MLflow is given no object that it would have to pickle.
+"""A model as MLflow logs, loads and serves it: the two files as data, and the code that reads them,
+but no object that it would have to pickle.
 """
 
 import logging
@@ -39,9 +38,8 @@ class Served:
     def predict(
         self, frame: "pd.DataFrame", params: Mapping[str, Any] | None = None
     ) -> "np.ndarray | pd.DataFrame":
-        """Return labels, or `Model.table` where the param `probabilities` is true.
-
-        Raises MlflowException where rows cannot be used: a server answers it with status 400.
+        """Return labels, or `Model.table` where the param `probabilities` is true. Raises
+        MlflowException, which a server answers with status 400.
         """
         from mlflow.exceptions import MlflowException
 
@@ -83,10 +81,8 @@ def log(model: Model, model_id: str) -> None:
 
 
 def signature(model: Model) -> "ModelSignature":
-    """Return what goes in and comes out.
-
-    The inputs are of any type: MLflow refuses 1 where the signature says 1.0 or "1", and a column
-    of a CSV file has other types with other rows. The preparation judges the values.
+    """Return what goes in and comes out. The inputs are of any type: MLflow refuses 1 where the
+    signature says 1.0 or "1", and a column of a CSV file has other types with other rows.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
