@@ -9,11 +9,12 @@ from pathlib import Path
 from experiments import datasets
 from experiments.data_section import Data
 from experiments.datasets import columns, csv_text, files, labels, values
-from experiments.errors import DataError, InputError, unwritable
+from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
 from experiments.spec import Experiment, Training
 from experiments.wording import listed, short_repr, toml
+from experiments.writing import write_text
 
 STEPS_PER_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
@@ -57,7 +58,7 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     rows = _try(data, len(table.frame), guesses)
     size = batch_size(rows)
     guesses.append(f"training.batch_size = {size}, which suits {rows} rows to train on")
-    _create(output, _render(data, codes, size, output))
+    write_text(_render(data, codes, size, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
@@ -162,11 +163,3 @@ def _render(data: Data, codes: list[str], size: int, output: Path) -> str:
     return environment.from_string(text).render(
         experiment=experiment, codes=codes, file=output.name, plain_keys=plain_keys
     )
-
-
-def _create(output: Path, text: str) -> None:
-    try:
-        with output.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise unwritable(output, error, "check the directory") from None

@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.datasets import Preparation, labels
 from experiments.datasets.preparation import Example
+from experiments.writing import write_text, write_whole
 from nnreg import probabilities
 from nnreg.network import LayerParameters
 
@@ -72,8 +73,6 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Write model.npz and model.json. Raises DirectoryError."""
-        from experiments.reports.files import write_text, write_whole  # not needed to read
-
         arrays = {
             f"{name}_{layer}": array
             for layer, pair in enumerate(self.parameters)

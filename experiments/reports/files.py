@@ -1,20 +1,16 @@
 """The files: each table of a study as CSV or Parquet in its folder, moved into place whole."""
 
-import logging
 import re
-import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import unwritable
 from experiments.records import StudyRecord
 from experiments.reports import Format, frames
+from experiments.writing import write_text, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
-
-logger = logging.getLogger(__name__)
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # as OWASP lists them, with the full-width ones  # noqa: RUF001
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -75,24 +71,3 @@ def defused(text: str) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if FORMULA.match(text) else text
-
-
-def write_text(text: str, path: Path) -> Path:
-    """Write a text in UTF-8. Raises DirectoryError."""
-    return write_whole(path, lambda at: at.write_text(text, encoding="utf-8", newline="\n"))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write a file under a temporary name and move it into place. Raises DirectoryError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise unwritable(path, error, f"check the permissions of {path.parent}") from None
-    logger.debug("%s written", path)
-    return path

@@ -12,10 +12,10 @@ from experiments.experiment_file import catalog
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
 from experiments.reports.figures import figures
-from experiments.reports.files import write_text
 from experiments.reports.shown import BEST_SHOWN, Shown, role
 from experiments.reports.snippets import snippets, template
 from experiments.verdict import Verdict
+from experiments.writing import write_text
 from nnreg import LAMBDA_NAMES
 
 if TYPE_CHECKING:

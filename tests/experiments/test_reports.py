@@ -10,6 +10,7 @@ import pytest
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
 from experiments.reports import Format, files, frames
+from experiments.writing import write_whole
 from nnreg import Lambdas
 from tests.studies import confirmed_study, make_study, make_trial
 
@@ -168,6 +169,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
     cause = r"trials.csv cannot be written \(No space left on device\)"
     with pytest.raises(DirectoryError, match=cause):
-        files.write_whole(path, fails)
+        write_whole(path, fails)
     left = [(file.name, file.read_text()) for file in tmp_path.iterdir()]
     assert left == [("trials.csv", "what was there")]

@@ -309,3 +309,9 @@ def test_an_output_that_is_full(rows: Path) -> None:
             command, cwd=rows, stdout=full, stderr=subprocess.PIPE, text=True, env=environ
         )
     assert sentence(done).startswith("sweeps: the output cannot be used (No space left on device)")
+
+
+def test_half_an_experiment_file_is_not_left(rows: Path) -> None:
+    done = Disk(rows).sweeps("new", "rows.csv", "--target", "b", room=600)
+    assert "rows.toml cannot be written (File too large); make room" in sentence(done)
+    assert [path.name for path in rows.iterdir()] == ["rows.csv"]
