@@ -7,6 +7,8 @@ Its connection is never made again: Optuna would repeat a trial whose commit was
 import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 PROGRAM = "sweeps"
+TABLES = 0  # the key of the lock of a database while a driver makes its tables
 WAIT = 2.0  # seconds that the server may take to notice that a driver was killed
 # How soon the client notices a host that is gone, in seconds; by default it takes minutes or hours.
 CONNECTION = {
@@ -119,6 +122,16 @@ class DatabaseStudyLock:
         """Ask the server."""
         with self._engine.connect() as connection:
             return self._owner(connection)
+
+    @contextmanager
+    def making_tables(self) -> Iterator[None]:
+        """Wait for other drivers that make tables: Optuna does not expect another one."""
+        from sqlalchemy import func, select
+
+        assert self._connection is not None
+        with self._connection.begin():
+            self._connection.execute(select(func.pg_advisory_xact_lock(TABLES)))
+            yield
 
     def engine_options(self) -> dict[str, Any]:
         """Return the options of an engine that writes by the connection that holds the lock."""

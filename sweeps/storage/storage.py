@@ -72,10 +72,10 @@ def open_storage(url: str, lock: StudyLock | None = None) -> BaseStorage:
     with answering(url):
         if is_journal(url):
             return open_journal(Path(url), writing=lock is not None)
-        storage = RDBStorage(url, reading_options(url))
         if not isinstance(lock, DatabaseStudyLock):
-            return storage
-        # To make tables Optuna needs several connections at once.
+            return RDBStorage(url, reading_options(url))
+        with lock.making_tables():  # for which Optuna needs several connections at once
+            RDBStorage(url, reading_options(url))
         return RDBStorage(
             url, lock.engine_options(), skip_compatibility_check=True, skip_table_creation=True
         )

@@ -23,6 +23,7 @@ from sweeps.cli import output
 from sweeps.storage.storage import study_lock
 from sweeps.workspace import Workspace, workspace
 from tests.commands import sweeps
+from tests.postgres import Postgres
 
 DRIVER = textwrap.dedent("""
     import sys
@@ -130,6 +131,17 @@ def test_of_several_that_start_at_once_one_drives(
         refusal = f"study {name} is in use by process {winner} on "
         assert sum(refusal in answer for answer in found) == 2
         assert set(tell(racers, "close")) == {"closed"}
+
+
+def test_first_drivers_of_a_database_wait_while_one_makes_its_tables(
+    postgres: Postgres, tmp_path: Path, racers: list[Driver]
+) -> None:
+    for turn in range(3):
+        url = postgres.database(f"empty_{turn}")
+        for number, driver in enumerate(racers):
+            assert tell([driver], f"{tmp_path}|{url}|{number}") == ["ready"]
+        assert tell(racers, "open") == ["mine"] * 3
+        assert tell(racers, "close") == ["closed"] * 3
 
 
 def test_the_commands_print_who_drives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
