@@ -6,54 +6,25 @@
     fits = train(split, TrainConfig(), [Lambdas(), Lambdas(weight_l2=1e-4)])
     fits[1].val_accuracy[-1]
 
-The package needs NumPy only, and imports a module of its own when a name of it is first used. Its
-scikit-learn classifier is in `nnreg.estimator`, which is not imported from here.
+The package needs NumPy only. Its scikit-learn classifier is in `nnreg.estimator`, which is not
+imported from here.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nnreg.config import TrainConfig as TrainConfig
-    from nnreg.lambdas import LAMBDA_NAMES as LAMBDA_NAMES
-    from nnreg.lambdas import Lambdas as Lambdas
-    from nnreg.layers import Dense as Dense
-    from nnreg.layers import ReLU as ReLU
-    from nnreg.losses import CategoricalCrossentropy as CategoricalCrossentropy
-    from nnreg.losses import Loss as Loss
-    from nnreg.losses import penalty_terms as penalty_terms
-    from nnreg.losses import softmax as softmax
-    from nnreg.measuring import CURVE_NAMES as CURVE_NAMES
-    from nnreg.optimizers import SGD as SGD
-    from nnreg.optimizers import Adam as Adam
-    from nnreg.predict import losses_and_hits as losses_and_hits
-    from nnreg.predict import penalties_by_layer as penalties_by_layer
-    from nnreg.predict import probabilities as probabilities
-    from nnreg.split import Split as Split
-    from nnreg.training import Fit as Fit
-    from nnreg.training import train as train
-
-_NAMES = {
-    "config": ["TrainConfig"],
-    "lambdas": ["LAMBDA_NAMES", "Lambdas"],
-    "layers": ["Dense", "ReLU"],
-    "losses": ["CategoricalCrossentropy", "Loss", "penalty_terms", "softmax"],
-    "measuring": ["CURVE_NAMES"],
-    "optimizers": ["SGD", "Adam"],
-    "predict": ["losses_and_hits", "penalties_by_layer", "probabilities"],
-    "split": ["Split"],
-    "training": ["Fit", "train"],
-}
-_HOMES = {name: module for module, names in _NAMES.items() for name in names}
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+from nnreg.config import TrainConfig as TrainConfig
+from nnreg.lambdas import LAMBDA_NAMES as LAMBDA_NAMES
+from nnreg.lambdas import Lambdas as Lambdas
+from nnreg.layers import Dense as Dense
+from nnreg.layers import ReLU as ReLU
+from nnreg.losses import CategoricalCrossentropy as CategoricalCrossentropy
+from nnreg.losses import Loss as Loss
+from nnreg.losses import penalty_terms as penalty_terms
+from nnreg.losses import softmax as softmax
+from nnreg.measuring import CURVE_NAMES as CURVE_NAMES
+from nnreg.optimizers import SGD as SGD
+from nnreg.optimizers import Adam as Adam
+from nnreg.predict import losses_and_hits as losses_and_hits
+from nnreg.predict import penalties_by_layer as penalties_by_layer
+from nnreg.predict import probabilities as probabilities
+from nnreg.split import Split as Split
+from nnreg.training import Fit as Fit
+from nnreg.training import train as train

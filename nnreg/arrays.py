@@ -14,6 +14,4 @@ Float64s = npt.NDArray[np.float64]
 """What is reported: always float64."""
 
 Ints = npt.NDArray[np.integer[Any]]
-"""Class numbers, row numbers."""
-
 Bools = npt.NDArray[np.bool_]

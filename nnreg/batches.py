@@ -61,7 +61,7 @@ class Batches:
         return one
 
     def _order(self) -> Ints:
-        """Return an epoch's order of rows: (rows,) if all lanes have one seed, or (lanes, rows)."""
+        """Return (rows,) if all lanes have one seed, else (lanes, rows)."""
         rows = len(self._labels)
         orders = {seed: stream.permutation(rows) for seed, stream in self._generators.items()}
         if len(orders) == 1:

@@ -48,22 +48,22 @@ class TrainConfig:
                 f"hidden is {self.hidden!r}; it must be a tuple, the neurons of each layer. For one"
                 " layer, use (64,)."
             )
-        # Both optimizers check their own numbers, so that a wrong one is refused here, used or not.
-        adam = self._adam()
+        hidden = [
+            whole_number(f"hidden[{i}]", n, low=1, remedy="For fewer layers, leave it out.")
+            for i, n in enumerate(self.hidden)
+        ]
         checked: dict[str, object] = {
-            "hidden": tuple(
-                whole_number(f"hidden[{i}]", n, low=1, remedy="For fewer layers, leave it out.")
-                for i, n in enumerate(self.hidden)
-            ),
+            "hidden": tuple(hidden),
             "epochs": whole_number("epochs", self.epochs, low=1, remedy="Try 30."),
             "seed": seed_number("seed", self.seed),
-            "momentum": self._sgd().momentum,
         }
-        for name in ("learning_rate", "decay", "epsilon", "beta_1", "beta_2"):
-            checked[name] = getattr(adam, name)
+        # Both optimizers check their own numbers, so that a wrong one is refused here, used or not.
+        for optimizer in (self._adam(), self._sgd()):
+            checked |= {name: n for name, n in vars(optimizer).items() if hasattr(self, name)}
         if self.batch_size is not None:
+            remedy = "For the full batch, use None."
             checked["batch_size"] = whole_number(
-                "batch_size", self.batch_size, low=1, remedy="For the full batch, use None."
+                "batch_size", self.batch_size, low=1, remedy=remedy
             )
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("initialization", self.initialization, INITIALIZATIONS)

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cache
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,15 +42,14 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     Parameters
     ----------
     weight_l1, weight_l2, bias_l1, bias_l2
-        The strengths of the penalty l1w*sum|w| + l2w*sum w^2 + l1b*sum|b| + l2b*sum b^2, which is
-        added to the mean cross-entropy as it is, summed over the layers. 0 is off.
+        As in `nnreg.Lambdas`; the penalty, summed over the layers, is added to the mean
+        cross-entropy as it is.
     layers
         The layers that are penalised: "all", or "hidden", every one but the last.
-    hidden, epochs, batch_size, learning_rate, decay, optimizer, beta_1, beta_2, epsilon, momentum,
-    initialization, dtype
-        As in `nnreg.TrainConfig`.
     random_state : int, RandomState instance or None
         Of the initial weights and the order of rows. An int is the `seed` of TrainConfig.
+    hidden, epochs, ...
+        All others as in `nnreg.TrainConfig`.
 
     Attributes
     ----------
@@ -90,7 +89,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
         """Train on rows X (rows, features) of finite numbers, with labels y (rows,) of any kind."""
         config = self._config()
-        lambdas = per_layer(Lambdas(**self._given(*LAMBDA_NAMES)), self.layers, len(config.hidden))
+        strengths = {name: getattr(self, name) for name in LAMBDA_NAMES}
+        lambdas = per_layer(Lambdas(**strengths), self.layers, len(config.hidden))
         rows, labels = validate_data(self, X, y, dtype=(np.float64, np.float32))
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
@@ -128,15 +128,13 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         return labels
 
     def _config(self) -> TrainConfig:
-        names = [field.name for field in fields(TrainConfig) if field.name != "seed"]
+        given = self.get_params()
+        names = given.keys() & {field.name for field in fields(TrainConfig)}
         if isinstance(self.random_state, Integral):
             seed = seed_number("random_state", self.random_state)
         else:
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        return TrainConfig(**self._given(*names), seed=seed)
-
-    def _given(self, *names: str) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in names}
+        return TrainConfig(**{name: given[name] for name in names}, seed=seed)
 
 
 @cache

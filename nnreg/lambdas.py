@@ -31,11 +31,11 @@ class Lambdas:
 
     @property
     def on(self) -> tuple[str, ...]:
-        """Names of the penalties that are on, in order; empty for the baseline."""
+        """Names of the strengths above 0, in order."""
         return tuple(name for name in LAMBDA_NAMES if getattr(self, name) > 0)
 
     def as_tuple(self) -> tuple[float, float, float, float]:
-        """The four strengths in the order of LAMBDA_NAMES."""
+        """In the order of LAMBDA_NAMES."""
         return (self.weight_l1, self.weight_l2, self.bias_l1, self.bias_l2)
 
 

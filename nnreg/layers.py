@@ -29,6 +29,11 @@ class Dense:
     Raises TypeError or ValueError if a size or a strength is not one.
     """
 
+    inputs: Floats
+    """(..., batch, n_inputs + 1): the last inputs, with their column of ones."""
+    output: Floats
+    dinputs: Floats
+
     def __init__(
         self,
         n_inputs: int,
@@ -57,14 +62,10 @@ class Dense:
         self._weights, self._biases = self.parameters[..., :-1, :], self.parameters[..., -1:, :]
         self.dweights: Floats = self.dparameters[..., :-1, :]
         self.dbiases: Floats = self.dparameters[..., -1:, :]
-        self.inputs: Floats
-        """(..., batch, n_inputs + 1): the last inputs, with their column of ones."""
-        self.output: Floats
-        self.dinputs: Floats
 
     @property
     def weights(self) -> Floats:
-        """(..., n_inputs, n_neurons), a view; assigning to it writes into `parameters`."""
+        """A view; assigning to it writes into `parameters`. So it is with `biases`."""
         return self._weights
 
     @weights.setter
@@ -73,7 +74,6 @@ class Dense:
 
     @property
     def biases(self) -> Floats:
-        """(..., 1, n_neurons), a view; assigning to it writes into `parameters`."""
         return self._biases
 
     @biases.setter
@@ -117,9 +117,8 @@ def _strength(name: str, value: Strength) -> Strength:
 class ReLU:
     """output = max(0, inputs), of any shape (..., batch, neurons)."""
 
-    def __init__(self) -> None:
-        self.output: Floats
-        self.dinputs: Floats
+    output: Floats
+    dinputs: Floats
 
     def forward(self, inputs: Floats) -> None:
         """Compute `.output`, of the shape of `inputs`."""

@@ -76,8 +76,7 @@ class CategoricalCrossentropy(Loss):
     `y` is (batch,) class numbers, or one-hot (..., batch, classes).
     """
 
-    def __init__(self) -> None:
-        self.dinputs: Floats
+    dinputs: Floats
 
     def forward(self, output: Floats, y: Ints | Floats) -> Float64s:
         """Return the loss of each row, (..., batch), from probabilities (..., batch, classes).

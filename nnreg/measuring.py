@@ -24,7 +24,7 @@ CURVE_NAMES = (
     "balanced_val_accuracy",
     "near_zero_weights",
 )
-"""Every curve of a `Fit`: one number per epoch, from the parameters at its end, on all rows."""
+"""Every curve of a `Fit`."""
 
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
@@ -62,8 +62,7 @@ class Rows:
 
     def losses_and_hits(self) -> tuple[Float64s, Float64s]:
         """Return the loss of each row, and 1 if its class was found, else 0, (lanes, rows) both."""
-        losses = np.empty((self._network.lanes, len(self.labels)))
-        hits = np.empty_like(losses)
+        losses, hits = np.empty((2, self._network.lanes, len(self.labels)))
         passes = self._new_passes() if self._passes is None else self._passes
         for part, places, one in zip(self._parts, self._places, passes, strict=True):
             losses[:, part], hits[:, part] = cross_entropies_and_hits(
@@ -74,8 +73,7 @@ class Rows:
 
     def mean_recall(self, hits: Float64s) -> Float64s:
         """Return the mean over the classes present of the share of their rows that was found."""
-        recalls = hits[:, np.newaxis, :] @ self._shares
-        mean: Float64s = recalls[:, 0].mean(axis=-1)
+        mean: Float64s = (hits[:, np.newaxis, :] @ self._shares)[:, 0].mean(axis=-1)
         return mean
 
     def _new_passes(self) -> Iterator[Pass]:

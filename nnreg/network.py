@@ -5,16 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnreg import kernels
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import (
-    add_penalty_gradient,
-    blocks,
-    relu,
-    relu_gradient,
-    small_products,
-    swap,
-    zeros,
-)
+from nnreg.kernels import blocks, relu, relu_gradient, small_products, swap, zeros
 from nnreg.layers import Dense
 
 LayerParameters = tuple[Floats, Floats]
@@ -66,7 +59,7 @@ class Network:
     def add_penalty_gradient(self) -> None:
         """Add the gradient of the penalties to `dparameters`."""
         for block in self._penalty_blocks:
-            add_penalty_gradient(*block)
+            kernels.add_penalty_gradient(*block)
 
     def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
         """Return |w| and |b| of each layer in float64, flat per lane, in arrays that are reused."""

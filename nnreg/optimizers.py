@@ -17,10 +17,8 @@ from nnreg.kernels import blocks, zeros
 class Trainable(Protocol):
     """Parameters and their gradients, of one shape and dtype."""
 
-    @property
-    def parameters(self) -> Floats: ...
-    @property
-    def dparameters(self) -> Floats: ...
+    parameters: Floats
+    dparameters: Floats
 
 
 class Optimizer:
@@ -48,18 +46,16 @@ class Optimizer:
 
     def update(self, *parts: Trainable) -> None:
         """Make one step on every part, in place."""
+        pairs = [(part.parameters, part.dparameters) for part in parts]
         if not self._moments:
-            self._moments = [
-                [zeros(part.parameters.shape, part.parameters.dtype) for _ in range(3)]
-                for part in parts
-            ]
-        arrays = [array for part in parts for array in (part.parameters, part.dparameters)]
+            self._moments = [[zeros(p.shape, p.dtype) for _ in range(3)] for p, _ in pairs]
+        arrays = [array for pair in pairs for array in pair]
         if list(map(id, arrays)) != list(map(id, self._arrays)):
             self._arrays = arrays
             self._blocks = [
                 block
-                for part, moments in zip(parts, self._moments, strict=True)
-                for block in blocks(part.parameters, part.dparameters, *moments)
+                for pair, moments in zip(pairs, self._moments, strict=True)
+                for block in blocks(*pair, *moments)
             ]
         for block in self._blocks:
             self._move(*block)
