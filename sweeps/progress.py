@@ -7,12 +7,9 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
 WORTH_SAYING = 50  # trials that MLflow is behind
@@ -29,22 +26,19 @@ class Progress(AbstractContextManager["Progress"]):
     """
 
     def __init__(self) -> None:
-        self.began = False
-        self.finished = self.trials = 0
+        self.finished = self.trials = self._most_waiting = 0
         self._best: float | None = None
         self._baseline: float | None = None
-        self._started = time.monotonic()
-        self._new = self._most_waiting = 0
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
         """Show the trials that are there and how many there shall be; `behind` returns how many
         wait to be written to MLflow.
         """
         self._behind = behind
-        self.study, self.trials, self.began = study, trials, True
+        self.study, self.trials = study, trials
         for trial in study.trials:
             self._count(trial)
-        self._started, self._new = time.monotonic(), 0
+        self._started, self._before = time.monotonic(), self.finished
         self._show_search()
 
     def add(self, trial: TrialRecord) -> None:
@@ -67,14 +61,11 @@ class Progress(AbstractContextManager["Progress"]):
         """Show what a person should know, without ending anything."""
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
-    def show(
-        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
-    ) -> None:
+    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
         """Show how far a step is; the search has no name."""
 
     def _count(self, trial: TrialRecord) -> None:
         self.finished += 1
-        self._new += 1
         if trial.state == COMPLETE:
             value = self.study.value(trial)
             if self.finished == 1:
@@ -83,10 +74,9 @@ class Progress(AbstractContextManager["Progress"]):
             self._best = value if self._best is None else better(value, self._best)
 
     def _show_search(self) -> None:
-        total = max(self.trials, self.finished)
-        self.show("", self.finished, total, "trials", self._values, self._pace)
+        details = "; ".join(filter(None, (self._values(), self._pace())))
+        self.show("", self.finished, max(self.trials, self.finished), "trials", details)
 
-    @property
     def _values(self) -> str:
         """The best so far against the baseline."""
         if self._best is None:
@@ -94,14 +84,12 @@ class Progress(AbstractContextManager["Progress"]):
         baseline = "" if self._baseline is None else f", baseline {self._baseline:.4f}"
         return f"best {self.study.objective} {self._best:.4f}{baseline}"
 
-    @property
     def _pace(self) -> str:
-        """Trials per second, the time left, and how far MLflow is behind if that is far; empty when
-        the search is over.
-        """
-        if not self._new or self.finished >= self.trials:
+        """Trials per second, the time left, and how far MLflow is behind if that is far."""
+        new = self.finished - self._before
+        if not new or self.finished >= self.trials:
             return ""
-        rate = self._new / max(time.monotonic() - self._started, 1e-9)
+        rate = new / max(time.monotonic() - self._started, 1e-9)
         left = timedelta(seconds=round((self.trials - self.finished) / rate))
         behind = self._behind()
         late = f"; MLflow {behind} behind" if behind >= WORTH_SAYING else ""
@@ -125,16 +113,14 @@ class Lines(Progress):
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
 
-    def show(
-        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
-    ) -> None:
+    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
         """Write a line."""
         now, part = time.monotonic(), f"{done}/{total} {what}"
         is_last = not step and done == total and part != self._shown
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or is_last:
             self._shown_at, self._shown = now, part
             head = f"{self.study.study}: " + (f"{step}, " if step else "")
-            self.note("; ".join(filter(None, (head + part, values, speed))))
+            self.note("; ".join(filter(None, (head + part, details))))
 
 
 class Bar(Progress):
@@ -150,32 +136,26 @@ class Bar(Progress):
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[values]}"),
-            TextColumn("{task.fields[speed]}", style="dim"),
+            TextColumn("{task.fields[details]}"),
             console=Console(stderr=True),
             expand=True,
         )
-        self._tasks: dict[str, TaskID] = {
-            "": self._bar.add_task("starting", total=None, values="", speed="")
-        }
+        self._tasks = {"": self._bar.add_task("starting", total=None, details="")}
 
     def note(self, sentence: str) -> None:
         """Print a sentence above the bar."""
         self._bar.console.print(sentence, markup=False, highlight=False)
 
-    def show(
-        self, step: str, done: int, total: int, what: str, values: str = "", speed: str = ""
-    ) -> None:
+    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
         """Move the step's bar."""
         if step not in self._tasks:
-            self._tasks[step] = self._bar.add_task(step, values="", speed="")
+            self._tasks[step] = self._bar.add_task(step, details="")
         self._bar.update(
             self._tasks[step],
             description=step or self.study.study,
             total=total,
             completed=done,
-            values=values,
-            speed=speed,
+            details=details,
         )
 
     def __enter__(self) -> Self:

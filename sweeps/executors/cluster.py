@@ -14,12 +14,12 @@ from typing import Any
 import dask
 import distributed
 from dask.utils import parse_timedelta
-from distributed import Client, Reschedule, Security, Worker, WorkerPlugin, get_worker
+from distributed import Client, Reschedule, Worker, WorkerPlugin, get_worker
 from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
-from experiments.errors import InputError, WorkersError
+from experiments.errors import InputError, SweepsError, WorkersError
 from experiments.evaluation import HELD, after_epoch
 from nnreg import Split
 from sweeps.executors.evaluator import ATTEMPTS
@@ -28,6 +28,7 @@ from sweeps.executors.signature import DISTRIBUTION, differences, signature
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
 FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
+LONGEST_SETUP = 5.0  # seconds within which a worker that can take the data has it
 LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
 LOGGERS = ("distributed", "distributed.client")  # what they would log, we say as an error
 
@@ -40,10 +41,12 @@ class SweepPlugin(WorkerPlugin):
     def __init__(self, name: str, topic: str, split: Split) -> None:
         self.name, self._topic, self._split = name, topic, split
         self._awaited: set[Any] = set()  # keys of the tasks that run here for somebody
+        self.ready = False
 
     def setup(self, worker: Worker) -> None:
         threadpool_limits(1)
         HELD[self.name] = self._split
+        self.ready = True
 
     def teardown(self, worker: Worker) -> None:
         HELD.pop(self.name, None)
@@ -83,11 +86,13 @@ def _task() -> Callable[[str, bytes], tuple[str, Any]]:
 
         from distributed import get_worker
 
-        worker, deadline = get_worker(), time.monotonic() + 5
-        while plugin not in worker.plugins and time.monotonic() < deadline:
+        worker, deadline = get_worker(), time.monotonic() + LONGEST_SETUP
+        while time.monotonic() < deadline:
+            there: Any = worker.plugins.get(plugin)
+            if there and there.ready:
+                return worker.address, there.make(call)
             time.sleep(0.05)  # it may be on its way
-        there: Any = worker.plugins.get(plugin)
-        return worker.address, there and there.make(call)
+        return worker.address, None
 
     return sweeps_task
 
@@ -103,19 +108,15 @@ class ClusterExecutor(Workers):
     def __init__(
         self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print
     ) -> None:
-        _check_encryption(address)
         self._address, self._mixed, self._note = address, mixed, note
         self._levels = {name: logging.getLogger(name).level for name in LOGGERS}
         for name in LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
-        except OSError as error:
+        except (OSError, RuntimeError, TypeError) as error:
             self._restore_loggers()
-            raise WorkersError(
-                f"no Dask scheduler answers at {address} ({str(error).splitlines()[0]}); start one"
-                " with: dask scheduler, or correct --cluster"
-            ) from None
+            raise _not_connected(address, error) from None
         self._plugin = ""
         self._topic = f"sweeps-{uuid.uuid4().hex}"
         self._executor = self._client.get_executor()
@@ -225,21 +226,16 @@ class ClusterExecutor(Workers):
             logging.getLogger(name).setLevel(level)
 
 
-def _check_encryption(address: str) -> None:
-    """Raise InputError where the address and Dask's configuration of TLS do not fit together."""
-    security = Security()
-    try:
-        context = security.get_connection_args("client")["ssl_context"]
-    except OSError as error:
-        problem = f"its certificates cannot be used ({error}); give absolute paths of PEM files"
-    else:
-        if address.startswith("tls") and context is None:
-            problem = "TLS needs certificates: its ca-file, client.cert and client.key"
-        elif address.startswith("tcp") and security.require_encryption:
-            problem = f"it asks for encryption; write {address.replace('tcp', 'tls', 1)}"
-        else:
-            return
-    raise InputError(f"--cluster {address}: Dask's configuration (distributed.comm.tls): {problem}")
+def _not_connected(address: str, error: Exception) -> SweepsError:
+    if isinstance(error, FileNotFoundError | RuntimeError | TypeError):
+        return InputError(
+            f"--cluster {address}: {error}; correct the address, or what Dask's configuration"
+            " (distributed.comm) has of TLS, with absolute paths of PEM files"
+        )
+    return WorkersError(
+        f"no Dask scheduler answers at {address} ({str(error).splitlines()[0]}); start one with:"
+        " dask scheduler, or correct --cluster"
+    )
 
 
 def _died(workers: int) -> WorkerDied:

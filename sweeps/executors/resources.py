@@ -5,7 +5,6 @@ trains in lockstep, in lanes, which is a matter of speed alone.
 import functools
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +24,8 @@ MOST = 16
 
 LEAST = 2
 """Two lanes gain even where they fit into no cache: they share the gathered batch."""
+
+LAPTOP = 2 * 2**20  # bytes of cache for each worker of a laptop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,40 +81,21 @@ class Resources:
 
     def lanes_of(self, experiment: Experiment, split: Split, size: int) -> int:
         """How many lanes a task has if `size` tasks run at a time."""
-        generation = experiment.sweep.generation
         return self.lanes or lanes_per_task(
-            split, experiment.train_config(), generation=generation, workers=size
+            split,
+            experiment.train_config(),
+            generation=experiment.sweep.generation,
+            workers=size,
         )
 
 
-@dataclass(frozen=True)
-class Caches:
-    """Bytes of cache: `core` of a core's own (L2), `shared` by `sharers` cores (L3)."""
-
-    core: int
-    shared: int
-    sharers: int
-
-    def per_worker(self, workers: int) -> int:
-        """Bytes for each of so many busy workers: its own, or its share of the rest."""
-        return max(self.core, self.shared // min(workers, self.sharers))
-
-
-LAPTOP = Caches(core=2**20, shared=8 * 2**20, sharers=4)
-
-
 def lanes_per_task(
-    split: Split,
-    config: TrainConfig,
-    *,
-    generation: int,
-    workers: int,
-    caches: Caches | None = None,
+    split: Split, config: TrainConfig, *, generation: int, workers: int, cache: int | None = None
 ) -> int:
-    """As many as fit into a worker's cache, and so few that every worker gets a share of a
-    generation.
+    """As many as fit into a worker's bytes of `cache` (None: this machine's), and so few that every
+    worker gets a share of a generation.
     """
-    fitting = (caches or this_machine()).per_worker(workers) // bytes_per_lane(split, config)
+    fitting = (cache or cache_per_worker(workers)) // bytes_per_lane(split, config)
     return max(1, min(max(LEAST, fitting), MOST, -(-generation // workers)))
 
 
@@ -131,23 +113,17 @@ def bytes_per_lane(split: Split, config: TrainConfig) -> int:
 
 
 @functools.cache
-def this_machine() -> Caches:
-    """The caches of this machine where Linux tells them, else a laptop's."""
-    found = {}
-    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        with suppress(OSError, ValueError):
-            kind, level, size, cpus = (
-                (folder / name).read_text().strip()
-                for name in ("type", "level", "size", "shared_cpu_list")
-            )
-            if kind != "Instruction":
-                found[int(level)] = (int(size.removesuffix("K")) * 2**10, _count(cpus))
-    if 2 not in found:
+def cache_per_worker(workers: int) -> int:
+    """Bytes of cache for each of so many busy workers, where Linux tells them: a core's own (L2),
+    or its share of what several cores share (L3).
+    """
+    folder = Path("/sys/devices/system/cpu/cpu0/cache")
+    try:
+        own, shared = (
+            int((folder / level / "size").read_text().strip().removesuffix("K")) * 2**10
+            for level in ("index2", "index3")
+        )
+        cpus = (folder / "index3" / "shared_cpu_map").read_text().replace(",", "")
+    except (OSError, ValueError):
         return LAPTOP
-    return Caches(found[2][0], *found.get(3, found[2]))
-
-
-def _count(cpus: str) -> int:
-    """How many a list such as 0-3,8 names."""
-    ends = [part.split("-") for part in cpus.split(",")]
-    return sum(int(part[-1]) - int(part[0]) + 1 for part in ends)
+    return max(own, shared // min(workers, int(cpus, 16).bit_count()))

@@ -206,7 +206,7 @@ def test_who_is_interrupted_waits_for_nobody() -> None:
     [
         ({"cluster": "http://host:8786"}, "--cluster http://host:8786: not the address of a Dask"),
         ({"cluster": "tcp://host"}, "not the address of a Dask scheduler; write tcp://host:8786"),
-        ({"cluster": "tls://127.0.0.1:1"}, "TLS needs certificates"),
+        ({"cluster": "tls://127.0.0.1:1"}, "check your TLS configuration?"),
         ({"cluster": "tcp://127.0.0.1:1", "workers": 2}, "a cluster has workers of its own"),
         ({"mixed_hardware": True}, "mixed_hardware is for a cluster"),
         ({"cluster": "tcp://127.0.0.1:1"}, "no Dask scheduler answers at tcp://127.0.0.1:1 (Timed"),

@@ -9,14 +9,12 @@ from nnreg import Split, TrainConfig
 from sweeps.executors.resources import (
     LEAST,
     MOST,
-    Caches,
     bytes_per_lane,
+    cache_per_worker,
     lanes_per_task,
-    this_machine,
 )
 
-SERVER = Caches(core=2**20, shared=32 * 2**20, sharers=4)
-SMALL = Caches(core=2**18, shared=2**18, sharers=1)
+CACHE = 2**25
 
 
 def split(features: int) -> Split:
@@ -45,23 +43,18 @@ def test_the_bytes_of_a_lane_are_its_parameters_and_its_batch() -> None:
 def test_every_worker_gets_a_share_of_a_generation(
     generation: int, workers: int, lanes: int
 ) -> None:
-    config, sizes = TrainConfig(), {"generation": generation, "workers": workers}
-    assert lanes_per_task(DIGITS, config, caches=SERVER, **sizes) == lanes
+    sizes = {"generation": generation, "workers": workers, "cache": CACHE}
+    assert lanes_per_task(DIGITS, TrainConfig(), **sizes) == lanes
 
 
 def test_a_large_network_has_as_few_lanes_as_its_cache_holds() -> None:
     config = TrainConfig(hidden=(128,))
-
-    def lanes(workers: int, caches: Caches) -> int:
-        return lanes_per_task(MNIST, config, generation=100, workers=workers, caches=caches)
-
-    alone, size = lanes(1, SERVER), bytes_per_lane(MNIST, config)
-    assert (alone + 1) * size > SERVER.shared >= alone * size
-    assert (lanes(4, SERVER), lanes(1, SMALL)) == (alone // 4, LEAST)
+    size = bytes_per_lane(MNIST, config)
+    for cache, lanes in ((5 * size, 5), (6 * size - 1, 5), (1, LEAST)):
+        assert lanes_per_task(MNIST, config, generation=100, workers=1, cache=cache) == lanes
 
 
-def test_a_worker_has_its_own_cache_or_its_share_of_the_shared_one() -> None:
-    assert [SERVER.per_worker(workers) for workers in (1, 2, 4, 64)] == [2**25, 2**24, 2**23, 2**23]
-    caches = this_machine()
-    assert caches.shared >= caches.core >= 2**16
-    assert caches.sharers >= 1
+def test_the_more_workers_the_less_cache_has_each() -> None:
+    caches = [cache_per_worker(workers) for workers in (1, 2, 64, 1_000)]
+    assert caches == sorted(caches, reverse=True)
+    assert caches[-1] >= 2**16
