@@ -1,6 +1,4 @@
-"""The experiment file: a catalog name or a TOML file, with edits, as an Experiment or as one
-sentence that says what is wrong.
-"""
+"""The experiment file: a catalog name or a TOML file, with edits, as an Experiment."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -86,7 +84,7 @@ def _check_bundled(data: Data, where: str) -> None:
 
 
 def _apply(edit: str, table: dict[str, Any]) -> None:
-    """Write `section.key=value` into the table; the value is TOML, or else a plain string."""
+    """Write `section.key=value` into the table; a value that is no TOML is a plain string."""
     key, equals, text = edit.partition("=")
     key, text = key.strip(), text.strip()
     if not equals or not key:
@@ -131,14 +129,11 @@ def _key(error: Any) -> str:
 
 def _known(key: str) -> str:
     """Return what was probably meant by an unknown key."""
-    table, _, last = key.rpartition(".")
-    defaults = Experiment(name="x", data=Data(source="x")).model_dump()
-    known = [dotted for dotted, _ in flatten(defaults)]
-    for dotted in known:
+    *parents, last = key.split(".")
+    siblings = Experiment(name="x", data=Data(source="x")).model_dump()
+    for dotted, _ in flatten(siblings):
         if dotted.endswith(f".{last}"):
             return f"it belongs into the table [{dotted.rpartition('.')[0]}]"
-    start = f"{table}." if table else ""
-    siblings = [
-        dotted.removeprefix(start).partition(".")[0] for dotted in known if dotted.startswith(start)
-    ]
-    return suggestion(last, dict.fromkeys(siblings))
+    for parent in parents:
+        siblings = siblings[parent]
+    return suggestion(last, siblings)

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from experiments import datasets
 from experiments.data_section import Data
 from experiments.datasets import columns, csv_text, files, labels, values
@@ -39,101 +41,85 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     """
     output = output or Path(f"{data_file.stem}.toml")
     _check_output(output)
-    found: list[str] = []
     data = Data(source=str(data_file), target=target)
-    if data.suffix == ".csv":
-        data = data.model_copy(update={"encoding": _guess_encoding(data_file, found)})
+    encoding, found = _guess_encoding(data_file, data)
+    data = data.model_copy(update={"encoding": encoding})
     table = files.read(data_file, data)
+    rows = len(table.frame)
     classes = labels.find_classes(table, labels.read_labels(table, data.missing))
     name = short_repr(table.target)
-    guesses = [f"{len(table.frame)} rows, and {len(classes)} classes in {name}: {listed(classes)}"]
-    guesses += found
-    data = _guess_drop(table, data, guesses)
-    codes = [] if data.suffix == ".npz" else _codes(table, data)
+    guesses = [f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}", *found]
+    drop, codes = _judge(table, data)
+    guesses += [f"data.drop has {short_repr(key)}, because it {drop[key]}" for key in drop]
     if codes:
         guesses.append(
             f"few different whole numbers in {listed(codes)}: if these are codes, name them in"
             " data.categorical"
         )
-    rows = _try(data, len(table.frame), guesses)
-    size = batch_size(rows)
-    guesses.append(f"training.batch_size = {size}, which suits {rows} rows to train on")
+    data = data.model_copy(update={"drop": tuple(drop)})
+    try:
+        dataset = datasets.load(data)  # as `sweeps run` will
+    except DataError as error:
+        guesses.append(f"it cannot run yet: {error}")
+        training = int(rows * (1 - data.split.val - data.split.test))
+    else:
+        guesses += dataset.notes
+        training = dataset.rows["training"]
+    size = batch_size(training)
+    guesses.append(f"training.batch_size = {size}, which suits {training} rows to train on")
     write_text(_render(data, codes, size, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
 def _check_output(output: Path) -> None:
     if output.suffix != ".toml":
-        raise InputError(
-            f"{output}: an experiment file ends with .toml; write --output {output.name}.toml"
-        )
-    if output.exists():
-        raise InputError(
-            f"{output}: this is there already, and is never overwritten; delete it, or write"
-            " --output FILE.toml"
-        )
-    if not output.parent.is_dir():
-        raise InputError(
-            f"{output}: there is no directory {output.parent}; make it, or write --output FILE.toml"
-        )
+        reason = f"an experiment file ends with .toml; write --output {output.name}.toml"
+    elif output.exists():
+        reason = "it exists, and is never overwritten; delete it, or write --output FILE.toml"
+    elif not output.parent.is_dir():
+        reason = f"there is no directory {output.parent}; make it, or write --output FILE.toml"
+    else:
+        return
+    raise InputError(f"{output}: {reason}")
 
 
-def _guess_encoding(path: Path, guesses: list[str]) -> str:
-    """Return the default where it fits, else one that does; and note the separator found."""
-    default = str(Data.model_fields["encoding"].default)
-    if not path.is_file():
-        return default  # reading it says what is wrong
+def _guess_encoding(path: Path, data: Data) -> tuple[str, list[str]]:
+    """Return the default where it fits, else one that does; and notes, also on the separator."""
+    encoding = data.encoding
+    if data.suffix != ".csv" or not path.is_file():
+        return encoding, []  # reading it says what is wrong
     content = path.read_bytes()
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text, encoding = "", default
-    for encoding in ("utf-16",) if marked else (default, "cp1252", "latin-1"):
+    text, notes = "", []
+    for encoding in ("utf-16",) if marked else (data.encoding, "cp1252", "latin-1"):
         with suppress(UnicodeError):
             text = content.decode(encoding)
             break
-    if encoding != default:
-        guesses.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
+    if encoding != data.encoding:
+        notes.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
     separator = csv_text.find_separator(text)
     if separator != ",":
-        guesses.append(
-            f"the fields are divided by {short_repr(separator)}, which data.separator ="
-            ' "auto" finds'
-        )
-    return encoding
+        found = f"the fields are divided by {short_repr(separator)}"
+        notes.append(f'{found}, which data.separator = "auto" finds')
+    return encoding, notes
 
 
-def _guess_drop(table: files.RawTable, data: Data, guesses: list[str]) -> Data:
-    """Leave out the columns that are refused as inputs: ids, free text, dates."""
-    drop = []
+def _judge(table: files.RawTable, data: Data) -> tuple[dict[str, str], list[str]]:
+    """Return why columns are refused as inputs (ids, free text, dates), by name, and the columns
+    with few different whole numbers.
+    """
+    refused, codes = {}, []
     for name in columns.inputs(table, data):
-        with suppress(DataError):  # trying the data says which value must be corrected first
+        with suppress(DataError):  # loading the data says which value must be corrected first
             kind = columns.judge(table, name, data)
             if kind.kind == "refused":
-                drop.append(name)
-                guesses.append(f"data.drop has {short_repr(name)}, because it {kind.reason}")
-    return data.model_copy(update={"drop": tuple(drop)})
-
-
-def _codes(table: files.RawTable, data: Data) -> list[str]:
-    """Return the columns that hold a few different whole numbers."""
-    found = []
-    for name in columns.inputs(table, data):
-        numbers, bad = values.parse_numbers(table.frame[name], data.missing)
-        different = {number for number in numbers.tolist() if number == number}
-        whole = all(number.is_integer() for number in different)
-        if bad is None and len(different) in CODES and whole:
-            found.append(name)
-    return found
-
-
-def _try(data: Data, rows: int, guesses: list[str]) -> int:
-    """Return the rows to train on, by loading the data as `sweeps run` will."""
-    try:
-        dataset = datasets.load(data)
-    except DataError as error:
-        guesses.append(f"it cannot run yet: {error}")
-        return int(rows * (1 - data.split.val - data.split.test))
-    guesses += dataset.notes
-    return dataset.rows["training"]
+                refused[name] = kind.reason
+            elif kind.kind == "number" and data.suffix != ".npz":
+                numbers = values.numbers(table.frame[name], data.missing, table.where)
+                different = np.unique(numbers[~np.isnan(numbers)])
+                if len(different) in CODES and (different == np.floor(different)).all():
+                    codes.append(name)
+    return refused, codes
 
 
 def batch_size(rows: int) -> int:

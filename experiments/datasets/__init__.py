@@ -3,7 +3,9 @@
 Whatever cannot be used raises DataError: file, column or key, value, rule and remedy in a sentence.
 """
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,6 @@ from experiments.datasets import labels
 from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.parts import PARTS, divide
 from experiments.datasets.preparation import Example, Preparation, fit
-from experiments.datasets.sealed import Sealed, TestRows
 from nnreg import Split
 
 __all__ = ["BUNDLED", "Dataset", "Preparation", "Sealed", "TestRows", "load"]
@@ -44,17 +45,29 @@ class Dataset:
     example: Example
 
 
+@dataclass(frozen=True, kw_only=True)
+class TestRows:
+    """The opened rows: x `(rows, features)`, class numbers, and groups where rows have them."""
+
+    __test__ = False  # pytest would take the name for a test's
+
+    x: NDArray[np.floating[Any]]
+    y: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+
+
 def load(data: Data, dtype: str = "float32") -> Dataset:
     """Read the data and prepare it for training."""
     parts = divide(data)
     training, validation, table = parts.training, parts.validation, parts.training.table
-    preparation, notes = fit(table.frame, training.rows, parts.kinds, data.missing, table.where)
-    x_train, x_val = (
-        preparation.apply(part.table.frame, dtype, rows=part.rows, where=part.table.where)
-        for part in (training, validation)
-    )
+    preparation, notes = fit(training.frame, parts.kinds, data.missing, table.where)
     return Dataset(
-        split=Split(x_train, training.y, x_val, validation.y),
+        split=Split(
+            training.inputs(preparation, dtype),
+            training.y,
+            validation.inputs(preparation, dtype),
+            validation.y,
+        ),
         classes=parts.classes,
         features=preparation.features,
         rows={name: len(getattr(parts, name).rows) for name in PARTS},
@@ -67,5 +80,30 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
             parts.classes,
             typed=data.is_file and data.suffix != ".csv",
         ),
-        example=preparation.example(table.frame, training.rows),
+        example=preparation.example(training.frame),
     )
+
+
+class Sealed:
+    """The test rows of the data, read again from their file: counted and recognised without being
+    looked at, and opened once it is asked for.
+    """
+
+    def __init__(self, data: Data) -> None:
+        self._part, self._data = divide(data).test, data
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows as they stand in the source, all columns, whatever their order:
+        experiments that treat them differently have the same test set.
+        """
+        import pandas as pd
+
+        rows = self._part.frame
+        hashes = pd.util.hash_pandas_object(rows[sorted(rows.columns)], index=False)
+        return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
+
+    def open(self, preparation: Preparation, dtype: str) -> TestRows:
+        """The rows as a network reads them."""
+        x = self._part.inputs(preparation, dtype)
+        return TestRows(x=x, y=self._part.y, groups=self._part.group_numbers(self._data))

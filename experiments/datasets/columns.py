@@ -1,6 +1,4 @@
-"""The columns: which of them are inputs, what each one holds, and which cannot be used as they
-stand.
-"""
+"""The columns: which of them are inputs, what each one holds, and which cannot be used."""
 
 import re
 from collections.abc import Mapping
@@ -39,12 +37,9 @@ class ColumnKind:
 def inputs(table: RawTable, data: Data) -> list[str]:
     """Return all columns but the target, the group and the dropped."""
     names = list(table.frame.columns)
-    group = [data.split.group] if data.split.group is not None else []
-    for key, given in (
-        ("drop", data.drop),
-        ("categorical", data.categorical),
-        ("split.group", group),
-    ):
+    group = () if data.split.group is None else (data.split.group,)
+    keys = {"drop": data.drop, "categorical": data.categorical, "split.group": group}
+    for key, given in keys.items():
         check_columns(names, given, f"{table.where}: data.{key}")
         if table.target in given:
             raise DataError(
@@ -72,7 +67,7 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
 def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
     """Return what the column holds; values in it that must be corrected are an error."""
     column = table.frame[name]
-    if name in data.categorical:
+    if name in data.categorical or column.dtype.kind == "b":
         return _category(values.texts(column, data.missing))
     if column.dtype.kind in "Mm":
         present = column.dropna()
@@ -82,8 +77,6 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
         if strange := held - {"str", "bool", "int", "float"}:
             reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
             return ColumnKind(kind="refused", reason=reason)
-    if column.dtype.kind == "b":
-        return _category(values.texts(column, data.missing))
     numbers, bad = values.parse_numbers(column, data.missing)
     if bad is None:
         values.numbers(column, data.missing, table.where)
@@ -92,7 +85,6 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
 
 
 def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
-    """Return what a column with text in it holds."""
     import pandas as pd
 
     texts = values.texts(table.frame[name], data.missing)

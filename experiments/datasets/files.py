@@ -1,9 +1,10 @@
-"""The files: .csv, .parquet and .npz as a table of raw values, one column a name."""
+"""The files: .csv, .parquet and .npz as a table of raw values."""
 
 import csv
 import math
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from experiments.wording import listed, suggestion
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
 
 INPUTS, LABELS = "X", "y"  # the arrays of an .npz
 REMEDIES = {
@@ -45,14 +45,15 @@ class RawTable:
 def check_columns(
     known: Iterable[str], wanted: Iterable[str], where: str, remedy: str = "correct it"
 ) -> None:
-    """Raise DataError where a wanted column is not among the known ones."""
-    names = dict.fromkeys(str(name) for name in known)
-    lacking = [name for name in wanted if name not in names]
-    if lacking:
+    """Raise DataError where a wanted column is not among the known ones, or is there twice."""
+    count = Counter(known)
+    if lacking := [name for name in wanted if name not in count]:
         raise DataError(
-            f"{where}: there is no column {listed(lacking)}; {suggestion(lacking[0], names)}:"
+            f"{where}: there is no column {listed(lacking)}; {suggestion(lacking[0], count)}:"
             f" {remedy}"
         )
+    if twice := [name for name in dict.fromkeys(wanted) if count[name] > 1]:
+        raise DataError(f"{where}: the column {listed(twice)} is there more than once; rename one")
 
 
 def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
@@ -79,14 +80,10 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         raise DataError(
             f"{path}: cannot be read as {suffix} ({reason}); {REMEDIES[suffix]}"
         ) from None
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise DataError(
-            f"{path}: the file has the columns {listed(list(twice))} more than once; rename them"
-        )
+    names = list(frame.columns)
+    check_columns(names, names, str(path))
     if len(frame) == 0:
         raise DataError(f"{path}: there are no rows, only names of columns; add rows")
-    names = list(frame.columns)
     if labelled and data.target is None and suffix != ".npz":
         raise DataError(
             f"{path}: data.target is missing, and which column holds the labels is not known; "

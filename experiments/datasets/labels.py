@@ -26,7 +26,7 @@ KINDS = {"i": "int", "u": "int", "f": "float", "b": "bool"}  # by the kind of a 
 
 def read_labels(table: RawTable, missing: Collection[str]) -> NDArray[np.object_]:
     """Return the label of each row as text."""
-    labels = values.labels(table.frame[table.target], missing)
+    labels = values.texts(table.frame[table.target], missing, verbatim=True)
     without = np.array([label is None for label in labels])
     if without.any():
         raise DataError(
@@ -56,9 +56,7 @@ def find_classes(table: RawTable, labels: NDArray[np.object_]) -> tuple[str, ...
             f" {short_repr(labels[0])}; classes are few: choose another target, or put these into"
             " classes first"
         )
-    if are_numbers:
-        return tuple(sorted(names, key=lambda name: (float(name), name)))
-    return tuple(sorted(names))
+    return tuple(sorted(names, key=lambda name: (float(name) if are_numbers else 0, name)))
 
 
 def class_numbers(
@@ -93,7 +91,5 @@ def type_of(column: "pd.Series[Any]", classes: Sequence[str], *, typed: bool) ->
 
 def restore(classes: Sequence[str], label_type: str) -> NDArray[Any]:
     """Return the labels as they were before they were text, in the order of their numbers."""
-    if label_type == "bool":
-        return np.array([label == "True" for label in classes])
-    read = {"int": int, "float": float, "str": str}[label_type]
-    return np.array([read(label) for label in classes], dtype=TYPES[label_type])
+    labels = np.array(classes, dtype=object)
+    return labels == "True" if label_type == "bool" else labels.astype(TYPES[label_type])

@@ -1,10 +1,9 @@
-"""The parts: training, validation and test rows of the data, as raw values that nothing was fitted
-on yet.
-"""
+"""The parts: training, validation and test rows of the data, as raw values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,12 @@ from experiments.data_section import Data
 from experiments.datasets import bundled, columns, labels, splitting, values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import RawTable, check_columns, read
+from experiments.datasets.preparation import Preparation
 from experiments.errors import DataError
 from experiments.wording import listed, short_repr
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = ("training", "validation", "test")
 
@@ -26,6 +29,15 @@ class Part:
     table: RawTable
     rows: NDArray[np.int64]
     y: NDArray[np.int64]
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The rows, with all columns of the table."""
+        return self.table.frame.iloc[self.rows]
+
+    def inputs(self, preparation: Preparation, dtype: str) -> NDArray[np.floating[Any]]:
+        """The rows as a network reads them, `(rows, features)`."""
+        return preparation.apply(self.frame, dtype, where=self.table.where)
 
     def groups(self, data: Data) -> NDArray[np.object_]:
         """The group of each row; data.split.group must be given."""

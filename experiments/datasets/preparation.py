@@ -1,11 +1,10 @@
 """The preparation: what was learned from the training rows about each column, and how it turns raw
 rows into inputs.
 
-It is a few numbers and words in frozen records, so that it can be stored as JSON beside a model and
-do to new rows, as they stand in somebody's CSV, exactly what it did to the training rows.
+It is stored as JSON beside a model, and does to new rows exactly what it did to the training rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,18 +15,16 @@ from experiments.datasets import values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import check_columns
 from experiments.errors import DataError
-from experiments.wording import listed, short_repr
+from experiments.wording import listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Standardised training rows lie within sqrt(rows), so this bound never touches them. It holds back
-# a number that is seen first in later rows and lies so far out that a network's float32 sums would
-# overflow.
+# Standardised training rows lie within sqrt(rows), far below this bound. It holds back a number in
+# later rows that would overflow a network's float32 sums.
 FARTHEST = 1e4
-# Numbers that differ by less than this are one number: a difference of this size, relative to the
-# largest, is the rounding of float64 (a mean or a deviation of it would be noise), and one below
-# the second squares to nothing.
+# Numbers are one number if their difference, relative to the largest, is the rounding of float64,
+# or if it squares to nothing.
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 SMALLEST = 1e-140
 FEW, LOOKED_AT = 3, 100  # rows of an example, chosen among so many
@@ -84,39 +81,27 @@ class Preparation:
         """The names of the raw columns that `apply` needs."""
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
-    def example(self, frame: "pd.DataFrame", rows: NDArray[np.int64]) -> Example:
-        """Return a few of the given rows, those with the fewest gaps first."""
-        frame = frame.iloc[rows[:LOOKED_AT]]
+    def example(self, frame: "pd.DataFrame") -> Example:
+        """Return a few of the rows, those with the fewest gaps first."""
+        frame = frame.iloc[:LOOKED_AT]
         columns = {step.column: _raw(frame[step.column], step, self.missing) for step in self.steps}
         table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
         return tuple(dict(zip(columns, row, strict=True)) for row in table[:FEW])
 
     def apply(
-        self,
-        frame: "pd.DataFrame",
-        dtype: str = "float32",
-        *,
-        rows: NDArray[np.int64] | None = None,
-        where: str = "the rows",
+        self, frame: "pd.DataFrame", dtype: str = "float32", *, where: str = "the rows"
     ) -> NDArray[np.floating[Any]]:
-        """Return raw rows (all, or those of the given indices) as inputs `(rows, features)`.
+        """Return raw rows, their columns in any order, as inputs `(rows, features)`.
 
-        Columns may stand in any order. Each number is computed in float64 and rounded once to
-        `dtype`. `where` names the rows in the sentence of a DataError.
+        Each number is computed in float64 and rounded once to `dtype`. `where` names the rows in
+        the sentence of a DataError.
         """
         check_columns(frame.columns, self.columns, where, "add or rename it")
-        frame = frame if rows is None else frame.iloc[rows]
         out = np.empty((len(frame), len(self.features)), dtype=dtype)
         start = 0
         for step in self.steps:
-            column = frame[step.column]
-            if column.ndim != 1:
-                raise DataError(
-                    f"{where}: the column {short_repr(step.column)} is there more than once; leave"
-                    " one"
-                )
             end = start + len(_features(step))
-            out[:, start:end] = _inputs(column, step, self.missing, where)
+            out[:, start:end] = _inputs(frame[step.column], step, self.missing, where)
             start = end
         return out
 
@@ -133,7 +118,6 @@ class Preparation:
 
 
 def _features(step: Step) -> list[str]:
-    """Return the names of the inputs that a step makes."""
     if isinstance(step, Number):
         return [step.column]
     texts = step.values if isinstance(step, Category) else [None]
@@ -161,7 +145,7 @@ def _inputs(
 def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list[Any]:
     """Return the values of a column as JSON has them."""
     if isinstance(step, Category):
-        return list(values.labels(column, missing))
+        return list(values.texts(column, missing, verbatim=True))
     numbers = values.numbers(column, missing, "the rows").tolist()
     return [
         None if np.isnan(number) else int(number) if number.is_integer() else number
@@ -170,29 +154,23 @@ def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list
 
 
 def fit(
-    frame: "pd.DataFrame",
-    rows: NDArray[np.int64],
-    kinds: Mapping[str, ColumnKind],
-    missing: tuple[str, ...],
-    where: str,
+    frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], missing: tuple[str, ...], where: str
 ) -> tuple[Preparation, tuple[str, ...]]:
-    """Return what the training `rows` of the frame call for, and notes on what is left out."""
+    """Return what the training rows call for, and notes on what is left out."""
     steps: list[Step] = []
-    empty, constant = [], []
+    left_out: dict[str, list[str]] = {"the same value": [], "no value": []}
     for name, kind in kinds.items():
-        column = frame[name].iloc[rows]
-        if kind.kind == "category":
-            fitted = _fit_category(column, missing)
+        if kind.kind == "number":
+            numbers = values.numbers(frame[name], missing, where)
+            fitted, empty = _fit_number(name, numbers), bool(np.isnan(numbers).all())
         else:
-            fitted = _fit_number(column, missing, where)
-        if fitted is None:
-            empty.append(name)
-        elif not fitted:
-            constant.append(name)
-        else:
-            steps += fitted
+            texts = set(values.texts(frame[name], missing).tolist())
+            fitted, empty = _fit_category(name, texts), texts == {None}
+        steps += fitted
+        if not fitted:
+            left_out["no value" if empty else "the same value"].append(name)
     notes = [kind.note for kind in kinds.values() if kind.note]
-    for names, reason in ((constant, "the same value"), (empty, "no value")):
+    for reason, names in left_out.items():
         if names:
             notes.append(f"left out, because all training rows have {reason}: {listed(names)}")
     if not steps:
@@ -204,15 +182,10 @@ def fit(
     return Preparation(steps=tuple(steps), missing=missing), tuple(notes)
 
 
-def _fit_number(
-    column: "pd.Series[Any]", missing: tuple[str, ...], where: str
-) -> list[Step] | None:
-    """Return the steps of a column of numbers: none if it is constant, None if it is all gaps."""
-    name = str(column.name)
-    numbers = values.numbers(column, missing, where)
+def _fit_number(name: str, numbers: NDArray[np.float64]) -> list[Step]:
     absent = np.isnan(numbers)
     if absent.all():
-        return None
+        return []
     indicator: list[Step] = [Missing(column=name)] if absent.any() else []
     present = numbers[~absent]
     low, high = float(present.min()), float(present.max())
@@ -224,10 +197,6 @@ def _fit_number(
     return [Number(column=name, fill=fill, mean=mean, deviation=deviation), *indicator]
 
 
-def _fit_category(column: "pd.Series[Any]", missing: tuple[str, ...]) -> list[Step] | None:
-    """Return the step of a column of categories: none if constant, None if it is all gaps."""
-    seen = set(values.texts(column, missing).tolist())
-    if seen == {None}:
-        return None
-    names = (*sorted(seen - {None}), *([None] if None in seen else []))
-    return [Category(column=str(column.name), values=names)] if len(names) > 1 else []
+def _fit_category(name: str, texts: Collection[str | None]) -> list[Step]:
+    ordered = tuple(sorted(texts, key=lambda text: (text is None, text)))
+    return [Category(column=name, values=ordered)] if len(texts) > 1 else []

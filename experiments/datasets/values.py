@@ -1,9 +1,7 @@
-"""The values of one column, read as numbers or as text: the same from a CSV, a parquet file or a
-frame made by pandas.
-"""
+"""The values of one column, as numbers or as text: the same from a CSV, parquet or a frame."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +32,7 @@ def parse_numbers(
         numbers = column.to_numpy(np.float64, na_value=np.nan)
     else:
         marks = pa.array(list(missing), pa.large_string())
-        texts = pc.utf8_trim_whitespace(pa.array(as_str(column), pa.large_string()))
+        texts = pc.utf8_trim_whitespace(pa.array(_as_str(column), pa.large_string()))
         texts = pc.if_else(pc.is_in(texts, value_set=marks), None, texts)
         try:
             numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -69,32 +67,24 @@ def numbers(column: "pd.Series[Any]", missing: Collection[str], where: str) -> N
     return values
 
 
-def texts(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.object_]:
-    """Return the column as canonical text, with None where it is missing."""
-    return _mapped(column, missing, canonical)
-
-
-def labels(column: "pd.Series[Any]", missing: Collection[str]) -> NDArray[np.object_]:
-    """Return the column as labels: text as it stands, numbers in canonical form, gaps as None."""
-    return _mapped(column, missing, _label)
-
-
-def _label(value: object) -> str:
-    return str(value).strip() if isinstance(value, str | bool) else canonical(value)
-
-
-def _mapped(
-    column: "pd.Series[Any]", missing: Collection[str], function: Callable[[object], str]
+def texts(
+    column: "pd.Series[Any]", missing: Collection[str], *, verbatim: bool = False
 ) -> NDArray[np.object_]:
+    """Return the column as text with None where it is missing; numbers in canonical form, other
+    text too, or `verbatim` as it stands.
+    """
     import pandas as pd
 
-    codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else as_str(column))
-    names = [function(value) for value in uniques.tolist()]  # each value once, however many rows
-    table = np.array([None if name in missing else name for name in names] + [None], dtype=object)
-    return table[codes]  # a missing value has the code -1, the last entry
+    codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else _as_str(column))
+    table: list[str | None] = []
+    for value in uniques.tolist():  # each value once, however many rows
+        as_it_stands = verbatim and isinstance(value, str | bool)
+        text = str(value).strip() if as_it_stands else canonical(value)
+        table.append(None if text in missing else text)
+    return np.array([*table, None], dtype=object)[codes]  # a missing value has the code -1
 
 
-def as_str(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def _as_str(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return a column of text or of objects of any kind as text; missing values stay missing."""
     if column.dtype == "str":
         return column

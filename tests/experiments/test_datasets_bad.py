@@ -49,7 +49,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "binary": (bytes(range(256)) * 8, "data.encoding.*position 128"),
     "utf-16": (GOOD.encode("utf-16"), 'encoding = "utf-16"'),
     "latin-1": (GOOD.replace("x", "é").encode("latin-1"), '0xe9.*encoding = "latin-1"'),
-    "duplicate header": (GOOD.replace("a,b,", "a,a,"), "'a' more than once"),
+    "duplicate header": (GOOD.replace("a,b,", "a,a,"), "'a' is there more than once"),
     "empty header": (GOOD.replace("a,b,", "a,,"), "column 2 has no name"),
     "open quote": (HEADER + LINES[0] + '"1,2,x\n' + LINES[1], "line 3 opens a quote"),
     "open quote at the end": (GOOD + '1,2,"x\n', "line 42 opens a quote"),

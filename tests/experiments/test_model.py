@@ -101,7 +101,7 @@ def test_the_example_is_of_the_training_rows_and_has_least_missing(
     data = datasets.load(Data(source=source, target="class", drop=("id",), categorical=("zip",)))
     shown = model.preparation.apply(pd.DataFrame(model.example))
     assert [(row == data.split.x_train).all(axis=1).any() for row in shown] == [True] * 3
-    sizes = [row["size, in cm"] for row in model.preparation.example(FRAME, np.arange(40, 60))]
+    sizes = [row["size, in cm"] for row in model.preparation.example(FRAME.iloc[40:60])]
     assert sizes == FRAME["size, in cm"].loc[[40, 41, 43]].tolist()  # 42 has no colour
 
 
