@@ -11,14 +11,8 @@ WORST = -np.log(1e-7)
 
 
 def config(**changes: Any) -> TrainConfig:
-    settings: dict[str, Any] = {
-        "hidden": (6,),
-        "epochs": 6,
-        "batch_size": 8,
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-    }
-    return TrainConfig(**(settings | {"momentum": 0.0} | changes))
+    settings: dict[str, Any] = {"hidden": (6,), "epochs": 6, "batch_size": 8, "momentum": 0.0}
+    return TrainConfig(**settings | {"optimizer": "sgd", "learning_rate": 0.1} | changes)
 
 
 def check_diverged_from(fit: Fit, epoch: int) -> None:
@@ -46,9 +40,8 @@ def test_from_the_first_epoch_on(split: Split, dtype: str) -> None:
         assert np.array_equal(weights, first_weights)
         assert not biases.any()
     squares = sum(np.square(weights.astype(np.float64)).sum() for weights, _ in fit.parameters)
-    assert fit.penalty_weight_l2[-1] == pytest.approx(
-        1e30 * squares, rel=1e-14
-    )  # the order of 48 additions
+    # The order of 48 additions may differ.
+    assert fit.penalty_weight_l2[-1] == pytest.approx(1e30 * squares, rel=1e-14)
     assert fit.near_zero_weights[-1] == start.near_zero_weights[-1]
 
 
@@ -56,9 +49,8 @@ def test_in_a_later_epoch(split: Split) -> None:
     """Frozen at the last finite epoch's end: the parameters are those of a training that stopped
     there.
     """
-    lambdas = Lambdas(
-        weight_l2=50.0
-    )  # nine times larger at each of an epoch's six steps: 5e5 in one epoch
+    # Nine times larger at each of an epoch's six steps: 5e5 in one epoch.
+    lambdas = Lambdas(weight_l2=50.0)
     (fit,) = train(split, config(), [lambdas])
     healthy = int(np.argmax(fit.val_data_loss == WORST))
     assert 0 < healthy < 5
@@ -75,18 +67,15 @@ def test_in_a_later_epoch(split: Split) -> None:
 def test_a_penalty_beyond_float32_is_divergence_though_the_parameters_are_finite(
     split: Split,
 ) -> None:
-    start = [
-        (np.full((5, 3), 1e18), np.zeros((1, 3)))
-    ]  # 15 squares of 1e36 are 1.5e37; times 100 is more than 3.4e38
+    # 15 squares of 1e36 are 1.5e37; times 100 is more than 3.4e38.
+    start = [(np.full((5, 3), 1e18), np.zeros((1, 3)))]
     settings = config(hidden=(), learning_rate=1e-30, epochs=2)
-    fine, beyond = train(
-        split, settings, [Lambdas(weight_l2=1.0), Lambdas(weight_l2=100.0)], initial=start
-    )
+    lambdas = [Lambdas(weight_l2=1.0), Lambdas(weight_l2=100.0)]
+    fine, beyond = train(split, settings, lambdas, initial=start)
     assert not fine.diverged
     check_diverged_from(beyond, 0)
-    assert beyond.penalty_weight_l2[-1] == pytest.approx(
-        1.5e39, rel=1e-6
-    )  # 1e18 as float32 is known to seven digits
+    # 1e18 as float32 is known to seven digits.
+    assert beyond.penalty_weight_l2[-1] == pytest.approx(1.5e39, rel=1e-6)
 
 
 @pytest.mark.parametrize("strength", [1e300, 1.7e308])

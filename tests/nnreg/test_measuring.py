@@ -24,14 +24,10 @@ def probabilities(parameters: list[tuple[Any, Any]], x: Any) -> Any:
 
 def define(fit: Fit, split: Split, lambdas: tuple[Lambdas, ...]) -> dict[str, float]:
     """The last epoch's numbers by their definitions, one statement each."""
-    found, val_found = (
-        probabilities(fit.parameters, split.x_train),
-        probabilities(fit.parameters, split.x_val),
-    )
-    picked, val_picked = (
-        found[np.arange(len(found)), split.y_train],
-        val_found[np.arange(len(val_found)), split.y_val],
-    )
+    found = probabilities(fit.parameters, split.x_train)
+    val_found = probabilities(fit.parameters, split.x_val)
+    picked = found[np.arange(len(found)), split.y_train]
+    val_picked = val_found[np.arange(len(val_found)), split.y_val]
     right = val_found.argmax(axis=1) == split.y_val
     terms = {f"penalty_{name}": 0.0 for name in LAMBDA_NAMES}
     for (weights, biases), each in zip(fit.parameters, lambdas, strict=True):
@@ -92,26 +88,17 @@ def test_many_rows_are_measured_in_parts() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_sums_are_exact(split: Split, dtype: str) -> None:
     config = TrainConfig(hidden=(6, 5), epochs=20, batch_size=8, dtype=dtype)
-    for fit in train(
-        split,
-        config,
-        [Lambdas(weight_l1=0.1 / 3, weight_l2=1e-3 / 7, bias_l1=1e-5, bias_l2=0.3)] * 3,
-    ):
-        terms = (
-            fit.penalty_weight_l1
-            + fit.penalty_weight_l2
-            + fit.penalty_bias_l1
-            + fit.penalty_bias_l2
-        )
-        assert np.array_equal(fit.regularization_loss, terms)
+    lambdas = Lambdas(weight_l1=0.1 / 3, weight_l2=1e-3 / 7, bias_l1=1e-5, bias_l2=0.3)
+    for fit in train(split, config, [lambdas] * 3):
+        weights, biases = fit.penalty_weight_l1 + fit.penalty_weight_l2, fit.penalty_bias_l1
+        assert np.array_equal(fit.regularization_loss, weights + biases + fit.penalty_bias_l2)
         assert np.array_equal(fit.total_loss, fit.data_loss + fit.regularization_loss)
 
 
 def test_a_class_that_validation_lacks_is_no_part_of_the_balanced_accuracy() -> None:
     split = Split(np.eye(3), np.array([0, 1, 2]), np.eye(3)[[0, 0, 1]], np.array([0, 0, 2]))
-    initial = [
-        (10 * np.eye(3), np.zeros((1, 3)))
-    ]  # answers with the class of its input: right, right, wrong
+    # It answers with the class of its input: right, right, wrong.
+    initial = [(10 * np.eye(3), np.zeros((1, 3)))]
     config = TrainConfig(hidden=(), epochs=1, learning_rate=1e-6)
     (fit,) = train(split, config, [Lambdas()], initial=initial)
     assert fit.val_accuracy.tolist() == [2 / 3]

@@ -36,11 +36,6 @@ def untrained(split: Split, **changes: Any) -> list[tuple[Any, Any]]:
     return train(split, TrainConfig(**settings), [Lambdas()])[0].parameters
 
 
-def test_again_is_the_same(split: Split) -> None:
-    runs = [train(split, TrainConfig(**SMALL), [Lambdas(weight_l1=1e-3)])[0] for _ in range(2)]
-    assert same(*runs)
-
-
 def test_seeds(split: Split) -> None:
     """A lane's seed decides, whether it comes from the config or from `seeds`."""
     (from_config,) = train(split, TrainConfig(**SMALL, seed=5), [Lambdas()])
@@ -81,23 +76,6 @@ def test_initial_weights(initialization: str, scale: float) -> None:
     assert np.array_equal(single, weights.astype(np.float32))
 
 
-def test_every_row_is_trained_on_once_an_epoch_the_remainder_too() -> None:
-    """Each row pulls its own weight, and no other: after an epoch of plain descent every weight has
-    moved once.
-    """
-    n = 11
-    split = Split(np.eye(n), np.arange(n) % 2, np.eye(n), np.arange(n) % 2)
-    config = TrainConfig(
-        hidden=(), epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e-3, momentum=0.0
-    )
-    (fit,) = train(split, config, [Lambdas()], initial=[(np.zeros((n, 2)), np.zeros((1, 2)))])
-    moved = np.abs(fit.parameters[0][0][:, 0]) / 1e-3
-    assert np.all(moved > 0)
-    # Rows of a batch of 4 move by about 1/2 / 4, the last three by about 1/2 / 3: the mean over the
-    # batch that there is.
-    assert np.sum(moved > 0.145) == 3
-
-
 def test_minibatches_are_the_books_loop(split: Split) -> None:
     """A hand-written loop over the same batches; they are rebuilt here from the seed's second
     stream.
@@ -129,23 +107,6 @@ def test_minibatches_are_the_books_loop(split: Split) -> None:
         # carried through 18 steps.
         assert layer.weights == pytest.approx(weights, abs=1e-12)
         assert layer.biases == pytest.approx(biases, abs=1e-12)
-
-
-def test_one_lambdas_for_all_layers_or_one_a_layer(split: Split) -> None:
-    each = Lambdas(weight_l1=1e-3, bias_l2=1e-2)
-    for_all, per_layer, other = train(
-        split, TrainConfig(**SMALL), [each, (each, each), (each, Lambdas())]
-    )
-    assert same(for_all, per_layer)
-    assert not same(for_all, other)
-
-
-def test_a_strong_penalty_leaves_small_weights(split: Split) -> None:
-    free, bound = train(
-        split, TrainConfig(epochs=60, learning_rate=0.01), [Lambdas(), Lambdas(weight_l2=1.0)]
-    )
-    assert bound.near_zero_weights[-1] > free.near_zero_weights[-1]
-    assert np.abs(bound.parameters[0][0]).sum() < np.abs(free.parameters[0][0]).sum() / 2
 
 
 def test_integers_and_float32_data_and_lists_are_taken(split: Split) -> None:
