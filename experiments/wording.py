@@ -2,7 +2,9 @@
 
 import difflib
 import json
+import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -14,6 +16,12 @@ def short_repr(value: object) -> str:
     """Return a value as Python writes it, cut where it is long."""
     text = repr(value.item() if hasattr(value, "item") else value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+
+
+def relative(path: Path) -> str:
+    """Return a path as short as it can be written from here."""
+    here = os.path.relpath(path)
+    return str(path) if here.startswith("..") else here
 
 
 def listed(names: Sequence[str]) -> str:

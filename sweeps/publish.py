@@ -17,9 +17,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Runs:
-    """MLflow's run ids by trial; why they could not be read, or not all be written; and how many
-    networks of the confirmation were not written.
-    """
+    """MLflow's run ids by trial; what went wrong; and how many confirmation runs are missing."""
 
     ids: dict[int, str]
     error: TrackingError | None = None
@@ -28,9 +26,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Synced:
-    """What `sync` did to the runs of a study, how many files it kept with the study's run, and
-    whether it registered the model.
-    """
+    """What `sync` did: to the runs, how many files it logged, whether it registered the model."""
 
     study: StudyRecord
     runs: SyncedRuns
@@ -48,8 +44,9 @@ def read_runs(tracker: TrackerProcess) -> Runs:
 
 
 def write_reports(place: Workspace, study: StudyRecord, runs: Runs) -> list[Path]:
-    """Write the CSV files and the page, and the tables in any other format that is there already.
-    Return the paths. Raises DirectoryError.
+    """Write CSV files and page, and again what tables there are in other formats; the paths.
+
+    Raises DirectoryError.
     """
     store, folder = place.store(study.experiment.name), place.reports_of(study.study)
     formats = {Format.csv, *files.there(folder)}
@@ -65,9 +62,8 @@ def write_all(
     outcome: Outcome,
     observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
-    """Write what a sweep ends with, after its trials were written with this outcome: the reports,
-    the runs of the confirmation, and what MLflow keeps with the study's run. `observe` is told how
-    many runs wait to be written. An MLflow that did not answer before is not asked again.
+    """Write the end of a sweep whose trials had this outcome: reports, confirmation runs, artifacts
+    and model. `observe` is told how many runs wait. A silent MLflow is not asked again.
     """
     planned, folder = network_plans(study), place.reports_of(study.study)
     runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
@@ -103,18 +99,15 @@ def sync(place: Workspace, name: str) -> Synced:
         runs = sync_runs(tracker, study)
         if runs.trials and reports.exists():
             write_reports(place, study, Runs(tracker.call(Tracker.run_ids)))
-        sizes = tracker.call(Tracker.kept)
-        stale = [
-            path
-            for path in _artifacts(reports)
-            if runs or sizes.get(path.name) != path.stat().st_size
-        ]
-        for path in stale:
-            tracker.call(Tracker.log_file, path)
+        sizes, logged = tracker.call(Tracker.kept), 0
+        for path in _artifacts(reports):
+            if runs or sizes.get(path.name) != path.stat().st_size:
+                tracker.call(Tracker.log_file, path)
+                logged += 1
         model = tracker.call(Tracker.keep_model, study, reports)
-    return Synced(study, runs, len(stale), model)
+    return Synced(study, runs, logged, model)
 
 
 def _artifacts(reports: Path) -> list[Path]:
-    """Return the files of a folder of reports, except those that are being written."""
+    """Return the files of a folder, without those that are being written."""
     return sorted(path for path in reports.glob("[!.]*") if path.is_file())

@@ -17,7 +17,7 @@ from experiments.records import StudyRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from experiments.tracking import Store, TrackerProcess, choose
-from experiments.wording import suggestion
+from experiments.wording import relative, suggestion
 from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
 from sweeps.search.study import Study, open_study
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things are kept. `storage` and `tracking_uri` are the options of the same name; None
-    means in the directory.
-    """
+    """Where things are kept: `storage` and `tracking_uri` are None where the directory has them."""
 
     directory: Path
     storage: str | None = None
@@ -45,9 +43,7 @@ class Workspace:
 
     def options(self) -> str:
         """Return the options that reach this workspace from here, to be put behind a command."""
-        directory = os.path.relpath(self.directory)
-        if directory.startswith(".."):
-            directory = str(self.directory)
+        directory = relative(self.directory)
         options = "" if directory == "." else f" --directory {shlex.quote(directory)}"
         for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
             options += f" {name} {shlex.quote(masked_url(url))}" if url else ""
@@ -72,7 +68,7 @@ class Workspace:
         return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
 
     def _stored(self, url: str, storage: BaseStorage | None = None) -> dict[str, Mapping[str, Any]]:
-        """Return the attributes of every study in a storage by name, whoever made it."""
+        """Return the user attributes of every study in a storage, by its name."""
         if "://" not in url and not Path(url).exists():
             return {}
         with answering(url):
@@ -80,9 +76,7 @@ class Workspace:
         return {study.study_name: study.user_attrs for study in studies}
 
     def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield name and attributes of every study of the directory and of the storage, one of
-        which is open.
-        """
+        """Yield name and user attributes of every study, one of which is open."""
         for name in self._journals():
             yield from self._stored(str(journal_path(self.directory, name))).items()
         if self.storage:
@@ -95,26 +89,22 @@ class Workspace:
         known = self.studies()
         if study is None and self.storage:
             stored = self._stored(self.storage)
-            known = sorted(name for name in stored if BIRTH in stored[name])
+            known = [name for name in known if BIRTH in stored[name]]
         where = masked_url(self.storage) if self.storage else str(self.directory)
         if not known:
             raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")
-        if study is None and len(known) == 1:
-            return known[0]
-        if study is None:
-            raise InputError(
-                f"{where}: there are {len(known)} studies; name one of {', '.join(known)}"
-            )
-        if study not in known:
-            raise InputError(
-                f"study {study}: there is none of this name in {where}; {suggestion(study, known)}"
-            )
-        return study
+        if study in known:
+            return study
+        if study is not None:
+            remedy = suggestion(study, known)
+            raise InputError(f"study {study}: there is none of this name in {where}; {remedy}")
+        if len(known) > 1:
+            remedy = f"name one of {', '.join(known)}"
+            raise InputError(f"{where}: there are {len(known)} studies; {remedy}")
+        return known[0]
 
     def load(self, study: str) -> optuna.Study:
-        """Return the Optuna study of this name. Raises ForeignStudyError where sweeps did not make
-        it, or was stopped before it had.
-        """
+        """Return the Optuna study of this name. Raises ForeignStudyError."""
         _check_name(study)  # others may write to the storage, and the name becomes that of a folder
         url = self.storage_of(study)
         with answering(url):
@@ -122,12 +112,10 @@ class Workspace:
                 loaded = optuna.load_study(study_name=study, storage=open_storage(url))
             except KeyError:
                 loaded = None
-            if loaded is None or BIRTH not in loaded.user_attrs:
-                raise ForeignStudyError(
-                    f"study {study}: it was never begun, or sweeps did not make it; make one with:"
-                    " sweeps run digits"
-                )
-            return loaded
+        if loaded is None or BIRTH not in loaded.user_attrs:
+            what = f"study {study}: it was never begun, or sweeps did not make it"
+            raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
+        return loaded
 
     def record(self, study: str) -> StudyRecord:
         """Return a study as plain data, importances included."""
@@ -136,30 +124,30 @@ class Workspace:
             return study_record(loaded, importances(loaded))
 
     def open(self, name: str, search: Search | Experiment, data: "Dataset | None" = None) -> Study:
-        """Lock and open the study of this name for this search, made now with these data if it is
-        not there.
+        """Lock and open a study; if it is not there, create it with these data.
 
         Raises InputError, StudyError, LockError, StorageError, DirectoryError.
         """
         _check_name(name)
         self._check_case(name)
         url = self.storage_of(name)
-        with self.writing():
-            if self.storage is None:
+        if self.storage is None:
+            try:
                 Path(url).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                remedy = "check its permissions, or give another --directory"
+                raise unwritable(self.directory, error, remedy) from None
         return open_study(url, name, search, data)
 
     def driver(self, study: str) -> Owner | None:
-        """Return who drives a study at this moment."""
+        """Return who drives a study now."""
         url = self.storage_of(study)
         with answering(url):
             return study_lock(url, study).owner()
 
     @contextmanager
     def locked(self, study: str) -> Iterator[None]:
-        """Hold the lock of a study in this block: nobody else writes it, also to MLflow. Raises
-        LockError.
-        """
+        """Hold the lock of a study: nobody else writes it, or its runs. Raises LockError."""
         url = self.storage_of(study)
         lock = study_lock(url, study)
         with answering(url):
@@ -170,36 +158,21 @@ class Workspace:
             lock.release()
 
     def _check_case(self, name: str) -> None:
-        """Raise InputError where the files of another study are the same on a disk that ignores
-        case.
-        """
+        """Raise InputError if a disk that ignores case has this name for another study's files."""
         others = [path.name for path in (self.directory / "reports").glob("*")]
         for other in others if self.storage else [*self._journals(), *others]:
             if other != name and other.casefold() == name.casefold():
-                raise InputError(
-                    f"study {name}: {other} is there already, and on some disks the two are one;"
-                    f" write --study {other}, or another name"
-                )
+                what = f"{other} is there already, and on some disks the two are one"
+                remedy = f"write --study {other}, or another name"
+                raise InputError(f"study {name}: {what}; {remedy}")
 
     def store(self, experiment: str) -> Store:
-        """Return where MLflow keeps an experiment of this name, unopened. Raises InputError for an
-        impossible URI.
-        """
+        """Return where MLflow keeps an experiment. Raises InputError for an impossible URI."""
         return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
 
     def tracker(self, study: StudyRecord) -> TrackerProcess:
         """Return what writes the study to MLflow, unopened."""
         return TrackerProcess(self.store(study.experiment.name), study)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Turn a directory that cannot be written into one sentence."""
-        try:
-            yield
-        except OSError as error:
-            raise unwritable(
-                self.directory, error, "check its permissions, or give another --directory"
-            ) from None
 
 
 def _check_name(study: str) -> None:
@@ -213,22 +186,14 @@ def _check_name(study: str) -> None:
 def workspace(
     directory: str | Path = ".", storage: str | None = None, tracking_uri: str | None = None
 ) -> Workspace:
-    """Return the workspace of a directory, which need not exist yet. A storage path is relative to
-    the current directory.
-    """
+    """Return the workspace of a directory, which need not exist yet."""
     if storage is not None and "://" not in storage:
         # resolve() would follow a link to a journal
         storage = os.path.abspath(storage)  # noqa: PTH100
     try:
         resolved = Path(directory).resolve()
-        str(resolved).encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"--directory {str(directory)!r}: its path is not UTF-8, which databases need; choose"
-            " another"
-        ) from None
+        str(resolved).encode()  # databases need UTF-8
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"--directory {str(directory)[:120]!r}: not a directory ({error}); correct it"
-        ) from None
+        where = f"--directory {str(directory)[:120]!r}"
+        raise InputError(f"{where} cannot be one ({error}); choose another") from None
     return Workspace(resolved, storage, tracking_uri)

@@ -2,23 +2,24 @@
 one sentence of status 2.
 """
 
-import contextlib
-import io
-import sys
 import tempfile
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
-from hypothesis import event, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from experiments import experiment_file, wording
 from experiments.errors import ExperimentError
 from experiments.spec import Experiment
-from sweeps.cli import main, whole_app
+from sweeps.cli import whole_app
 from sweeps.search.space import Space
+from tests.commands import carried_out
 
+examples = partial(settings, deadline=None, derandomize=True)
 NUMBERS = [-1, 0, 1, 2**32, 2**63, 5e-324, 1e308, float("nan"), float("inf")]
 TEXTS = ["digits", "tpe", "full", "../x", "x.csv", "=1", "\0", "\u2028", "ﬁ", "CON", "x" * 300]
 SCALARS = st.one_of(
@@ -51,43 +52,39 @@ def toml(value: Any) -> str:
     return str(value)
 
 
-def outcome(source: str | Path, edits: list[str]) -> None:
+def outcome(source: str | Path, edits: Sequence[str] = ()) -> None:
     """The experiment can be used to its end, or one sentence says why not."""
-    sentence = ""
     try:
         experiment = experiment_file.load(source, edits)
     except ExperimentError as error:
         sentence = str(error)
-    event("a sentence" if sentence else "an experiment")
-    if sentence:
-        assert len(sentence.splitlines()) == 1
-        return
-    experiment.train_config()
-    space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
-    assert all(0 < axis.bottom <= axis.high for axis in space.axes.values())
+    else:
+        sentence = "none"
+        experiment.train_config()
+        space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
+        assert all(0 < axis.bottom <= axis.high for axis in space.axes.values())
+    assert len(sentence.splitlines()) == 1
 
 
 def file_outcome(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "odd.toml"
         path.write_bytes(content)
-        outcome(path, [])
+        outcome(path)
 
 
+@examples(max_examples=100)
 @given(st.dictionaries(st.sampled_from(DOTTED), VALUES, min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None, derandomize=True)
 @example({"sweep.off_decades": 100.0, "lambdas.weight_l1": {"low": 1e-300, "high": 1.0}})
 @example({"model.hidden": [1] * 1000})
 def test_an_odd_experiment_file(changes: dict[str, Any]) -> None:
-    lines = [
-        line for line in ("name = 'x'", "data.source = 'iris'") if line.split()[0] not in changes
-    ]
-    lines += [f"{key} = {toml(value)}" for key, value in changes.items()]
+    values = {"name": "x", "data.source": "iris"} | changes
+    lines = [f"{key} = {toml(value)}" for key, value in values.items()]
     file_outcome("\n".join(lines).encode())
 
 
+@examples(max_examples=50)
 @given(st.binary(max_size=200))
-@settings(max_examples=50, deadline=None, derandomize=True)
 @example(b"\xef\xbb\xbfname = 'x'\ndata.source = 'iris'")
 @example("name = 'x'".encode("utf-16"))
 @example(b"a=" + b"[" * 100_000)
@@ -99,10 +96,10 @@ def test_any_bytes_for_an_experiment_file(content: bytes) -> None:
     file_outcome(content)
 
 
+@examples(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from(DOTTED) | st.text(max_size=6), VALUES.map(toml) | st.text()))
 )
-@settings(max_examples=150, deadline=None, derandomize=True)
 @example([("training.epochs", "9" * 5000)])
 def test_odd_edits(edits: list[tuple[str, str]]) -> None:
     outcome("iris", [f"{key}={value}" for key, value in edits])
@@ -121,11 +118,11 @@ WORDS = st.text(st.characters(exclude_characters="\0"), max_size=6).filter(
 )
 
 
+@examples(max_examples=100)
 @given(
     st.sampled_from(COMMANDS),
     st.lists(st.sampled_from(["--", *OPTIONS, *PLACES, *URLS, *COUNTS]) | WORDS, max_size=5),
 )
-@settings(max_examples=120, deadline=None, derandomize=True)
 @example("status", ["--directory", "x" * 5000])
 @example("new", ["x" * 5000 + ".csv"])
 @example("run", ["iris", "--directory", "\udcff"])
@@ -135,21 +132,10 @@ WORDS = st.text(st.characters(exclude_characters="\0"), max_size=6).filter(
 @example("run", ["iris", "--workers", "9" * 40])
 @example("run", ["iris", "--study", "\U00020000" * 100])
 def test_an_odd_command_line(command: str, words: list[str]) -> None:
-    shown, said = io.StringIO(), io.StringIO()
-    argv, status = sys.argv, None
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        try:
-            sys.argv = ["sweeps", command, *words]
-            with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
-                main()
-        except SystemExit as end:
-            status = end.code
-        finally:
-            sys.argv = argv
+    with tempfile.TemporaryDirectory() as folder:
+        done = carried_out(command, *words, cwd=Path(folder))
         assert not list(Path(folder).rglob("*"))
-    event(f"status {status}")
-    assert status in (0, 1, 2)
-    assert "a bug in sweeps" not in said.getvalue(), said.getvalue()
-    assert "Traceback" not in said.getvalue() + shown.getvalue()
-    if status:
-        assert said.getvalue() or shown.getvalue()
+    assert done.returncode in (0, 1, 2)
+    assert "a bug in sweeps" not in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.returncode == 0 or done.stderr or done.stdout

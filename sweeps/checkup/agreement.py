@@ -40,8 +40,8 @@ class Finding:
 
 
 def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
-    """Count a study's trials, runs and rows, and list every difference. `silent` are the MLflow
-    URIs that did not answer. While a driver runs the study, differences are only notes.
+    """Count a study's trials, runs and rows, and list every difference: as a note while a driver
+    runs the study. `silent` are the MLflow URIs that did not answer.
     """
     driver = place.driver(name)
     with place.tracker(study_record(place.load(name))) as tracker:
@@ -64,10 +64,11 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
         differences.append(("the model of its verdict is not in its reports", confirm))
     elif audit:
         differences += [(what, sync) for what in audit.model]
-    later = "look again when the sweep has ended"
     for what, remedy in differences:
-        level, remedy = (NOTE, later) if driver else (WRONG, remedy)
-        yield Finding(level, f"study {name}: {what}", remedy)
+        if driver:
+            yield Finding(NOTE, f"study {name}: {what}", "look again when the sweep has ended")
+        else:
+            yield Finding(WRONG, f"study {name}: {what}", remedy)
 
 
 def _counts(
@@ -125,13 +126,12 @@ def _read(path: Path) -> Rows | None:
 
 
 def _rows(text: str, column: str) -> Rows:
-    """Return the rows of a table, the value of this column first. Run ids follow MLflow: they are
-    not compared.
-    """
-    return Counter(
-        (row[column], *(f"{key}={value}" for key, value in row.items() if key != "mlflow_run_id"))
-        for row in csv.DictReader(io.StringIO(text, newline=""))
-    )
+    """Count the rows of a table, each with this column first and without its run id."""
+    rows = Rows()
+    for row in csv.DictReader(io.StringIO(text, newline="")):
+        row.pop("mlflow_run_id", None)
+        rows[row[column], *(f"{key}={value}" for key, value in row.items())] += 1
+    return rows
 
 
 def _ranges(numbers: Iterable[int]) -> str:

@@ -42,19 +42,15 @@ def _installation() -> Iterator[Finding]:
     names = " ".join(f"{name} {found[name]}" for name in ("python", *environment.PACKAGES))
     ours = environment.installed("nnreg-sweeps") or "(not installed)"
     yield Finding(FINE, f"sweeps {ours}, {names}")
+    processor = f"{counted(cores(), 'core')} with {environment.cpu() or 'no features NumPy uses'}"
     threads = counted(environment.blas_info().get("num_threads", 0), "thread")
-    yield Finding(
-        FINE,
-        f"{counted(cores(), 'core')} with {environment.cpu() or 'no features that NumPy uses'};"
-        f" BLAS {environment.blas()}, {threads} here, 1 in each worker",
-    )
+    blas = f"BLAS {environment.blas()}, {threads} here, 1 in each worker"
+    yield Finding(FINE, f"{processor}; {blas}")
     for name in HOLDS_BACK:
         if name in os.environ:
-            yield Finding(
-                NOTE,
-                f"{name}={os.environ[name]} in the environment may make OpenBLAS slower",
-                f"unset {name}, unless it makes the processors of a cluster alike",
-            )
+            what = f"{name}={os.environ[name]} in the environment may make OpenBLAS slower"
+            remedy = f"unset {name}, unless it makes the processors of a cluster alike"
+            yield Finding(NOTE, what, remedy)
 
 
 def _directory(place: Workspace) -> Iterator[Finding]:

@@ -25,15 +25,14 @@ def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str,
 
 
 def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
-    """Return one study as `sweeps status --json` has it; `mlflow_missing` is None if MLflow does
-    not answer.
-    """
+    """Return the status of one study; `mlflow_missing` is None if MLflow does not answer."""
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
     driver = place.driver(study)
     with place.tracker(record) as tracker:
-        answered = answers(tracker, silent)
-        missing = tracker.call(Tracker.audit, record).missing(TRIAL) if answered else None
+        missing = None
+        if answers(tracker, silent):
+            missing = len(tracker.call(Tracker.audit, record).missing(TRIAL))
     return {
         "study": study,
         "study_uid": record.study_uid,
@@ -44,14 +43,12 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,
         "driver": asdict(driver) if driver else None,
-        "mlflow_missing": None if missing is None else len(missing),
+        "mlflow_missing": missing,
     }
 
 
 def answers(tracker: TrackerProcess, silent: set[str]) -> bool:
-    """Return whether MLflow answers. A URI that does not, which takes seconds, is added to `silent`
-    and not asked again.
-    """
+    """Return whether MLflow answers; a URI that does not is added to `silent`, and asked once."""
     if tracker.store.uri not in silent:
         try:
             tracker.open()

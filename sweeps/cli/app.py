@@ -57,10 +57,10 @@ def _sweeps(
 @functools.cache
 def whole_app() -> typer.Typer:
     """Return the app with its commands, in the order of their use, which help has too."""
-    from sweeps.cli import checkup, confirm, new, predict, run, tables, tracking
+    from sweeps.cli import checkup, new, predict, run, tables, tracking
 
     commands: list[Callable[..., None]] = [
-        *(run.run, confirm.confirm, predict.predict, checkup.status, tables.report),
+        *(run.run, run.confirm, predict.predict, checkup.status, tables.report),
         *(tables.export, tracking.sync, tracking.ui, new.new, checkup.doctor),
     ]
     for command in commands:
@@ -73,10 +73,10 @@ def main() -> None:
     gc.set_threshold(50_000)  # collecting garbage while we import would take a tenth of the time
     if problem := installation.problem():
         sys.exit(_fail(problem, 1))
-    if os.environ.get(COMPLETING, "").startswith("complete_"):
-        with contextlib.redirect_stderr(io.StringIO()):  # nothing into the line being typed
-            sys.exit(_carry_out())
-    sys.exit(_carry_out())
+    completing = os.environ.get(COMPLETING, "").startswith("complete_")
+    errors = io.StringIO() if completing else sys.stderr  # nothing into the line being typed
+    with contextlib.redirect_stderr(errors):
+        sys.exit(_carry_out())
 
 
 def _carry_out() -> int:

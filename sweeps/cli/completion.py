@@ -22,18 +22,20 @@ def studies(context: typer.Context) -> list[str]:
 
 
 def experiments(incomplete: str) -> list[str]:
-    """The names of the catalog, and the TOML files here or in the folder that was begun."""
+    """The names of the catalog, and the files here or in the folder that was begun."""
     from experiments.catalog import catalog
 
     begun = incomplete[: incomplete.rfind("/") + 1]
-    files = (path.name for path in Path(begun).glob("*.toml") if path.name != "pyproject.toml")
-    return _plain([*catalog(), *(begun + name for name in files)])
+    return _plain([*catalog(), *(begun + name for name in experiment_files(Path(begun)))])
+
+
+def experiment_files(folder: Path) -> list[str]:
+    """The names of the TOML files in a folder, which may be experiments."""
+    return sorted(path.name for path in folder.glob("*.toml") if path.name != "pyproject.toml")
 
 
 def edits(context: typer.Context) -> list[str]:
-    """Every key of the experiment file with its value in the experiment of this command line, or in
-    `digits` if there is none.
-    """
+    """Every key with its value in the experiment of this command line, or in `digits`."""
     from experiments import experiment_file
     from experiments.errors import SweepsError
     from experiments.spec import flatten

@@ -11,13 +11,10 @@ from sweeps.cli import options
 def new(
     data: Annotated[
         Path,
-        typer.Argument(
-            metavar="DATA", help="A file of rows: .csv, .parquet or .npz.", show_default=False
-        ),
+        typer.Argument(metavar="DATA", help="A file of rows: .csv, .parquet or .npz."),
     ],
     target: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False),
+        str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
     ] = None,
     file: Annotated[
         Path | None,
@@ -30,7 +27,8 @@ def new(
     Example: sweeps new rows.csv --target class
     """
     from experiments import template
-    from sweeps.cli.output import relative, say
+    from experiments.wording import relative
+    from sweeps.cli.output import say
 
     written = template.write(data, target, file)
     for sentence in written.guesses:

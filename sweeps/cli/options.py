@@ -14,7 +14,6 @@ StudyArgument = Annotated[
     typer.Argument(
         metavar="STUDY",
         help="The study; may be left out if there is only one.",
-        show_default=False,
         autocompletion=completion.studies,
     ),
 ]
@@ -41,10 +40,8 @@ Storage = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help=(
-            "Optuna storage in place of studies/ in the directory, such as sqlite:///studies.db,"
-            " or a path ending in .journal."
-        ),
+        help="Optuna storage in place of studies/ in the directory, such as sqlite:///studies.db,"
+        " or a path ending in .journal.",
     ),
 ]
 TrackingUri = Annotated[

@@ -1,10 +1,8 @@
 """The output of the commands: results on standard output, messages on standard error."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.wording import relative
 from nnreg import LAMBDA_NAMES
 from sweeps.progress import counted
 
 if TYPE_CHECKING:
-    from experiments.tracking import Links
     from sweeps.checkup.agreement import Finding
     from sweeps.publish import Runs, Synced
     from sweeps.result import Sweep
@@ -35,14 +33,8 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def relative(path: Path) -> str:
-    """Return a path as short as it can be written from here."""
-    here = os.path.relpath(path)
-    return str(path) if here.startswith("..") else here
-
-
 def _print(what: str | Text | Table) -> None:
-    """Print a sentence or a table; in a terminal, in lines that fit."""
+    """Print a sentence or a table, in lines that fit a terminal."""
     width = None if sys.stdout.isatty() else 10_000
     console = Console(highlight=False, markup=False, width=width)
     with console.capture() as captured:
@@ -52,7 +44,7 @@ def _print(what: str | Text | Table) -> None:
 
 
 def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
-    """Print a table whose first `left` columns stand at the left, and are folded if need be."""
+    """Print a table; its first `left` columns are aligned left and folded."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for name in columns[:left]:
         table.add_column(name, overflow="fold")
@@ -63,32 +55,18 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left:
     _print(table)
 
 
-def print_links(links: "Links") -> None:
-    """Print the addresses of a study on MLflow's page."""
-    for name, link in asdict(links).items():
-        if link:
-            print(f"{name:<8}{link}", flush=True)
-
-
 def print_run(sweep: "Sweep") -> None:
     """Print the end of `run`: baseline and best, the verdict, and where everything is."""
     from experiments.card import strength
 
     study = sweep.record
-    rows = [
-        (
-            role,
-            str(trial.trial),
-            f"{study.value(trial):.4f}",
-            *map(strength, trial.lambdas.as_tuple()),
-        )
-        for role, trial in (("baseline", study.baseline), ("best", study.best))
-        if trial
-    ]
+    rows = []
+    for role, trial in (("baseline", study.baseline), ("best", study.best)):
+        if trial:
+            lambdas = map(strength, trial.lambdas.as_tuple())
+            rows.append((role, str(trial.trial), f"{study.value(trial):.4f}", *lambdas))
     _print_table((study.study, "trial", study.objective, *LAMBDA_NAMES), rows)
-    for sentence in _remarks(sweep):
-        print(sentence)
-    print()
+    print(*_remarks(sweep), "", sep="\n")
     if study.verdict:
         print_verdict(sweep)
         print()
@@ -97,7 +75,7 @@ def print_run(sweep: "Sweep") -> None:
 
 
 def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
-    """Say how many trials and runs of the confirmation are not on MLflow, and why."""
+    """Say how many trials and confirmation runs are not on MLflow, and why."""
     if sweep.runs.error:
         say(f"sweeps: {sweep.runs.error}")
     numbers = {"trial": trials, "confirmation run": sweep.runs.unconfirmed}
@@ -115,9 +93,8 @@ def print_verdict(sweep: "Sweep") -> None:
         print("No trial without regularization is complete, so there is nothing to compare with.")
         return
     _print(made.says)
-    rows = [
-        (line.name, strength(line.strength), line.advice, line.tolerance) for line in made.lambdas
-    ]
+    lines = made.lambdas
+    rows = [(line.name, strength(line.strength), line.advice, line.tolerance) for line in lines]
     _print_table(("lambda", "use", "", "tolerance"), rows, left=4)
     for sentence in [*made.facts, *(f"! {caution}" for caution in made.cautions)]:
         _print(sentence)
@@ -160,9 +137,7 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:
-    """Return the end of `run` for programs: the row of summary.csv, the best lambdas, the files,
-    and what MLflow lacks.
-    """
+    """Return the end of `run` for programs."""
     import pandas as pd
 
     from experiments.reports import frames
@@ -178,7 +153,7 @@ def run_json(sweep: "Sweep") -> dict[str, Any]:
 
 
 def print_files(paths: Iterable[Path], runs: "Runs") -> None:
-    """Print the files that were written, and why mlflow_run_id is empty in them, if it is."""
+    """Print the files that were written, and why they have no run ids, if so."""
     if runs.error:
         say(f"sweeps: {runs.error}")
     for path in paths:
@@ -188,10 +163,9 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 def print_synced(done: "Synced") -> None:
     """Print what `sync` did."""
     lines, runs = [], done.runs
-    for written, number, noun in (
-        (runs.trials, len(done.study.trials), "run"),
-        (runs.networks, len(done.study.confirmed), "confirmation run"),
-    ):
+    trials = runs.trials, len(done.study.trials), "run"
+    networks = runs.networks, len(done.study.confirmed), "confirmation run"
+    for written, number, noun in (trials, networks):
         if written:
             others = "; the others were there" if written < number else ""
             lines.append(f"{written:,} of {counted(number, noun)} written{others}")
@@ -214,25 +188,18 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
         return
     rows = []
     for row in found:
-        missing, driver = row["mlflow_missing"], row["driver"]
+        best, baseline, missing = row["best_value"], row["baseline_value"], row["mlflow_missing"]
         there = f"{missing} missing" if missing else "all there"
-        rows.append(
-            (
-                row["study"],
-                row["experiment"],
-                f"{row['finished']}/{row['trials']}",
-                _number(row["best_value"]),
-                _number(row["best_trial"]),
-                _number(row["baseline_value"]),
-                "no answer" if missing is None else there,
-                "{host} {pid} since {since}".format_map(driver) if driver else "",
-            )
+        cells = (
+            *(row["study"], row["experiment"], f"{row['finished']}/{row['trials']}"),
+            "" if best is None else f"{best:.4f}",
+            "" if best is None else str(row["best_trial"]),
+            "" if baseline is None else f"{baseline:.4f}",
+            "no answer" if missing is None else there,
+            "{host} {pid} since {since}".format_map(row["driver"]) if row["driver"] else "",
         )
+        rows.append(cells)
     _print_table(STATUS, rows, left=2)
-
-
-def _number(value: float | int | None) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def print_finding(finding: "Finding") -> None:

@@ -1,16 +1,11 @@
 """The command `predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sweeps.cli import completion, options
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sweeps.workspace import Workspace
 
 
 def predict(
@@ -19,7 +14,6 @@ def predict(
         typer.Argument(
             metavar="[STUDY] ROWS",  # Typer has no optional argument before a required one
             help="The study, if there are several; and a file of rows: .csv, .parquet or .npz.",
-            show_default=False,
             autocompletion=completion.studies,
         ),
     ],
@@ -42,10 +36,13 @@ def predict(
 
     Example: sweeps predict digits rows.csv --probabilities
     """
+    from experiments.datasets import files
     from experiments.errors import InputError
+    from experiments.model import find_model
     from experiments.reports.files import csv_text, defused, write_csv
-    from sweeps.cli.output import relative
+    from experiments.wording import relative
     from sweeps.progress import counted
+    from sweeps.search.study_record import study_record
     from sweeps.workspace import workspace
 
     place = workspace(directory, storage, tracking_uri)
@@ -58,31 +55,18 @@ def predict(
     if file is not None and file.exists():
         remedy = "delete it, or give another --output"
         raise InputError(f"{file}: it exists, and is not overwritten; {remedy}")
-    table = _predictions(place, study, Path(rows))
-    table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
-    if file is None:
-        print(csv_text(table), end="")
-    else:
-        print(f"{relative(write_csv(table, file))} written: {counted(len(table), 'row')}")
-
-
-def _predictions(place: "Workspace", study: str | None, rows: Path) -> "pd.DataFrame":
-    """Return the label of each row and the probability of each class. The file is read by the rules
-    of the study's experiment: separator, encoding, missing values.
-    """
-    from experiments.datasets import files
-    from experiments.errors import InputError
-    from experiments.model import find_model
-    from sweeps.search.study_record import study_record
-
     record = study_record(place.load(place.choose(study)))
     folder = place.reports_of(record.study)
     model = find_model(folder, record)
     if model is None:
         what = f"study {record.study}: the model of its verdict is not in {folder}"
         raise InputError(f"{what}; make it with: sweeps confirm {record.study}{place.options()}")
-    table = files.read(rows, record.experiment.data, labelled=False)
-    found = model.table(table.frame, where=table.where)
+    data = files.read(Path(rows), record.experiment.data, labelled=False)
+    table = model.table(data.frame, where=data.where)  # the label, and one column per class
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
-        found[model.target] = found[model.target].map(str)
-    return found
+        table[model.target] = table[model.target].map(str)
+    table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
+    if file is None:
+        print(csv_text(table), end="")
+    else:
+        print(f"{relative(write_csv(table, file))} written: {counted(len(table), 'row')}")

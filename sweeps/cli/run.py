@@ -1,6 +1,5 @@
-"""The command `run`."""
+"""The commands that train: `run` and `confirm`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,6 @@ def run(
         typer.Argument(
             metavar="EXPERIMENT",
             help="Name in the catalog, or TOML file; without it both are listed.",
-            show_default=False,
             autocompletion=completion.experiments,
         ),
     ] = None,
@@ -65,11 +63,18 @@ def run(
 
     Example: sweeps run digits --trials 50
     """
+    from sweeps.cli import output
+
     if experiment is None:
-        _list_experiments(directory)
+        from experiments.catalog import catalog
+
+        output.say("which experiment? Give one of these to: sweeps run EXPERIMENT")
+        output.say(f"catalog: {', '.join(catalog())}")
+        files = ", ".join(completion.experiment_files(directory))
+        none = "none; write one with: sweeps new DATA --target COLUMN"
+        output.say(f"files in {directory.resolve()}: {files or none}")
         raise typer.Exit(2)
     from sweeps import sweep
-    from sweeps.cli import output
     from sweeps.progress import for_terminal
 
     result = sweep.run(
@@ -98,12 +103,41 @@ def run(
         output.print_run(result)
 
 
-def _list_experiments(directory: Path) -> None:
-    from experiments.catalog import catalog
-    from sweeps.cli.output import say
+def confirm(
+    study: options.StudyArgument = None,
+    open_test: Annotated[
+        bool, typer.Option("--open-test", help="Open the sealed test set; every look is counted.")
+    ] = False,
+    workers: options.Workers = None,
+    cluster: options.Cluster = None,
+    mixed_hardware: options.MixedHardware = False,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    tracking_uri: options.TrackingUri = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Compute the verdict: is a penalty really better, which lambdas matter, how sure is that.
 
-    files = sorted(path.name for path in directory.glob("*.toml") if path.name != "pyproject.toml")
-    none = "none; write one with: sweeps new DATA --target COLUMN"
-    say("which experiment? Give one of these to: sweeps run EXPERIMENT")
-    say(f"catalog: {', '.join(catalog())}")
-    say(f"files in {directory.resolve()}: {', '.join(files) or none}")
+    Example: sweeps confirm digits --open-test
+    """
+    from sweeps import sweep
+    from sweeps.cli import output
+    from sweeps.progress import for_terminal
+
+    result = sweep.confirm(
+        study,
+        open_test=open_test,
+        workers=workers,
+        cluster=cluster,
+        mixed_hardware=mixed_hardware,
+        directory=directory,
+        storage=storage,
+        tracking_uri=tracking_uri,
+        progress=for_terminal(),
+    )
+    if as_json:
+        output.print_json(output.run_json(result))
+    else:
+        output.print_verdict(result)
+        output.say_unwritten(result)

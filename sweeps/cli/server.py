@@ -50,14 +50,13 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
     environment.pop("MLFLOW_TRACKING_URI", None)
     if store.artifacts:
         environment["MLFLOW_ARTIFACTS_DESTINATION"] = str(store.artifacts)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.PIPE,  # all processes of the server end when this pipe is closed
         stdout=sys.__stderr__,
         start_new_session=True,  # Ctrl-C reaches only us
-    )
-    with process:
+    ) as process:
         try:
             _wait_for_answer(process, port)
             yield Server(f"http://{HOST}:{port}", process)
@@ -68,10 +67,11 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
 def chosen_port(wanted: int | None) -> int:
     """Return the wanted port, or the first free one of PORTS. Raises InputError."""
     if wanted is None:
-        if (port := next(filter(_is_free, PORTS), None)) is None:
+        free = next(filter(_is_free, PORTS), None)
+        if free is None:
             taken = f"{PORTS.start} to {PORTS.stop - 1}"
             raise InputError(f"the ports {taken} are all taken; name a free one with --port")
-        return port
+        return free
     if not 1 <= wanted <= 65535:
         raise InputError(f"--port is {wanted}; a port is a number from 1 to 65535")
     if not _is_free(wanted):
@@ -80,12 +80,8 @@ def chosen_port(wanted: int | None) -> int:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # A port that was closed a moment ago can be used again.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):
-            probe.bind((HOST, port))
-            return True
+    with suppress(OSError), socket.create_server((HOST, port)):
+        return True
     return False
 
 
@@ -104,7 +100,7 @@ def ended(status: int) -> TrackingError:
 
 
 def _is_well(port: int) -> bool:
-    """Return whether our server answers, and well. No proxy of the environment is asked."""
+    """Return whether our server answers, asked without any proxy."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/health")

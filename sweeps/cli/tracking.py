@@ -33,10 +33,7 @@ def sync(
 def ui(
     study: options.StudyArgument = None,
     port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Port, if not 5000 or the next free one.", show_default=False
-        ),
+        int | None, typer.Option(metavar="N", help="Port, if not 5000 or the next free one.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
     directory: options.Directory = options.HERE,
@@ -51,9 +48,10 @@ def ui(
     Example: sweeps ui digits
     """
     import webbrowser
+    from dataclasses import asdict
 
     from experiments.tracking import Tracker
-    from sweeps.cli.output import print_links, say
+    from sweeps.cli.output import say
     from sweeps.cli.server import ended, serving
     from sweeps.workspace import workspace
 
@@ -63,7 +61,9 @@ def ui(
         links = tracker.call(Tracker.show)
 
     def show(url: str) -> None:
-        print_links(links.at(url))
+        for name, link in asdict(links.at(url)).items():
+            if link:
+                print(f"{name:<8}{link}", flush=True)
         if browser:
             webbrowser.open(links.at(url).trials)
 

@@ -3,13 +3,14 @@ Records made without training.
 """
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
 from experiments.records import StudyRecord
 from experiments.reports import Format, files
-from experiments.tracking import Outcome, Tracker, TrackerProcess, sync_runs
+from experiments.tracking import Outcome, Tracker, sync_runs
 from experiments.tracking.plan import network_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
@@ -17,32 +18,29 @@ from tests.mlflow_reading import everything, study_run
 from tests.studies import confirmed_study, make_study
 
 
-def swept(place: Workspace, study: StudyRecord, tracker: Tracker | TrackerProcess) -> list[int]:
-    """Write a sweep's end as the sweep does; how many runs of the confirmation waited, again and
-    again.
-    """
-    waiting = list[int]()
-    ids = {
-        trial.trial: tracker.call(Tracker.write, trial_plan(study, trial)).run_id
-        for trial in study.trials
-    }
-    (place.reports_of(study.study)).mkdir(parents=True, exist_ok=True)
+def swept(place: Workspace, study: StudyRecord) -> list[int]:
+    """Write a sweep's end; return how many confirmation runs waited, again and again."""
+    waiting, tracker = list[int](), Tracker(place.store("digits"), study)
+    ids = {trial.trial: tracker.write(trial_plan(study, trial)).run_id for trial in study.trials}
+    place.reports_of(study.study).mkdir(parents=True, exist_ok=True)
     (place.reports_of(study.study) / "model.npz").write_bytes(b"of the confirmation")
     found, _ = publish.write_all(place, study, tracker, Outcome(ids), waiting.append)
     assert (found.ids, found.error, found.unconfirmed) == (ids, None, 0)
     return waiting
 
 
-def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path) -> None:
+def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path, made: Path) -> None:
     first = confirmed_study()
     later = confirmed_study(first, winner=2, seeds=(11, 12), look=1)
     place, alone = workspace(tmp_path / "both"), workspace(tmp_path / "alone")
+    for each in (place, alone):
+        each.directory.mkdir()
+        shutil.copy(made, each.directory)
     networks, store = len(first.confirmed), place.store("digits")
-    assert swept(place, first, Tracker(store, first)) == list(range(networks, -1, -1))
+    assert swept(place, first) == list(range(networks, -1, -1))
     run_id = study_run(store, first.study_uid).info.run_id
-    with TrackerProcess(store, first) as process:
-        swept(place, later, process)
-    swept(alone, later, Tracker(alone.store("digits"), later))
+    swept(place, later)
+    swept(alone, later)
     assert everything(store) == everything(alone.store("digits"))
     assert study_run(store, first.study_uid).info.run_id == run_id
     tracker = Tracker(store, later)
