@@ -46,7 +46,7 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     data = data.model_copy(update={"encoding": encoding})
     table = files.read(data_file, data)
     rows = len(table.frame)
-    classes = labels.find_classes(table, labels.read_labels(table, data.missing))
+    classes = labels.find_classes(table, data.missing)
     name = short_repr(table.target)
     guesses = [f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}", *found]
     drop, codes = _judge(table, data)

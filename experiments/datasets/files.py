@@ -70,7 +70,8 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         elif suffix == ".parquet":
             frame = _read_parquet(path)
         else:
-            frame = _read_npz(path, data, labelled=labelled)
+            others = [data.target or LABELS, data.split.group] if labelled else []
+            frame = _read_npz(path, [name for name in others if name is not None])
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror or error}); check the path"
@@ -120,12 +121,18 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
     return column.cast(pa.string()) if gaps or types.is_time(kind) else column
 
 
-def _read_npz(path: Path, data: Data, *, labelled: bool) -> "pd.DataFrame":
-    """Return the inputs, a column per feature, and the labels and groups as columns."""
+def _read_npz(path: Path, others: Collection[str]) -> "pd.DataFrame":
+    """Return the inputs, a column per feature, and the other arrays as columns."""
     import pandas as pd
 
-    others = [data.target or LABELS, data.split.group] if labelled else []
-    arrays = _arrays(path, [INPUTS, *filter(None, others)])
+    with path.open("rb") as stream:  # NumPy leaves one that it cannot read open
+        if not zipfile.is_zipfile(stream):
+            raise ValueError("it is no archive of arrays")
+        stream.seek(0)
+        file = np.load(stream, allow_pickle=False)
+        if lacking := [key for key in (INPUTS, *others) if key not in file.files]:
+            raise ValueError(f"there is no array {listed(lacking)} among {listed(file.files)}")
+        arrays = {key: _native(file[key]) for key in (INPUTS, *others)}
     x = arrays.pop(INPUTS)
     x = x.reshape(len(x), math.prod(x.shape[1:]))
     x = x.view(np.uint8) if x.dtype == bool else x
@@ -142,17 +149,5 @@ def _read_npz(path: Path, data: Data, *, labelled: bool) -> "pd.DataFrame":
     return frame
 
 
-def _arrays(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any]]:
-    with path.open("rb") as stream:  # NumPy leaves one that it cannot read open
-        if not zipfile.is_zipfile(stream):
-            raise ValueError("it is no archive of arrays")
-        stream.seek(0)
-        file = np.load(stream, allow_pickle=False)
-        missing = [key for key in wanted if key not in file.files]
-        if missing:
-            raise ValueError(f"there is no array {listed(missing)} among {listed(file.files)}")
-        arrays = {key: file[key] for key in wanted}
-    return {
-        key: array.astype(array.dtype.newbyteorder("="), copy=False)
-        for key, array in arrays.items()
-    }
+def _native(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -24,8 +24,7 @@ TYPES: dict[str, type] = {"int": np.int64, "float": np.float64, "bool": np.bool_
 KINDS = {"i": "int", "u": "int", "f": "float", "b": "bool"}  # by the kind of a NumPy type
 
 
-def read_labels(table: RawTable, missing: Collection[str]) -> NDArray[np.object_]:
-    """Return the label of each row as text."""
+def _read(table: RawTable, missing: Collection[str]) -> NDArray[np.object_]:
     labels = values.texts(table.frame[table.target], missing, verbatim=True)
     without = np.array([label is None for label in labels])
     if without.any():
@@ -38,8 +37,9 @@ def read_labels(table: RawTable, missing: Collection[str]) -> NDArray[np.object_
     return labels
 
 
-def find_classes(table: RawTable, labels: NDArray[np.object_]) -> tuple[str, ...]:
+def find_classes(table: RawTable, missing: Collection[str]) -> tuple[str, ...]:
     """Return the classes in the order of their numbers: by size if all are numbers, or sorted."""
+    labels = _read(table, missing)
     names = set(labels.tolist())
     place = f"{table.where}: column {short_repr(table.target)} (data.target) has"
     if len(names) == 1:
@@ -60,11 +60,12 @@ def find_classes(table: RawTable, labels: NDArray[np.object_]) -> tuple[str, ...
 
 
 def class_numbers(
-    labels: NDArray[np.object_], classes: Sequence[str], table: RawTable
+    table: RawTable, missing: Collection[str], classes: Sequence[str]
 ) -> NDArray[np.int64]:
     """Return the class number of each row."""
     import pandas as pd
 
+    labels = _read(table, missing)
     numbers = pd.Index(classes).get_indexer(pd.Index(labels)).astype(np.int64)
     if (numbers < 0).any():
         index = int((numbers < 0).argmax())

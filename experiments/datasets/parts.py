@@ -71,26 +71,23 @@ def divide(data: Data) -> Parts:
     else:
         source = read(Path(data.source), data)
     kinds = columns.judge_all(source, data)
-    names = labels.read_labels(source, data.missing)
-    classes = labels.find_classes(source, names)
-    everything = Part(
-        table=source,
-        rows=np.arange(len(names)),
-        y=labels.class_numbers(names, classes, source),
-    )
-    parts = _divide(everything, classes, data)
-    for key, path in (("validation", data.validation), ("test", data.test)):
-        if path is not None:
-            table = read(Path(path), data)
+    classes = labels.find_classes(source, data.missing)
+    parts = _divide(_whole(source, classes, data), classes, data)
+    for key, path in data.files.items():
+        if key != "source":
+            table = read(path, data)
             columns.check_like(table, data, kinds)
-            y = labels.class_numbers(labels.read_labels(table, data.missing), classes, table)
-            parts[key] = Part(table=table, rows=np.arange(len(y)), y=y)
+            parts[key] = _whole(table, classes, data)
     if data.source == "digits_noisy":
-        rows, y = bundled.make_noisy(
-            parts["training"].rows, parts["training"].y, classes, data.split.seed
-        )
+        clean = parts["training"]
+        rows, y = bundled.make_noisy(clean.rows, clean.y, classes, data.split.seed)
         parts["training"] = Part(table=source, rows=rows, y=y)
     return Parts(**parts, classes=classes, kinds=kinds, notes=_notes(parts, classes, data))
+
+
+def _whole(table: RawTable, classes: tuple[str, ...], data: Data) -> Part:
+    y = labels.class_numbers(table, data.missing, classes)
+    return Part(table=table, rows=np.arange(len(y)), y=y)
 
 
 def _divide(source: Part, classes: tuple[str, ...], data: Data) -> dict[str, Part]:
@@ -114,19 +111,17 @@ def _divide(source: Part, classes: tuple[str, ...], data: Data) -> dict[str, Par
 def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> tuple[str, ...]:
     """Return what a person should know of the division; no group may be in two files."""
     notes = []
-    group = data.split.group
-    if group is not None:
-        notes.append(
-            f"column {short_repr(group)} divides the rows (data.split.group) and is no input"
-        )
+    if data.split.group is not None:
+        column = f"column {short_repr(data.split.group)}"
+        notes.append(f"{column} divides the rows (data.split.group) and is no input")
         places: dict[str, str] = {}
         for part in parts.values():
             for name in set(part.groups(data)):
                 if name in places:
                     raise DataError(
                         f"{places[name]} and {part.table.where}: the group {short_repr(name)} of"
-                        f" column {short_repr(group)} (data.split.group) stands in more than one"
-                        " file; move its rows to one of them"
+                        f" {column} (data.split.group) stands in more than one file; move its rows"
+                        " to one of them"
                     )
                 places[name] = part.table.where
     absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
