@@ -123,7 +123,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(error: Any) -> str:
     """Return the dotted key of an error, without the branches of a choice between types."""
-    branches = ("literal['full']", "int", "constrained-int")
+    branches = ("literal['full']", "int", "constrained-int", "number", "range")
     return ".".join(str(part) for part in error["loc"] if part not in branches)
 
 

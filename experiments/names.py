@@ -9,27 +9,22 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # o
 
 def valid_name(name: str) -> str:
     """Return the name, which can name a file, a folder and a study. Raises ValueError."""
+    normal = unicodedata.normalize("NFKC", name)
+    size = len(name.encode())
     if not re.fullmatch(r"\w[\w .+-]*", name) or name.endswith((" ", ".")):
-        raise ValueError(
+        rule = (
             "a name starts with a letter, a digit or _, and goes on with those, spaces and . + - "
             "(no slash, it is also the name of a file); rename it"
         )
-    normal = unicodedata.normalize("NFKC", name)
-    if normal != name:
-        raise ValueError(
-            f"a name has one spelling on every disk, and this one is also written {normal}; use"
-            " that"
-        )
-    if len(name.encode()) > MOST_BYTES:
-        raise ValueError(
-            f"a name may have at most {MOST_BYTES} bytes in UTF-8, and this one has"
-            f" {len(name.encode())}; shorten it"
-        )
-    if DEVICES.match(name):
-        raise ValueError(
-            "Windows keeps this name for a device, and studies move between machines; rename it"
-        )
-    return name
+    elif normal != name:
+        rule = f"a name has one spelling on every disk; write this one as {normal}"
+    elif size > MOST_BYTES:
+        rule = f"a name may have at most {MOST_BYTES} bytes in UTF-8; shorten this one of {size}"
+    elif DEVICES.match(name):
+        rule = "Windows keeps this name for a device, and studies move between machines; rename it"
+    else:
+        return name
+    raise ValueError(rule)
 
 
 def name_from(text: str) -> str:

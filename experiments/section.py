@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.fields import FieldInfo
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -58,18 +58,18 @@ class Range(Section):
         return math.log(self.high / strength) <= EDGE_SHARE * math.log(self.high / self.low)
 
 
-def _number_or_range(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | Mapping | Range):
-        raise ValueError(
-            "write a range such as { low = 1e-6, high = 1e-1 }, or a number to fix it (0 switches"
-            " it off)"
-        )
-    if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
-            raise ValueError("a lambda is a finite number, 0 or more; write 0 to switch it off")
-        return float(value)
-    return value if isinstance(value, Range) else Range.model_validate(value)
+def _number_or_range(value: object) -> str | None:
+    if isinstance(value, Mapping | Range):
+        return "range"
+    return "number" if isinstance(value, int | float) else None
 
 
-NumberOrRange = Annotated[Range | float, BeforeValidator(_number_or_range)]
+NumberOrRange = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[float, Field(ge=0), Tag("number")],
+    Discriminator(
+        _number_or_range,
+        custom_error_type="axis",
+        custom_error_message="a range such as { low = 1e-6, high = 1e-1 }, or a number (0 is off)",
+    ),
+]
 WIDE = Range()

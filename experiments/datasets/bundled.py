@@ -1,4 +1,4 @@
-"""The bundled data: scikit-learn's small sets, the spiral, and what makes digits_noisy noisy."""
+"""The bundled data: scikit-learn's small sets, the spiral, and the noise of digits_noisy."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,9 @@ def _scikit_learn(name: str) -> "pd.DataFrame":
     from sklearn import datasets
 
     bunch: Any = getattr(datasets, f"load_{name}")(as_frame=True)
-    labels = [str(label) for label in bunch.target_names]  # "setosa", or for digits "0"
     frame: pd.DataFrame = bunch.data
-    return frame.assign(**{TARGET: [labels[number] for number in bunch.target]})
+    labels = [str(bunch.target_names[number]) for number in bunch.target]  # "setosa", or digits "0"
+    return frame.assign(**{TARGET: labels})
 
 
 def _spiral(options: Spiral) -> "pd.DataFrame":
@@ -42,9 +42,8 @@ def _spiral(options: Spiral) -> "pd.DataFrame":
     angles = [angle + rng.standard_normal(options.points) * options.noise for angle in arms]
     x = np.concatenate([radius * np.sin(angle) for angle in angles])
     y = np.concatenate([radius * np.cos(angle) for angle in angles])
-    return pd.DataFrame(
-        {"x": x, "y": y, TARGET: np.repeat(np.arange(options.classes), options.points)}
-    )
+    labels = np.repeat(np.arange(options.classes), options.points)
+    return pd.DataFrame({"x": x, "y": y, TARGET: labels})
 
 
 def make_noisy(

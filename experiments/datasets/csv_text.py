@@ -31,7 +31,6 @@ def read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
 
 
 def _decode(content: bytes, encoding: str) -> str:
-    """Return the text, without a byte order mark."""
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except (UnicodeError, LookupError) as error:  # it does not fit, or there is none of this name
@@ -45,16 +44,14 @@ def find_separator(text: str) -> str:
     """Return the separator that divides the first records into the same number of fields, and into
     the most; else a comma.
     """
-    sample = text[:SAMPLE]
-    cut = len(text) > SAMPLE
-    widths = {}
+    fields = {}
     for separator in SEPARATORS:
-        found = [len(record) for record in _reader(sample, separator) if record]
-        widths[separator] = found[:-1] if cut and len(found) > 1 else found or [0]
-    # With a ragged row somewhere no separator divides evenly: the header then decides.
-    even = {key: found for key, found in widths.items() if found[0] > 1 and len(set(found)) == 1}
-    fields = {key: found[0] for key, found in (even or widths).items()}
-    return max(fields, key=lambda key: fields[key])
+        widths = [len(record) for record in _reader(text[:SAMPLE], separator) if record] or [0]
+        if len(text) > SAMPLE and len(widths) > 1:
+            del widths[-1]  # it is cut
+        # With a ragged row somewhere no separator divides evenly: the header then decides.
+        fields[separator] = (widths[0] > 1 and len(set(widths)) == 1, widths[0])
+    return max(fields, key=lambda separator: fields[separator])
 
 
 def _reader(text: str, separator: str, *, strict: bool = False) -> "_csv.Reader":

@@ -1,8 +1,6 @@
-"""The split: which rows train, which validate and which are kept sealed for the test; a function of
-labels, shares and seed.
+"""The split: which rows train, which validate and which test, by labels, shares and seed.
 
-It is our own arithmetic rather than a library's, because an experiment's fingerprint promises the
-same rows for ever.
+It is our own arithmetic, because an experiment's fingerprint promises the same rows for ever.
 """
 
 from collections.abc import Sequence
@@ -29,11 +27,10 @@ def stratified(
     parts = sum(share > 0 for share in shares)
     if counts.min() < parts:
         few = int(counts.argmin())
-        rows = "1 row" if counts[few] == 1 else f"{counts[few]} rows"
         raise DataError(
-            f"{where}: the class {short_repr(classes[few])} has {rows}, and at least {parts} are"
-            " needed, one for each part that data.split makes; add rows of that class, leave it"
-            " out, or give the parts as files"
+            f"{where}: the class {short_repr(classes[few])} has {counts[few]} of the at least"
+            f" {parts} rows that the parts of data.split need, one each; add rows of that class,"
+            " leave it out, or give the parts as files"
         )
     sizes = _sizes(counts, shares)
     order = np.random.default_rng(seed).permutation(len(y))
@@ -81,16 +78,15 @@ def grouped(
         raise DataError(f"{where} is missing in {empty}; every row needs a group: fill it in")
     parts = sum(share > 0 for share in shares)
     if len(names) < parts:
-        few = f"{len(names)} groups" if len(names) > 1 else "one group"
         raise DataError(
-            f"{where} has {few}, and {parts} parts need one each; choose another column"
+            f"{where} has only {len(names)} of the at least {parts} groups that the parts need, one"
+            " each; choose another column"
         )
     table = np.zeros((len(names), len(classes)))
     np.add.at(table, (codes, y), 1)
     part = _assign(table, np.array(shares), seed)[codes]
     rows = tuple(np.flatnonzero(part == index) for index in range(len(shares)))
-    absent = set(range(len(classes))) - set(y[rows[0]].tolist())
-    if absent:
+    if absent := set(range(len(classes))) - set(y[rows[0]].tolist()):
         lost = min(absent)
         holders = len(set(codes[y == lost].tolist()))
         raise DataError(

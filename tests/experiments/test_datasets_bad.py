@@ -56,7 +56,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "no target": (GOOD.replace("label", "labels"), "data.target.*'label'.*did you mean 'labels'"),
     "target far off": (GOOD.replace("label", "zzz"), "'label'.*'a', 'b', 'zzz'"),
     "one class": (GOOD.replace("y", "x"), "'label'.*one class, 'x'"),
-    "class of two rows": (GOOD + "1,2,rare\n1,2,rare\n", "'rare' has 2 rows.*at least 3"),
+    "class of two rows": (GOOD + "1,2,rare\n1,2,rare\n", "'rare' has 2 of the at least 3 rows"),
     "no label": (GOOD + "1,2,?\n1,2,\n", "2 of 42 rows.*'label'.*row 41.*data.missing"),
     "measured target": (
         "label,b\n" + "".join(f"{i},1\n" for i in range(40)),
@@ -108,7 +108,7 @@ def test_a_key_that_does_not_fit_is_one_sentence(tmp_path: Path, kind: str) -> N
 
 
 def test_groups_that_cannot_be_divided(tmp_path: Path) -> None:
-    for groups, words in ((4, "1 of the 4 groups"), (2, "2 groups")):
+    for groups, words in ((4, "1 of the 4 groups"), (2, "2 of the at least 3 groups")):
         rows = "".join(f"{i},g{i % groups},{'xyzw'[i % groups]}\n" for i in range(40))
         text = sentence(written(tmp_path, "a,who,label\n" + rows), split={"group": "who"})
         assert "'who'" in text
