@@ -74,6 +74,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tracker_here() -> Generator[None]:
     """Sweeps in this process write to MLflow from here too."""
+    import mlflow
+
     from experiments.tracking import Tracker, client
     from sweeps import session, workspace
 
@@ -82,3 +84,4 @@ def tracker_here() -> Generator[None]:
         for module in (session, workspace):
             patch.setattr(module, "TrackerProcess", Tracker)
         yield
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # which a tracker sets for its process
