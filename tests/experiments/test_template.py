@@ -1,6 +1,4 @@
-"""The template: a data file becomes an experiment file that loads, runs, says everything, and never
-overwrites.
-"""
+"""The template: a data file becomes an experiment file that loads, runs and says everything."""
 
 import tempfile
 import tomllib
@@ -56,22 +54,11 @@ def written(folder: Path, frame: pd.DataFrame, name: str = "rows.csv") -> templa
 def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
     guessed = written(tmp_path, table())
     experiment = experiment_file.load(guessed.path)
-    assert experiment.name == "rows"
-    assert experiment.data.drop == ("id", "seen")
-    assert experiment.data.source == str(tmp_path / "rows.csv")
     assert datasets.load(experiment.data).features == ("size", "grade")
-    expected = Experiment.model_validate(
-        {
-            "name": "rows",
-            "data": {
-                "source": str(tmp_path / "rows.csv"),
-                "target": "label",
-                "drop": ["id", "seen"],
-            },
-            "training": {"batch_size": 16},
-        }
-    )
-    assert experiment == expected  # so everything else is at the model's own default
+    source = str(tmp_path / "rows.csv")
+    data = {"source": source, "target": "label", "drop": ["id", "seen"]}
+    expected = {"name": "rows", "data": data, "training": {"batch_size": 16}}
+    assert experiment == Experiment.model_validate(expected)  # the rest is at its defaults
     said = "\n".join(guessed.guesses)
     for word in ("60 rows", "'no', 'yes'", "'id'", "'seen'", "dates", "'grade'", "batch_size = 16"):
         assert word in said
@@ -146,9 +133,8 @@ def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
 def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: Path) -> None:
     frame = table().assign(size=[*range(ROWS - 1), "unknown"])
     guessed = written(tmp_path, frame)
-    assert any(
-        "cannot run yet" in sentence and "'unknown'" in sentence for sentence in guessed.guesses
-    )
+    (sentence,) = [each for each in guessed.guesses if "cannot run yet" in each]
+    assert "'unknown'" in sentence
     assert experiment_file.load(guessed.path).data.drop == ("id", "seen")
 
 
@@ -206,9 +192,8 @@ ODD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 def test_names_of_columns_come_back_whatever_is_in_them(names: list[str]) -> None:
     target, number, *ids = names
     columns = {name: [f"u{i}" for i in range(ROWS)] for name in ids}
-    frame = pd.DataFrame(
-        {**columns, number: np.arange(ROWS) % 5, target: ["no", "yes"] * (ROWS // 2)}
-    )
+    others = {number: np.arange(ROWS) % 5, target: ["no", "yes"] * (ROWS // 2)}
+    frame = pd.DataFrame({**columns, **others})
     with tempfile.TemporaryDirectory() as folder:
         frame.to_parquet(Path(folder) / "rows.parquet")
         output = Path(folder) / "rows.toml"
