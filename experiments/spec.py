@@ -151,6 +151,11 @@ class Experiment(Section):
         """Whether a larger objective is better."""
         return self.sweep.objective != "val_data_loss"
 
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """The same in Optuna's words."""
+        return "maximize" if self.maximize else "minimize"
+
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What decides the numbers of a trial, as `{"training.epochs": 30, ...}`.

@@ -20,17 +20,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("nnreg", "experiments", "sweeps")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 HOMES = {
-    "optuna": {
-        "sweeps/search/study.py",
-        "sweeps/search/samplers.py",
-        "sweeps/search/own_sampler.py",
-        "sweeps/search/study_record.py",
-        "sweeps/storage/journal.py",
-        "sweeps/search/mirror.py",
-        "sweeps/storage/storage.py",
-        "sweeps/storage/attributes.py",
-        "sweeps/workspace.py",
-    },
+    "optuna": {"sweeps/search", "sweeps/storage", "sweeps/workspace.py"},
     "mlflow": {"experiments/tracking", "experiments/model"},
 }
 

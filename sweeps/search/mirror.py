@@ -3,14 +3,12 @@
 import copy
 from collections.abc import Container, Sequence
 
-from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import InputError
-from sweeps.search.samplers import SamplerKind
-from sweeps.search.space import Space
+from sweeps.search.search import Search
 from sweeps.storage.storage import create_study
 
 # Generations of at least 8 trials that a sampler with a state sees: the one in progress, the last
@@ -77,22 +75,20 @@ class Mirror:
     finished trials. A mirror that grew this way equals one made by `replay`.
     """
 
-    def __init__(
-        self, kind: SamplerKind, space: Space, *, seed: int, size: int, maximize: bool
-    ) -> None:
-        self._kind, self._seed, self._size, self._bottom = kind, seed, size, space.bottom
-        self.distributions: dict[str, BaseDistribution] = {
-            name: FloatDistribution(axis.bottom, axis.high, log=True)
-            for name, axis in space.axes.items()
-        }
+    def __init__(self, search: Search) -> None:
+        sweep, self._kind, self._space = search.experiment.sweep, search.kind, search.space
+        self._seed, self._size = sweep.seed, sweep.generation
         self.generation = 0
         self._asked: list[int] = []
-        latest = ALL if kind.function else SEEN * max(size, 8) if kind.remembers else LATEST
-        self._storage = TruncatedStorage(latest, 0 if kind.remembers else BEST, maximize=maximize)
+        remembers = self._kind.remembers
+        latest = ALL if self._kind.function else SEEN * max(self._size, 8) if remembers else LATEST
+        direction = search.experiment.direction
+        self._storage = TruncatedStorage(
+            latest, 0 if remembers else BEST, maximize=direction == "maximize"
+        )
+        # Its sampler is never asked: each generation brings its own.
         self.study = create_study(
-            storage=self._storage,
-            sampler=RandomSampler(0),  # never asked: each generation brings its own
-            direction="maximize" if maximize else "minimize",
+            storage=self._storage, sampler=RandomSampler(0), direction=direction
         )
 
     def ask(self) -> list[dict[str, float]]:
@@ -100,7 +96,10 @@ class Mirror:
         sampler fails.
         """
         try:
-            return self._ask()
+            self.study.sampler = self._kind.make(self._seed, self.generation, self._size)
+            if self.generation == 0:
+                self.study.enqueue_trial(self._space.bottom)
+            trials = [self.study.ask(self._space.distributions) for _ in range(self._size)]
         except Exception as error:
             if self._kind.function is None:
                 raise
@@ -108,12 +107,6 @@ class Mirror:
                 f"sampler {self._kind.function} failed at generation {self.generation}"
                 f" ({type(error).__name__}: {error}); correct it: what was recorded is kept"
             ) from error
-
-    def _ask(self) -> list[dict[str, float]]:
-        self.study.sampler = self._kind.make(self._seed, self.generation, self._size)
-        if self.generation == 0:
-            self.study.enqueue_trial(self._bottom)
-        trials = [self.study.ask(self.distributions) for _ in range(self._size)]
         self._asked = [trial.number for trial in trials]
         return [trial.params for trial in trials]
 

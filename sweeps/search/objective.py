@@ -31,14 +31,14 @@ class Objective:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        self._space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
+        self._space = Space(experiment)
         self._spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, "")
         self._split = datasets.load(experiment.data, experiment.training.dtype).split
 
     @property
     def direction(self) -> str:
         """For `optuna.create_study`: "maximize", or "minimize" where the objective is a loss."""
-        return "maximize" if self.experiment.maximize else "minimize"
+        return self.experiment.direction
 
     @property
     def off(self) -> dict[str, float]:
@@ -55,12 +55,10 @@ class Objective:
 
     def __call__(self, trial: "optuna.Trial") -> float:
         axes = self._space.axes.items()
-        lambdas = self.lambdas(
-            {
-                name: trial.suggest_float(name, axis.bottom, axis.high, log=True)
-                for name, axis in axes
-            }
-        )
+        draws = {
+            name: trial.suggest_float(name, axis.low, axis.high, log=True) for name, axis in axes
+        }
+        lambdas = self.lambdas(draws)
         job, objective = Job(lambdas, self._spec.config.seed), self.experiment.sweep.objective
         with one_thread():
             (result,) = evaluate_on(self._split, self._spec, [job])

@@ -12,7 +12,6 @@ from experiments.spec import SAMPLERS, Experiment
 from sweeps.search.mirror import Mirror
 from sweeps.search.samplers import SamplerKind, generation_seed
 from sweeps.search.search import Search
-from sweeps.search.space import Space
 
 EXAMPLE = "write for example sampler=lambda seed: optuna.samplers.NSGAIISampler(seed=seed)"
 TRIED = 4  # trials per generation when a sampler is tried
@@ -59,33 +58,34 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
             raise TypeError(f"it returned {sampler!r}, which is no optuna.samplers.BaseSampler")
         return sampler
 
-    kind = SamplerKind(make, remembers=True, function=name)
-    space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
-    if space.axes:
-        _try(kind, space, maximize=experiment.maximize)
     named = experiment.sweep.model_copy(update={"sampler": name})
-    return Search(experiment.model_copy(update={"sweep": named}), kind)
+    search = Search(
+        experiment.model_copy(update={"sweep": named}),
+        SamplerKind(make, remembers=True, function=name),
+    )
+    if search.space.axes:
+        _try(search)
+    return search
 
 
-def _try(kind: SamplerKind, space: Space, *, maximize: bool) -> None:
+def _try(search: Search) -> None:
     """Raise InputError where two samplers of one seed propose different trials, or those of two
     seeds the same.
     """
-    one, other = (Mirror(kind, space, seed=0, size=TRIED, maximize=maximize) for _ in range(2))
-    first = one.ask()
+    few = search.experiment.sweep.model_copy(update={"generation": TRIED})
+    tried = Search(search.experiment.model_copy(update={"sweep": few}), search.own)
+    one, other = Mirror(tried), Mirror(tried)
+    first, name = one.ask(), few.sampler
     if first != other.ask():
         raise InputError(
-            f"sampler {kind.function} proposes other trials for the same seed, so its study could"
-            f" not go on after an interruption; hand the seed on: {EXAMPLE}"
+            f"sampler {name} proposes other trials for the same seed, so its study could not go on"
+            f" after an interruption; hand the seed on: {EXAMPLE}"
         )
-    failed = [
-        create_trial(state=TrialState.FAIL, params=draws, distributions=one.distributions)
-        for draws in first
-    ]
-    one.tell(failed)
+    fail, axes = TrialState.FAIL, search.space.distributions
+    one.tell([create_trial(state=fail, params=draws, distributions=axes) for draws in first])
     repeated = [draws for draws in one.ask() if draws in first]
     if len(repeated) > TRIED // 2:
         raise InputError(
-            f"sampler {kind.function} proposes the same trials for every seed, so each generation"
-            f" would repeat the one before; hand the seed on: {EXAMPLE}"
+            f"sampler {name} proposes the same trials for every seed, so each generation would"
+            f" repeat the one before; hand the seed on: {EXAMPLE}"
         )

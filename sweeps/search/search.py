@@ -1,5 +1,6 @@
 """The search: an experiment, and the sampler that proposes its trials."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 from experiments.errors import InputError
 from experiments.spec import Experiment, is_function
 from sweeps.search.samplers import KINDS, SamplerKind
+from sweeps.search.space import Space
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,11 @@ class Search:
 
     experiment: Experiment
     own: SamplerKind | None = None
+
+    @functools.cached_property
+    def space(self) -> Space:
+        """The lambdas that are searched, on their axes."""
+        return Space(self.experiment)
 
     @property
     def kind(self) -> SamplerKind:

@@ -20,7 +20,6 @@ from nnreg import Lambdas
 from sweeps.search.birth import BIRTH, birth, check_format
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.space import Space
 from sweeps.search.study_record import AIM, GENERATION, MIXED, recorded, trial_record
 from sweeps.storage.attributes import points, system_attributes, user_attributes
 from sweeps.storage.storage import answering, create_study, open_storage, study_lock
@@ -57,7 +56,6 @@ class Study:
     ) -> None:
         self.optuna, self.storage, self.closing = study, storage, closing
         self.experiment = experiment = search.experiment
-        self.space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
         self._search, self._url, self._size = search, url, experiment.sweep.generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
@@ -67,14 +65,7 @@ class Study:
     @functools.cached_property
     def _mirror(self) -> Mirror:
         """The mirror with the whole generations so far; a confirmation never needs it."""
-        sweep = self.experiment.sweep
-        mirror = Mirror(
-            self._search.kind,
-            self.space,
-            seed=sweep.seed,
-            size=self._size,
-            maximize=self.experiment.maximize,
-        )
+        mirror = Mirror(self._search)
         mirror.replay(self._recorded[: self.finished - self._begun])
         return mirror
 
@@ -112,7 +103,9 @@ class Study:
             generation = self._mirror.generation
             draws = self._mirror.ask()
             self._check_recorded(draws)
-            self._asked = [Proposal(generation, draw, self.space.lambdas(draw)) for draw in draws]
+            self._asked = [
+                Proposal(generation, draw, self._search.space.lambdas(draw)) for draw in draws
+            ]
             if generation == 0:  # the baseline, where lambdas with a fixed value are off too
                 self._asked[0] = Proposal(0, draws[0], Lambdas())
         return self._asked[self._begun :]
@@ -159,7 +152,7 @@ class Study:
         trial = create_trial(
             state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
             params=dict(proposal.draws),
-            distributions=self._mirror.distributions,
+            distributions=self._search.space.distributions,
             value=getattr(result.metrics, objective, None),
             user_attrs={
                 GENERATION: proposal.generation,
@@ -215,6 +208,6 @@ def _load_or_create(storage: BaseStorage, name: str, experiment: Experiment) -> 
         return create_study(
             study_name=name,
             storage=storage,
-            direction="maximize" if experiment.maximize else "minimize",
+            direction=experiment.direction,
             load_if_exists=True,
         )

@@ -6,20 +6,23 @@ from collections.abc import Mapping
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from experiments.spec import LambdaAxes
 from sweeps.search import mirror
 from sweeps.search.mirror import Mirror
-from sweeps.search.samplers import KINDS
-from sweeps.search.space import Space
+from sweeps.search.search import Search
+from tests.sweeps.search.trials import experiment
 
-SPACE = Space.of(LambdaAxes(), off_decades=1.0)
+
+def searched(sampler: str, generation: int, objective: str = "val_data_loss") -> Search:
+    edits = [f"sampler={sampler}", f"generation={generation}", f"objective={objective}"]
+    return Search(experiment(*(f"sweep.{edit}" for edit in edits)))
 
 
 def proposals(
     sampler: str, size: int, *, generations: int, every_failing: int | None
 ) -> list[list[dict[str, float]]]:
     """The draws of so many generations, of which some trials failed."""
-    asked = Mirror(KINDS[sampler], SPACE, seed=0, size=size, maximize=False)
+    search = searched(sampler, size)
+    asked = Mirror(search)
     draws, trials = [], 0
 
     def finished(params: Mapping[str, float]) -> FrozenTrial:
@@ -29,7 +32,7 @@ def proposals(
         return create_trial(
             state=TrialState.FAIL if failed else TrialState.COMPLETE,
             params=dict(params),
-            distributions=asked.distributions,
+            distributions=search.space.distributions,
             value=None if failed else sum((math.log10(draw) + 4) ** 2 for draw in params.values()),
         )
 
@@ -51,42 +54,23 @@ def test_old_trials_need_not_be_shown(
     assert shown == proposals(sampler, size, generations=generations, every_failing=every_failing)
 
 
-@pytest.mark.parametrize("maximize", [True, False])
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
 def test_tpe_sees_the_latest_and_of_the_others_the_best(
-    maximize: bool, monkeypatch: pytest.MonkeyPatch
+    objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirror, "LATEST", 20)
     monkeypatch.setattr(mirror, "BEST", 6)
-    grown, replayed = (
-        Mirror(KINDS["tpe"], SPACE, seed=0, size=4, maximize=maximize) for _ in range(2)
-    )
-    values = [
-        7,
-        1,
-        5,
-        3,
-        9,
-        9,
-        None,
-        2,
-        9,
-        4,
-        8,
-        8,
-        0,
-        6,
-        6,
-        1,
-        *[5] * 32,
-    ]  # ties, and a trial that failed
+    search = searched("tpe", 4, objective)
+    grown, replayed = Mirror(search), Mirror(search)
+    # with ties, and a trial that failed
+    values = [7, 1, 5, 3, 9, 9, None, 2, 9, 4, 8, 8, 0, 6, 6, 1, *[5] * 32]
     finished: list[FrozenTrial] = []
     for start in range(0, len(values), 4):
         for params, value in zip(grown.ask(), values[start : start + 4], strict=True):
             state = TrialState.FAIL if value is None else TrialState.COMPLETE
+            axes = search.space.distributions
             finished.append(
-                create_trial(
-                    state=state, params=params, distributions=grown.distributions, value=value
-                )
+                create_trial(state=state, params=params, distributions=axes, value=value)
             )
         grown.tell(finished[-4:])
     replayed.replay(finished)
@@ -94,7 +78,7 @@ def test_tpe_sees_the_latest_and_of_the_others_the_best(
     order = sorted(
         (number for number, value in enumerate(values) if value is not None),
         key=lambda n: values[n],
-        reverse=maximize,
+        reverse=search.experiment.maximize,
     )
     for one in (grown, replayed):
         assert [trial.number for trial in one.study.get_trials()] == sorted({*order[:6], *latest})
