@@ -41,20 +41,14 @@ def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
     numbers = {name: float(rng.random()) for name in METRICS} | {
         name: curve[-1] for name, curve in curves.items()
     }
-    strengths = (
-        10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) if number else np.zeros(len(LAMBDA_NAMES))
-    )
+    drawn = 10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) * (number > 0)
+    strengths = [float(s) if s >= 1e-6 else 0.0 for s in drawn]
     started = BORN + timedelta(seconds=number)
     record = TrialRecord(
         trial=number,
         generation=number // 16,
         state=COMPLETE,
-        lambdas=Lambdas(
-            **{
-                name: float(s) if s >= 1e-6 else 0.0
-                for name, s in zip(LAMBDA_NAMES, strengths, strict=True)
-            }
-        ),
+        lambdas=Lambdas(**dict(zip(LAMBDA_NAMES, strengths, strict=True))),
         metrics=Metrics(**numbers),
         curves=curves,
         epochs=epochs,
@@ -148,12 +142,7 @@ def _verdict(
 ) -> Verdict:
     gain = Interval(mean=0.02 + 0.001 * look, low=0.006, high=0.04, level=0.975)
     comparison = Comparison(
-        against=BASELINE,
-        gain=gain,
-        narrow=gain,
-        p=0.001,
-        detectable=0.02,
-        word=BETTER,
+        against=BASELINE, gain=gain, narrow=gain, p=0.001, detectable=0.02, word=BETTER
     )
     opening = Opening(
         digest="0" * 64, number=look, alpha=0.05 / 2**look, opened=BORN + timedelta(hours=look)

@@ -12,9 +12,7 @@ import pytest
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
-with warnings.catch_warnings(
-    action="ignore"
-):  # MLflow warns of its own code when this is imported first
+with warnings.catch_warnings(action="ignore"):  # of MLflow's own code, when it is imported first
     import mlflow.pyfunc  # which the tutorial uses  # noqa: F401
 
 GUIDES = [

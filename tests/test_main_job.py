@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
 
 import mlflow
 import optuna
@@ -58,12 +58,9 @@ def job(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with ExitStack() as stack:
         if request.param == "servers":
             postgres = stack.enter_context(running_postgres())
-            server = plain_mlflow(
-                tmp_path_factory.mktemp("server"),
-                "--backend-store-uri",
-                postgres.database("mlflow"),
-            )
-            storage, tracking = postgres.url, stack.enter_context(server).url
+            runs = ("--backend-store-uri", postgres.database("mlflow"))
+            server = stack.enter_context(plain_mlflow(tmp_path_factory.mktemp("server"), *runs))
+            storage, tracking = postgres.url, server.url
             options += ["--storage", storage, "--tracking-uri", tracking]
         done = subprocess.run(
             [SWEEPS, "run", "digits", f"--trials={TRIALS}", "--set=confirm.seeds=3", *options],
@@ -146,11 +143,9 @@ def test_curves_have_a_step_an_epoch_and_agree(
         assert {1, EPOCHS} < shown.keys()
         assert shown.items() < curve.items()
         for name in CURVES:
-            points = sorted(
-                (point.step, point.value)
-                for point in client.get_metric_history(runs[number].info.run_id, name)
-            )
-            assert points == list(zip(rows.epoch, rows[name], strict=True))
+            points = client.get_metric_history(runs[number].info.run_id, name)
+            found = sorted((point.step, point.value) for point in points)
+            assert found == list(zip(rows.epoch, rows[name], strict=True))
 
 
 def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
@@ -197,16 +192,10 @@ def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(
     assert page.startswith("study,trial,generation,state,weight_l1")
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
 @pytest.fixture
 def dashboard(storage: JournalStorage | RDBStorage) -> Iterator[str]:
     """optuna-dashboard on the job's storage."""
-    app = optuna_dashboard.wsgi(storage)
-    with make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+    with make_server("127.0.0.1", 0, optuna_dashboard.wsgi(storage)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -228,15 +217,12 @@ def test_optuna_dashboard_shows_a_trial(
     page = f"{dashboard}/dashboard/studies/0"
     with browser(tmp_path) as user:
         user.open(page)
-        drawn = (
-            "return [...document.querySelectorAll('#graph-intermediate-values .scatterlayer"
-            " .trace')].length"
-        )
+        traces = "#graph-intermediate-values .scatterlayer .trace"
+        drawn = f"return document.querySelectorAll('{traces}').length"
         assert user.wait_for(lambda: user.driver.execute_script(drawn) >= TRIALS)
         user.open(f"{page}/trials?numbers=7")
-        text = user.wait_for(
-            lambda: shown if "User Attributes" in (shown := user.texts("body")[0]) else None
-        )
+        assert user.wait_for(lambda: "User Attributes" in user.texts("body")[0])
+        text = user.texts("body")[0]
         fits = "return document.documentElement.scrollWidth <= window.innerWidth"
         assert user.driver.execute_script(fits)  # no attribute stretches the page
         assert user.hosts() == {"127.0.0.1"}

@@ -13,7 +13,6 @@ from nnreg import (
     Adam,
     CategoricalCrossentropy,
     Dense,
-    Fit,
     Lambdas,
     ReLU,
     Split,
@@ -42,26 +41,9 @@ def oracle(request: pytest.FixtureRequest) -> Vectors:
         return dict(file)
 
 
-def split_of(oracle: Vectors) -> Split:
-    return Split(oracle["X"], oracle["y"], oracle["Xv"], oracle["yv"])
-
-
-def lambdas_of(oracle: Vectors) -> tuple[Lambdas, ...]:
-    return tuple(Lambdas(**dict(zip(LAMBDA_NAMES, row, strict=True))) for row in oracle["lams"])
-
-
 def initial_of(oracle: Vectors) -> list[tuple[Any, Any]]:
     first, first_bias, second, second_bias = (oracle[f"init_{name}"] for name in NAMES)
     return [(first, first_bias), (second, second_bias)]
-
-
-def in_company(lambdas: tuple[Lambdas, ...], lanes: int) -> tuple[list[Any], int]:
-    """The lane under test: alone, or as lane 5 of 16 between others."""
-    if lanes == 1:
-        return [lambdas], 0
-    company: list[Any] = [Lambdas(weight_l1=1e-3 * i, bias_l2=1e-2 * i) for i in range(lanes)]
-    company[5] = lambdas
-    return company, 5
 
 
 def check_parameters(found: dict[str, Any], oracle: Vectors, prefix: str, step: int) -> None:
@@ -83,8 +65,9 @@ def test_by_hand(oracle: Vectors) -> None:
         relu.forward(dense1.output)
         dense2.forward(relu.output)
         output = softmax(dense2.output)
+        close = {"abs": tolerance(step)}
         assert loss.calculate(output, oracle["yv"]) == pytest.approx(
-            oracle["val_loss"][step], abs=tolerance(step)
+            oracle["val_loss"][step], **close
         )
         assert (output.argmax(axis=1) == oracle["yv"]).mean() == oracle["val_acc"][step]
 
@@ -93,14 +76,12 @@ def test_by_hand(oracle: Vectors) -> None:
         dense2.forward(relu.output)
         output = softmax(dense2.output)
         assert loss.calculate(output, oracle["y"]) == pytest.approx(
-            oracle["data_loss"][step], abs=tolerance(step)
+            oracle["data_loss"][step], **close
         )
         assert (output.argmax(axis=1) == oracle["y"]).mean() == oracle["acc"][step]
         for layer, parts in zip((dense1, dense2), oracle["reg_parts"][step], strict=True):
-            assert penalty_terms(layer) == pytest.approx(parts, abs=tolerance(step))
-            assert loss.regularization_loss(layer) == pytest.approx(
-                parts.sum(), abs=tolerance(step)
-            )
+            assert penalty_terms(layer) == pytest.approx(parts, **close)
+            assert loss.regularization_loss(layer) == pytest.approx(parts.sum(), **close)
 
         loss.backward(output, oracle["y"])
         dense2.backward(loss.dinputs)
@@ -116,24 +97,19 @@ def test_by_hand(oracle: Vectors) -> None:
             adam.update(dense1, dense2)
 
 
-def train_oracle(oracle: Vectors, lanes: int) -> Fit:
-    company, lane = in_company(lambdas_of(oracle), lanes)
-    names = {"learning_rate": "lr", "decay": "decay", "epsilon": "eps", "beta_1": "b1"}
-    numbers = {name: float(oracle[short]) for name, short in {**names, "beta_2": "b2"}.items()}
-    config = TrainConfig(hidden=(8,), epochs=100, batch_size=None, dtype="float64", **numbers)
-    return train(split_of(oracle), config, company, initial=initial_of(oracle))[lane]
-
-
-def flat(fit: Fit) -> dict[str, Any]:
-    return dict(zip(NAMES, (array for pair in fit.parameters for array in pair), strict=True))
-
-
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_curves_and_parameters_through_train(oracle: Vectors, lanes: int) -> None:
     """The oracle's entry t belongs to the parameters after t steps, so epoch t (counted from 1) of
     a full batch.
     """
-    fit = train_oracle(oracle, lanes)
+    lambdas = tuple(Lambdas(**dict(zip(LAMBDA_NAMES, row, strict=True))) for row in oracle["lams"])
+    company: list[Any] = [Lambdas(weight_l1=1e-3 * i, bias_l2=1e-2 * i) for i in range(lanes)]
+    company[lanes // 3] = lambdas
+    names = {"learning_rate": "lr", "decay": "decay", "epsilon": "eps", "beta_1": "b1"}
+    numbers = {name: float(oracle[short]) for name, short in {**names, "beta_2": "b2"}.items()}
+    config = TrainConfig(hidden=(8,), epochs=100, batch_size=None, dtype="float64", **numbers)
+    split = Split(oracle["X"], oracle["y"], oracle["Xv"], oracle["yv"])
+    fit = train(split, config, company, initial=initial_of(oracle))[lanes // 3]
     terms = oracle["reg_parts"].sum(axis=1)
     expected = {
         "data_loss": oracle["data_loss"],
@@ -143,9 +119,9 @@ def test_curves_and_parameters_through_train(oracle: Vectors, lanes: int) -> Non
     }
     for step in range(1, 101):
         for name, curve in expected.items():
-            assert getattr(fit, name)[step - 1] == pytest.approx(
-                curve[step], abs=tolerance(step)
-            ), (name, step)
+            number = pytest.approx(curve[step], abs=tolerance(step))
+            assert getattr(fit, name)[step - 1] == number, (name, step)
     assert np.array_equal(fit.train_accuracy, oracle["acc"][1:])
     assert np.array_equal(fit.val_accuracy, oracle["val_acc"][1:])
-    check_parameters(flat(fit), oracle, "param", 100)
+    arrays = [array for pair in fit.parameters for array in pair]
+    check_parameters(dict(zip(NAMES, arrays, strict=True)), oracle, "param", 100)
