@@ -17,16 +17,13 @@ BEST_LOSS, WORST_LOSS = float(-np.log(1 - CLIP)), float(-np.log(CLIP))
 """The smallest and the largest loss of one row."""
 
 
-def penalty_terms(
-    layer: Dense, sizes: tuple[Float64s, Float64s] | None = None
-) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+def penalty_terms(layer: Dense) -> tuple[Float64s, Float64s, Float64s, Float64s]:
     """Return l1w*sum|w|, l2w*sum w^2, l1b*sum|b|, l2b*sum b^2 of one layer (order: LAMBDA_NAMES).
 
     Each has the shape of the lanes, () for a layer of 2-D arrays, and is summed in float64 even if
-    the network is float32. `sizes` are |w| and |b| in float64, flat per lane, if the caller has
-    them already.
+    the network is float32.
     """
-    weights, biases = sizes or (_sizes(layer.weights), _sizes(layer.biases))
+    weights, biases = _sizes(layer.weights), _sizes(layer.biases)
     return (
         _per_lane(layer.weight_regularizer_l1) * sums(weights),
         _per_lane(layer.weight_regularizer_l2) * np.vecdot(weights, weights),

@@ -114,15 +114,16 @@ def measure_parameters(network: Network) -> Measured:
     """Return the penalties, summed over the layers in float64, and the share of small weights."""
     terms = np.zeros((len(PENALTY_NAMES), network.lanes))
     small, weights = np.zeros(network.lanes, dtype=np.intp), 0
-    for layer, sizes in zip(network.layers, network.parameter_sizes(), strict=True):
-        more = np.array(penalty_terms(layer, sizes))
+    for layer in network.layers:
+        more = np.array(penalty_terms(layer))
         # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
         np.copyto(more, 0.0, where=np.isnan(more))
         terms += more
         np.minimum(terms, _LARGEST_TERM, out=terms)
         # Lane by lane, since NumPy counts a whole array faster than it sums along an axis.
-        small += [np.count_nonzero(lane) for lane in sizes[0] < network.dtype.type(NEAR_ZERO)]
-        weights += sizes[0].shape[-1]
+        near_zero = np.abs(layer.weights) < network.dtype.type(NEAR_ZERO)
+        small += [np.count_nonzero(lane) for lane in near_zero]
+        weights += near_zero[0].size
     weight_l1, weight_l2, bias_l1, bias_l2 = terms
     return {
         **dict(zip(PENALTY_NAMES, terms, strict=True)),

@@ -31,8 +31,6 @@ class Network:
         self._penalty_blocks = blocks(
             self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype)
         )
-        self._sizes: Float64s = np.zeros(whole)
-        self._layer_sizes: list[tuple[Float64s, Float64s]] = []
         self._work: dict[int, Work] = {}
         self.layers: list[Dense] = []
         start = 0
@@ -51,21 +49,12 @@ class Network:
             # is reported so.
             with np.errstate(over="ignore", under="ignore"):
                 layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
-            self._layer_sizes.append(
-                (self._sizes[:, start : end - columns], self._sizes[:, end - columns : end])
-            )
             start = end
 
     def add_penalty_gradient(self) -> None:
         """Add the gradient of the penalties to `dparameters`."""
         for block in self._penalty_blocks:
             kernels.add_penalty_gradient(*block)
-
-    def parameter_sizes(self) -> list[tuple[Float64s, Float64s]]:
-        """Return |w| and |b| of each layer in float64, flat per lane, in arrays that are reused."""
-        np.copyto(self._sizes, self.parameters)
-        np.abs(self._sizes, out=self._sizes)
-        return self._layer_sizes
 
     def lane_parameters(self, lane: int) -> list[LayerParameters]:
         """Return copies of one lane's weights and biases, layer by layer."""
