@@ -54,12 +54,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     Attributes
     ----------
     classes_ : (classes,) the labels, sorted
-    n_features_in_, feature_names_in_ : what `fit` was given; names if X is a frame
     coefs_, intercepts_ : the weights (n_inputs, n_neurons) and biases (n_neurons,) of each layer,
         in `dtype`. The last layer has one neuron per class, for two classes too.
-    loss_curve_ : (epochs,) data loss and penalty at the end of each epoch, on all rows
-    data_loss_curve_, regularization_loss_curve_ : (epochs,) its two parts
-    loss_ : the last of loss_curve_
+    data_loss_curve_, regularization_loss_curve_, loss_curve_ : (epochs,) at the end of each epoch,
+        on all rows; the third is the sum of the two, and `loss_` its last
     n_iter_ : epochs trained
 
     `fit` raises TypeError or ValueError if a parameter is wrong. If the training diverges, it warns
@@ -87,7 +85,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     random_state: int | np.random.RandomState | None = None
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
-        """Train on rows X (rows, features) of finite numbers, with labels y (rows,) of any kind."""
+        """Train on X (rows, features) of finite numbers, with labels y (rows,) of any kind."""
         config = self._config()
         strengths = {name: getattr(self, name) for name in LAMBDA_NAMES}
         lambdas = per_layer(Lambdas(**strengths), self.layers, len(config.hidden))
@@ -99,12 +97,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         with _blas().limit(limits=1):
             fit = train(split, config, [lambdas])[0]
         if fit.diverged:
-            warnings.warn(
-                "The training diverged, and the network is that of the last epoch before. Scale the"
-                " inputs, or use a smaller learning_rate or weaker penalties.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            message = "The training diverged, and the network is that of the last epoch before."
+            remedy = "Scale the inputs, or use a smaller learning_rate or weaker penalties."
+            warnings.warn(f"{message} {remedy}", ConvergenceWarning, stacklevel=2)
         self.coefs_ = [weights for weights, _ in fit.parameters]
         self.intercepts_ = [biases[0] for _, biases in fit.parameters]
         self.loss_curve_, self.data_loss_curve_ = fit.total_loss, fit.data_loss

@@ -1,8 +1,7 @@
 """Layers: dense with its penalties, and ReLU.
 
 The formulas come from the book "Neural Networks from Scratch". Shapes are written (batch, n_inputs)
-as in the book; every array may have leading axes of lanes, `(lanes, batch, n_inputs)`, and the same
-lines work on all of them.
+as in the book; every array may have leading axes of lanes, `(lanes, batch, n_inputs)`.
 """
 
 import numpy as np
@@ -121,7 +120,7 @@ class ReLU:
     dinputs: Floats
 
     def forward(self, inputs: Floats) -> None:
-        """Compute `.output`, of the shape of `inputs`."""
+        """Compute `.output`."""
         self.output = relu(inputs, np.zeros_like(inputs))
 
     def backward(self, dvalues: Floats) -> None:

@@ -61,7 +61,7 @@ class Rows:
         """(rows, classes present): what a row counts in the recall of its class."""
 
     def losses_and_hits(self) -> tuple[Float64s, Float64s]:
-        """Return the loss of each row, and 1 if its class was found, else 0, (lanes, rows) both."""
+        """Return each row's loss, and 1 if its class was found, else 0; (lanes, rows) both."""
         losses, hits = np.empty((2, self._network.lanes, len(self.labels)))
         passes = self._new_passes() if self._passes is None else self._passes
         for part, places, one in zip(self._parts, self._places, passes, strict=True):
@@ -97,7 +97,7 @@ def row_parts(rows: int, network: Network) -> list[slice]:
 
 
 def measure(network: Network, train: Rows, val: Rows) -> Measured:
-    """Return every curve's number per lane for the parameters as they are, finite or not."""
+    """Return every curve but total_loss, for parameters that may not be finite."""
     losses, hits = train.losses_and_hits()
     val_losses, val_hits = val.losses_and_hits()
     measured = {

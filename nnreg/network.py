@@ -45,8 +45,7 @@ class Network:
                 dparameters=self.dparameters[:, part].reshape(shape),
             )
             self.layers.append(layer)
-            # A strength beyond float32 is infinite there: its lane diverges at the first step, and
-            # is reported so.
+            # A strength beyond float32 is infinite there: its lane diverges at the first step.
             with np.errstate(over="ignore", under="ignore"):
                 layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
             start = end
@@ -73,8 +72,7 @@ class Work:
     def __init__(self, network: Network, batch: int) -> None:
         *widths, classes = [layer.weights.shape[-1] for layer in network.layers]
         lanes, dtype = network.lanes, network.dtype
-        # One lane lies as it would beside another, since BLAS and NumPy take other kernels where
-        # rows join up.
+        # One lane lies as it would beside another: BLAS takes other kernels where rows join up.
         self.logits = zeros((classes, max(lanes, 2), batch), dtype)[:, :lanes]
         """(classes, lanes, batch)."""
         self.hidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
@@ -82,8 +80,7 @@ class Work:
         self.ones = [array[:, -1] for array in self.hidden]
         for ones in self.ones:
             ones.fill(1)
-        # Of the same shape, though only the neurons are written: whole arrays are quicker to go
-        # over.
+        # Of the same shape, though only the neurons are written: whole arrays are quicker.
         self.dhidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         self.nothing = [zeros((width + 1, batch), dtype) for width in widths]
         """Zeros for `relu`, of the size of one lane."""
@@ -93,7 +90,7 @@ class Pass:
     """The way of one batch through the network and back.
 
     `inputs` (batch, features + 1), or one such array per lane, hold their ones; `forward` reads
-    what is in them then. All views are made here, once: for one lane they take longer than a step.
+    what is in them then. Views are made once: for one lane they take longer than a step.
     """
 
     def __init__(self, network: Network, inputs: Floats) -> None:
@@ -107,8 +104,7 @@ class Pass:
         ]
         self._backward = []
         for i, layer in enumerate(network.layers):
-            # Two products: for 64 inputs, BLAS takes a quarter less time for 64 rows and 1 row than
-            # for 65.
+            # Two products: BLAS takes a quarter less time for 64 rows and 1 row than for 65.
             products = [
                 small_products(swap(read[i])[..., :-1, :], written[i], layer.dweights),
                 small_products(swap(read[i])[..., -1:, :], written[i], layer.dbiases),
@@ -139,8 +135,7 @@ class Pass:
             for a, b, out in self._backward[i]:
                 np.matmul(a, b, out=out)
             if i > 0:
-                # What layer i read is needed no more: the gradient takes its place, and the cache
-                # holds one array less.
+                # The gradient takes the place of what layer i read: one array less in the cache.
                 hidden = self._work.hidden[i - 1]
                 relu_gradient(self._work.dhidden[i - 1], hidden, out=hidden)
                 self._work.ones[i - 1].fill(1)

@@ -86,8 +86,8 @@ class Adam(Optimizer):
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
     def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
-        # The moments are kept without their factors (1 - beta), and everything that is the same for
-        # all parameters is in two numbers, `rate` and `epsilon`: 10 passes in place of 14.
+        # The moments are kept without their factors (1 - beta), and what is the same for all
+        # parameters is in two numbers: 10 passes in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
         #   v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
         #   rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)

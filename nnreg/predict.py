@@ -19,8 +19,8 @@ def losses_and_hits(
 ) -> tuple[Float64s, Bools]:
     """Return the loss of each row and whether its class was found, (networks, rows) both.
 
-    They are the numbers whose means are the curves of `train`. x: (rows, features) finite; y:
-    (rows,) class numbers. All networks have one shape and dtype.
+    Their means are the curves of `train`. x: (rows, features) finite; y: (rows,) class numbers.
+    All networks have one shape and dtype.
     """
     network, table = _loaded(networks, x, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
@@ -46,7 +46,7 @@ def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
 def _loaded(
     networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType
 ) -> tuple[Network, Table]:
-    """Trained networks as the lanes of one, and the rows for it to read, both in `dtype`."""
+    """Return one network whose lanes are the given ones, and the rows for it to read."""
     first = networks[0]
     sizes = (len(first[0][0]), *(weights.shape[1] for weights, _ in first))
     network = Network(sizes, np.zeros((len(networks), len(first), len(LAMBDA_NAMES))), dtype)

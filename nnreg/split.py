@@ -11,8 +11,8 @@ from nnreg.arrays import Floats, Ints
 class Split:
     """x: (rows, features) of finite numbers; y: (rows,) of class numbers 0, 1, 2, ...
 
-    The arrays are kept, never changed. Raises TypeError if an array holds the wrong kind of
-    element, ValueError if its shape or a value is wrong.
+    The arrays are kept, never changed. Raises TypeError for a wrong kind of element, ValueError
+    for a wrong shape or value.
     """
 
     x_train: Floats

@@ -4,8 +4,8 @@ from nnreg.arrays import Floats, Ints
 from nnreg.kernels import with_ones
 
 KEPT_BYTES = 64 * 2**20
-"""Inputs up to this size are copied once, with their ones: 1 us instead of 6 per gathered batch. Of
-larger ones, such as a table mapped from a file, no more than one slice or batch is copied."""
+"""Inputs up to this size are copied once, with their ones: 1 us instead of 6 per gathered batch.
+Of larger ones, such as a table mapped from a file, one slice or batch at a time is copied."""
 
 
 class Table:

@@ -120,8 +120,7 @@ def train(
                 optimizer.update(network)
             measured = measure(network, rows, val_rows)
             diverged |= ~_finite(measured, network)
-            # Diverged lanes are trained on, since that costs less than leaving them out, and put
-            # back each time.
+            # Diverged lanes are trained on, which costs less than leaving them out, and put back.
             if diverged.any():
                 np.copyto(network.parameters, last_finite, where=diverged[:, np.newaxis])
                 measured |= measure_parameters(network)
@@ -168,7 +167,6 @@ def _draw(network: Network, seeds: Sequence[int], initialization: str) -> None:
 
 
 def _copy(initial: Sequence[tuple[Floats, Floats]], network: Network) -> None:
-    """Copy the given parameters into every lane."""
     shapes = [(layer.weights.shape[1:], layer.biases.shape[1:]) for layer in network.layers]
     given = [tuple(np.shape(array) for array in pair) for pair in initial]
     if given != shapes:
