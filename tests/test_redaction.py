@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import pytest
 from experiments.errors import SweepsError, TrackingError
 from experiments.redaction import masked_url, redacted
 from experiments.tracking import Store
-from sweeps.cli import main, server
+from sweeps.cli import server
 from sweeps.storage.storage import open_storage
+from tests.commands import carried_out
 from tests.postgres import postgres
 from tests.servers import free_port
 
@@ -35,7 +37,7 @@ for command in json.load(sys.stdin):
 VARIABLES = {"MLFLOW_TRACKING_PASSWORD": f"{CANARY}2", "MLFLOW_TRACKING_TOKEN": f"{CANARY}3"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def database() -> Iterator[tuple[str, Path]]:
     """The URL of a database with a password (it lets everybody in), and its folder."""
     with postgres() as url:
@@ -58,10 +60,12 @@ def holders(folder: Path) -> list[str]:
     return [str(path) for path in files if CANARY.encode() in path.read_bytes()]
 
 
-@pytest.mark.usefixtures("tracker_here")
-def test_a_password_stays_where_it_was_given(database: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_password_stays_where_it_was_given(
+    database: tuple[str, Path], made: Path, tmp_path: Path
+) -> None:
     """A study on PostgreSQL, its runs in a file, then an MLflow that does not answer."""
     storage, data = database
+    shutil.copy(made, tmp_path)
     away = ["--tracking-uri", f"http://me:{CANARY}@127.0.0.1:1"]
     small = ["--trials=4", "--workers=2", "--set=training.epochs=1", "--no-confirm"]
     lines = [
@@ -72,12 +76,11 @@ def test_a_password_stays_where_it_was_given(database: tuple[str, Path], tmp_pat
         ["sync", "--tracking-uri", storage],  # Optuna and MLflow do not share a database
     ]
     seen: set[str] = set()
-    environment = {**os.environ, **VARIABLES}
     with (tmp_path / "printed").open("wb") as printed:
         process = psutil.Popen(
             [sys.executable, "-c", PROGRAM],
             cwd=tmp_path,
-            env=environment,
+            env={**os.environ, **VARIABLES},
             stdin=subprocess.PIPE,
             stdout=printed,
             stderr=subprocess.STDOUT,
@@ -114,60 +117,51 @@ def test_the_server_of_the_page_is_given_no_password_on_its_command_line(
     assert CANARY not in capfd.readouterr().err
 
 
-URLS = {
-    "a port": f"postgresql+psycopg://me:{CANARY}@127.0.0.1:1/db",
-    "a host": f"postgresql+psycopg://me:{CANARY}@nowhere.invalid/db",
-    "an at sign": f"postgresql+psycopg://me:{CANARY}@{CANARY}@127.0.0.1:1/db",
-    "an escape": f"postgresql+psycopg://me:{quote('ü@')}{CANARY}@127.0.0.1:1/db",
-    "a slash": f"postgresql+psycopg://me:{CANARY}/{CANARY}@127.0.0.1:1/db",
-    "a question mark": f"postgresql+psycopg://me:{CANARY}?{CANARY}@127.0.0.1:1/db",
-    "a parameter": f"postgresql+psycopg://127.0.0.1:1/db?user=me&password={CANARY}",
-    "an unknown parameter": f"postgresql+psycopg://127.0.0.1:1/db?secret={CANARY}",
-    "a port that is none": f"postgresql+psycopg://me:{CANARY}@127.0.0.1:{CANARY}@x/db",
-    "another scheme": f"nosql://me:{CANARY}@127.0.0.1/db",
-    "a missing driver": f"mysql+mysqldb://me:{CANARY}@127.0.0.1/db",
-    "redis": f"redis://:{CANARY}@127.0.0.1/0",
-    "no scheme": f"me:{CANARY}@127.0.0.1/db",
-    "sqlite": f"sqlite://me:{CANARY}@127.0.0.1/db",
-}
+URLS = [
+    f"postgresql+psycopg://me:{CANARY}@127.0.0.1:1/db",
+    f"postgresql+psycopg://me:{CANARY}@nowhere.invalid/db",
+    f"postgresql+psycopg://me:{CANARY}@{CANARY}@127.0.0.1:1/db",
+    f"postgresql+psycopg://me:{quote('ü@')}{CANARY}@127.0.0.1:1/db",
+    f"postgresql+psycopg://me:{CANARY}/{CANARY}@127.0.0.1:1/db",
+    f"postgresql+psycopg://me:{CANARY}?{CANARY}@127.0.0.1:1/db",
+    f"postgresql+psycopg://127.0.0.1:1/db?user=me&password={CANARY}",
+    f"postgresql+psycopg://127.0.0.1:1/db?secret={CANARY}",
+    f"postgresql+psycopg://me:{CANARY}@127.0.0.1:{CANARY}@x/db",
+    f"nosql://me:{CANARY}@127.0.0.1/db",
+    f"mysql+mysqldb://me:{CANARY}@127.0.0.1/db",
+    f"redis://:{CANARY}@127.0.0.1/0",
+    f"me:{CANARY}@127.0.0.1/db",
+    f"sqlite://me:{CANARY}@127.0.0.1/db",
+]
 
 
-@pytest.mark.parametrize("case", URLS)
-def test_a_storage_that_cannot_be_opened_is_named_without_its_password(case: str) -> None:
+@pytest.mark.parametrize("url", URLS)
+def test_a_storage_that_cannot_be_opened_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SweepsError) as caught:
-        open_storage(URLS[case])
+        open_storage(url)
     assert CANARY not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_what_is_no_secret_is_shown() -> None:
-    for url in (
-        "sqlite:////a/b c.db",
-        "postgresql+psycopg://me@host:1/db?host=/tmp/x&sslmode=require",
-        "/a:b/c.journal",
-        "x",
-    ):
+    database = "postgresql+psycopg://me@host:1/db?host=/tmp/x&sslmode=require"
+    for url in ("sqlite:////a/b c.db", database, "/a:b/c.journal", "x"):
         assert masked_url(url) == url
-    assert (
-        masked_url("postgresql://me:p@host/db?sslcert=s")
-        == "postgresql://me:***@host/db?sslcert=***"
-    )
+    shown = "postgresql://me:***@host/db?sslcert=***"
+    assert masked_url("postgresql://me:p@host/db?sslcert=s") == shown
     assert masked_url("https://me:p@host:1/x") == "https://host:1/x"
     assert redacted("at http://p@host, again", "http://p@host") == "at http://host, again"
 
 
 def test_a_bug_of_ours_is_printed_without_a_password(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ValueError(f"cannot read {CANARY} {CANARY} of sqlite://me:{CANARY}@host/db")
 
     monkeypatch.setattr("sweeps.checkup.status.statuses", fail)
     url = f"sqlite://me:{CANARY} {CANARY}@host/db"
-    monkeypatch.setattr(sys, "argv", ["sweeps", "status", f"--storage={url}"])
-    with pytest.raises(SystemExit, match="1"):
-        main()
-    error = capsys.readouterr().err
-    assert error.startswith("this is a bug in sweeps")
-    assert "cannot read" in error
-    assert CANARY not in error
+    done = carried_out("status", f"--storage={url}", cwd=tmp_path)
+    assert (done.returncode, done.stderr.partition(",")[0]) == (1, "this is a bug in sweeps")
+    assert "cannot read" in done.stderr
+    assert CANARY not in done.stderr

@@ -58,7 +58,12 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
         start_new_session=True,  # Ctrl-C reaches only us
     ) as process:
         try:
-            _wait_for_answer(process, port)
+            deadline = time.monotonic() + SLOWEST_START
+            while not _is_well(port):
+                if time.monotonic() > deadline:
+                    raise TrackingError(f"the MLflow server did not answer in {SLOWEST_START:g} s")
+                with suppress(subprocess.TimeoutExpired):
+                    raise ended(process.wait(0.05))
             yield Server(f"http://{HOST}:{port}", process)
         finally:
             process.communicate()  # closes the pipe, and waits
@@ -83,15 +88,6 @@ def _is_free(port: int) -> bool:
     with suppress(OSError), socket.create_server((HOST, port)):
         return True
     return False
-
-
-def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + SLOWEST_START
-    while not _is_well(port):
-        if time.monotonic() > deadline:
-            raise TrackingError(f"the MLflow server did not answer within {SLOWEST_START:g} s")
-        with suppress(subprocess.TimeoutExpired):
-            raise ended(process.wait(0.05))
 
 
 def ended(status: int) -> TrackingError:

@@ -1,19 +1,17 @@
 """Completion, asked for as the shells ask, and once by a real bash."""
 
-import io
 import os
 import shlex
 import subprocess
 import sys
-from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from experiments.catalog import catalog
 from experiments.experiment_file import load
-from sweeps.cli import main
-from tests.commands import SWEEPS
+from tests.commands import SWEEPS, sweeps
 from tests.terminals import terminal
 
 HEAVY = {"pandas", "scipy", "sklearn", "optuna", "mlflow", "sqlalchemy", "plotly"}
@@ -41,16 +39,9 @@ def asking(shell: str, line: str) -> dict[str, str]:
     return {"_SWEEPS_COMPLETE": f"complete_{shell}", **variables}
 
 
-def answer(shell: str, line: str, cwd: Path, status: int = 0) -> str:
-    out = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out):
-        patch.setattr(sys, "argv", ["sweeps"])
-        for name, value in asking(shell, line).items():
-            patch.setenv(name, value)
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert end.value.code == status
-    return out.getvalue()
+def answer(shell: str, line: str, cwd: Path) -> str:
+    with patch.dict(os.environ, asking(shell, line)):
+        return sweeps(cwd=cwd).stdout
 
 
 def offered(line: str, cwd: Path) -> list[str]:
@@ -81,43 +72,28 @@ def test_keys_are_offered_with_their_values(folder: Path) -> None:
     load("digits", [edit for edit in everything if not edit.endswith("=")])
 
 
-@pytest.mark.parametrize(
-    ("shell", "offer"),
-    [("zsh", """_arguments '*: :(("digits_noisy"))'"""), ("fish", "digits_noisy")],
-)
-def test_other_shells(shell: str, offer: str, folder: Path) -> None:
-    assert answer(shell, "sweeps run digits_", folder).strip() == offer
+def test_other_shells(folder: Path) -> None:
+    for shell, offer in (
+        ("zsh", """_arguments '*: :(("digits_noisy"))'"""),
+        ("fish", "digits_noisy"),
+    ):
+        assert answer(shell, "sweeps run digits_", folder).strip() == offer
 
 
-@pytest.mark.parametrize(
-    "rest",
-    ["no-such-command ", "run --no-such-option x ", "status --directory /nowhere ", "run nowhere/"],
-)
 def test_a_line_that_is_wrong_is_no_error_yet(
-    rest: str, folder: Path, capfd: pytest.CaptureFixture[str]
+    folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    answer("bash", f"sweeps {rest}", folder)
+    for rest in ("no-such ", "run --no-such x ", "status --directory /nowhere ", "run nowhere/"):
+        answer("bash", f"sweeps {rest}", folder)
     assert capfd.readouterr().err == ""
-
-
-@pytest.fixture
-def script(folder: Path) -> Path:
-    """The script that `--show-completion` prints in a bash."""
-    command = ["bash", "-c", f"{SWEEPS} --show-completion; true"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    (folder / "script").write_text(done.stdout)
-    return folder / "script"
 
 
 @pytest.mark.parametrize(
     ("line", "more"), [("sweeps status ", {"numpy"}), ("sweeps run iris --set ", set())]
 )
 def test_nothing_heavy_is_imported(line: str, more: set[str], folder: Path) -> None:
-    program = (
-        "import atexit, sys; from sweeps.cli import main\n"
-        "atexit.register(lambda: print(*sys.modules)); main()"
-    )
+    imports = "import atexit, sys; from sweeps.cli import main"
+    program = f"{imports}; atexit.register(lambda: print(*sys.modules)); main()"
     environ = {**os.environ, **asking("bash", line)}
     command = [sys.executable, "-c", program]
     done = subprocess.run(
@@ -127,21 +103,20 @@ def test_nothing_heavy_is_imported(line: str, more: set[str], folder: Path) -> N
     assert not set(done.stdout.split()) & (HEAVY | more)
 
 
-def test_in_a_real_bash(script: Path) -> None:
-    """A word is completed, a study, an experiment and a key."""
+def test_in_a_real_bash(folder: Path) -> None:
+    """A word is completed, a study, an experiment and a key, by the script for bash."""
     path = f"{Path(SWEEPS).parent}:{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "PS1": "ready> ", "TERM": "dumb"}
     command = ["bash", "--norc", "--noprofile", "-i"]
-    with terminal(command, cwd=script.parent, environ=environ) as bash:
+    with terminal(command, cwd=folder, environ=environ) as bash:
         bash.wait_for("ready> ")
-        bash.type("source ./script\n")
+        bash.type('eval "$(sweeps --show-completion)"\n')
         bash.wait_for("ready> ", behind=len(bash.shown))
-        bash.type("sweeps rep\t")
-        bash.wait_for("sweeps report ")
-        bash.type("digits-\t")
-        bash.wait_for("sweeps report digits-wider ")
-        bash.type("\x15")  # Ctrl-U: the line is empty again
-        bash.type("sweeps run digits_\t")
-        bash.wait_for("sweeps run digits_noisy ")
-        bash.type("--set training.epo\t")
-        bash.wait_for("--set training.epochs=100 ")  # as digits_noisy has it
+        for typed, shown in (
+            ("sweeps rep\t", "sweeps report "),
+            ("digits-\t", "sweeps report digits-wider "),
+            ("\x15sweeps run digits_\t", "sweeps run digits_noisy "),  # Ctrl-U: an empty line
+            ("--set training.epo\t", "--set training.epochs=100 "),  # as digits_noisy has it
+        ):
+            bash.type(typed)
+            bash.wait_for(shown)

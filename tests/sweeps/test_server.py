@@ -11,7 +11,7 @@ import pytest
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import choose
-from sweeps.cli.server import HOST, _is_well, chosen_port, serving
+from sweeps.cli.server import HOST, PORTS, _is_well, chosen_port, serving
 from tests import servers
 
 
@@ -29,11 +29,8 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
 def test_another_server_on_the_port_is_not_taken_for_ours() -> None:
     class Well(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response_only(200)
             self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with HTTPServer((HOST, 0), Well) as other:
         threading.Thread(target=other.handle_request).start()
@@ -53,9 +50,7 @@ def test_a_port_that_is_taken_or_none_is_refused() -> None:
 
 def test_a_taken_port_5000_means_the_next_one() -> None:
     with ExitStack() as stack:
-        while True:
-            first = chosen_port(None)
-            with suppress(OSError):  # another test has just taken it
-                stack.enter_context(socket.create_server((HOST, first)))
-                break
-        assert chosen_port(None) > first
+        for port in range(PORTS.start, PORTS.start + 2):
+            with suppress(OSError):  # it is taken already
+                stack.enter_context(socket.create_server((HOST, port)))
+        assert chosen_port(None) in PORTS[2:]
