@@ -1,7 +1,7 @@
 """What holds for all tests: their order, the quick selection, and that CI skips none."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,17 @@ def tracker_here() -> Generator[None]:
     """Sweeps in this process write to MLflow from here too."""
     import mlflow
 
+    from experiments.model import pyfunc
     from experiments.tracking import Tracker, client
     from sweeps import session, workspace
 
+    def log_and_reset(*model: Any, log: Callable[..., None] = pyfunc.log) -> None:
+        log(*model)
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # set for a process of its own
+
     client.load()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pyfunc, "log", log_and_reset)
         for module in (session, workspace):
             patch.setattr(module, "TrackerProcess", Tracker)
         yield
-    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # which a tracker sets for its process
