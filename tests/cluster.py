@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,34 +39,25 @@ class Cluster:
     scheduler: "subprocess.Popen[bytes] | None" = None
     nannies: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
-    def start(
-        self, *arguments: str, environ: Mapping[str, str], host: Sequence[str] = ()
-    ) -> "subprocess.Popen[bytes]":
-        """A process of Dask's command; `host` is the command that runs it elsewhere."""
+    def start(self, *arguments: str, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """A process of Dask's command."""
         log = (self.folder / f"{arguments[0]}-{len(self.nannies)}.log").open("ab")
         variables = {**os.environ, "PYTHONPATH": str(ROOT), **SETTINGS, **environ}
         dask = str(Path(sys.executable).with_name("dask"))
-        command = [*host, dask, *arguments, "--dashboard-address=127.0.0.1:0"]
+        command = [dask, *arguments, "--dashboard-address=127.0.0.1:0"]
         with log:
             return subprocess.Popen(
                 command, cwd=self.folder, env=variables, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
 
-    def add(
-        self, *options: str, threads: int = 1, host: Sequence[str] = (), **environ: str
-    ) -> None:
-        """One more worker, which a nanny starts anew when it dies; it need not have come yet."""
-        number = len(self.nannies)
-        arguments = [
-            "worker",
-            self.address,
-            f"--nthreads={threads}",
-            f"--local-directory={self.folder / f'worker-{number}'}",
-        ]
-        if not host:
-            arguments.append(f"--host={self.interface}")
-        self.nannies.append(self.start(*arguments, *options, environ=environ, host=host))
+    def add(self, *options: str, threads: int = 1, **environ: str) -> None:
+        """One more worker, which a nanny starts again when it dies; it need not have come yet."""
+        folder = self.folder / f"worker-{len(self.nannies)}"
+        arguments = ["worker", self.address, f"--nthreads={threads}", f"--host={self.interface}"]
+        self.nannies.append(
+            self.start(*arguments, f"--local-directory={folder}", *options, environ=environ)
+        )
 
     def worker(self, number: int) -> psutil.Process:
         """The process of a worker that trains: its nanny's child."""
