@@ -23,11 +23,9 @@ from nnreg.network import LayerParameters
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """What all jobs of a sweep have in common, picklable and free of heavy imports.
-
-    `layers` is "all" or "hidden" (every layer but the last is penalised); `arrays` is a folder made
-    by `stored`, or a key of HELD; `with_networks` asks for the networks themselves as well;
-    `all_rows` trains them on the validation rows too.
+    """What all jobs have in common. `layers` is "all" or "hidden" (all but the last are penalised);
+    `arrays` is a folder made by `stored`, or a key of HELD; `with_networks` asks for the networks
+    as well; `all_rows` trains on the validation rows too.
     """
 
     config: TrainConfig
@@ -89,9 +87,7 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What one evaluation measured. Times are UTC; `seconds` is this network's share of its task's
-    wall time.
-    """
+    """What was measured. Times are UTC; `seconds` is this network's share of its task's time."""
 
     metrics: Metrics | None
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -120,11 +120,8 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A look at the test rows: how often rows with this digest have been used (1 = first time), and
-    the error rate left.
-    """
+    """A look at the test rows: how often they have been used (1 = first), the error rate left."""
 
-    digest: str
     number: int
     alpha: float
     opened: datetime

@@ -83,7 +83,6 @@ class Session:
         confirmed(self.study, self.data, means, open_test=open_test, folder=folder)
 
     def publish(self) -> Sweep:
-        """Write the rest of MLflow's runs, and the files."""
         observe, study = self.progress.writing, self.study.optuna
         outcome = self.writer.close(observe=observe)
         record = study_record(study, importances(study))

@@ -1,6 +1,5 @@
 """The sweep: prepare, search, confirm, publish; `sweeps.run` and `sweeps.confirm`."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +94,7 @@ def confirm(
     record = study_record(loaded, importances(loaded))
     definition = record.experiment
     if record.verdict:
-        last = Confirm.model_validate_json(json.dumps(record.verdict.basis["confirm"]))
+        last = Confirm.model_validate(record.verdict.basis["confirm"])
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
         shown = Sweep(record, loaded, place, publish.Runs({}), ())
         if is_current(record, last, open_test=open_test) and shown.model:

@@ -37,16 +37,10 @@ class Browser:
         """What the condition returns as soon as that is true, tried again while the page is being
         drawn.
         """
-        exceptions = needs_module("selenium.common.exceptions")
+        errors = needs_module("selenium.common.exceptions")
         wait = needs_module("selenium.webdriver.support.wait").WebDriverWait
-        drawn_again = (
-            exceptions.StaleElementReferenceException,
-            exceptions.NoSuchElementException,
-            KeyError,
-        )
-        return wait(
-            self.driver, PATIENCE, poll_frequency=0.1, ignored_exceptions=drawn_again
-        ).until(lambda _: condition())
+        drawn_again = errors.StaleElementReferenceException, errors.NoSuchElementException, KeyError
+        return wait(self.driver, PATIENCE, 0.1, drawn_again).until(lambda _: condition())
 
     def texts(self, selector: str) -> list[str]:
         """The texts of the elements that a CSS selector names."""
@@ -58,14 +52,10 @@ class Browser:
 
     def hosts(self) -> set[str]:
         """The hosts that were asked for anything since the last call."""
-        events = [
-            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
-        ]
-        urls = [
-            event["params"]["request"]["url"]
-            for event in events
-            if event["method"] == "Network.requestWillBeSent"
-        ]
+        log = self.driver.get_log("performance")
+        events = [json.loads(entry["message"])["message"] for entry in log]
+        asked = [one for one in events if one["method"] == "Network.requestWillBeSent"]
+        urls = [one["params"]["request"]["url"] for one in asked]
         return {urlsplit(url).hostname or "" for url in urls if url.startswith(("http", "ws"))}
 
 

@@ -29,12 +29,16 @@ FRAME = pd.DataFrame(
 """Numbers, some missing, categories, numbers that are codes, and labels that are numbers."""
 
 
+def loaded(folder: Path) -> datasets.Dataset:
+    """The data of the rows.csv in a folder."""
+    source = str(folder / "rows.csv")
+    return datasets.load(Data(source=source, target="class", drop=("id",), categorical=("zip",)))
+
+
 def made_model(study: StudyRecord, folder: Path) -> Model:
     """A model of the study's verdict for FRAME, written as rows.csv; its weights are drawn."""
     FRAME.to_csv(folder / "rows.csv", index=False)
-    data = datasets.load(
-        Data(source=str(folder / "rows.csv"), target="class", drop=("id",), categorical=("zip",))
-    )
+    data = loaded(folder)
     rng, sizes = np.random.default_rng(0), (len(data.features), 8, len(data.classes))
     layers = [
         (rng.normal(size=(n, m)).astype(np.float32), rng.normal(size=(1, m)).astype(np.float32))
@@ -76,11 +80,10 @@ def registered(store: Store, study: StudyRecord, folder: Path) -> bool:
 def versions(store: Store, name: str = "digits") -> dict[str, list[str]]:
     """The study of each version of a registered model, and its aliases, as the page shows them."""
     client = MlflowClient(store.uri)
-    found = client.search_model_versions(f"name = '{name}'")
     aliases = client.get_registered_model(name).aliases
     return {
         f"{one.version} {one.tags['study_uid']}": [
             alias for alias, version in aliases.items() if str(version) == str(one.version)
         ]
-        for one in found
+        for one in client.search_model_versions(f"name = '{name}'")
     }

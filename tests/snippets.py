@@ -19,7 +19,6 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ LINKS = 5  # that `sweeps ui` prints
 SLOWEST = 120  # seconds for a command, on a machine that runs other tests too
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Snippet:
     """One fenced block; `marks` are the comments before it."""
 
@@ -54,7 +53,6 @@ class Snippet:
 
     @property
     def place(self) -> str:
-        """Where it stands."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
@@ -68,8 +66,7 @@ def snippets(page: Path) -> list[Snippet]:
         lines = block["text"].splitlines(keepends=True)
         code = "".join(line.removeprefix(block["indent"]) for line in lines)
         line = text.count("\n", 0, block.start()) + 1
-        language = block["language"]
-        found.append(Snippet(page=page, line=line, language=language, text=code, marks=marks))
+        found.append(Snippet(page, line, block["language"], code, marks))
     return found
 
 
@@ -115,14 +112,14 @@ class Reader:
             for command in text.replace("\\\n", " ").splitlines():
                 self.command(snippet, command)
         elif snippet.language == "console":
-            for command, expected in _session(text):
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, _, expected = part.partition("\n")
                 self.compare(snippet, expected, self.command(snippet, command))
         elif snippet.language == "python":
             exec(compile(text, snippet.place, "exec"), self.names)
-        elif snippet.language == "pycon":
-            self.session(snippet, text)
         else:
-            raise AssertionError(f"{snippet.place}: cannot run {snippet.language}")
+            assert snippet.language == "pycon", f"{snippet.place}: cannot run {snippet.language}"
+            self.session(snippet, text)
 
     def command(self, snippet: Snippet, command: str) -> str:
         """What a line of shell prints. A server whose links are shown is looked at, a model's
@@ -143,7 +140,6 @@ class Reader:
         return self.shell(snippet, command, int(snippet.marks.get("status", 0)))
 
     def shell(self, snippet: Snippet, command: str, status: int) -> str:
-        """What a command prints, which must end with this status."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
@@ -165,8 +161,8 @@ class Reader:
         return said
 
     def look_at_page(self, snippet: Snippet, words: list[str]) -> str:
-        """Start it, ask for what it opens in the browser, and end it: by SIGTERM, for in a
-        background job Ctrl-C is ignored.
+        """Start it, ask for what it opens in the browser, and end it, by SIGTERM: Ctrl-C is ignored
+        in a background job.
         """
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         command = [str(INSTALLED / words[0]), *words[1:]]
@@ -194,7 +190,6 @@ class Reader:
         return ""
 
     def session(self, snippet: Snippet, text: str) -> None:
-        """A Python session with what it prints."""
         parser, said = doctest.DocTestParser(), list[str]()
         test = parser.get_doctest(text, self.names, snippet.place, str(snippet.page), 0)
         doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append, clear_globs=False)
@@ -208,10 +203,3 @@ class Reader:
         else:
             same = doctest.OutputChecker().check_output(expected, printed, FLAGS)
         assert same, f"{snippet.place}:\n{printed}"
-
-
-def _session(text: str) -> Iterator[tuple[str, str]]:
-    """Commands behind `$ `, each with the lines below it."""
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, _, expected = part.partition("\n")
-        yield command, expected

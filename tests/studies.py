@@ -7,25 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments import verdict
 from experiments.evaluation import CURVES, METRICS, LayerTerms, Metrics
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 from experiments.spec import Experiment
-from experiments.verdict import (
-    BASELINE,
-    BETTER,
-    CANDIDATE,
-    RECOMMENDED,
-    SEALED,
-    WINNER,
-    Comparison,
-    Interval,
-    Opening,
-    Replicate,
-    Setting,
-    TestScores,
-    Tolerance,
-    Verdict,
-)
 from nnreg import LAMBDA_NAMES, Lambdas
 
 LAYER = LayerTerms(penalties=(0.01, 0.01, 0.01, 0.01), near_zero_weights=0.1)
@@ -38,9 +23,8 @@ def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
     """
     rng = np.random.default_rng(number)
     curves = {name: tuple(rng.random(epochs).tolist()) for name in CURVES}
-    numbers = {name: float(rng.random()) for name in METRICS} | {
-        name: curve[-1] for name, curve in curves.items()
-    }
+    numbers = {name: float(rng.random()) for name in METRICS}
+    numbers |= {name: curve[-1] for name, curve in curves.items()}
     drawn = 10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) * (number > 0)
     strengths = [float(s) if s >= 1e-6 else 0.0 for s in drawn]
     started = BORN + timedelta(seconds=number)
@@ -93,29 +77,30 @@ def confirmed_study(
     study = study or make_study(3)
     trials = {trial.lambdas: trial.trial for trial in study.trials}
     won = study.trials[winner].lambdas
-    listed = [(WINNER, won), *((CANDIDATE, one) for one in trials if one not in (won, Lambdas()))]
+    listed = [
+        (verdict.WINNER, won),
+        *((verdict.CANDIDATE, one) for one in trials if one not in (won, Lambdas())),
+    ]
     listed += [(f"without_{name}", dataclasses.replace(won, **{name: 0.0})) for name in won.on[:1]]
-    listed += [(RECOMMENDED, won), (BASELINE, Lambdas())]
+    listed += [(verdict.RECOMMENDED, won), (verdict.BASELINE, Lambdas())]
     settings = tuple(
-        Setting(role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01)
+        verdict.Setting(
+            role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01
+        )
         for role, one in listed
     )
     networks = {(one.lambdas, one.seed): one for one in study.replicates}
     for number, key in enumerate((setting.lambdas, seed) for setting in settings for seed in seeds):
-        networks[key] = dataclasses.replace(
-            networks.get(key) or _replicate(*key, number), test=_scores(*key) if look else None
-        )
-    return dataclasses.replace(
-        study,
-        verdict=_verdict(study, settings, seeds, winner, look),
-        replicates=tuple(networks.values()),
-    )
+        made = networks.get(key) or _replicate(*key, number)
+        networks[key] = dataclasses.replace(made, test=_scores(*key) if look else None)
+    found = _verdict(study, settings, seeds, winner, look)
+    return dataclasses.replace(study, verdict=found, replicates=tuple(networks.values()))
 
 
-def _replicate(lambdas: Lambdas, seed: int, number: int) -> Replicate:
+def _replicate(lambdas: Lambdas, seed: int, number: int) -> verdict.Replicate:
     made = make_trial(1000 + number)
     assert made.metrics
-    return Replicate(
+    return verdict.Replicate(
         lambdas=lambdas,
         seed=seed,
         metrics=made.metrics,
@@ -128,52 +113,52 @@ def _replicate(lambdas: Lambdas, seed: int, number: int) -> Replicate:
     )
 
 
-def _scores(lambdas: Lambdas, seed: int) -> TestScores:
-    accuracy, balanced, loss = np.random.default_rng([seed, len(lambdas.on)]).random(3).tolist()
-    return TestScores(accuracy=accuracy, balanced_accuracy=balanced, data_loss=loss)
+def _scores(lambdas: Lambdas, seed: int) -> verdict.TestScores:
+    return verdict.TestScores(*np.random.default_rng([seed, len(lambdas.on)]).random(3).tolist())
 
 
 def _verdict(
     study: StudyRecord,
-    settings: tuple[Setting, ...],
+    settings: tuple[verdict.Setting, ...],
     seeds: tuple[int, ...],
     winner: int,
     look: int,
-) -> Verdict:
-    gain = Interval(mean=0.02 + 0.001 * look, low=0.006, high=0.04, level=0.975)
-    comparison = Comparison(
-        against=BASELINE, gain=gain, narrow=gain, p=0.001, detectable=0.02, word=BETTER
+) -> verdict.Verdict:
+    confirm = study.experiment.confirm.model_dump(mode="json")
+    gain = verdict.Interval(mean=0.02 + 0.001 * look, low=0.006, high=0.04, level=0.975)
+    comparison = verdict.Comparison(
+        against=verdict.BASELINE,
+        gain=gain,
+        narrow=gain,
+        p=0.001,
+        detectable=0.02,
+        word=verdict.BETTER,
     )
-    opening = Opening(
-        digest="0" * 64, number=look, alpha=0.05 / 2**look, opened=BORN + timedelta(hours=look)
-    )
-    opened: dict[str, Any] = {
-        "word": BETTER,
+    opened = BORN + timedelta(hours=look)
+    opening = verdict.Opening(number=look, alpha=0.05 / 2**look, opened=opened)
+    claimed: dict[str, Any] = {
+        "word": verdict.BETTER,
         "opening": opening,
         "comparisons": (comparison,),
-        "accuracy": Interval(mean=0.9 + 0.001 * look, low=0.88, high=0.93, level=0.95),
-        "baseline_accuracy": Interval(mean=0.88, low=0.85, high=0.91, level=0.95),
+        "accuracy": verdict.Interval(mean=0.9 + 0.001 * look, low=0.88, high=0.93, level=0.95),
+        "baseline_accuracy": verdict.Interval(mean=0.88, low=0.85, high=0.91, level=0.95),
         "best_on_test": 0.9,
         "rarest": 100,
     }
-    return Verdict(
-        basis={
-            "version": 1,
-            "trials": len(study.trials),
-            "confirm": study.experiment.confirm.model_dump(mode="json"),
-        },
+    return verdict.Verdict(
+        basis={"version": 1, "trials": len(study.trials), "confirm": confirm},
         objective=study.objective,
         seeds=seeds,
         margin=0.01,
         settings=settings,
         tied=(winner,),
         tolerances=tuple(
-            Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
+            verdict.Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
         ),
         best_in_search=0.95,
         best_on_fresh_seeds=0.9,
         rows={"training": 1078, "validation": 359, "test": 360},
         majority=0.1,
         diverged=0,
-        **(opened if look else {"word": SEALED}),
+        **(claimed if look else {"word": verdict.SEALED}),
     )

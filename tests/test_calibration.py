@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from benchmarks import calibration, coverage
-from benchmarks.command import scripts
 from experiments.verdict import BETTER
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
@@ -53,11 +52,6 @@ def test_an_interval_misses_the_truth_as_often_as_it_says(measure: str, most: fl
     assert share < most
     # Of a variance from 300 draws, deviation 8 %; imagined rows add to that of accuracies.
     assert 0.8 < ratio < 1.8
-
-
-def test_they_are_asked_for_by_name() -> None:
-    """All benchmarks together take half an hour; these would double that."""
-    assert not {"calibration", "coverage"} & set(scripts())
 
 
 def test_a_row_counts_what_is_false() -> None:

@@ -61,9 +61,7 @@ class Model:
         return predicted
 
     def table(self, frame: "pd.DataFrame", *, where: str = "the rows") -> "pd.DataFrame":
-        """Return labels, in a column named as the target, and `probability_<class>` of each class.
-        Raises DataError.
-        """
+        """Return labels, named as the target, and `probability_<class>`. Raises DataError."""
         import pandas as pd
 
         found = self.probabilities(frame, where=where)

@@ -64,7 +64,6 @@ class Shown:
             plot.point(*self.mark(trial), x(trial), height, of(trial))
 
     def mark(self, trial: TrialRecord) -> tuple[str, str]:
-        """The shape and the kind of a trial's mark."""
         study = self.study
         if trial is study.best:
             return self.best_shape, "best"

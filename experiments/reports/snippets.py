@@ -22,8 +22,8 @@ TEMPLATES = {
 
 @dataclass(frozen=True)
 class Snippet:
-    """`code` runs as it stands, given x_train, y_train, x_val and y_val as `nnreg.Split` takes them
-    (the experiment file's lines need nothing); `note` lists the differences from this package.
+    """`code` runs as it stands, given x_train, y_train, x_val and y_val as `nnreg.Split` takes
+    them; `note` lists the differences from this package.
     """
 
     title: str

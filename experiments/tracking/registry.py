@@ -1,8 +1,6 @@
 """The registry: the model of a study's verdict on MLflow, logged with the study's run and a version
-of the model that is named after the experiment. The alias `best` is the newest confirmed version.
-
-A version carries the digest of its model's origin as a tag, so the same verdict never makes a
-second one.
+of the model that is named after the experiment. A tag with the digest of its origin makes it one
+version per verdict. The alias `best` is the newest confirmed version.
 """
 
 import json
@@ -87,9 +85,7 @@ def _confirmed(study: StudyRecord) -> str:
 def _create(
     client: "MlflowClient", store: Store, study: StudyRecord, model: Model, run_id: str
 ) -> "ModelVersion":
-    """Log the model, link it to the study's run, and make a version of it; complete what an
-    interrupted attempt has left.
-    """
+    """Log the model, link it to the study's run, make a version; complete what is there of it."""
     import mlflow
     from mlflow.entities import LoggedModelOutput
     from mlflow.exceptions import MlflowException

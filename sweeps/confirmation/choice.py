@@ -10,17 +10,8 @@ from typing import Self
 
 import numpy as np
 
+from experiments import verdict
 from experiments.records import StudyRecord, TrialRecord
-from experiments.verdict import (
-    BASELINE,
-    CANDIDATE,
-    RECOMMENDED,
-    RECOMMENDED_WITHOUT,
-    WINNER,
-    WITHOUT,
-    Setting,
-    Tolerance,
-)
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
 
@@ -92,12 +83,12 @@ class Choice:
         roles: Sequence[tuple[str, Lambdas]],
         trials: Mapping[Lambdas, TrialRecord],
         scores: ScoresOf,
-    ) -> tuple[Setting, ...]:
+    ) -> tuple[verdict.Setting, ...]:
         """Return the roles, of which the first is the winner's, with their validation means."""
 
-        def setting(role: str, lambdas: Lambdas) -> Setting:
+        def setting(role: str, lambdas: Lambdas) -> verdict.Setting:
             behind = self.described(scores[roles[0][1]], scores[lambdas])
-            return Setting(
+            return verdict.Setting(
                 role=role,
                 trial=trials[lambdas].trial if lambdas in trials else None,
                 lambdas=lambdas,
@@ -141,15 +132,18 @@ def roles(
     trials: Mapping[Lambdas, TrialRecord], winner: Lambdas, recommended: Lambdas
 ) -> list[tuple[str, Lambdas]]:
     """Return every setting of a confirmation in each of its roles, in the order of confirm.csv."""
-    listed = [(WINNER, winner)]
-    listed += [(CANDIDATE, lambdas) for lambdas in trials if lambdas not in (winner, Lambdas())]
-    listed += [(f"{WITHOUT}{name}", without(winner, name)) for name in winner.on]
-    listed += [(RECOMMENDED, recommended)]
+    listed = [(verdict.WINNER, winner)]
+    listed += [
+        (verdict.CANDIDATE, lambdas) for lambdas in trials if lambdas not in (winner, Lambdas())
+    ]
+    listed += [(f"{verdict.WITHOUT}{name}", without(winner, name)) for name in winner.on]
+    listed += [(verdict.RECOMMENDED, recommended)]
     if recommended != winner:
         listed += [
-            (f"{RECOMMENDED_WITHOUT}{name}", without(recommended, name)) for name in recommended.on
+            (f"{verdict.RECOMMENDED_WITHOUT}{name}", without(recommended, name))
+            for name in recommended.on
         ]
-    return [*listed, (BASELINE, Lambdas())]
+    return [*listed, (verdict.BASELINE, Lambdas())]
 
 
 def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialRecord]:
@@ -162,12 +156,12 @@ def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialReco
     ]
 
 
-def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[Tolerance, ...]:
+def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[verdict.Tolerance, ...]:
     """Return the span of these settings in each lambda that is searched."""
     spans = []
     for name, axis in study.experiment.lambdas.searched.items():
         on = [getattr(lambdas, name) for lambdas in settings if name in lambdas.on]
         low, high, off = min(on, default=None), max(on, default=None), len(on) < len(settings)
         bound = axis.high * FURTHER if high and axis.ends_near(high) else None
-        spans.append(Tolerance(name=name, low=low, high=high, off=off, bound=bound))
+        spans.append(verdict.Tolerance(name=name, low=low, high=high, off=off, bound=bound))
     return tuple(spans)

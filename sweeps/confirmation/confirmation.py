@@ -147,7 +147,6 @@ def _accuracy(hits: Scores, rows: TestRows) -> Interval:
 
 
 def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
-    """Train the lambdas to use on training and validation rows."""
     assert study.verdict is not None
     spec = replace(means.spec, with_networks=True, all_rows=True)
     evaluator = Evaluator(means.executor, spec, lanes=lambda: 1)

@@ -89,7 +89,6 @@ class Estimate:
     most: float = math.inf
 
     def interval(self, level: float) -> Interval:
-        """Return the two-sided confidence interval."""
         quantile = self._quantile((1 + level) / 2)
         low, high = (self.mean - self._skewed(each) * self.error for each in (quantile, -quantile))
         whole = Interval(mean=self.mean, low=low, high=high, level=level)

@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
-Key = tuple[Lambdas, int]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
@@ -66,30 +64,29 @@ class Replicates:
         self.study, self.means, self._by_hits = study, means, experiment.maximize
         spec = replace(means.spec, with_networks=True)
         self._evaluator = Evaluator(means.executor, spec, means.lanes)
-        self._kept: dict[Key, tuple[Replicate, np.ndarray]] = {}
-        self._networks: dict[Key, list[LayerParameters]] = {}
+        self._kept: dict[Job, tuple[Replicate, np.ndarray]] = {}
+        self._networks: dict[Job, list[LayerParameters]] = {}
         for name, value in study.optuna.user_attrs.items():
             if name.startswith(PREFIX):
                 one = as_replicate(value)
-                self._kept[one.lambdas, one.seed] = one, _unpack(value["scores"])
+                self._kept[Job(one.lambdas, one.seed)] = one, _unpack(value["scores"])
         self._wanted = self._done = 0
 
     def of(self, lambdas: Lambdas) -> list[Replicate]:
-        """Return the trained replicates of a setting, by seed."""
-        return [self._kept[lambdas, seed][0] for seed in self.seeds]
+        return [self._kept[Job(lambdas, seed)][0] for seed in self.seeds]
 
     def scores(self, settings: Iterable[Lambdas]) -> dict[Lambdas, Scores]:
         """Return the scores (seeds, validation rows) of each setting, and train what is missing."""
         settings = list(settings)
-        self._train([key for key in self._keys(settings) if key not in self._kept])
+        self._train([job for job in self._jobs(settings) if job not in self._kept])
         return {
-            lambdas: np.array([self._kept[lambdas, seed][1] for seed in self.seeds], np.float64)
-            for lambdas in settings
+            one: np.array([self._kept[Job(one, seed)][1] for seed in self.seeds], np.float64)
+            for one in settings
         }
 
     def prepare(self, settings: Iterable[Lambdas]) -> None:
         """Train the networks that `test` needs: the study keeps none of an earlier run."""
-        self._train([key for key in self._keys(settings) if key not in self._networks])
+        self._train([job for job in self._jobs(settings) if job not in self._networks])
 
     def test(
         self, settings: Iterable[Lambdas], rows: TestRows
@@ -97,40 +94,38 @@ class Replicates:
         """Return scores and hits (seeds, test rows) of prepared settings, and keep their means."""
         balanced, all_scores, all_hits = Weighting(rows.y), {}, {}
         for lambdas in dict.fromkeys(settings):
-            replicates = self.of(lambdas)
-            fits = [(self._networks[lambdas, one.seed], one.diverged) for one in replicates]
+            kept = [self._kept[Job(lambdas, seed)] for seed in self.seeds]
+            fits = [(self._networks[Job(lambdas, one.seed)], one.diverged) for one, _ in kept]
             with one_thread():  # the same numbers on every machine, as in training
                 losses, found = row_answers(rows.x, rows.y, fits)
             hits = found.astype(np.float64)
             all_scores[lambdas], all_hits[lambdas] = hits if self._by_hits else -losses, hits
             means = (hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1))
-            for one, *numbers in zip(replicates, *means, strict=True):
-                test = TestScores(*map(float, numbers))
-                self._keep(replace(one, test=test), self._kept[lambdas, one.seed][1])
+            for (one, scores), *numbers in zip(kept, *means, strict=True):
+                self._keep(replace(one, test=TestScores(*map(float, numbers))), scores)
         return all_scores, all_hits
 
-    def _keys(self, settings: Iterable[Lambdas]) -> list[Key]:
+    def _jobs(self, settings: Iterable[Lambdas]) -> list[Job]:
         """Return the networks by seed first: lanes of one seed share their batches."""
         distinct = dict.fromkeys(settings)
-        return [(lambdas, seed) for seed in self.seeds for lambdas in distinct]
+        return [Job(lambdas, seed) for seed in self.seeds for lambdas in distinct]
 
-    def _train(self, keys: Sequence[Key]) -> None:
-        self._wanted += len(keys)
-        if keys:
-            logger.info("confirmation: %d networks to train", len(keys))
-        results = self._evaluator.evaluate([Job(*key) for key in keys])
-        for key, result in zip(keys, results, strict=True):
+    def _train(self, jobs: Sequence[Job]) -> None:
+        self._wanted += len(jobs)
+        if jobs:
+            logger.info("confirmation: %d networks to train", len(jobs))
+        for job, result in zip(jobs, self._evaluator.evaluate(jobs), strict=True):
             if result.network is None or result.metrics is None:
                 raise WorkersError(
                     "the confirmation cannot be finished: a network could not be trained"
                     f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
                     f" {self.study.optuna.study_name}"
                 )
-            self._networks[key] = result.network.parameters
-            if key not in self._kept:
+            self._networks[job] = result.network.parameters
+            if job not in self._kept:
                 replicate = Replicate(
-                    lambdas=key[0],
-                    seed=key[1],
+                    lambdas=job.lambdas,
+                    seed=job.seed,
                     metrics=result.metrics,
                     curves=result.curves,
                     layers=result.network.layers,
@@ -146,7 +141,7 @@ class Replicates:
             self.means.observe(self._done, self._wanted)
 
     def _keep(self, one: Replicate, scores: np.ndarray) -> None:
-        self._kept[one.lambdas, one.seed] = one, scores
+        self._kept[Job(one.lambdas, one.seed)] = one, scores
         packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
         with self.means.interrupts.protected():
             self.study.keep(PREFIX + one.identity, as_json(one) | {"scores": packed})

@@ -42,7 +42,7 @@ def open_test_set(
     )
     opened = datetime.fromisoformat(kept["opened"])
     alpha = ALPHA / 2 ** (1 + earlier)  # those of all looks add up to ALPHA
-    return Opening(digest=rows, number=1 + earlier, alpha=alpha, opened=opened)
+    return Opening(number=1 + earlier, alpha=alpha, opened=opened)
 
 
 def levels(p_values: Sequence[float], alpha: float) -> list[float]:

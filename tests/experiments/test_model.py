@@ -13,7 +13,7 @@ from experiments.datasets import labels
 from experiments.errors import DataError
 from experiments.model import NUMBERS, WORDS, Model, find_model, read_model
 from experiments.spec import Data
-from tests.models import FRAME, made_model
+from tests.models import FRAME, loaded, made_model
 from tests.studies import confirmed_study, make_study
 
 STUDY = confirmed_study(look=1)
@@ -55,36 +55,21 @@ def test_a_table_says_the_same_however_it_was_read(model: Model, tmp_path: Path)
         np.testing.assert_array_equal(model.predict(frame), found)
 
 
-def test_its_table_has_the_label_and_every_class(model: Model) -> None:
-    table = model.table(FRAME)
-    assert list(table) == ["class", "probability_1", "probability_2", "probability_3"]
-    np.testing.assert_array_equal(table["class"], model.predict(FRAME))
-    np.testing.assert_array_equal(table.iloc[:, 1:], model.probabilities(FRAME))
-    assert model.predict(FRAME[:0]).shape == (0,)
-
-
 @pytest.mark.parametrize(
     ("frame", "says"),
     [
-        (
-            FRAME.rename(columns={"weight": "wieght"}),
-            "there is no column 'weight'; did you mean 'wieght'?",
-        ),
-        (FRAME[["weight"]], "there is no column 'size, in cm', 'colour', 'zip'"),
+        (FRAME.rename(columns={"weight": "wieght"}), "no column 'weight'; did you mean 'wieght'?"),
+        (FRAME[["weight"]], "no column 'size, in cm', 'colour', 'zip'"),
         (FRAME.assign(weight="heavy"), "column 'weight' holds 'heavy' in row 1"),
         (FRAME.assign(weight=np.inf), "column 'weight' holds inf in row 1"),
-        (
-            pd.concat([FRAME, FRAME[["weight"]]], axis="columns"),
-            "the column 'weight' is there more than once",
-        ),
+        (FRAME[[*FRAME, "weight"]], "the column 'weight' is there more than once"),
     ],
 )
 def test_rows_that_cannot_be_used_are_one_sentence(
     model: Model, frame: pd.DataFrame, says: str
 ) -> None:
-    with pytest.raises(DataError, match=r".") as caught:
+    with pytest.raises(DataError, match=f"^the rows: (there is )?{says}"):
         model.predict(frame)
-    assert str(caught.value).startswith(f"the rows: {says}")
 
 
 def test_the_example_is_of_the_training_rows_and_has_least_missing(
@@ -97,8 +82,7 @@ def test_the_example_is_of_the_training_rows_and_has_least_missing(
         assert None not in row.values()
         given = {**row, "zip": int(str(row["zip"]))}
         assert given in [{name: one[name] for name in row} for one in rows]
-    source = str(tmp_path / "rows.csv")
-    data = datasets.load(Data(source=source, target="class", drop=("id",), categorical=("zip",)))
+    data = loaded(tmp_path)
     shown = model.preparation.apply(pd.DataFrame(model.example))
     assert [(row == data.split.x_train).all(axis=1).any() for row in shown] == [True] * 3
     sizes = [row["size, in cm"] for row in model.preparation.example(FRAME.iloc[40:60])]
@@ -106,23 +90,22 @@ def test_the_example_is_of_the_training_rows_and_has_least_missing(
 
 
 @pytest.mark.parametrize(
-    ("written", "dtype"),
+    ("labels_there", "dtype"),
     [
-        (["0", "1", "10"], "int64"),
-        (["-1", "1"], "int64"),
-        (["01", "02"], "object"),
-        (["1.5", "2.0"], "float64"),
-        (["1", "1.5"], "object"),
-        (["True", "False"], "bool"),
-        (["true", "false"], "object"),
-        (["good", "bad"], "object"),
-        (["1", "9999999999999999999"], "object"),
-        (["+1", "1"], "object"),
+        ("-1 1 10", "int64"),
+        ("01 02", "object"),
+        ("1.5 2.0", "float64"),
+        ("1 1.5", "object"),
+        ("True False", "bool"),
+        ("true false", "object"),
+        ("1 9999999999999999999", "object"),
+        ("+1 1", "object"),
     ],
 )
 def test_labels_of_a_csv_are_numbers_where_they_are_written_as_these_are(
-    written: list[str], dtype: str, tmp_path: Path
+    labels_there: str, dtype: str, tmp_path: Path
 ) -> None:
+    written = labels_there.split()
     y = [written[n % len(written)] for n in range(60)]
     pd.DataFrame({"x": range(60), "y": y}).to_csv(tmp_path / "r.csv", index=False)
     data = datasets.load(Data(source=str(tmp_path / "r.csv"), target="y"))

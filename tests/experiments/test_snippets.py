@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from experiments import experiment_file
 from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, snippets
-from nnreg import LAMBDA_NAMES, Dense, Fit, Lambdas, Split, train
+from nnreg import Dense, Fit, Lambdas, Split, train
 from nnreg.network import LayerParameters
 from tests.needs import needs_module
 from tests.studies import confirmed_study, make_study
@@ -42,14 +42,8 @@ on_keras = pytest.mark.filterwarnings(
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 HIDDEN = (6, 5)
 SHAPES = ((4, 6), (6, 5), (5, 3))
-TRAINING = {
-    "epochs": 3,
-    "batch_size": "full",
-    "learning_rate": 0.05,
-    "momentum": 0.5,
-    "beta_1": 0.8,
-    "beta_2": 0.99,
-}
+TRAINING = {"epochs": 3, "batch_size": "full", "learning_rate": 0.05}
+TRAINING |= {"momentum": 0.5, "beta_1": 0.8, "beta_2": 0.99}
 NEAR = {"sgd": 1e-5, "adam": 1e-3}
 """Three steps in float32, 1e-7 of numbers near 1 each. Adam's epsilon has another place in Keras
 and scikit-learn: it matters where a gradient is small; a step is 0.05."""
@@ -89,9 +83,8 @@ def confirmed(
     lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = HIDDEN, **training: Any
 ) -> StudyRecord:
     """A study whose verdict recommends these lambdas, for the rows of `split`."""
-    study = make_study(
-        2, model={"hidden": hidden}, training=TRAINING | training, lambdas={"layers": layers}
-    )
+    sections = {"model": {"hidden": hidden}, "lambdas": {"layers": layers}}
+    study = make_study(2, training=TRAINING | training, **sections)
     trials = (study.trials[0], dataclasses.replace(study.trials[1], lambdas=lambdas))
     study = confirmed_study(dataclasses.replace(study, trials=trials))
     assert study.verdict is not None
@@ -103,11 +96,11 @@ def written(study: StudyRecord) -> dict[str, Snippet]:
     return {snippet.title: snippet for snippet in snippets(study)}
 
 
-def run(code: str, split: Split, **names: Any) -> dict[str, Any]:
+def run(code: str, split: Split) -> dict[str, Any]:
     """What a user has after pasting these lines below the four arrays."""
-    namespace = {**vars(split), **names}
-    exec(code, namespace)
-    return namespace
+    names = dict(vars(split))
+    exec(code, names)
+    return names
 
 
 def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
@@ -152,7 +145,7 @@ def test_the_lines_of_the_experiment_file(lambdas: Lambdas, layers: str, tmp_pat
     table = tomllib.loads(written(confirmed(lambdas, layers))["Here, in the experiment file"].code)
     given = {"name": "x", "data": {"source": "iris"}} | table
     experiment = experiment_file.parse(given, "x.toml", tmp_path)
-    assert experiment.lambdas.axes == dict(zip(LAMBDA_NAMES, lambdas.as_tuple(), strict=True))
+    assert experiment.lambdas.axes == vars(lambdas)
     assert experiment.lambdas.layers == layers
 
 

@@ -23,14 +23,8 @@ from sweeps.confirmation.tests import PREFIX
 from sweeps.progress import Progress
 
 SEEDS = 3
-EDITS = (
-    "training.epochs=4",
-    "training.batch_size=16",
-    "training.dtype=float64",
-    "sweep.generation=6",
-    f"confirm.seeds={SEEDS}",
-    "confirm.top=2",
-)
+EDITS = ("training.epochs=4", "training.batch_size=16", "training.dtype=float64")
+EDITS += ("sweep.generation=6", "confirm.top=2", f"confirm.seeds={SEEDS}")
 NO_TRACKER = "http://127.0.0.1:9"
 pytestmark = pytest.mark.usefixtures("tracker_here")
 
@@ -170,9 +164,7 @@ def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directo
 ) -> None:
     storage = f"sqlite:///{copy}/studies.db"
     other = swept(copy, study="other", storage=storage)
-    pd.testing.assert_frame_equal(
-        other.confirmation.drop(columns="study"), calm.confirmation.drop(columns="study")
-    )
+    pd.testing.assert_frame_equal(other.confirmation.assign(study="wine"), calm.confirmation)
     assert opened(other)[0] == 2
     assert opened(swept(copy, "training.epochs=1", study="third", storage=storage))[0] == 3
 
@@ -199,16 +191,11 @@ def test_the_model_is_trained_on_all_rows_and_takes_raw_ones(calm: sweeps.Sweep)
     assert model.origin["rows"] == verdict.rows["training"] + verdict.rows["validation"] == len(y)
 
 
-def test_without_test_rows_nothing_is_claimed(tmp_path: Path) -> None:
+def test_without_test_rows_nothing_is_claimed_and_only_on_demand(tmp_path: Path) -> None:
+    sweep = swept(tmp_path, "data.split.test=0", confirm=False)
+    assert sweep.verdict is None
+    assert not sweep.record.replicates
     sweep = swept(tmp_path, "data.split.test=0")
     assert verdict_of(sweep).word in (UNDECIDED, SAME)
     assert verdict_of(sweep).opening is None
     assert not looks(sweep)
-
-
-def test_nothing_is_confirmed_where_that_is_not_asked(tmp_path: Path) -> None:
-    sweep = swept(tmp_path, confirm=False)
-    assert sweep.verdict is None
-    assert sweep.confirmation.empty
-    assert not sweep.record.replicates
-    assert not (sweep.workspace.reports_of("wine") / "confirm.csv").exists()

@@ -24,28 +24,22 @@ def drawn(shape: tuple[int, int], parts: Sequence[float], rng: np.random.Generat
     return sum(part * rng.standard_normal(each) for part, each in zip(parts, shapes, strict=True))
 
 
-def test_where_only_rows_differ_it_is_the_t_test_over_rows() -> None:
+def test_where_only_rows_or_only_seeds_differ_it_is_the_t_test_over_these() -> None:
     half = np.random.default_rng(0).standard_normal(20)
-    rows = np.concatenate([0.3 + half, 0.3 - half])  # not skewed: nothing to take out
-    found = estimate(np.tile(rows, (10, 1)), PLAIN, counted=False)
-    expected = stats.ttest_1samp(rows, 0.0)
-    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)  # rounding of sums
-    assert found.freedom == pytest.approx(39)
-
-
-def test_where_only_seeds_differ_it_is_the_t_test_over_seeds() -> None:
-    seeds = np.random.default_rng(0).standard_normal(10)
-    found = estimate(np.tile(seeds[:, np.newaxis], (1, 40)), PLAIN, counted=False)
-    assert found.p == pytest.approx(stats.ttest_1samp(seeds, 0.0).pvalue, rel=1e-9)
-    assert found.freedom == pytest.approx(9)
+    values = np.concatenate([0.3 + half, 0.3 - half])  # not skewed: nothing to take out
+    of_rows = np.tile(values, (10, 1))
+    for scores in (of_rows, of_rows.T):
+        found = estimate(scores, PLAIN, counted=False)
+        expected = stats.ttest_1samp(values, 0.0)
+        assert found.p == pytest.approx(expected.pvalue, rel=1e-9)  # rounding of sums
+        assert found.freedom == pytest.approx(39)
 
 
 @pytest.mark.parametrize("parts", [(1, 1, 1), (0.1, 1, 1), (1, 0.1, 1), (0.3, 0.3, 3), (0, 1, 1)])
 def test_the_variance_is_that_of_the_mean(parts: tuple[float, float, float]) -> None:
     generator = np.random.default_rng(1)
-    found = [
-        estimate(drawn((10, 60), parts, generator), PLAIN, counted=False) for _ in range(2_000)
-    ]
+    studies = [drawn((10, 60), parts, generator) for _ in range(2_000)]
+    found = [estimate(scores, PLAIN, counted=False) for scores in studies]
     true = parts[0] ** 2 / 10 + parts[1] ** 2 / 60 + parts[2] ** 2 / 600
     # Each estimate has a relative deviation below 0.5 (9 degrees of freedom), their mean one of
     # 0.011; components that are cut off at 0 make it larger, never smaller.
@@ -72,12 +66,10 @@ def test_it_turns_with_the_sign_and_is_never_sure_of_few_rows(
         assert found.error >= 2 / (scores.shape[1] * math.sqrt(2 + scores.shape[1])) * (1 - 1e-12)
 
 
-@given(
-    st.builds(
-        Estimate, st.floats(-5, 5), st.floats(0.1, 2), st.floats(2, 200), st.floats(-1.5, 1.5)
-    ),
-    st.floats(0.5, 0.999),
-)
+ESTIMATES = [st.floats(-5, 5), st.floats(0.1, 2), st.floats(2, 200), st.floats(-1.5, 1.5)]
+
+
+@given(st.builds(Estimate, *ESTIMATES), st.floats(0.5, 0.999))
 def test_an_interval_leaves_0_out_where_p_is_small(found: Estimate, level: float) -> None:
     interval = found.interval(level)
     if abs(found.p - (1 - level)) > 1e-6:  # rounding of the cubic and its inverse
