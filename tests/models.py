@@ -57,8 +57,6 @@ def made_model(study: StudyRecord, folder: Path) -> Model:
 
 def later(study: StudyRecord, hours: int) -> StudyRecord:
     """The study whose test set was opened so much later."""
-    assert study.verdict is not None
-    assert study.verdict.opening is not None
     opened = study.verdict.opening.opened + pd.Timedelta(hours=hours)
     opening = dataclasses.replace(study.verdict.opening, opened=opened)
     return dataclasses.replace(study, verdict=dataclasses.replace(study.verdict, opening=opening))
@@ -74,7 +72,7 @@ def registered(store: Store, study: StudyRecord, folder: Path) -> bool:
     try:
         return tracker.keep_model(study, folder / study.study_uid)
     finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # it is set for the tracker's own process
+        mlflow.set_tracking_uri(None)  # it was set for a process of its own
 
 
 def versions(store: Store, name: str = "digits") -> dict[str, list[str]]:

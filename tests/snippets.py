@@ -164,11 +164,10 @@ class Reader:
         """Start it, ask for what it opens in the browser, and end it, by SIGTERM: Ctrl-C is ignored
         in a background job.
         """
-        pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        options = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         command = [str(INSTALLED / words[0]), *words[1:]]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe
-        ) as process:
+        with subprocess.Popen(command, **options) as process:
             try:
                 # They are printed once the server answers.
                 lines = (process.stdout.readline() for _ in range(LINKS))

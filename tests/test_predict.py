@@ -74,7 +74,6 @@ def refused(cwd: Path, *arguments: str, status: int = 2) -> str:
 def test_rows_go_in_as_they_stand_and_labels_come_out_as_csv(
     folder: Path, sweep: sweeps.Sweep, tmp_path: Path
 ) -> None:
-    assert sweep.model
     labels, found = sweep.model.predict(FRAME), sweep.model.probabilities(FRAME)
     done = sweeps_process("predict", "shop.csv", cwd=folder)
     assert done.stderr == ""
@@ -102,7 +101,6 @@ def test_an_npz_of_inputs_needs_no_labels(tmp_path: Path) -> None:
     toml = TOML.replace("shop", "all").replace(".csv", ".npz").replace('target = "=good?"\n', "")
     (tmp_path / "all.toml").write_text(toml)
     model = swept(tmp_path / "all.toml", tmp_path).model
-    assert model
     labels = model.predict(pd.DataFrame(x.reshape(60, 4), columns=["x0", "x1", "x2", "x3"]))
     assert labels.dtype == bool
     assert predicted(tmp_path, "rows.npz").splitlines() == ["y", *map(str, labels)]

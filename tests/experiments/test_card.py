@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.card import Card, card
+from experiments.card import card
 from experiments.model import origin
 from experiments.records import StudyRecord
 from experiments.reports.snippets import snippets
@@ -43,15 +43,8 @@ def study_with(
     """A study whose winner, recommended too, is one setting."""
     trials = (make_trial(0), dataclasses.replace(make_trial(1), lambdas=recommended), make_trial(2))
     confirmed = confirmed_study(dataclasses.replace(make_study(3), trials=trials), look=1)
-    assert confirmed.verdict is not None
     verdict = dataclasses.replace(confirmed.verdict, word=word, comparisons=comparisons, **changes)
     return dataclasses.replace(confirmed, verdict=verdict)
-
-
-def made(study: StudyRecord, options: str = "") -> Card:
-    found = card(study, options)
-    assert found
-    return found
 
 
 FOUND = "On 360 test rows the best setting found was"
@@ -89,7 +82,7 @@ FOUND = "On 360 test rows the best setting found was"
     ],
 )
 def test_what_it_says(word: str, numbers: tuple[float, float, float], says: str) -> None:
-    assert made(study_with(word, compared(BASELINE, word, *numbers))).says == says
+    assert card(study_with(word, compared(BASELINE, word, *numbers))).says == says
 
 
 @pytest.mark.parametrize("word", [BETTER, WORSE, SAME, UNDECIDED])
@@ -101,14 +94,14 @@ def test_card_model_and_snippets_use_the_same(word: str) -> None:
     )
     used = dataclasses.asdict(Lambdas() if word == WORSE else WEIGHT_L2)
     (file,) = [snippet for snippet in snippets(study) if "experiment file" in snippet.title]
-    written, lines = tomllib.loads(file.code)["lambdas"], made(study).lambdas
+    written, lines = tomllib.loads(file.code)["lambdas"], card(study).lambdas
     assert used == origin(study)["lambdas"] == {line.name: line.strength for line in lines}
     assert used == {name: written[name] for name in LAMBDA_NAMES}
     assert [line.name for line in lines if line.word or line.why] == [
         name for name in LAMBDA_NAMES if used[name]
     ]
     told = "88.0 % (85.0 % to 91.0 %):" if word == WORSE else "90.1 % (88.0 % to 93.0 %); no reg"
-    assert made(study).facts[0].startswith(f"Test accuracy {told}")
+    assert card(study).facts[0].startswith(f"Test accuracy {told}")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +116,7 @@ def test_each_lambda_has_its_own_verdict(word: str, keeping: str, why: str) -> N
     both = Lambdas(weight_l1=1e-3, weight_l2=3.1e-4)
     baseline = compared(BASELINE, BETTER, 0.05, 0.02, 0.08)
     weight_l1 = compared("weight_l1", word, 0.023, 0.006, 0.04)
-    found = made(study_with(BETTER, baseline, weight_l1, recommended=both))
+    found = card(study_with(BETTER, baseline, weight_l1, recommended=both))
     line = found.lambdas[0]
     assert (line.name, line.strength, line.word) == ("weight_l1", 1e-3, keeping)
     assert line.why == f"without it {why}"
@@ -137,7 +130,7 @@ def test_facts_and_tolerances() -> None:
         Tolerance(name="weight_l2", low=3e-4, high=3e-4, off=False, bound=1.0),
         Tolerance(name="bias_l1", low=None, high=None, off=True),
     )
-    found = made(study_with(SAME, tolerances=tolerances, recommended=Lambdas(), tied=(1, 2)))
+    found = card(study_with(SAME, tolerances=tolerances, recommended=Lambdas(), tied=(1, 2)))
     assert found.says.startswith("Use no regularization: on fresh seeds")
     assert [line.strength for line in found.lambdas] == [0, 0, 0, 0]
     assert [line.tolerance for line in found.lambdas] == [
@@ -155,7 +148,7 @@ def test_facts_and_tolerances() -> None:
 
 def test_nothing_is_claimed_while_the_test_set_is_sealed() -> None:
     sealed = confirmed_study()
-    found = made(dataclasses.replace(sealed, trials=(*sealed.trials, make_trial(3))), " --here")
+    found = card(dataclasses.replace(sealed, trials=(*sealed.trials, make_trial(3))), " --here")
     assert "these rows chose it" in found.says
     assert "no claim" in found.says
     for command in ("sweeps confirm digits", "sweeps confirm digits --open-test"):
@@ -165,10 +158,10 @@ def test_nothing_is_claimed_while_the_test_set_is_sealed() -> None:
 
 def test_a_loss_is_not_said_in_points_and_few_rows_show_nothing() -> None:
     better = compared(BASELINE, BETTER, 0.0231, 0.006, 0.04)
-    says = made(study_with(BETTER, better, objective="val_data_loss")).says
+    says = card(study_with(BETTER, better, objective="val_data_loss")).says
     assert "0.0231 lower in loss than no regularization (0.0060 to 0.0400)" in says
     hopeless = dataclasses.replace(compared(BASELINE, UNDECIDED, 0.008, -40, 40), detectable=430.0)
-    assert made(study_with(UNDECIDED, hopeless)).says.endswith("; so few rows can show none.")
+    assert card(study_with(UNDECIDED, hopeless)).says.endswith("; so few rows can show none.")
 
 
 LOOK = Opening(number=3, alpha=0.00625, opened=make_trial(0).started)
@@ -191,6 +184,6 @@ def test_cautions_are_there_when_there_is_something_to_beware_of(
     changes: dict[str, Any], says: str
 ) -> None:
     comparison = compared(BASELINE, BETTER, 0.023, 0.006, 0.04)
-    assert made(study_with(BETTER, comparison)).cautions == ()
-    (caution,) = made(study_with(BETTER, comparison, **changes)).cautions
+    assert card(study_with(BETTER, comparison)).cautions == ()
+    (caution,) = card(study_with(BETTER, comparison, **changes)).cautions
     assert says in caution

@@ -65,7 +65,6 @@ def look(window: Browser, width: int, theme: str, media: str = "screen") -> None
 
 def confirmed(trials: int = 12, *, opened: int = 1, **sections: object) -> StudyRecord:
     study = make_study(trials, **sections)
-    assert study.best
     return confirmed_study(study, winner=study.best.trial, look=opened)
 
 
@@ -138,20 +137,21 @@ def test_each_number_of_the_trials_is_there_once_with_all_digits() -> None:
 def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> None:
     record = confirmed()
     made = card(record)
-    assert made
     text = html.unescape(render(record))
     places = [text.index(part) for part in (made.says, *made.facts, *made.cautions, "<h2>")]
     assert places == sorted(places)
-    assert record.verdict
     assert all(f">{one.role}</td>" in text for one in record.verdict.settings if one.trial)
     assert "sweeps confirm digits</code>" in render(make_study(5))
 
 
+def mouse(window: Browser) -> Any:
+    return needs_module("selenium.webdriver.common.action_chains").ActionChains(window.driver)
+
+
 def test_a_mark_says_which_trial_it_is(window: Browser, tmp_path: Path) -> None:
-    chains = needs_module("selenium.webdriver.common.action_chains").ActionChains
     show(window, make_study(2), tmp_path)
     mark = window.driver.find_element("css selector", "#figure-plane [data-trial='1']")
-    chains(window.driver).move_to_element(mark).perform()
+    mouse(window).move_to_element(mark).perform()
     (words,) = window.texts("#tip")
     values = {row[0]: row[1] for row in rows(window)}
     assert words.startswith("trial 1: weight_l1 ")
@@ -182,13 +182,12 @@ def test_the_table_sorts_and_filters(window: Browser, tmp_path: Path) -> None:
 
 
 def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path) -> None:
-    chains = needs_module("selenium.webdriver.common.action_chains").ActionChains
     record = make_study(40)
     show(window, record, tmp_path)
     objective = LAMBDA_NAMES.index("bias_l2") + 1
     area = window.driver.find_elements("css selector", "#parallel .area")[objective]
     height = int(area.rect["height"])
-    drag = chains(window.driver).move_to_element_with_offset(area, 0, -height // 2 + 1)
+    drag = mouse(window).move_to_element_with_offset(area, 0, -height // 2 + 1)
     drag.click_and_hold().move_by_offset(0, height // 2).release().perform()
     script = "return document.querySelectorAll('#parallel polyline:not(.out)').length"
     lit = window.driver.execute_script(script)

@@ -87,7 +87,6 @@ def confirmed(
     study = make_study(2, training=TRAINING | training, **sections)
     trials = (study.trials[0], dataclasses.replace(study.trials[1], lambdas=lambdas))
     study = confirmed_study(dataclasses.replace(study, trials=trials))
-    assert study.verdict is not None
     verdict = dataclasses.replace(study.verdict, rows=dict(study.verdict.rows) | {"training": 41})
     return dataclasses.replace(study, verdict=verdict)
 
@@ -105,7 +104,6 @@ def run(code: str, split: Split) -> dict[str, Any]:
 
 def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
     """The network that the recommendation means here."""
-    assert study.verdict is not None
     config, lambdas = study.experiment.train_config(), study.verdict.recommended
     last = lambdas if study.experiment.lambdas.layers == "all" else Lambdas()
     return train(split, config, [(*[lambdas] * len(config.hidden), last)], initial=initial)[0]

@@ -31,7 +31,6 @@ def scored(study: StudyRecord, values: dict[int, float], **lambdas: Lambdas) -> 
     """The study with these objectives and the loss 1 - objective, and lambdas by `trial_7=...`."""
 
     def changed(trial: TrialRecord) -> TrialRecord:
-        assert trial.metrics is not None
         value = values.get(trial.trial, 0.0)
         metrics = dataclasses.replace(trial.metrics, val_accuracy=value, val_data_loss=1 - value)
         own = lambdas.get(f"trial_{trial.trial}", trial.lambdas)

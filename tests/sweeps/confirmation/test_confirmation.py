@@ -16,7 +16,7 @@ import sweeps
 from experiments import datasets
 from experiments.model import read_model
 from experiments.spec import Data
-from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER, Verdict
+from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
 from nnreg import Lambdas, Split, TrainConfig, train
 from sweeps.confirmation.replicates import fresh_seeds
 from sweeps.confirmation.tests import PREFIX
@@ -34,16 +34,9 @@ def swept(folder: Path, *edits: str, **options: Any) -> sweeps.Sweep:
     return sweeps.run("wine", edits=[*EDITS, *edits], **defaults | options)
 
 
-def verdict_of(sweep: sweeps.Sweep) -> Verdict:
-    assert sweep.verdict is not None
-    return sweep.verdict
-
-
 def opened(sweep: sweeps.Sweep) -> tuple[int, float]:
     """The number of the look, and its error rate."""
-    opening = verdict_of(sweep).opening
-    assert opening is not None
-    return opening.number, opening.alpha
+    return sweep.verdict.opening.number, sweep.verdict.opening.alpha
 
 
 def looks(sweep: sweeps.Sweep) -> list[dict[str, Any]]:
@@ -70,7 +63,7 @@ def test_fresh_seeds_are_fresh_and_fewer_are_the_first_of_more() -> None:
 
 
 def test_every_role_is_there_with_every_seed(calm: sweeps.Sweep) -> None:
-    table, verdict = calm.confirmation, verdict_of(calm)
+    table, verdict = calm.confirmation, calm.verdict
     assert table.seed.tolist() == list(fresh_seeds(0, SEEDS)) * len(verdict.settings)
     assert {WINNER, RECOMMENDED, BASELINE} <= set(table.role)
     without = {role.removeprefix("without_") for role in table.role if role.startswith("without_")}
@@ -92,13 +85,11 @@ def test_a_replicate_is_what_training_gives(calm: sweeps.Sweep) -> None:
 
 
 def test_the_numbers_of_the_verdict_are_those_of_the_table(calm: sweeps.Sweep) -> None:
-    verdict, table = verdict_of(calm), calm.confirmation.groupby("role")
+    verdict, table = calm.verdict, calm.confirmation.groupby("role")
     for setting in verdict.settings:
         assert setting.mean == pytest.approx(table.val_accuracy.mean()[setting.role])
     test_accuracy = table.test_accuracy.mean()
-    assert verdict.accuracy is not None
     assert verdict.accuracy.mean == pytest.approx(test_accuracy[RECOMMENDED])
-    assert verdict.gain is not None
     gain = test_accuracy[RECOMMENDED] - test_accuracy[BASELINE]
     assert verdict.gain.mean == pytest.approx(gain)
 
@@ -106,7 +97,7 @@ def test_the_numbers_of_the_verdict_are_those_of_the_table(calm: sweeps.Sweep) -
 def test_the_same_with_any_workers_and_lanes(calm: sweeps.Sweep, tmp_path: Path) -> None:
     other = swept(tmp_path, workers=2, lanes=3)
     pd.testing.assert_frame_equal(other.confirmation, calm.confirmation)
-    assert verdict_of(other).comparisons == verdict_of(calm).comparisons
+    assert other.verdict.comparisons == calm.verdict.comparisons
 
 
 class Impatient(Progress):
@@ -137,7 +128,7 @@ def test_interrupted_it_goes_on_where_it_was(
 
 def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path) -> None:
     sealed = swept(tmp_path, keep_sealed=True)
-    assert (verdict_of(sealed).word, verdict_of(sealed).opening) == (SEALED, None)
+    assert (sealed.verdict.word, sealed.verdict.opening) == (SEALED, None)
     assert sealed.confirmation.test_accuracy.isna().all()
     assert not looks(sealed)
 
@@ -146,7 +137,7 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
     assert opened(first) == (1, 0.025)
     pd.testing.assert_frame_equal(first.confirmation, calm.confirmation)
     (look,) = looks(first)
-    assert look["against"].keys() == {one.against for one in verdict_of(first).comparisons}
+    assert look["against"].keys() == {one.against for one in first.verdict.comparisons}
     assert look["seeds"] == list(fresh_seeds(0, SEEDS))
 
     journal = tmp_path / "studies" / "wine.journal"
@@ -172,14 +163,14 @@ def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directo
 def test_more_trials_are_confirmed_again_and_the_same_question_is_no_new_look(
     calm: sweeps.Sweep, copy: Path
 ) -> None:
-    assert verdict_of(swept(copy, "confirm.margin=0.5")).opening == verdict_of(calm).opening
+    assert swept(copy, "confirm.margin=0.5").verdict.opening == calm.verdict.opening
     more = swept(copy, trials=12)
-    assert verdict_of(more).basis["trials"] == 12
+    assert more.verdict.basis["trials"] == 12
     assert opened(more)[0] == len(looks(more))
 
 
 def test_the_model_is_trained_on_all_rows_and_takes_raw_ones(calm: sweeps.Sweep) -> None:
-    model, verdict = read_model(calm.workspace.reports_of("wine")), verdict_of(calm)
+    model, verdict = read_model(calm.workspace.reports_of("wine")), calm.verdict
     frame = load_wine(as_frame=True).data
     assert set(model.predict(frame[frame.columns[::-1]])) <= set(model.classes)
     data = datasets.load(Data(source="wine"), "float64").split
@@ -196,6 +187,6 @@ def test_without_test_rows_nothing_is_claimed_and_only_on_demand(tmp_path: Path)
     assert sweep.verdict is None
     assert not sweep.record.replicates
     sweep = swept(tmp_path, "data.split.test=0")
-    assert verdict_of(sweep).word in (UNDECIDED, SAME)
-    assert verdict_of(sweep).opening is None
+    assert sweep.verdict.word in (UNDECIDED, SAME)
+    assert sweep.verdict.opening is None
     assert not looks(sweep)
