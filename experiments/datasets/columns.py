@@ -25,7 +25,7 @@ DATE = re.compile(
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ColumnKind:
     """What a column holds, why it is refused, and a note on what a person may not expect."""
 
@@ -54,14 +54,13 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
     """Return what each input holds; refuse all columns at once that cannot be used."""
     kinds = {name: judge(table, name, data) for name in inputs(table, data)}
     refused = [name for name, kind in kinds.items() if kind.kind == "refused"]
-    if not refused:
-        return kinds
-    first = "; ".join(f"column {short_repr(name)} {kinds[name].reason}" for name in refused[:3])
-    more = f"; {len(refused) - 3} more columns are like these" if len(refused) > 3 else ""
-    raise DataError(
-        f"{table.where}: {first}{more}; to go on without, write drop ="
-        f" {toml([*data.drop, *refused])} under [data]"
-    )
+    if refused:
+        first = [f"column {short_repr(name)} {kinds[name].reason}" for name in refused[:3]]
+        if len(refused) > 3:
+            first.append(f"{len(refused) - 3} more columns are like these")
+        remedy = f"to go on without, write drop = {toml([*data.drop, *refused])} under [data]"
+        raise DataError(f"{table.where}: {'; '.join(first)}; {remedy}")
+    return kinds
 
 
 def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
@@ -76,11 +75,11 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
         held = {type(value).__name__ for value in column[column.notna()]}
         if strange := held - {"str", "bool", "int", "float"}:
             reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
-            return ColumnKind(kind="refused", reason=reason)
+            return ColumnKind("refused", reason)
     numbers, bad = values.parse_numbers(column, data.missing)
     if bad is None:
-        values.numbers(column, data.missing, table.where)
-        return ColumnKind(kind="number", note=_id_note(name, numbers))
+        values.numbers(column, data.missing, table.where)  # raises where one is too large
+        return ColumnKind("number", note=_id_note(name, numbers))
     return _judge_text(table, name, data)
 
 
@@ -93,11 +92,12 @@ def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
         return _category(texts)
     if all(DATE.fullmatch(text) for text in uniques):
         return _date(uniques[0])
+    column = f"column {short_repr(name)}"
     are_numbers = np.array([bool(values.NUMBER.fullmatch(text)) for text in uniques])
     commas = [text for text in uniques if DECIMAL_COMMA.fullmatch(text)]
     if commas and len(commas) + are_numbers.sum() == len(uniques):
         raise DataError(
-            f"{table.where}: column {short_repr(name)} holds {short_repr(commas[0])} in"
+            f"{table.where}: {column} holds {short_repr(commas[0])} in"
             f" {row_number(int((texts == commas[0]).argmax()))}; numbers have a decimal point, not"
             " a comma: save the file with points, or name the column in data.categorical"
         )
@@ -106,11 +106,8 @@ def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
         return _category(texts)
     if len(uniques) > FEW_MIXED:
         values.numbers(table.frame[name], data.missing, table.where)  # raises, naming the value
-    odd = uniques[int(are_numbers.argmin())]
-    note = (
-        f"column {short_repr(name)} is read as categories, because {short_repr(odd)} is no number"
-    )
-    return _category(texts, note)
+    odd = short_repr(uniques[int(are_numbers.argmin())])
+    return _category(texts, f"{column} is read as categories, because {odd} is no number")
 
 
 def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
@@ -124,16 +121,13 @@ def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
     elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * (codes >= 0).sum()):
         reason += f" (such as {short_repr(uniques[0])}), as an id or free text has"
     else:
-        return ColumnKind(kind="category", note=note)
-    return ColumnKind(kind="refused", reason=reason)
+        return ColumnKind("category", note=note)
+    return ColumnKind("refused", reason)
 
 
 def _date(example: str) -> ColumnKind:
-    reason = (
-        f"holds dates or times (such as {short_repr(example)}), which are no inputs; write what"
-        " matters in them, such as an age, as numbers"
-    )
-    return ColumnKind(kind="refused", reason=reason)
+    what = f"holds dates or times (such as {short_repr(example)}), which are no inputs"
+    return ColumnKind("refused", f"{what}; write what matters in them, such as an age, as numbers")
 
 
 def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
@@ -141,10 +135,8 @@ def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
     repeats = len(np.unique(numbers)) < len(numbers)
     if len(numbers) <= FEW_MIXED or repeats or not (numbers == np.floor(numbers)).all():
         return ""
-    return (
-        f"column {short_repr(name)} is a different whole number in every row; if it is an id, write"
-        f" drop = {toml([name])}"
-    )
+    what = f"column {short_repr(name)} is a different whole number in every row"
+    return f"{what}; if it is an id, write drop = {toml([name])}"
 
 
 def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> None:

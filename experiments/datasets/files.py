@@ -60,10 +60,7 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
     """Return the rows of a file; there must be labels among them if `labelled`."""
     suffix = path.suffix.lower()
     if suffix not in FILE_SUFFIXES:
-        raise DataError(
-            f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it to one of"
-            " these"
-        )
+        raise DataError(f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it")
     try:
         if suffix == ".csv":
             frame = read_csv(path, data.encoding, data.separator)
@@ -73,22 +70,20 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
             others = [data.target or LABELS, data.split.group] if labelled else []
             frame = _read_npz(path, [name for name in others if name is not None])
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); check the path"
-        ) from None
+        reason = error.strerror or str(error)
+        raise DataError(f"{path}: cannot be read ({reason}); check the path") from None
     except UNREADABLE as error:
         reason = (str(error).splitlines() or ["it is cut"])[0][:200]
-        raise DataError(
-            f"{path}: cannot be read as {suffix} ({reason}); {REMEDIES[suffix]}"
-        ) from None
+        sentence = f"{path}: cannot be read as {suffix} ({reason}); {REMEDIES[suffix]}"
+        raise DataError(sentence) from None
     names = list(frame.columns)
     check_columns(names, names, str(path))
     if len(frame) == 0:
         raise DataError(f"{path}: there are no rows, only names of columns; add rows")
     if labelled and data.target is None and suffix != ".npz":
         raise DataError(
-            f"{path}: data.target is missing, and which column holds the labels is not known; "
-            f'there are {listed(names)}: write for example target = "{names[-1]}"'
+            f"{path}: data.target, the column of labels, is missing; there are {listed(names)}:"
+            f' write for example target = "{names[-1]}"'
         )
     target = data.target or LABELS
     check_columns(names, [target] if labelled else [], f"{path}: data.target")

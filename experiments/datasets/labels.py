@@ -31,8 +31,7 @@ def _read(table: RawTable, missing: Collection[str]) -> NDArray[np.object_]:
         raise DataError(
             f"{table.where}: {without.sum()} of {len(labels)} rows have no label in column"
             f" {short_repr(table.target)}, the first is {row_number(int(without.argmax()))}; delete"
-            " these rows, or, if a label is among data.missing ="
-            f" {toml(list(missing))}, remove it there"
+            f" them, or remove what is a label from data.missing = {toml(list(missing))}"
         )
     return labels
 
@@ -43,18 +42,14 @@ def find_classes(table: RawTable, missing: Collection[str]) -> tuple[str, ...]:
     names = set(labels.tolist())
     place = f"{table.where}: column {short_repr(table.target)} (data.target) has"
     if len(names) == 1:
-        raise DataError(
-            f"{place} one class, {short_repr(*names)}, in all {len(labels)} rows; there is nothing"
-            " to tell apart"
-        )
+        raise DataError(f"{place} one class, {short_repr(*names)}; at least two are needed")
     are_numbers = all(values.NUMBER.fullmatch(name) for name in names)
     most = max(FEW_CLASSES, len(labels) // 5) if are_numbers else MOST_CLASSES
     if len(names) > min(most, MOST_CLASSES):
-        what = "numbers" if are_numbers else "texts"
         raise DataError(
-            f"{place} {len(names)} different {what} in {len(labels)} rows, such as"
-            f" {short_repr(labels[0])}; classes are few: choose another target, or put these into"
-            " classes first"
+            f"{place} {len(names)} different {'numbers' if are_numbers else 'texts'} in"
+            f" {len(labels)} rows, such as {short_repr(labels[0])}; classes are few: choose another"
+            " target, or put these into classes first"
         )
     return tuple(sorted(names, key=lambda name: (float(name) if are_numbers else 0, name)))
 
@@ -70,9 +65,9 @@ def class_numbers(
     if (numbers < 0).any():
         index = int((numbers < 0).argmax())
         raise DataError(
-            f"{table.where}: the label {short_repr(labels[index])} in column"
-            f" {short_repr(table.target)}, {row_number(index)}, is not in the training file, which"
-            f" has {listed(classes)}; correct it, or add rows of that class there"
+            f"{table.where}: column {short_repr(table.target)} has {short_repr(labels[index])} in"
+            f" {row_number(index)}, and the training file has only {listed(classes)}; correct it,"
+            " or add rows of that class there"
         )
     return numbers
 

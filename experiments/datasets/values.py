@@ -54,8 +54,7 @@ def numbers(column: "pd.Series[Any]", missing: Collection[str], where: str) -> N
     if bad is not None:
         raise DataError(
             f"{place} {short_repr(column.iloc[bad])} in {row_number(bad)}, and otherwise numbers;"
-            " correct it, or add it to data.missing, or, if the numbers are codes, name the column"
-            " in data.categorical"
+            " correct it, add it to data.missing, or name a column of codes in data.categorical"
         )
     beyond = np.abs(values) > LARGEST
     if beyond.any():
