@@ -33,10 +33,8 @@ class Shares(Section):
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
         if self.val + self.test >= 1:
-            raise ValueError(
-                f"val = {self.val:g} and test = {self.test:g} leave nothing to train on; together"
-                " they must stay below 1"
-            )
+            shares = f"val = {self.val:g} and test = {self.test:g}"
+            raise ValueError(f"{shares} leave nothing to train on; write less than 1 in all")
         return self
 
 

@@ -20,12 +20,8 @@ def differences(before: Mapping[str, str]) -> str:
     now = versions()
     then = {name: before.get(name, "unknown") for name in DECIDING}
     changed = [f"{name}: {then[name]} -> {now[name]}" for name in then if then[name] != now[name]]
-    if not changed:
-        return ""
-    return (
-        f"was begun elsewhere ({', '.join(changed)}), so the last bits of new trials may differ"
-        " from what they would be there"
-    )
+    effect = "so the last bits of new trials may differ from what they would be there"
+    return f"was begun elsewhere ({', '.join(changed)}), {effect}" if changed else ""
 
 
 def installed(package: str) -> str:

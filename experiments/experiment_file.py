@@ -60,9 +60,8 @@ def _read(path: Path, where: str) -> dict[str, Any]:
             f" {suggestion(where, catalog())}, or write a file with: sweeps new DATA"
         ) from None
     except OSError as error:
-        raise ExperimentError(
-            f"{where}: cannot be read ({error.strerror}); give a TOML file"
-        ) from None
+        reason = error.strerror
+        raise ExperimentError(f"{where}: cannot be read ({reason}); give a TOML file") from None
     except (ValueError, RecursionError) as error:  # no UTF-8, a NUL in the path, or no TOML
         raise ExperimentError(f"{where}: not valid TOML: {error}; correct that place") from None
 
@@ -88,9 +87,8 @@ def _apply(edit: str, table: dict[str, Any]) -> None:
     key, equals, text = edit.partition("=")
     key, text = key.strip(), text.strip()
     if not equals or not key:
-        raise ExperimentError(
-            f"--set {edit}: not KEY=VALUE; write for example --set training.epochs=50"
-        )
+        example = "--set training.epochs=50"
+        raise ExperimentError(f"--set {edit}: not KEY=VALUE; write for example {example}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):

@@ -39,9 +39,9 @@ def _masked_pair(pair: str) -> str:
 
 
 def redacted(text: str, *urls: str) -> str:
-    """Return a text without the secrets of any URL in it, of the environment, and of `urls`,
-    wherever in it they are: a driver names the host that it understood, which of `user:p@ss@host`
-    is `ss@host`.
+    """Return a text without the secrets of any URL in it, of the environment, and of `urls`.
+
+    A driver names the host that it understood, which of `user:p@ss@host` is `ss@host`.
     """
     text = URL.sub(lambda found: masked_url(found[0]), text)
     secrets = {secret for url in urls for secret in _secrets(url)}
@@ -53,9 +53,7 @@ def redacted(text: str, *urls: str) -> str:
 
 
 def _secrets(url: str) -> Iterator[str]:
-    """Yield the secrets of a URL, encoded and decoded, whole and in the pieces that a reader may
-    make of them.
-    """
+    """Yield the secrets of a URL, encoded and decoded, whole and in pieces."""
     scheme, _, rest = url.partition("://")
     user, _, password = rest.rpartition("@")[0].partition(":")
     pairs = [pair.partition("=") for pair in rest.partition("?")[2].split("&")]

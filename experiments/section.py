@@ -47,10 +47,8 @@ class Range(Section):
                 " switch it off, write 0 in place of the range"
             )
         if self.low >= self.high:
-            raise ValueError(
-                f"low = {self.low:g} is not below high = {self.high:g}; write low < high, or one"
-                " number to fix it"
-            )
+            ends = f"low = {self.low:g} is not below high = {self.high:g}"
+            raise ValueError(f"{ends}; write low < high, or one number to fix it")
         return self
 
     def ends_near(self, strength: float) -> bool:

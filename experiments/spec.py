@@ -162,9 +162,7 @@ class Experiment(Section):
 
         Raises OSError where a data file cannot be read.
         """
-        parts = self.model_dump(
-            mode="json", include={"data", "model", "training", "lambdas", "sweep"}
-        )
+        parts = self.model_dump(mode="json", exclude={"name", "confirm"})
         for key, path in self.data.files.items():
             with path.open("rb") as file:
                 parts["data"][key] = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments import datasets
 from experiments.data_section import Data
-from experiments.datasets import columns, csv_text, files, labels, values
+from experiments.datasets import columns, files, labels, values
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
@@ -97,7 +97,7 @@ def _guess_encoding(path: Path, data: Data) -> tuple[str, list[str]]:
             break
     if encoding != data.encoding:
         notes.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
-    separator = csv_text.find_separator(text)
+    separator = files.find_separator(text)
     if separator != ",":
         found = f"the fields are divided by {short_repr(separator)}"
         notes.append(f'{found}, which data.separator = "auto" finds')

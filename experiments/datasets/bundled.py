@@ -49,9 +49,7 @@ def _spiral(options: Spiral) -> "pd.DataFrame":
 def make_noisy(
     rows: NDArray[np.int64], y: NDArray[np.int64], classes: tuple[str, ...], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return at most 300 of the training rows, stratified, and their labels, half of them replaced
-    by another class.
-    """
+    """Return at most 300 of the training rows, stratified, and their labels, half of them wrong."""
     if len(rows) > NOISY_ROWS:
         share = NOISY_ROWS / len(rows)
         _, kept = stratified(y, (1 - share, share), seed, classes, "digits_noisy")

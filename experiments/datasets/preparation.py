@@ -1,5 +1,4 @@
-"""The preparation: what was learned from the training rows about each column, and how it turns raw
-rows into inputs.
+"""The preparation: what was learned from the training rows, and how it turns raw rows into inputs.
 
 It is stored as JSON beside a model, and does to new rows exactly what it did to the training rows.
 """
@@ -143,7 +142,6 @@ def _inputs(
 
 
 def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list[Any]:
-    """Return the values of a column as JSON has them."""
     if isinstance(step, Category):
         return list(values.texts(column, missing, verbatim=True))
     numbers = values.numbers(column, missing, "the rows").tolist()

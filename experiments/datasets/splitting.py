@@ -17,11 +17,9 @@ Rows = NDArray[np.int64]
 def stratified(
     y: NDArray[np.int64], shares: Sequence[float], seed: int, classes: Sequence[str], where: str
 ) -> tuple[Rows, ...]:
-    """Return the rows of each part, ascending: each class divided by `shares` (they add up to 1),
-    training first.
+    """Return the rows of each part, ascending: each class divided by `shares` (they add up to 1).
 
-    A part with a share gets at least one row of each class, and otherwise as many rows in all as
-    its share says.
+    A part with a share gets at least one row of each class, and in all as many as its share says.
     """
     counts = np.bincount(y, minlength=len(classes))
     parts = sum(share > 0 for share in shares)
@@ -66,9 +64,7 @@ def grouped(
     classes: Sequence[str],
     where: str,
 ) -> tuple[Rows, ...]:
-    """Return the rows of each part, ascending: every group whole in one part, and each class
-    divided as near to `shares` as can be.
-    """
+    """Return the rows of each part, ascending: groups stay whole, and classes near `shares`."""
     import pandas as pd
 
     where = f"{where} (data.split.group)"
@@ -100,8 +96,8 @@ def grouped(
 def _assign(
     table: NDArray[np.float64], shares: NDArray[np.float64], seed: int
 ) -> NDArray[np.int64]:
-    """Return the part of each group, from its rows by class `(groups, classes)`: the largest first,
-    to the part that lacks it most.
+    """Return the part of each group, from its rows by class `(groups, classes)`: the largest group
+    first, to the part that lacks it most.
     """
     order = np.random.default_rng(seed).permutation(len(table))
     order = order[np.argsort(-table[order].sum(axis=1), kind="stable")]
@@ -110,8 +106,7 @@ def _assign(
     part = np.zeros(len(table), dtype=np.int64)
     empty = shares > 0
     for done, group in enumerate(order):
-        # Adding the group to a part changes the squared distance from its share by this much (and
-        # by what all parts have alike).
+        # How much the group changes a part's squared distance from its share, as parts differ.
         cost = (filled - shares[:, None]) @ weight[group]
         allowed = empty if len(table) - done <= empty.sum() else shares > 0
         chosen = int(np.argmin(np.where(allowed, cost, np.inf)))
