@@ -22,7 +22,7 @@ from sweeps.confirmation.crossed import Scores, Weighting
 from sweeps.executors.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.search.study import Study
-from sweeps.storage.attributes import PREFIX, as_json, as_replicate
+from sweeps.storage.attributes import PREFIX, packed_replicate, replicate_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Replicates:
         self._networks: dict[Job, list[LayerParameters]] = {}
         for name, value in study.optuna.user_attrs.items():
             if name.startswith(PREFIX):
-                one = as_replicate(value)
+                one = replicate_of(value)
                 self._kept[Job(one.lambdas, one.seed)] = one, _unpack(value["scores"])
         self._wanted = self._done = 0
 
@@ -144,7 +144,8 @@ class Replicates:
         self._kept[Job(one.lambdas, one.seed)] = one, scores
         packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
         with self.means.interrupts.protected():
-            self.study.keep(PREFIX + one.identity, as_json(one) | {"scores": packed})
+            kept = {"replicate": packed_replicate(one), "scores": packed}
+            self.study.keep(PREFIX + one.identity, kept)
 
 
 def _unpack(packed: str) -> np.ndarray:

@@ -48,16 +48,12 @@ def user_attributes(lambdas: Lambdas, result: TrialResult) -> dict[str, Any]:
 
 def system_attributes(result: TrialResult) -> dict[str, Any]:
     """Return the whole result of a trial, packed."""
-    packed = {
+    packed = vars(result) | {
         "metrics": asdict(result.metrics) if result.metrics else None,
-        "curves": result.curves,
-        "diverged": result.diverged,
-        "epochs": result.epochs,
-        "seconds": result.seconds,
         "started": result.started.isoformat(),
         "finished": result.finished.isoformat(),
-        "error": result.error,
     }
+    del packed["network"]
     return {RESULT: pack(packed)}
 
 
@@ -75,33 +71,26 @@ def lambdas_of(trial: FrozenTrial) -> Lambdas:
 def result_of(trial: FrozenTrial) -> TrialResult:
     """Return the result that `system_attributes` packed."""
     value = unpack(trial.system_attrs[RESULT])
-    metrics = value["metrics"]
-    return TrialResult(
-        **{
-            **value,
-            "metrics": Metrics(**metrics) if metrics else None,
-            "curves": {name: tuple(curve) for name, curve in value["curves"].items()},
-            "started": datetime.fromisoformat(value["started"]),
-            "finished": datetime.fromisoformat(value["finished"]),
-        }
-    )
+    value["metrics"] = Metrics(**value["metrics"]) if value["metrics"] else None
+    value["curves"] = {name: tuple(curve) for name, curve in value["curves"].items()}
+    for name in ("started", "finished"):
+        value[name] = datetime.fromisoformat(value[name])
+    return TrialResult(**value)
 
 
-def as_json(one: Replicate) -> dict[str, Any]:
-    """Return a replicate as JSON."""
-    fields: dict[str, Any] = _REPLICATE.dump_python(one, mode="json")
-    return {"replicate": fields | {"curves": pack(one.curves)}}
+def packed_replicate(one: Replicate) -> str:
+    """Return a replicate, packed."""
+    return pack(_REPLICATE.dump_python(one, mode="json"))
 
 
-def as_replicate(value: Mapping[str, Any]) -> Replicate:
-    """Return the replicate in this JSON."""
-    fields = value["replicate"]
-    return _REPLICATE.validate_python(fields | {"curves": unpack(fields["curves"])})
+def replicate_of(value: Mapping[str, Any]) -> Replicate:
+    """Return the replicate that an attribute of a study holds beside its scores."""
+    return _REPLICATE.validate_python(unpack(value["replicate"]))
 
 
 def replicates(attributes: Mapping[str, Any]) -> tuple[Replicate, ...]:
     """Return the replicates among the attributes of a study."""
-    return tuple(as_replicate(value) for key, value in attributes.items() if key.startswith(PREFIX))
+    return tuple(replicate_of(value) for key, value in attributes.items() if key.startswith(PREFIX))
 
 
 def verdict(attributes: Mapping[str, Any]) -> Verdict | None:
