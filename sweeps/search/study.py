@@ -55,8 +55,8 @@ class Study:
         closing: ExitStack,
     ) -> None:
         self.optuna, self.storage, self.closing = study, storage, closing
-        self.experiment = experiment = search.experiment
-        self._search, self._url, self._size = search, url, experiment.sweep.generation
+        self.experiment = search.experiment
+        self._search, self._url, self._size = search, url, self.experiment.sweep.generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
         self._noted: set[str] = set()
@@ -125,22 +125,12 @@ class Study:
         trial = self._finished_trial(proposal, result)
         with answering(self._url):
             trial_id = self.storage.create_new_trial(self._study_id, template_trial=trial)
-            trial.number = self._number_of(trial_id)
+            trial.number = self.storage.get_trial_number_from_id(trial_id)
         self._recorded.append(trial)
         if self._begun == 0:
             self._mirror.tell(self._recorded[-self._size :])
             self._asked = []
         return trial_record(trial)
-
-    def _number_of(self, trial_id: int) -> int:
-        """Return the number of the trial just written: the next one, if nobody else wrote one.
-
-        In a database that takes one statement, where reading the trial takes six.
-        """
-        number = self._recorded[-1].number + 1 if self._recorded else 0
-        if self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number) == trial_id:
-            return number
-        return self.storage.get_trial_number_from_id(trial_id)
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value on the study, in place of an earlier one of the same key."""
@@ -154,10 +144,8 @@ class Study:
             params=dict(proposal.draws),
             distributions=self._search.space.distributions,
             value=getattr(result.metrics, objective, None),
-            user_attrs={
-                GENERATION: proposal.generation,
-                **user_attributes(proposal.lambdas, result),
-            },
+            user_attrs={GENERATION: proposal.generation}
+            | user_attributes(proposal.lambdas, result),
             system_attrs=system_attributes(result),
             intermediate_values=points(result.curves.get(objective, ())),
         )
@@ -206,8 +194,5 @@ def _load_or_create(storage: BaseStorage, name: str, experiment: Experiment) -> 
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         return create_study(
-            study_name=name,
-            storage=storage,
-            direction=experiment.direction,
-            load_if_exists=True,
+            study_name=name, storage=storage, direction=experiment.direction, load_if_exists=True
         )

@@ -6,10 +6,10 @@ Its connection is never made again: Optuna would repeat a trial whose commit was
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import StorageError
@@ -91,7 +91,7 @@ class DatabaseStudyLock:
         return DatabaseStudyLock, (self._url, self._study)
 
     def acquire(self) -> None:
-        """Connect, and take the lock."""
+        """Connect, and take the lock. Raises LockError where another process holds it."""
         from sqlalchemy import func, select
 
         here = Owner.here()
@@ -161,8 +161,7 @@ class DatabaseStudyLock:
         if row is None:
             return None
         name, since = row
-        program, _, rest = name.partition(" ")
-        pid, _, host = rest.partition(" ")
-        if program != PROGRAM or not pid.isdecimal():
+        found = re.fullmatch(f"{PROGRAM} ([0-9]+) (.*)", name)
+        if found is None:
             return Owner()
-        return Owner(host, int(pid), iso(since) if isinstance(since, datetime) else "")
+        return Owner(found[2], int(found[1]), iso(since) if since else "")

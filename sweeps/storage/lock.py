@@ -10,7 +10,6 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -52,19 +51,6 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class StudyLock(Protocol):
-    """The right to write a study, and to write it to MLflow."""
-
-    def acquire(self) -> None:
-        """Take the lock. Raises LockError, naming the owner, where another process holds it."""
-
-    def release(self) -> None:
-        """Give it back, if it is held."""
-
-    def owner(self) -> Owner | None:
-        """Return who holds it; None where no living process does."""
-
-
 class FileStudyLock:
     """A lock on the file `NAME.STUDY.driver` beside the journal or SQLite file, with the owner in
     it.
@@ -75,7 +61,9 @@ class FileStudyLock:
         self._lock = self._new()
 
     def acquire(self) -> None:
-        """Lock the file and write the owner. Raises OSError where the folder cannot be written."""
+        """Lock the file and write the owner. Raises LockError, naming the owner, where another
+        process holds it, OSError where the folder cannot be written.
+        """
         try:
             self._lock.acquire(timeout=WAIT)
         except Timeout:

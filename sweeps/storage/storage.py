@@ -12,8 +12,9 @@ from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
 from experiments.redaction import masked_url, redacted
 from sweeps.storage.database_lock import DatabaseStudyLock, parsed_url, reading_options
 from sweeps.storage.journal import open_journal
-from sweeps.storage.lock import FileStudyLock, StudyLock
+from sweeps.storage.lock import FileStudyLock
 
+StudyLock = FileStudyLock | DatabaseStudyLock
 SUFFIX = ".journal"
 # What SQLite says of a full disk and of a file that may not grow, and PostgreSQL of its disk.
 NO_ROOM = ("database or disk is full", "disk I/O error", "No space left on device")

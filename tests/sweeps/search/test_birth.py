@@ -13,14 +13,8 @@ CANARY = "s3cret-canary"
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
-    done = subprocess.run(
-        [needs_program("git"), *identity, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    command = [needs_program("git"), *identity, *arguments]
+    return subprocess.check_output(command, cwd=folder, text=True).strip()
 
 
 def test_the_commit_is_that_of_where_one_stands(
@@ -38,10 +32,8 @@ def test_the_commit_is_that_of_where_one_stands(
 
 
 def test_the_command_is_as_one_would_type_it_again() -> None:
-    assert (
-        command(["/somewhere/bin/sweeps", "run", "my rows.toml", "--trials", "50"])
-        == "sweeps run 'my rows.toml' --trials 50"
-    )
+    typed = ["/somewhere/bin/sweeps", "run", "my rows.toml", "--trials", "50"]
+    assert command(typed) == "sweeps run 'my rows.toml' --trials 50"
 
 
 def test_the_arguments_of_another_program_are_none_of_ours() -> None:

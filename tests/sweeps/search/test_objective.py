@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -16,25 +15,29 @@ from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.storage.attributes import SHOWN
 
 EDITS = [
-    "training.epochs=3",
-    "training.learning_rate=0.2",
-    "training.batch_size=501",
+    *("training.epochs=3", "training.learning_rate=0.2", "training.batch_size=501"),
     "model.hidden=[131]",
 ]
 
 
-def numbers(study: optuna.Study) -> list[Any]:
-    trials = sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
-    return [
-        (
-            trial.params,
-            trial.state,
-            trial.value,
-            {epoch: trial.intermediate_values[epoch] for epoch in (1, 3)},
-            {name: trial.user_attrs[name] for name in (*LAMBDA_NAMES, *SHOWN)},
+def numbers(study: optuna.Study) -> list[str]:
+    """Of all trials, in any order, as threads take them."""
+    return sorted(
+        str(
+            (
+                sorted(trial.params.items()),
+                trial.state,
+                trial.value,
+                [trial.intermediate_values[epoch] for epoch in (1, 3)],
+                [trial.user_attrs[name] for name in (*LAMBDA_NAMES, *SHOWN)],
+            )
         )
-        for trial in trials
-    ]
+        for trial in study.trials
+    )
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +45,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> sweeps.Sweep:
     """Of digits: BLAS would divide these products among threads, and get other last bits, whatever
     its kernel. The last epoch is not every trial's best.
     """
-    return sweeps.run(
-        "digits",
-        trials=8,
-        edits=EDITS,
-        workers=2,
-        confirm=False,
-        directory=tmp_path_factory.mktemp("run"),
-    )
+    folder = tmp_path_factory.mktemp("run")
+    return sweeps.run("digits", trials=8, edits=EDITS, workers=2, confirm=False, directory=folder)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -62,26 +59,16 @@ def test_the_same_lambdas_give_the_same_numbers(run: sweeps.Sweep, jobs: int) ->
         study.enqueue_trial(trial.params)
     with threadpool_limits(4):
         study.optimize(objective, n_trials=8, n_jobs=jobs)
-        assert {
-            pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
-        } == {4}  # as it was
-    assert sorted(numbers(study), key=str) == sorted(
-        numbers(run.study), key=str
-    )  # threads take the trials in any order
+        assert blas_threads() == {4}  # as it was
+    assert numbers(study) == numbers(run.study)
     assert any(trial.value < max(trial.intermediate_values.values()) for trial in study.trials)
     assert {*LAMBDA_NAMES, *METRICS} == set(study.trials[0].user_attrs)
 
 
 def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
-    objective = sweeps.objective(
-        "iris",
-        edits=[
-            "training.epochs=1",
-            "sweep.objective=val_data_loss",
-            "lambdas.bias_l1=0",
-            "lambdas.bias_l2=0.5",
-        ],
-    )
+    edits = ["training.epochs=1", "sweep.objective=val_data_loss"]
+    edits += ["lambdas.bias_l1=0", "lambdas.bias_l2=0.5"]
+    objective = sweeps.objective("iris", edits=edits)
     assert objective.direction == "minimize"
     study = optuna.create_study(
         direction=objective.direction, sampler=optuna.samplers.RandomSampler(seed=0)
@@ -93,10 +80,7 @@ def test_it_searches_the_axes_of_the_experiment(run: sweeps.Sweep) -> None:
         lambdas = objective.lambdas(trial.params)
         assert trial.distributions == {name: axes[name] for name in ("weight_l1", "weight_l2")}
         assert (lambdas.bias_l1, lambdas.bias_l2) == (0, 0.5)
-        assert all(
-            trial.user_attrs[name] == getattr(lambdas, name)
-            for name in Lambdas.__dataclass_fields__
-        )
+        assert {name: trial.user_attrs[name] for name in LAMBDA_NAMES} == vars(lambdas)
         assert trial.value == trial.user_attrs["val_data_loss"] == trial.intermediate_values[1]
     assert objective.lambdas(study.trials[0].params) == Lambdas(bias_l2=0.5)
 
@@ -122,13 +106,10 @@ def test_a_bad_experiment_is_one_sentence() -> None:
 def test_blas_has_one_thread_whoever_trains() -> None:
     """In threads that are not the one which has limited BLAS already, and at the same time."""
 
-    def threads() -> set[int]:
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
     def train(_: int) -> set[int]:
         with one_thread():
-            return threads()
+            return blas_threads()
 
     with threadpool_limits(3), ThreadPoolExecutor(4) as pool:
         assert list(pool.map(train, range(20))) == [{1}] * 20
-        assert threads() == {3}
+        assert blas_threads() == {3}

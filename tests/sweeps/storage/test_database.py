@@ -38,9 +38,8 @@ class Wire:
 
     def __init__(self, server: Postgres) -> None:
         self._server, self._listener = server, socket.create_server(("127.0.0.1", 0))
-        self.url = (
-            f"postgresql+psycopg://postgres@127.0.0.1:{self._listener.getsockname()[1]}/postgres"
-        )
+        port = self._listener.getsockname()[1]
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         self.commits, self.cut_at, self.arrives = 0, 0, True
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -175,11 +174,8 @@ def test_a_driver_that_lost_its_lock_writes_nothing(postgres: Postgres, name: st
     grow(study, 2)
     engine = sqlalchemy.create_engine(postgres.url, poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
-        connection.execute(
-            sqlalchemy.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-            )
-        )
+        end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        connection.execute(sqlalchemy.text(end))
     other = opened(postgres.url, RANDOM, name)
     for write in (lambda: grow(study, 3), lambda: study.keep("key", 1)):
         with pytest.raises(StorageError, match="the connection was lost"):

@@ -27,14 +27,7 @@ from tests.sweeps.test_same_table import experiment, recorded, search, tables
 TRIALS = 20
 # As tests.sweeps.test_same_table has it, on the command line.
 EDITS = ("sweep.sampler=tpe", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]")
-RUN = (
-    "run",
-    "iris",
-    f"--trials={TRIALS}",
-    "--workers=1",
-    "--no-confirm",
-    *(f"--set={edit}" for edit in EDITS),
-)
+RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", *(f"--set={edit}" for edit in EDITS))
 
 
 @contextlib.contextmanager
@@ -72,7 +65,7 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_sweep_goes_on_when_there_is_room(tmp_path: Path, finished: Path, tracking: str) -> None:
     journal = tmp_path / "studies" / "iris.journal"
     with full_at((finished / "studies" / "iris.journal").stat().st_size // 2):
-        done = sweeps(*RUN, f"--tracking-uri={tracking}", cwd=tmp_path, status=1)
+        done = sweeps(*RUN, "--no-confirm", f"--tracking-uri={tracking}", cwd=tmp_path, status=1)
     assert (
         sentence(done)
         == f"sweeps: {journal} cannot be written (File too large); make room, then give the same"
