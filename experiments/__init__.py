@@ -1,6 +1,4 @@
-"""One experiment: its definition, its data, one evaluation, its records, its tracking, its reports,
-its model.
-"""
+"""One experiment: definition, data, evaluation, records, tracking, reports and model."""
 
 import logging
 

@@ -73,9 +73,7 @@ class Measure:
         return f"{self.size(value)} {self.more if value >= 0 else self.less}"
 
     def difference(self, comparison: Comparison, than: str = "", *, turned: bool = False) -> str:
-        """For example `2.3 points more accurate than none (0.6 to 4.0)`, by the interval that gave
-        the word; `turned` is seen from the other setting.
-        """
+        """Such as `2.3 points more accurate than none (0.6 to 4.0)`; `turned` is the reverse."""
         same = comparison.word == SAME
         gain = comparison.narrow if same else comparison.gain
         gain = gain.turned() if turned else gain

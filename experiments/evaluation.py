@@ -75,9 +75,7 @@ class LayerTerms:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
-    """A network, with the loss of each validation row and whether its class was found (see
-    `row_answers`).
-    """
+    """A network, with the loss and the hit of each validation row (see `row_answers`)."""
 
     parameters: list[LayerParameters]
     layers: tuple[LayerTerms, ...]
@@ -132,9 +130,7 @@ def one_thread() -> Iterator[None]:
 
 
 def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
-    """Train one network per job, all at once, and measure each. The numbers do not depend on how
-    jobs are divided into calls.
-    """
+    """Train one network per job and measure each; how jobs are divided changes no number."""
     return evaluate_on(load_split(spec.arrays), spec, jobs)
 
 

@@ -36,9 +36,7 @@ def load(source: "str | Path | Experiment", edits: Iterable[str] = ()) -> Experi
 
 
 def parse(table: Mapping[str, Any], where: str, folder: Path) -> Experiment:
-    """Return the experiment that a parsed TOML table holds; its data files are relative to
-    `folder`. Raises ExperimentError.
-    """
+    """Return the experiment in a table of TOML; its data files are relative to `folder`."""
     try:
         experiment = Experiment.model_validate(table)
     except ValidationError as error:

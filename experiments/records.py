@@ -1,6 +1,4 @@
-"""The records: one study and its trials as plain data, the one read model for everything
-downstream.
-"""
+"""The records: one study and its trials as plain data, for everything downstream."""
 
 import dataclasses
 import functools
@@ -90,9 +88,7 @@ class StudyRecord:
 
     @functools.cached_property
     def ranked(self) -> list[TrialRecord]:
-        """Complete trials, best first: objective, then val_data_loss, then fewest lambdas on, then
-        the lower number.
-        """
+        """Complete trials, best first: objective, val_data_loss, fewest lambdas on, number."""
         sign = -1 if self.maximize else 1
         return sorted(
             self.complete,

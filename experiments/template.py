@@ -105,9 +105,7 @@ def _guess_encoding(path: Path, data: Data) -> tuple[str, list[str]]:
 
 
 def _judge(table: files.RawTable, data: Data) -> tuple[dict[str, str], list[str]]:
-    """Return why columns are refused as inputs (ids, free text, dates), by name, and the columns
-    with few different whole numbers.
-    """
+    """Return why columns are refused, by name, and the columns with few different whole numbers."""
     refused, codes = {}, []
     for name in columns.inputs(table, data):
         with suppress(DataError):  # loading the data says which value must be corrected first

@@ -52,9 +52,7 @@ class Worker:
         self._process.wait()
 
     def end(self, patience: float = 0.0) -> int:
-        """Hang up, kill the process if it has not ended after so many seconds, and return its exit
-        code.
-        """
+        """Hang up, kill the process after so many seconds, and return its exit code."""
         self.connection.close()
         with self._process:
             try:

@@ -62,9 +62,7 @@ class Interrupts:
 
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:
-        """Handle the signals inside this block. Python gives none to other threads than the main
-        one.
-        """
+        """Handle the signals inside this block. Only the main thread gets them."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return

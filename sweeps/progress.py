@@ -21,9 +21,7 @@ def counted(number: int, noun: str) -> str:
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Counts trials and keeps the best and the baseline, in a block around a sweep. This one shows
-    nothing.
-    """
+    """Counts trials and keeps the best and the baseline around a sweep. This one is silent."""
 
     def __init__(self) -> None:
         self.finished = self.trials = self._most_waiting = 0
@@ -31,9 +29,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._baseline: float | None = None
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
-        """Show the trials that are there and how many there shall be; `behind` returns how many
-        wait to be written to MLflow.
-        """
+        """Show the trials there and asked for; `behind` counts those that MLflow lacks."""
         self._behind = behind
         self.study, self.trials = study, trials
         for trial in study.trials:
@@ -100,9 +96,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 class Lines(Progress):
-    """Plain lines on standard error, for an output that is no terminal: at most one in two seconds,
-    and one at the end of the search.
-    """
+    """Plain lines on standard error without a terminal: one per two seconds, and one at the end."""
 
     _shown_at = float("-inf")
     _shown = ""

@@ -83,9 +83,7 @@ class Workspace:
             yield from self._stored(self.storage, opened.storage).items()
 
     def choose(self, study: str | None) -> str:
-        """Return the study of this name, or the only one that sweeps made. Raises InputError where
-        there is none, or more than one.
-        """
+        """Return the study of this name, or the only one of sweeps. Raises InputError."""
         known = self.studies()
         if study is None and self.storage:
             stored = self._stored(self.storage)

@@ -1,6 +1,4 @@
-"""The catalog: the ready-made experiments, one TOML file each. Imports nothing, so that a shell can
-be told of them at once.
-"""
+"""The catalog: ready-made experiments. It imports nothing, so that completion is fast."""
 
 from pathlib import Path
 

@@ -121,9 +121,7 @@ def _decode(content: bytes, encoding: str) -> str:
 
 
 def find_separator(text: str) -> str:
-    """Return the separator that divides the first records into the same number of fields, and into
-    the most; else a comma.
-    """
+    """Return the separator that gives the first records equally many fields, else a comma."""
     fields = {}
     for separator in SEPARATORS:
         widths = [len(record) for record in _reader(text[:SAMPLE], separator) if record] or [0]

@@ -96,9 +96,7 @@ def grouped(
 def _assign(
     table: NDArray[np.float64], shares: NDArray[np.float64], seed: int
 ) -> NDArray[np.int64]:
-    """Return the part of each group, from its rows by class `(groups, classes)`: the largest group
-    first, to the part that lacks it most.
-    """
+    """Return the part of each group, the largest first, by its rows `(groups, classes)`."""
     order = np.random.default_rng(seed).permutation(len(table))
     order = order[np.argsort(-table[order].sum(axis=1), kind="stable")]
     weight = table / np.maximum(table.sum(axis=0), 1)  # the share of each class that a group holds

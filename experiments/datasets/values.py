@@ -69,9 +69,7 @@ def numbers(column: "pd.Series[Any]", missing: Collection[str], where: str) -> N
 def texts(
     column: "pd.Series[Any]", missing: Collection[str], *, verbatim: bool = False
 ) -> NDArray[np.object_]:
-    """Return the column as text with None where it is missing; numbers in canonical form, other
-    text too, or `verbatim` as it stands.
-    """
+    """Return a column as text, None where it is missing; numbers and other text are canonical."""
     import pandas as pd
 
     codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else _as_str(column))

@@ -1,6 +1,4 @@
-"""The kept model: a trained network with all that raw rows need on their way through it, as two
-files without any code in them.
-"""
+"""The kept model: a trained network and its preparation, as two files without any code."""
 
 import json
 import zipfile

@@ -38,9 +38,7 @@ class Served:
     def predict(
         self, frame: "pd.DataFrame", params: Mapping[str, Any] | None = None
     ) -> "np.ndarray | pd.DataFrame":
-        """Return labels, or `Model.table` where the param `probabilities` is true. Raises
-        MlflowException, which a server answers with status 400.
-        """
+        """Return labels, or probabilities if `params` asks. Raises MlflowException (status 400)."""
         from mlflow.exceptions import MlflowException
 
         try:

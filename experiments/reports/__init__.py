@@ -1,6 +1,4 @@
-"""The reports: records as pandas frames with fixed columns, as CSV or Parquet files, and as one
-page.
-"""
+"""The reports: frames with fixed columns, as CSV or Parquet files, and as one page."""
 
 from enum import StrEnum
 

@@ -132,9 +132,7 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def confirm(study: StudyRecord) -> "pd.DataFrame":
-    """One row per role and seed: a setting that has two roles is there twice. No rows before a
-    confirmation.
-    """
+    """One row per role and seed; a setting with two roles is there twice."""
     verdict, rows = study.verdict, []
     for setting in verdict.settings if verdict else ():
         for seed in verdict.seeds if verdict else ():

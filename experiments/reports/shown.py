@@ -14,9 +14,7 @@ ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are
 
 
 class Shown:
-    """A study as the page shows it: `ranked` are the trials shown, the best first, `rest` the
-    number of others.
-    """
+    """A study on the page: `ranked` are the trials shown, best first; `rest` counts others."""
 
     def __init__(self, study: StudyRecord) -> None:
         self.study = study

@@ -1,6 +1,4 @@
-"""The lambdas to use as lines of code, for this package and for other libraries: one template
-each, with its note below a line of ---.
-"""
+"""The lambdas to use as code, for this package and others: one template and note for each."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any

@@ -40,9 +40,7 @@ class Finding:
 
 
 def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
-    """Count a study's trials, runs and rows, and list every difference: as a note while a driver
-    runs the study. `silent` are the MLflow URIs that did not answer.
-    """
+    """Count a study's trials, runs and rows, and yield every difference; MLflows in `silent` are not asked."""
     driver = place.driver(name)
     with place.tracker(study_record(place.load(name))) as tracker:
         answered = answers(tracker, silent)

@@ -1,6 +1,4 @@
-"""The choice, on the validation rows: the winner on fresh seeds, the simplest setting that is as
-good, and how exactly each lambda must be set.
-"""
+"""The choice on validation rows: winner, simplest setting as good, and tolerances."""
 
 import itertools
 import math
@@ -27,9 +25,7 @@ ScoresOf = Mapping[Lambdas, Scores]
 
 @dataclass(frozen=True)
 class Choice:
-    """How settings are compared: what each row counts, and whether scores are hits, or else losses
-    with the sign turned.
-    """
+    """How settings are compared: the weight of each row, by hits or by (negative) losses."""
 
     weighting: Weighting
     by_hits: bool
@@ -51,9 +47,7 @@ class Choice:
         return estimate(one - other, self.weighting, counted=False)
 
     def claimed(self, one: Scores, other: Scores) -> Estimate:
-        """Return the same for a claim: with the imagined rows where scores are hits, unknown where
-        losses are too few to be trusted.
-        """
+        """Return the same for a claim: imagined rows added to hits, too few losses unknown."""
         found = estimate(one - other, self.weighting, counted=self.by_hits)
         _, units = self.weighting.units(one)
         few = not self.by_hits and len(units) < FEWEST_LOSSES
@@ -116,9 +110,7 @@ def without(lambdas: Lambdas, name: str) -> Lambdas:
 
 
 def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
-    """Return the baseline, which must be complete, and the best `top` settings beside it, each with
-    its best trial.
-    """
+    """Return the baseline and the best `top` settings beside it, each with its best trial."""
     assert study.baseline is not None
     found = {study.baseline.lambdas: study.baseline}
     for trial in study.ranked:
@@ -147,9 +139,7 @@ def roles(
 
 
 def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialRecord]:
-    """Return the complete trials whose score is no further below the winner's mean over fresh seeds
-    than the width, in trial order.
-    """
+    """Return the complete trials within the width of the winner's mean over fresh seeds."""
     sign = 1 if study.maximize else -1
     return [
         trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width

@@ -1,6 +1,4 @@
-"""The confirmation of one study: choose on validation rows, claim on test rows, keep the verdict on
-the study and its model in a folder.
-"""
+"""The confirmation: choose on validation rows, claim on test rows, keep verdict and model."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

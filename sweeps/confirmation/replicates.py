@@ -1,6 +1,4 @@
-"""The replicates: settings trained again with fresh seeds, each kept on the study as soon as it is
-trained.
-"""
+"""The replicates: settings trained again with fresh seeds, kept on the study one by one."""
 
 import base64
 import logging
@@ -44,9 +42,7 @@ class Means:
 
 
 def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
-    """Return seeds that the search, which uses the training seed alone, has never used; fewer are
-    the first of more.
-    """
+    """Return seeds that the search has never used; fewer are the first of more."""
     drawn = np.random.SeedSequence(training_seed, spawn_key=(FRESH,)).generate_state(2 * count + 8)
     return tuple(dict.fromkeys(int(seed) for seed in drawn if seed != training_seed))[:count]
 

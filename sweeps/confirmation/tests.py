@@ -68,9 +68,7 @@ def compare(
     alpha: float,
     margin: float,
 ) -> tuple[Comparison, ...]:
-    """Return the comparisons of the recommended setting with others, by name, from the estimate of
-    each other setting. Two names of one setting count once.
-    """
+    """Return the comparisons by name, from an estimate each; two names of a setting count once."""
     found = levels([estimate.p for estimate in estimates.values()], alpha)
     made = {
         lambdas: (estimate, level)

@@ -1,3 +1,1 @@
-"""The executors: where trials are trained; this process, processes of this machine, or a Dask
-cluster.
-"""
+"""The executors: this process, worker processes, or a Dask cluster train the trials."""

@@ -97,9 +97,7 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
         return super().submit(self._make, functools.partial(fn, *args, **kwargs))
 
     def _make(self, call: Callable[[], Any]) -> Any:
-        """Return what the call returns in the thread's own process, or raise what it raises there,
-        with the traceback as a note.
-        """
+        """Make the call in the thread's own process; its traceback travels as a note."""
         worker: Worker | None = getattr(self._own, "worker", None)
         if worker is None or not worker.alive:  # one that died idle cost nothing
             worker = self._own.worker = self._start()

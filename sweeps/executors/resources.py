@@ -1,6 +1,4 @@
-"""The resources: what a sweep trains on, as a person asks for it, and how many networks a task
-trains in lockstep, in lanes, which is a matter of speed alone.
-"""
+"""The resources: what a sweep trains on, and how many networks a task trains in lanes."""
 
 import functools
 import re
@@ -92,9 +90,7 @@ class Resources:
 def lanes_per_task(
     split: Split, config: TrainConfig, *, generation: int, workers: int, cache: int | None = None
 ) -> int:
-    """As many as fit into a worker's bytes of `cache` (None: this machine's), and so few that every
-    worker gets a share of a generation.
-    """
+    """As many as fit into `cache` (bytes; None: measured), and few enough for every worker."""
     fitting = (cache or cache_per_worker(workers)) // bytes_per_lane(split, config)
     return max(1, min(max(LEAST, fitting), MOST, -(-generation // workers)))
 

@@ -1,6 +1,4 @@
-"""The signature of a process: what decides over the bits of its numbers. Two processes with the
-same one make the same table.
-"""
+"""The signature of a process: equal signatures make the same table, to the bit."""
 
 import functools
 import hashlib
@@ -21,9 +19,7 @@ PROBE_ROWS, PROBE_COLUMNS = 37, 1_531
 
 @functools.cache
 def signature() -> Mapping[str, str]:
-    """Versions of what computes, the BLAS kernel, NumPy's CPU features, and a hash of a fixed
-    probe.
-    """
+    """Versions of what computes, BLAS kernel, CPU features, and a hash of a fixed probe."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # as where networks are trained: more threads add in another order

@@ -1,3 +1,1 @@
-"""The search: an Optuna study of one experiment, proposed in generations and recorded in trial
-order.
-"""
+"""The search: an Optuna study of one experiment, in generations and in trial order."""

@@ -58,9 +58,7 @@ def check_format(study: str, birth: Mapping[str, Any]) -> None:
 
 
 def command(arguments: list[str]) -> str:
-    """Return this command, such as `sweeps run digits`, without secrets; of another program only
-    its name.
-    """
+    """Return this command without secrets; of another program only its name."""
     name = Path(arguments[0]).stem if arguments else ""
     if name != PROGRAM:
         return Path(arguments[0]).name if name else "python"

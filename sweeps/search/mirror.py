@@ -92,9 +92,7 @@ class Mirror:
         )
 
     def ask(self) -> list[dict[str, float]]:
-        """Return the draws of the next generation, by axis. Raises InputError where a user's own
-        sampler fails.
-        """
+        """Return the draws of the next generation. Raises InputError if a user's sampler fails."""
         try:
             self.study.sampler = self._kind.make(self._seed, self.generation, self._size)
             if self.generation == 0:

@@ -42,15 +42,11 @@ class Objective:
 
     @property
     def off(self) -> dict[str, float]:
-        """The params that switch all searched lambdas off, for `study.enqueue_trial`: 0 is on no
-        logarithmic axis.
-        """
+        """The params for `study.enqueue_trial` that switch all searched lambdas off."""
         return self._space.bottom
 
     def lambdas(self, params: Mapping[str, float]) -> Lambdas:
-        """Return the lambdas that a trial's params, such as `study.best_params`, stand for: those
-        below the low end of their axis are off.
-        """
+        """Return the lambdas of params such as `study.best_params`, off below their axis."""
         return self._space.lambdas(params)
 
     def __call__(self, trial: "optuna.Trial") -> float:

@@ -69,9 +69,7 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
 
 
 def _try(search: Search) -> None:
-    """Raise InputError where two samplers of one seed propose different trials, or those of two
-    seeds the same.
-    """
+    """Raise InputError unless a seed, and only the seed, decides what a sampler proposes."""
     few = search.experiment.sweep.model_copy(update={"generation": TRIED})
     tried = Search(search.experiment.model_copy(update={"sweep": few}), search.own)
     one, other = Mirror(tried), Mirror(tried)

@@ -73,9 +73,7 @@ def reading_options(url: str) -> dict[str, Any]:
 
 
 class DatabaseStudyLock:
-    """The advisory lock of a study. PostgreSQL tells its owner: the application name holds process
-    and host.
-    """
+    """The advisory lock of a study; the application name on the server holds process and host."""
 
     def __init__(self, url: str, study: str) -> None:
         from sqlalchemy import create_engine

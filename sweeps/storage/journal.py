@@ -1,6 +1,4 @@
-"""The journal: a study's records in a file, one JSON object per line, as Optuna reads and writes
-them.
-"""
+"""The journal: a study's records in a file, one JSON object per line, in Optuna's format."""
 
 import json
 import logging

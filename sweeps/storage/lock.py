@@ -52,18 +52,14 @@ def iso(time: datetime) -> str:
 
 
 class FileStudyLock:
-    """A lock on the file `NAME.STUDY.driver` beside the journal or SQLite file, with the owner in
-    it.
-    """
+    """A lock on the file `NAME.STUDY.driver` beside the storage, which names the owner."""
 
     def __init__(self, storage: str, study: str) -> None:
         self._path, self._study = Path(f"{os.path.realpath(storage)}.{study}.driver"), study
         self._lock = self._new()
 
     def acquire(self) -> None:
-        """Lock the file and write the owner. Raises LockError, naming the owner, where another
-        process holds it, OSError where the folder cannot be written.
-        """
+        """Lock the file and write the owner. Raises LockError (naming the owner) or OSError."""
         try:
             self._lock.acquire(timeout=WAIT)
         except Timeout:

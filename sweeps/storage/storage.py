@@ -37,9 +37,7 @@ def journal_path(directory: Path, study: str) -> Path:
 
 
 def study_lock(url: str, study: str) -> StudyLock:
-    """Return the lock of a study, which need not exist yet. Raises InputError where the URL is none
-    of a storage that has locks.
-    """
+    """Return the lock of a study, which need not exist. Raises InputError for another storage."""
     if is_journal(url):
         return FileStudyLock(url, study)
     with answering(url):

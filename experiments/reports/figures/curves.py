@@ -1,6 +1,4 @@
-"""The learning curves of the recommended setting (before a confirmation: of the best trial) and of
-the baseline, with bands over the seeds.
-"""
+"""The learning curves of the recommended setting, or the best trial, and of the baseline."""
 
 from collections.abc import Mapping, Sequence
 
