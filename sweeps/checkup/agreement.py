@@ -40,7 +40,7 @@ class Finding:
 
 
 def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
-    """Count a study's trials, runs and rows, and yield every difference; MLflows in `silent` are not asked."""
+    """Yield every difference of a study; the MLflows in `silent` are not asked."""
     driver = place.driver(name)
     with place.tracker(study_record(place.load(name))) as tracker:
         answered = answers(tracker, silent)
