@@ -77,8 +77,8 @@ def write_all(
             runs = replace(runs, unconfirmed=runs.unconfirmed - 1)
         if planned:
             observe(0)
-        for run_id in tracker.call(Tracker.surplus, study):
-            tracker.call(Tracker.delete, run_id)
+        for run in tracker.call(Tracker.surplus, study):
+            tracker.call(Tracker.delete, run)
         for path in _artifacts(folder):
             tracker.call(Tracker.log_file, path)
         tracker.call(Tracker.finish, study)

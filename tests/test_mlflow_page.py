@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from experiments.card import card
-from experiments.evaluation import CURVES
 from experiments.records import FAIL, StudyRecord
 from experiments.reports.page import write_page
 from experiments.tracking import Links, Tracker, choose, sync_runs
@@ -34,12 +33,10 @@ def troubled(study: StudyRecord) -> StudyRecord:
     """The study with a trial that failed and one that diverged."""
     trials = list(study.trials)
     trials[FAILED] = make_trial(FAILED, state=FAIL, metrics=None, curves={}, error=EVIL)
-    gone = make_trial(DIVERGED)
-    assert gone.metrics
-    metrics = dataclasses.replace(gone.metrics, val_accuracy=0.0, train_accuracy=0.0)
-    trials[DIVERGED] = dataclasses.replace(
-        gone, metrics=metrics, diverged=True, curves=dict.fromkeys(CURVES, (0.0,) * 3)
-    )
+    trials[DIVERGED] = make_trial(DIVERGED, diverged=True)
+    assert trials[DIVERGED].metrics
+    metrics = dataclasses.replace(trials[DIVERGED].metrics, val_accuracy=0.0)
+    trials[DIVERGED] = dataclasses.replace(trials[DIVERGED], metrics=metrics)
     return dataclasses.replace(study, trials=tuple(trials))
 
 
@@ -63,16 +60,21 @@ class Shown:
     links: dict[str, Links]
     pictures: Path
 
-    def open(self, link: str) -> None:
-        self.page.open(link)
-
     def picture(self, name: str) -> None:
         """What is on the screen, kept for people."""
         self.page.screenshot(self.pictures / f"{name}.png")
 
-    def run(self, *names: str) -> Any:
+    def text(self) -> str:
+        """All text of the page, with single spaces."""
+        return " ".join(self.page.texts("body")[0].split())
+
+    def run(self, script: str) -> Any:
+        """What JavaScript returns."""
+        return self.page.driver.execute_script(script)
+
+    def find(self, script: str) -> Any:
         """What JavaScript returns, once it is something."""
-        return self.page.wait_for(lambda: self.page.driver.execute_script(*names))
+        return self.page.wait_for(lambda: self.run(script))
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +89,10 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         sync_runs(trackers[study.study], study)
     trackers[SMALL.study].log_file(write_page(SMALL, folder / "report.html"))
     with serving(store) as server, browser(folder / "profile") as page:
-        shown = Shown(
-            page,
-            {name: tracker.show().at(server.url) for name, tracker in trackers.items()},
-            pictures,
-        )
+        links = {name: tracker.show().at(server.url) for name, tracker in trackers.items()}
         page.open(server.url)  # MLflow's chat opens at the first visit
         page.wait_for(lambda: page.driver.find_elements("css selector", CHAT))[0].click()
-        yield shown
+        yield Shown(page, links, pictures)
 
 
 @pytest.fixture(autouse=True)
@@ -114,14 +112,12 @@ def rows(window: Shown) -> list[dict[str, str]]:
         }
         return Object.keys(rows).map(Number).sort((a, b) => a - b).map(index => rows[index]);
     """
-    return list(window.page.driver.execute_script(script))
+    return list(window.run(script))
 
 
 def name_in(row: dict[str, str]) -> str:
     """The name of a run; KeyError or empty where its row is still being drawn."""
-    return row[NAME].rpartition("\n")[
-        2
-    ]  # above it is the color of its dot, for those who cannot see it
+    return row[NAME].rpartition("\n")[2]  # above it is the color of its dot, as text
 
 
 def names(window: Shown) -> list[str]:
@@ -152,7 +148,7 @@ CUT_LAMBDAS = """
 def test_the_link_opens_the_trials_of_the_study_best_first(
     window: Shown, study: StudyRecord
 ) -> None:
-    window.open(window.links[study.study].trials)
+    window.page.open(window.links[study.study].trials)
     value = f"metrics.`{study.objective}`"
     window.page.wait_for(
         lambda: [(name_in(row), row[value]) for row in rows(window)[:10]] == best_first(study)
@@ -166,28 +162,21 @@ def test_the_link_opens_the_trials_of_the_study_best_first(
         const cut = cell => [...cell.querySelectorAll('*')].some(isCut);
         return cells.map(cell => [name(cell), cut(cell)]);
     """
-    headers = window.page.driver.execute_script(script)
+    headers = window.run(script)
     assert [name for name, _ in headers] == list(dict.fromkeys([study.objective, *COLUMNS]))
     assert [name for name, cut in headers if cut] == []
-    assert window.page.driver.execute_script(CUT_LAMBDAS) == []
-    assert {name.partition("-")[0] for name in names(window)} == {
-        "trial"
-    }  # no run of the confirmation, and not the study's
-    assert "100 matching runs" in " ".join(
-        window.page.texts("body")[0].split()
-    )  # the first hundred; there is "load more"
+    assert window.run(CUT_LAMBDAS) == []
+    # No run of the confirmation, and not the study's; of 120 the first hundred.
+    assert {name.partition("-")[0] for name in names(window)} == {"trial"}
+    assert "100 matching runs" in window.text()
 
 
 def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> None:
     for study, sections in ((SMALL, "All trials"), (LARGE, "Best 100 trials")):
-        window.open(window.links[study.study].charts)
+        window.page.open(window.links[study.study].charts)
         window.page.wait_for(lambda: len(traces(window)) >= 2)
-        window.page.wait_for(
-            lambda: window.page.driver.find_elements(
-                "css selector", ".parcoords path, .parcoords canvas, canvas"
-            )
-        )
-        text = " ".join(window.page.texts("body")[0].split())
+        window.find("return document.querySelector('.parcoords path, .parcoords canvas, canvas')")
+        text = window.text()
         assert f"{sections} (1)" in text
         assert f"{sections}, each lambda (4)" in text
         assert "Parallel Coordinates" in text
@@ -195,7 +184,7 @@ def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> No
 
 
 def test_without_a_view_the_trials_are_the_same(window: Shown) -> None:
-    window.open(window.links[LARGE.study].plain)
+    window.page.open(window.links[LARGE.study].plain)
     window.page.wait_for(lambda: names(window)[:10] == [name for name, _ in best_first(LARGE)])
     window.picture("plain")
 
@@ -206,38 +195,26 @@ def traces(window: Shown) -> list[list[Any]]:
         return [...document.querySelectorAll('.js-plotly-plot')].map(plot =>
             plot.data.map(trace => [trace.name || '', Array.from(trace.y || [])]));
     """
-    return list(window.page.driver.execute_script(script))
+    return list(window.run(script))
 
 
 def test_the_curves_are_those_of_the_best_ten_and_of_the_baseline(window: Shown) -> None:
-    window.open(window.links[SMALL.study].curves)
+    window.page.open(window.links[SMALL.study].curves)
     wanted = {*(name for name, _ in best_first(SMALL)), "trial-00000"}
     window.page.wait_for(lambda: set(filter(None, window.page.texts(".ag-row a"))) == wanted)
-    window.page.wait_for(
-        lambda: (
-            len(traces(window)) >= 2
-            and all(len(plot) >= len(wanted) for plot in traces(window)[:2])
-        )
-    )
+    window.page.wait_for(lambda: len(traces(window)) >= 2)
+    window.page.wait_for(lambda: all(len(plot) >= len(wanted) for plot in traces(window)[:2]))
     window.picture("curves-100")
-    for plot, metric in zip(
-        traces(window), ("val_accuracy", "data_loss"), strict=False
-    ):  # then come those of other metrics
-        curves = {
-            f"trial-{trial.trial:05d}": list(trial.curves[metric])
-            for trial in SMALL.trials
-            if trial.curves
-        }
-        lines = [(name.split()[0], heights) for name, heights in plot if name]
-        assert {name for name, _ in lines} == wanted
-        assert [
-            name for name, heights in lines if heights != curves[name]
-        ] == []  # as they are, not smoothed
+    # Then come those of other metrics.
+    for plot, metric in zip(traces(window), ("val_accuracy", "data_loss"), strict=False):
+        lines = {name.split()[0]: heights for name, heights in plot if name}
+        trials = {f"trial-{trial.trial:05d}": trial for trial in SMALL.trials}
+        assert lines == {name: list(trials[name].curves[metric]) for name in wanted}
 
 
 def test_the_views_are_in_the_menu_of_views(window: Shown) -> None:
-    window.open(window.links[SMALL.study].trials)
-    window.run("return document.querySelector('[data-testid=\"saved-views-trigger\"]')").click()
+    window.page.open(window.links[SMALL.study].trials)
+    window.find("return document.querySelector('[data-testid=\"saved-views-trigger\"]')").click()
     offered = window.page.wait_for(lambda: " ".join(window.page.texts("[role='menu']")))
     for study in (SMALL, LARGE):
         assert study.study in offered
@@ -249,47 +226,33 @@ def test_the_studys_run_says_what_was_found_on_what_by_which_command(window: Sho
     assert made
     link = window.links[SMALL.study].study
     assert link
-    window.open(link)
+    window.page.open(link)
     window.page.wait_for(lambda: made.says in window.page.texts("body")[0])
     window.picture("study")
-    text = " ".join(window.page.texts("body")[0].split())
-    for part in (
-        "sweeps run digits",
-        "0123456",
-        "somebody",
-        "digits (",
-        "Training +2",
-        f"fingerprint : {SMALL.fingerprint}",
-    ):
+    text = window.text()
+    data, fingerprint = ("digits (", "Training +2"), f"fingerprint : {SMALL.fingerprint}"
+    for part in ("sweeps run digits", "0123456", "somebody", *data, fingerprint):
         assert part in text
 
 
 def test_the_report_is_previewed_whole(window: Shown) -> None:
     link = window.links[SMALL.study].study
     assert link
-    window.open(link.replace("?", "/artifacts/report.html?"))
-    frame = window.run("return document.querySelector('iframe')")
+    window.page.open(link.replace("?", "/artifacts/report.html?"))
+    frame = window.find("return document.querySelector('iframe')")
     window.page.driver.get_log("browser")
     window.page.driver.switch_to.frame(frame)
     try:
-        assert (
-            window.run(
-                "return document.querySelector('h1') && document.querySelector('h1').innerText"
-            )
-            == SMALL.study
-        )
-        window.page.wait_for(lambda: window.page.driver.find_elements("css selector", "svg"))
+        heading = window.find("return document.querySelector('h1')")
+        assert heading.text == SMALL.study
+        window.find("return document.querySelector('svg')")
     finally:
         window.page.driver.switch_to.default_content()
     window.picture("report")
-    errors = [
-        entry["message"]
-        for entry in window.page.driver.get_log("browser")
-        if entry["level"] == "SEVERE"
-    ]
-    assert [
-        message for message in errors if "users/current" not in message
-    ] == []  # MLflow asks who one is, and nobody is
+    log = window.page.driver.get_log("browser")
+    errors = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+    # MLflow asks who one is, and nobody is.
+    assert [message for message in errors if "users/current" not in message] == []
 
 
 @pytest.mark.parametrize(
@@ -299,20 +262,16 @@ def test_the_report_is_previewed_whole(window: Shown) -> None:
 def test_what_went_wrong_with_a_trial_is_its_description(
     window: Shown, number: int, status: str, note: str
 ) -> None:
-    window.open(window.links[SMALL.study].trials)
+    window.page.open(window.links[SMALL.study].trials)
     window.page.wait_for(lambda: names(window)[:10] == [name for name, _ in best_first(SMALL)])
-    window.page.driver.execute_script("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
+    window.run("document.querySelector('.ag-body-viewport').scrollTop = 1e6")
     window.page.wait_for(lambda: f"trial-{number:05d}" in names(window))
     window.picture("trials-100-last")
-    window.run(
+    window.find(
         "return [...document.querySelectorAll('a')].find(one => one.innerText.trim() ==="
         f" 'trial-{number:05d}')"
     ).click()
-    window.page.wait_for(
-        lambda: note in window.page.texts("body")[0] and status in window.page.texts("body")[0]
-    )
+    window.page.wait_for(lambda: note in window.text() and status in window.text())
     window.picture(f"trial-{status.lower()}")
-    assert (
-        window.page.driver.find_elements("css selector", "img[onerror], a[href^='javascript']")
-        == []
-    )
+    evil = "img[onerror], a[href^='javascript']"
+    assert window.page.driver.find_elements("css selector", evil) == []

@@ -2,7 +2,7 @@
 
 from experiments.tracking.process import TrackerProcess
 from experiments.tracking.store import Store, choose
-from experiments.tracking.sync import SyncedRuns, sync_runs
+from experiments.tracking.sync import SyncedRuns, audit_runs, sync_runs
 from experiments.tracking.tracker import Tracker
 from experiments.tracking.view import Links
 from experiments.tracking.writer import Outcome, Writer
@@ -15,6 +15,7 @@ __all__ = [
     "Tracker",
     "TrackerProcess",
     "Writer",
+    "audit_runs",
     "choose",
     "sync_runs",
 ]

@@ -4,6 +4,7 @@ import configparser
 import logging
 import os
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -47,8 +48,10 @@ def load() -> None:
     """Import MLflow, which takes two seconds, with our settings in this process's environment."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    # What a database needs too: the first call to it has a limit.
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code
+        # What databases and models need too: calls have a limit.
+        import mlflow.pyfunc
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     # It narrates how tables are made, and logs what it raises as well, with a traceback.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL + 1)
@@ -59,10 +62,10 @@ def open_client(store: Store) -> "MlflowClient":
     from mlflow import MlflowClient
     from sqlalchemy import create_engine
 
-    if store.file and not store.file.exists():
+    if store.file is None and store.is_database:
+        create_engine(store.uri).connect().close()  # MLflow would try ten times, for 100 s
+    elif store.file and not store.file.exists():
         database.make(store.file)
-    elif store.is_database:  # raise at once what MLflow would meet ten times in a hundred seconds
-        create_engine(store.uri).connect().close()
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
 
 

@@ -50,10 +50,12 @@ def make(path: Path) -> None:
             lock.unlink(missing_ok=True)  # who waits for it finds the database
 
 
-def check_lock(path: Path) -> None:
-    """Raise sqlite3.OperationalError if another program keeps the database locked."""
+def check(path: Path, statement: str) -> None:
+    """Raise sqlite3.Error if the statement cannot be carried out, as in a database that another
+    program keeps locked.
+    """
     with closing(sqlite3.connect(path, timeout=LONGEST_LOCK, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(statement)
 
 
 def checkpoint(path: Path) -> None:

@@ -18,9 +18,6 @@ from experiments.verdict import CANDIDATE, Replicate, Setting
 from nnreg import LAMBDA_NAMES, Lambdas
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
-# While its trials are written a study's run is SCHEDULED, not RUNNING: more will come, whether or
-# not a process is at it now.
-UNFINISHED = "SCHEDULED"
 # The kinds of runs. The tag of the same name says which trial or network a run is of.
 STUDY, TRIAL = "study", "trial"
 CONFIRMATION, CONFIRM = "confirmation", "confirm"  # the run above those of networks, and these

@@ -6,9 +6,9 @@ import gc
 import os
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
@@ -17,13 +17,13 @@ from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker
 from experiments.worker import Worker
 
-LONGEST_START = 60.0  # seconds to import MLflow, or to make its database
+LONGEST_START = 60.0  # seconds to import and open MLflow, or to make its database
 LONGEST_CALL = 8.0  # seconds for a run or a file; MLflow's own limits are shorter, if there is one
 LONGEST_END = 0.5  # seconds; a run that is cut off is written again by the next sweep or sync
 # Objects between two looks for garbage: MLflow makes thousands per trial. It saves a tenth.
 RARELY = 50_000
 
-P = ParamSpec("P")
+Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
 
 
@@ -44,21 +44,20 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
         self.close()
 
     def open(self) -> None:
-        """Read what MLflow has, a thousand runs per call."""
+        """Have MLflow imported and opened, and what it has read."""
         if self._process is None:
             self._start()
-        self._ask(Tracker.forget)
-        while self._ask(Tracker.read_page):
-            pass
+        self._ask(LONGEST_START, Tracker.read)
         self._read = True
 
-    def call(
-        self, method: Callable[Concatenate[Tracker, P], R], *args: P.args, **options: P.kwargs
-    ) -> R:
+    def call(self, method: Callable[[Tracker, *Arguments], R], *args: *Arguments) -> R:
         """Call a method of the tracker. Raises TrackingError after LONGEST_CALL."""
         if not self._read:
             self.open()
-        return self._ask(method, *args, **options)
+        makes_database = self.store.file and not self.store.file.exists()
+        limit = LONGEST_START if makes_database else LONGEST_CALL
+        result: R = self._ask(limit, method, *args)
+        return result
 
     def close(self) -> None:
         """End the process, also in the middle of a call, and start no other. From any thread."""
@@ -75,8 +74,8 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
             except OSError as error:
                 raise TrackingError(self._sentence(f"cannot be started ({error})")) from None
             self._connection = self._process.connection
-        self._send((self.store, self.study))
-        self._receive(LONGEST_START)
+        with suppress(OSError):  # if it has ended, the first call tells
+            self._connection.send((self.store, self.study))
 
     def _end(self) -> None:
         with self._changing:
@@ -84,22 +83,9 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
                 self._process.end(LONGEST_END)
             self._process, self._read = None, False
 
-    def _ask(
-        self, method: Callable[Concatenate[Tracker, P], R], *args: P.args, **options: P.kwargs
-    ) -> R:
-        makes_database = self.store.file and not self.store.file.exists()
-        self._send((method, args, options))
-        result: R = self._receive(LONGEST_START if makes_database else LONGEST_CALL)
-        return result
-
-    def _send(self, message: object) -> None:
+    def _ask(self, limit: float, *call: Any) -> Any:
         try:
-            self._connection.send(message)
-        except OSError:
-            raise self._failed("ended") from None
-
-    def _receive(self, limit: float) -> Any:
-        try:
+            self._connection.send(call)
             if not self._connection.poll(limit):
                 raise self._failed(f"did not answer within {limit:g} s")
             error, result = self._connection.recv()
@@ -129,11 +115,10 @@ def serve(connection: Connection) -> None:
         tracker = Tracker(*connection.recv())
         load()
         gc.freeze()  # MLflow itself is no garbage
-        connection.send((None, None))
         while True:
-            method, args, options = connection.recv()
+            method, *args = connection.recv()
             try:
-                result = tracker.call(method, *args, **options)
+                result = tracker.call(method, *args)
             except Exception as error:  # raised again where somebody handles it
                 connection.send((error, None))
             else:

@@ -1,16 +1,21 @@
-"""The runs: as one must be and as one is there, and the equality of the two."""
+"""The runs: as one must be, as one is there, and the equality of the two."""
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, Run
 
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"  # tags
 CONTEXT = "mlflow.data.context"  # as what the rows of a data set are used
+PER_CALL = 1_000  # runs to read; and MLflow's limit for metrics, params and tags together
+# While its trials are written a study's run is SCHEDULED, not RUNNING: more will come, whether or
+# not a process is at it now.
+UNFINISHED = "SCHEDULED"
 
 Key = tuple[str, str]
 """The kind of a run, and which one of its kind it is: by this it is found."""
@@ -58,14 +63,60 @@ class RunState:
     metrics: Mapping[str, float] = field(default_factory=dict)
     datasets: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, run: "Run") -> "RunState":
+        """A run as MLflow's client has it."""
+        data, info, inputs = run.data, run.info, run.inputs.dataset_inputs if run.inputs else ()
+        datasets = frozenset(
+            f"{tag.value} {one.dataset.name} {one.dataset.digest}"
+            for one in inputs
+            for tag in one.tags
+            if tag.key == CONTEXT
+        )
+        return cls(
+            info.run_id, info.status, info.end_time, data.tags, data.params, data.metrics, datasets
+        )
+
     @property
     def key(self) -> Key:
         """By what it is found."""
         return key_of(self.tags)
 
-    def contradicts(self, params: Mapping[str, str]) -> bool:
-        """Whether it has a param with another value."""
-        return any(self.params.get(name, value) != value for name, value in params.items())
+
+@dataclass
+class Snapshot:
+    """What MLflow has of one study: the experiment, and the runs in it that are not deleted.
+
+    `location` is where the experiment says that its artifacts are; `deleted` is the id of an
+    experiment that was deleted.
+    """
+
+    experiment_id: str | None = None
+    location: str = ""
+    deleted: str | None = None
+    runs: dict[Key, list[RunState]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, client: "MlflowClient", experiment: str, study_uid: str) -> "Snapshot":
+        """A snapshot of the experiment of this name."""
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return cls()
+        if found.lifecycle_stage != "active":
+            return cls(deleted=found.experiment_id)
+        snapshot = cls(found.experiment_id, found.artifact_location)
+        ids, query = [found.experiment_id], f"tags.study_uid = '{study_uid}'"
+        token: str | None = ""
+        while token is not None:
+            page = client.search_runs(ids, query, max_results=PER_CALL, page_token=token or None)
+            for run in map(RunState.of, page):
+                snapshot.runs.setdefault(run.key, []).append(run)
+            token = page.token or None
+        return snapshot
+
+    def run(self, key: Key) -> RunState | None:
+        """The run with this key. Of several, everybody takes the same one."""
+        return min(self.runs.get(key, ()), key=lambda run: run.run_id, default=None)
 
 
 class Point(NamedTuple):
@@ -107,8 +158,7 @@ class RunPlan:
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric."""
-        numbers = {**self.single, **self.measured}
-        return {name: value for name, value in numbers.items() if math.isfinite(value)}
+        return {point.name: point.value for point in self.points()}
 
     def differences(self, run: RunState, parent: str | None) -> list[str]:
         """What of a run is not as planned, by name. Nothing means that the run is right.
@@ -134,15 +184,29 @@ class RunPlan:
 
     def points(self) -> list[Point]:
         """All its numbers. Those that are not finite are left out: MLflow would store others."""
-        return [point for point in self._points() if math.isfinite(point.value)]
-
-    def _points(self) -> Iterator[Point]:
         ended = self.started if self.ended is None else self.ended
-        for name, value in self.single.items():
-            yield Point(name, value, ended, self.step)
+        points = [Point(name, value, ended, self.step) for name, value in self.single.items()]
         for name, last in self.measured.items():
             values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
             # For charts over time the epochs are spread evenly over the time that they took.
             for step, value in values.items():
                 time = self.started + (ended - self.started) * step // max(self.epochs, 1)
-                yield Point(name, value, time, step)
+                points.append(Point(name, value, time, step))
+        return [point for point in points if math.isfinite(point.value)]
+
+    def log(self, client: "MlflowClient", run_id: str) -> None:
+        """Give a run that was created its tags, params, metrics and status."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(*point) for point in self.points()]
+        params = [Param(*param) for param in self.params.items()]
+        tags = [RunTag(*tag) for tag in self.tags.items()]
+        first = PER_CALL - len(params) - len(tags)
+        client.log_batch(run_id, metrics[:first], params, tags, synchronous=True)
+        for start in range(first, len(metrics), PER_CALL):
+            more = metrics[start : start + PER_CALL]
+            client.log_batch(run_id, more, synchronous=True)
+        if self.status == UNFINISHED:
+            client.update_run(run_id, self.status)
+        else:
+            client.set_terminated(run_id, self.status, self.ended)

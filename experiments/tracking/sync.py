@@ -1,11 +1,46 @@
-"""Sync: bring all runs of a study on MLflow to the plan."""
+"""Sync: compare the runs of a study on MLflow with the plan, and bring them to it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from experiments.records import StudyRecord
+from experiments.tracking import database, registry
 from experiments.tracking.plan import CONFIRM, TRIAL, plans
 from experiments.tracking.process import TrackerProcess
 from experiments.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A run that is not there, is not as planned, is there more than once, or is not planned.
+
+    `name` is a trial's number, or the name of a network's run; `differing` names what differs.
+    """
+
+    kind: str
+    name: str
+    run_ids: tuple[str, ...]
+    differing: tuple[str, ...] = ()
+    planned: bool = True
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How MLflow differs. `runs` are counts by kind, `model` is what the registered model lacks.
+
+    `location` is where MLflow looks for artifacts that are elsewhere, or empty.
+    """
+
+    runs: Counter[str]
+    problems: tuple[Problem, ...]
+    model: tuple[str, ...]
+    experiment_deleted: bool
+    location: str
+
+    def missing(self, kind: str) -> list[str]:
+        """The names of those that have no run as planned."""
+        ours = [one for one in self.problems if one.kind == kind and one.planned]
+        return [one.name for one in ours if one.differing or not one.run_ids]
 
 
 @dataclass(frozen=True)
@@ -24,20 +59,44 @@ class SyncedRuns:
         return any((self.trials, self.networks, self.deleted, self.study))
 
 
+def audit_runs(tracker: Tracker, study: StudyRecord) -> Audit:
+    """Compare what MLflow has with the study, by the same equality as writing does."""
+    there, problems = tracker.snapshot, []
+    ids = {key: tuple(sorted(run.run_id for run in runs)) for key, runs in there.runs.items()}
+    planned = plans(study)
+    for plan in planned:
+        kind, which = plan.key
+        _, differing = tracker.find(plan)
+        if differing or len(ids.get(plan.key, ())) != 1:
+            name = plan.name if kind == CONFIRM else which
+            problems.append(Problem(kind, name, ids.get(plan.key, ()), tuple(differing)))
+    unplanned = ids.keys() - {plan.key for plan in planned}
+    problems += [Problem(*key, ids[key], planned=False) for key in sorted(unplanned) if ids[key]]
+    registered = study.verdict and tracker.study_run
+    return Audit(
+        runs=Counter(kind for (kind, _), runs in there.runs.items() for _ in runs),
+        problems=tuple(problems),
+        model=tuple(registry.lacking(tracker.client, study) if registered else ()),
+        experiment_deleted=there.deleted is not None,
+        location=there.location if database.moved(tracker.store, there.location) else "",
+    )
+
+
 def sync_runs(tracker: Tracker | TrackerProcess, study: StudyRecord) -> SyncedRuns:
-    """Write the runs of a study that are not as planned, and delete surplus ones, one per call,
-    because each call has a limit. An experiment that was deleted is brought back.
+    """Delete the runs of a study that are wrong or surplus and write those that are missing, one
+    per call, because each call has a limit. An experiment that was deleted is brought back.
 
     What MLflow has must not be newer than `study`, or a run would seem to be of no trial.
     """
     tracker.call(Tracker.restore)
+    surplus = tracker.call(Tracker.surplus, study)
+    for run in surplus:
+        tracker.call(Tracker.delete, run)
     written = {
         kind: sum(
             tracker.call(Tracker.write, plan).new for plan in plans(study) if plan.key[0] == kind
         )
         for kind in (TRIAL, CONFIRM)
     }
-    for run_id in tracker.call(Tracker.surplus, study):
-        tracker.call(Tracker.delete, run_id)
     differed = tracker.call(Tracker.finish, study)
-    return SyncedRuns(written[TRIAL], written[CONFIRM], tracker.call(Tracker.deleted), differed)
+    return SyncedRuns(written[TRIAL], written[CONFIRM], len(surplus), differed)

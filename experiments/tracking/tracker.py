@@ -1,31 +1,37 @@
 """The tracker: all that is asked of MLflow for one study."""
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple
 
 from experiments.errors import TrackingError
 from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.tracking import database, registry, view
-from experiments.tracking.client import answering
-from experiments.tracking.ledger import Ledger
+from experiments.tracking.client import answering, open_client
 from experiments.tracking.plan import (
     CONFIRM,
+    CONFIRMATION,
+    STUDY,
     TRIAL,
     confirmation_plan,
-    network_plans,
+    merged_note,
     plans,
     study_plan,
     trial_plan,
 )
-from experiments.tracking.runs import RunPlan
+from experiments.tracking.runs import NOTE, PARENT, UNFINISHED, RunPlan, RunState, Snapshot
+from experiments.tracking.store import Store
 from experiments.tracking.view import Links
+from experiments.tracking.whole_runs import WholeRuns
 
-P = ParamSpec("P")
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
 
 
@@ -36,140 +42,209 @@ class Written(NamedTuple):
     new: bool
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A run that is not there, is not as planned, is there more than once, or is not planned.
+class Tracker(AbstractContextManager["Tracker"]):
+    """The runs of one study on MLflow, each looked for by its key before it is created.
 
-    `name` is a trial's number, or the name of a network's run; `differing` names what differs.
+    What MLflow has is read once and then kept up to date here. Nothing is opened before it is
+    needed. One thread at a time.
     """
 
-    kind: str
-    name: str
-    run_ids: tuple[str, ...]
-    differing: tuple[str, ...] = ()
-    planned: bool = True
+    def __init__(self, store: Store, study: StudyRecord) -> None:
+        self.store, self.study = store, study
+        self._whole_runs: WholeRuns | None = None
+        self._snapshot: Snapshot | None = None
 
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        self.close()
 
-@dataclass(frozen=True)
-class Audit:
-    """How MLflow differs. `runs` are counts by kind, `model` is what the registered model lacks.
-
-    `location` is where MLflow looks for artifacts that are elsewhere, or empty.
-    """
-
-    runs: Counter[str]
-    problems: tuple[Problem, ...]
-    model: tuple[str, ...]
-    experiment_deleted: bool
-    location: str
-
-    def missing(self, kind: str) -> list[str]:
-        """The names of those that have no run as planned."""
-        ours = [one for one in self.problems if one.kind == kind and one.planned]
-        return [one.name for one in ours if one.differing or not one.run_ids]
-
-
-class Tracker(Ledger, AbstractContextManager["Tracker"]):
-    """The runs of one study on MLflow, each looked for by its key before it is created. One thread
-    at a time.
-    """
-
-    def call(
-        self, method: "Callable[Concatenate[Tracker, P], R]", *args: P.args, **options: P.kwargs
-    ) -> R:
+    def call(self, method: "Callable[[Tracker, *Arguments], R]", *args: *Arguments) -> R:
         """Call a method, as a TrackerProcess does in its process. Raises TrackingError if MLflow
         does not answer.
         """
         try:
             with answering(self.store):
-                return method(self, *args, **options)
+                return method(self, *args)
         except TrackingError:
-            self.forget()  # a call may have been carried out though its answer is lost
+            self._snapshot = None  # a call may have been carried out though its answer is lost
             raise
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client."""
+        client = open_client(self.store)
+        if self.store.file:
+            self._whole_runs = WholeRuns(self.store.file)
+        return client
 
     def open(self) -> None:
         """Read what MLflow has, which other programs may have changed."""
-        self.forget()
-        while self.call(Tracker.read_page):
-            pass
+        self.call(Tracker.read)
 
     def close(self) -> None:
         """Leave nothing in the log beside a SQLite file."""
         if self.store.file:
             database.checkpoint(self.store.file)
 
-    def __exit__(self, *error: object) -> None:
-        """Close it."""
-        self.close()
+    def read(self) -> None:
+        """Read what MLflow has; looking must not make a database."""
+        file, self._snapshot = self.store.file, Snapshot()
+        if file is None or file.exists():
+            if file:
+                database.check(file, "SELECT * FROM sqlite_master")
+            client, name = self.client, self.store.experiment
+            self._snapshot = Snapshot.read(client, name, self.study.study_uid)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What MLflow has."""
+        if self._snapshot is None:
+            self.read()
+        assert self._snapshot
+        return self._snapshot
+
+    @property
+    def study_run(self) -> RunState | None:
+        """The study's own run."""
+        return self.snapshot.run((STUDY, self.study.study))
+
+    def parent(self, plan: RunPlan) -> str | None:
+        """The id of the run that this one belongs below: "" if it is not there, None for none."""
+        above = {TRIAL: (STUDY, self.study.study), CONFIRM: (CONFIRMATION, "")}.get(plan.key[0])
+        if above is None:
+            return None
+        found = self.snapshot.run(above)
+        return found.run_id if found else ""
+
+    def find(self, plan: RunPlan) -> tuple[RunState | None, list[str]]:
+        """The run of a plan, and what differs in it. Of several, always the same one: one that is
+        as planned, if there is one, but of those that others are below the first.
+        """
+        parent = self.parent(plan)
+        runs = self.snapshot.runs.get(plan.key, ())
+        found = [(run, plan.differences(run, parent)) for run in runs]
+        order = [(parent is not None and bool(differing), run.run_id) for run, differing in found]
+        return found[order.index(min(order))] if found else (None, [])
 
     def write(self, plan: RunPlan) -> Written:
-        """Have the run of a trial or of a network."""
-        return Written(*self.put(plan))
+        """Have the run of a trial or of a network. One that is not as planned is deleted."""
+        found, differing = self.find(plan)
+        if found and not differing:
+            return Written(found.run_id, new=False)
+        if self.store.file and self.store.file.exists():
+            database.check(self.store.file, "BEGIN IMMEDIATE")
+        for run in list(self.snapshot.runs.get(plan.key, ())):
+            self.delete(run)
+        if self.study_run is None or self.study_run.status != UNFINISHED:
+            above = study_plan(self.study)
+            started = above.started or plan.started
+            self._bring(replace(above, status=UNFINISHED, started=started, ended=None, single={}))
+        if plan.key[0] == CONFIRM:
+            self._bring(confirmation_plan(self.study, plan.started))
+        tags = {**plan.tags, PARENT: self.parent(plan) or ""}
+        run_id = self._create(replace(plan, tags=tags))
+        written = RunState(run_id, plan.status, plan.ended, tags, plan.params, plan.metrics)
+        self.snapshot.runs[plan.key] = [written]
+        return Written(run_id, new=True)
+
+    def _create(self, plan: RunPlan) -> str:
+        """Create a run with all that it will ever have; its id."""
+        where = (self.experiment(), self.snapshot.location)
+        if self._whole_runs and (whole := self._whole_runs.write(plan, *where)):
+            return whole
+        run = self.client.create_run(where[0], plan.started, dict(plan.tags), plan.name)
+        plan.log(self.client, run.info.run_id)
+        if self._whole_runs:
+            self._whole_runs.learn(plan, run.info.run_id, *where)
+        return str(run.info.run_id)
+
+    def _bring(self, plan: RunPlan) -> bool:
+        """Bring a run that others are below to its plan, created if it is not there; whether it
+        differed. It is changed in place: its id and its artifacts stay.
+        """
+        client, experiment_id = self.client, self.experiment()
+        found, differing = self.find(plan)
+        if found and not differing:
+            return False
+        if found is None:
+            tags = {name: value for name, value in plan.tags.items() if name != NOTE}
+            run = client.create_run(experiment_id, plan.started, tags, plan.name)
+            found = RunState(run.info.run_id)
+        tags = dict(plan.tags)
+        if NOTE in tags:  # somebody may have edited it since it was read
+            there = client.get_run(found.run_id).data.tags
+            tags[NOTE] = merged_note(tags[NOTE], there.get(NOTE, ""))
+        replace(plan, tags=tags).log(client, found.run_id)
+        if missing := [one.entity() for one in plan.datasets if one.key not in found.datasets]:
+            client.log_inputs(found.run_id, missing)
+        runs = self.snapshot.runs.setdefault(plan.key, [])
+        runs[:] = [one for one in runs if one.run_id != found.run_id]
+        runs.append(RunState.of(client.get_run(found.run_id)))
+        return True
 
     def finish(self, study: StudyRecord) -> bool:
         """Bring the study's own run, if there is one, to its end and to the verdict, and MLflow's
         page to the views of the study; whether the run differed.
         """
-        self.study, networks = study, network_plans(study)
-        if not study.trials or self.study_run is None:
+        self.study = study
+        if self.study_run is None:
             return False
-        differed = self.bring(study_plan(study))
-        if networks:
-            differed |= self.bring(confirmation_plan(study, networks[0].started))
+        above = [plan for plan in plans(study) if plan.key[0] in (STUDY, CONFIRMATION)]
+        differed = [self._bring(plan) for plan in above]
         self._keep_views()
-        return differed
+        return any(differed)
 
-    def surplus(self, study: StudyRecord) -> list[str]:
-        """The runs of nothing in the study, and those beyond one of each."""
-        kept = {plan.key: self.chosen(plan) for plan in plans(study)}
-        found = [(key, run) for key, runs in self.snapshot.runs.items() for run in runs]
-        return [run.run_id for key, run in found if run != kept.get(key)]
+    def surplus(self, study: StudyRecord) -> list[RunState]:
+        """The runs of nothing in the study, those beyond one of each, and those of trials and
+        networks that are not as planned.
+        """
+        kept = set()
+        for plan in plans(study):
+            found, differing = self.find(plan)
+            if found and (not differing or plan.key[0] in (STUDY, CONFIRMATION)):
+                kept.add(found.run_id)
+        there = [run for runs in self.snapshot.runs.values() for run in runs]
+        return [run for run in there if run.run_id not in kept]
 
-    def delete(self, run_id: str) -> None:
-        """Delete a run of the study."""
-        for run in [one for runs in self.snapshot.runs.values() for one in runs]:
-            if run.run_id == run_id:
-                self.remove(run)
-
-    def deleted(self) -> int:
-        """How many runs were deleted so far."""
-        return self.deletions
+    def delete(self, run: RunState) -> None:
+        """Delete a run. MLflow keeps it, and `mlflow runs restore` brings it back."""
+        self.client.delete_run(run.run_id)
+        self.snapshot.runs[run.key].remove(run)
 
     def restore(self) -> None:
         """Bring the experiment back if it was deleted."""
         if self.snapshot.deleted:
             self.client.restore_experiment(self.snapshot.deleted)
-            self.forget()
+            self.read()
+
+    def experiment(self) -> str:
+        """The MLflow experiment, created if it is not there; its artifacts follow the directory."""
+        from mlflow.exceptions import MlflowException
+
+        there, name, location = self.snapshot, self.store.experiment, self.store.artifact_location
+        if there.experiment_id is None and there.deleted is None:
+            try:
+                there.experiment_id = self.client.create_experiment(name, location)
+                there.location = location or ""
+            except MlflowException:  # another program has just made it, or deleted it
+                self.read()
+                there = self.snapshot
+                if there.experiment_id is None and there.deleted is None:
+                    raise
+        if there.experiment_id is None:
+            raise TrackingError(
+                f"MLflow experiment {name} at {self.store.shown} was deleted, and a deleted one"
+                " keeps its name; bring it back with: sweeps sync, or have the runs written to"
+                " another one with MLFLOW_EXPERIMENT_NAME"
+            )
+        if database.moved(self.store, there.location):
+            there.location = database.move(self.store, there.location)
+        return there.experiment_id
 
     def run_ids(self) -> dict[int, str]:
         """The run of each trial of the study that has one, by the trial's number."""
-        found = {one.trial: self.chosen(trial_plan(self.study, one)) for one in self.study.trials}
+        found = {one.trial: self.find(trial_plan(self.study, one))[0] for one in self.study.trials}
         return {number: run.run_id for number, run in found.items() if run}
-
-    def audit(self, study: StudyRecord) -> Audit:
-        """Compare what MLflow has with the study, by the same equality as writing does."""
-        there, problems = self.snapshot, []
-        unplanned = dict(there.runs)
-        for plan in plans(study):
-            ids = tuple(sorted(run.run_id for run in unplanned.pop(plan.key, ())))
-            chosen = self.chosen(plan)
-            differing = plan.differences(chosen, self.parent(plan)) if chosen else []
-            if differing or len(ids) != 1:
-                kind, which = plan.key
-                name = plan.name if kind == CONFIRM else which
-                problems.append(Problem(kind, name, ids, tuple(differing)))
-        for key, runs in unplanned.items():
-            if runs:
-                ids = tuple(sorted(run.run_id for run in runs))
-                problems.append(Problem(*key, ids, planned=False))
-        registered = study.verdict and self.study_run
-        return Audit(
-            runs=Counter(kind for (kind, _), runs in there.runs.items() for _ in runs),
-            problems=tuple(problems),
-            model=tuple(registry.lacking(self.client, study) if registered else ()),
-            experiment_deleted=there.deleted is not None,
-            location=there.location if database.moved(self.store, there.location) else "",
-        )
 
     def log_file(self, path: Path) -> None:
         """Keep a file as an artifact of the study's run, if there is one."""

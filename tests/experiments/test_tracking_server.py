@@ -49,24 +49,18 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     # What was written straight into the database is there, with its files.
     assert sorted(trial_runs(over_http, LOCAL.study_uid)) == [0, 1]
     run_id = study_run(over_http, LOCAL.study_uid).info.run_id
-    assert [file.path for file in MlflowClient(over_http.uri).list_artifacts(run_id)] == [
-        "trials.csv"
-    ]
     assert answer(plain.url, f"/get-artifact?run_id={run_id}&path=trials.csv") == "local"
 
     # Two writers with a study of the same name each write their own, at once.
-    stores = {
-        "mine": over_http,
-        "yours": choose(tmp_path / "yours", "digits", uri=over_http.uri, environ={}),
-    }
-    writers = [Writer(Tracker(stores["mine"], MINE)), Writer(Tracker(stores["yours"], YOURS))]
-    for mine, yours in zip(MINE.trials, YOURS.trials, strict=True):
-        writers[0].put(mine)
-        writers[1].put(yours)
+    yours = choose(tmp_path / "yours", "digits", uri=over_http.uri, environ={})
+    stores = {"mine": over_http, "yours": yours}
+    writers = [Writer(Tracker(stores["mine"], MINE)), Writer(Tracker(yours, YOURS))]
+    for trials in zip(MINE.trials, YOURS.trials, strict=True):
+        for writer, trial in zip(writers, trials, strict=True):
+            writer.put(trial)
     assert [writer.close().unwritten for writer in writers] == [(), ()]
-    assert sync_runs(Tracker(stores["mine"], MINE), MINE).trials == 0
-    assert sync_runs(Tracker(stores["yours"], YOURS), YOURS).trials == 0
     for study in (MINE, YOURS):
+        assert sync_runs(Tracker(over_http, study), study).trials == 0
         assert sorted(trial_runs(over_http, study.study_uid)) == [0, 1, 2]
     (tmp_path / "reports" / "trials.csv").write_text("mine")
     Tracker(stores["mine"], MINE).log_file(tmp_path / "reports" / "trials.csv")
@@ -77,12 +71,9 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
 
     # Two people's confirmed models are two versions of one model, and the later confirmation has
     # the alias.
-    for owner, study in (
-        ("yours", later(CONFIRMED, 1)),
-        ("mine", CONFIRMED_TOO),
-        ("mine", CONFIRMED_TOO),
-    ):
-        registered(stores[owner], study, tmp_path)
+    registered(stores["yours"], later(CONFIRMED, 1), tmp_path)
+    for _ in range(2):
+        registered(stores["mine"], CONFIRMED_TOO, tmp_path)
     assert versions(over_http) == {
         f"1 {CONFIRMED.study_uid}": ["best"],
         f"2 {CONFIRMED_TOO.study_uid}": [],
@@ -93,9 +84,8 @@ def test_two_directories_share_a_plain_server_that_shows_what_the_folder_has(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", plain.url)
     loaded = mlflow.pyfunc.load_model("models:/digits@best")
     rows = FRAME[list(loaded.input_example)]
-    np.testing.assert_array_equal(
-        loaded.predict(rows), made_model(CONFIRMED, tmp_path).predict(rows)
-    )
+    wanted = made_model(CONFIRMED, tmp_path).predict(rows)
+    np.testing.assert_array_equal(loaded.predict(rows), wanted)
 
     # The server is killed: what is missing is said, and written when there is a way.
     plain.end()

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from experiments.errors import TrackingError
 from experiments.records import FAIL, StudyRecord
-from experiments.tracking import Tracker, choose
+from experiments.tracking import Tracker, audit_runs, choose
 from experiments.tracking.plan import trial_plan
 from tests.studies import make_study, make_trial
 
@@ -33,9 +33,8 @@ def tracker(folder: Path, made: Path, study: StudyRecord) -> Tracker:
 
 
 def is_ready(tracker: Tracker) -> bool:
-    whole_runs = tracker._whole_runs
-    assert whole_runs
-    return whole_runs.ready
+    assert tracker._whole_runs
+    return tracker._whole_runs._pattern is not None
 
 
 def rows(folder: Path) -> dict[str, list[tuple[str, ...]]]:
@@ -91,7 +90,7 @@ def test_if_mlflow_keeps_runs_in_another_way_its_client_goes_on(
     for trial in study.trials[:2]:
         changed.write(trial_plan(study, trial))
     assert not is_ready(changed)
-    assert changed.audit(study).missing("trial") == ["2", "3", "4", "5", "6"]
+    assert audit_runs(changed, study).missing("trial") == ["2", "3", "4", "5", "6"]
 
 
 def test_an_experiment_that_is_deleted_meanwhile_is_said(

@@ -78,18 +78,19 @@ def test_a_server_that_is_stopped_killed_and_back_while_a_sweep_runs(
                 40: lambda: stack.enter_context(server(served, port)),
             }
         )
+        url = f"http://127.0.0.1:{port}"
         sweep = sweeps.run(
             "iris",
             trials=48,
             edits=EDITS,
             workers=1,
             directory=tmp_path / "mine",
-            tracking_uri=f"http://127.0.0.1:{port}",
+            tracking_uri=url,
             progress=at,
             confirm=False,
         )
         assert sweep.runs.error is None
-        store = Store(f"http://127.0.0.1:{port}", "iris", None)
+        store = Store(url, "iris", None)
         runs = trial_runs(store, sweep.record.study_uid)
         assert {number: run.info.run_id for number, run in runs.items()} == sweep.runs.ids
         assert sorted(runs) == list(range(48))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from experiments.records import StudyRecord
 from experiments.reports import Format, files
-from experiments.tracking import Outcome, Tracker, sync_runs
+from experiments.tracking import Outcome, Tracker, audit_runs, sync_runs
 from experiments.tracking.plan import network_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
@@ -44,7 +44,7 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path, ma
     assert everything(store) == everything(alone.store("digits"))
     assert study_run(store, first.study_uid).info.run_id == run_id
     tracker = Tracker(store, later)
-    assert tracker.audit(later).problems == ()
+    assert audit_runs(tracker, later).problems == ()
     assert {"model.npz", "confirm.csv", "report.html"} < tracker.kept().keys()
     assert not sync_runs(tracker, later)
     before, after = ({plan.key for plan in network_plans(study)} for study in (first, later))
