@@ -104,10 +104,8 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
         name=f"trial-{trial.trial:05d}",
         tags=tags,
         params=_params(trial.lambdas),
-        single={
-            **_strengths(study, trial.lambdas),
-            **{name: float(getattr(trial, name)) for name in SCALARS},
-        },
+        single=_strengths(study, trial.lambdas)
+        | {name: float(getattr(trial, name)) for name in SCALARS},
         measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
         epochs=trial.epochs,
         status=STATUS[trial.state],
@@ -120,13 +118,11 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
 
 def trial_note(trial: TrialRecord) -> str:
     """What went wrong with a trial, as Markdown; empty if nothing did."""
-    if trial.error:
-        return plain(trial.error[:LONGEST_ERROR])
-    return DIVERGED if trial.diverged else ""
+    return plain(trial.error[:LONGEST_ERROR]) if trial.error else DIVERGED * trial.diverged
 
 
 def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
-    """The run above those of the networks: beside the trials, not among them."""
+    """The run above those of the networks, beside the study's own."""
     return RunPlan(
         name=f"{study.study} {CONFIRMATION}",
         tags=_identity(study, CONFIRMATION),
@@ -157,15 +153,10 @@ def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Setting
             "roles": ",".join(dict.fromkeys(setting.role for setting in settings)),
         },
         params={**_params(one.lambdas), "seed": str(one.seed)},
-        single={
-            **_strengths(study, one.lambdas),
-            "diverged": float(one.diverged),
-            "seconds": one.seconds,
-        },
-        measured={
-            **{name: getattr(one.metrics, name) for name in CONFIRMED},
-            **dict(zip(TESTED, tested, strict=bool(tested))),
-        },
+        single=_strengths(study, one.lambdas)
+        | {"diverged": float(one.diverged), "seconds": one.seconds},
+        measured={name: getattr(one.metrics, name) for name in CONFIRMED}
+        | dict(zip(TESTED, tested, strict=bool(tested))),
         epochs=study.experiment.training.epochs,
         status="FINISHED",
         started=milliseconds(one.started),
@@ -188,13 +179,10 @@ def _study_params(study: StudyRecord) -> dict[str, str]:
     """What is the same for all trials, under the keys of the experiment file."""
     sections = study.experiment.model_dump(mode="json")
     del sections["sweep"]["trials"]  # it may change while the study goes on
-    chosen = {
-        f"{section}.{key}": value
-        for section in ("model", "training", "lambdas", "sweep")
-        for key, value in sections[section].items()
-    }
-    chosen |= {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
-    return {key: str(value) for key, value in chosen.items()}
+    params = {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
+    for section in ("model", "training", "lambdas", "sweep"):
+        params |= {f"{section}.{key}": str(value) for key, value in sections[section].items()}
+    return params
 
 
 def _datasets(study: StudyRecord) -> Iterator[Dataset]:
@@ -218,22 +206,15 @@ def _params(lambdas: Lambdas) -> dict[str, str]:
 
 
 def _strengths(study: StudyRecord, lambdas: Lambdas) -> dict[str, float]:
-    """The four lambdas as numbers, and their logarithms."""
-    return {
-        **{name: float(getattr(lambdas, name)) for name in LAMBDA_NAMES},
-        **{f"log10_{name}": _log10_lambda(study, lambdas, name) for name in LAMBDA_NAMES},
-    }
-
-
-def _log10_lambda(study: StudyRecord, lambdas: Lambdas, name: str) -> float:
-    """log10 of a lambda. One that is off is `off_decades` below the low end of its axis.
-
-    A fixed lambda has no axis: its low end is its own value, or that of the default axis if it is
-    fixed to off.
+    """The four lambdas as numbers, and their logarithms. One that is off is `off_decades` below the
+    low end of its axis. A fixed lambda has no axis: its low end is its own value, or that of the
+    default axis if it is fixed to off.
     """
-    value = float(getattr(lambdas, name))
-    if value > 0:
-        return math.log10(value)
-    axis = study.experiment.lambdas.axes[name]
-    low = axis.low if isinstance(axis, Range) else axis or WIDE.low
-    return float(math.log10(low) - study.experiment.sweep.off_decades)
+    strengths = {}
+    for name, value in zip(LAMBDA_NAMES, lambdas.as_tuple(), strict=True):
+        axis = study.experiment.lambdas.axes[name]
+        low = axis.low if isinstance(axis, Range) else axis or WIDE.low
+        off = math.log10(low) - study.experiment.sweep.off_decades
+        strengths[name] = float(value)
+        strengths[f"log10_{name}"] = math.log10(value) if value > 0 else off
+    return strengths

@@ -53,14 +53,10 @@ def tags(study: StudyRecord, compared_runs: Sequence[str]) -> dict[str, str]:
     born = milliseconds(study.trials[0].started) if study.trials else 0
     listed = ", ".join(f"'{run_id}'" for run_id in compared_runs)
     query = f"attributes.run_id IN ({listed})" if listed else "tags.kind = 'trial'"
-    views = {
-        # The page lists the newest one first.
+    curves = _table(study, query) | _curves(study)
+    views = {  # the page lists the newest one first
         study.study_uid: (study.study, born + 1, _table(study) | _charts(study)),
-        f"{study.study_uid}-curves": (
-            f"{study.study}: learning curves",
-            born,
-            _table(study, query) | _curves(study),
-        ),
+        f"{study.study_uid}-curves": (f"{study.study}: learning curves", born, curves),
     }
     return {
         TAG + key: json.dumps({"name": name, "createdAt": made, "state": json.dumps(state)})
@@ -70,25 +66,19 @@ def tags(study: StudyRecord, compared_runs: Sequence[str]) -> dict[str, str]:
 
 def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
     """The links to the views of a study in the experiment of this id."""
-    runs, charts, table = _runs(experiment_id), "&compareRunsMode=CHART", _table(study)
-    asked = {
-        "searchFilter": table["searchFilter"],
-        "orderByKey": table["orderByKey"],
-        "orderByAsc": json.dumps(table["orderByAsc"]),
-    }
-    trials = f"{runs}&{SHARED}={study.study_uid}"
+    # Without the workflow MLflow's page opens on its pages for language models.
+    workflow, charts = "workflowType=machine_learning", "&compareRunsMode=CHART"
+    runs, table = f"#/experiments/{experiment_id}/runs", _table(study)
+    asked = {name: table[name] for name in ("searchFilter", "orderByKey")}
+    asked["orderByAsc"] = json.dumps(table["orderByAsc"])
+    trials = f"{runs}?{workflow}&{SHARED}={study.study_uid}"
     return Links(
         trials=trials,
         charts=trials + charts,
         curves=f"{trials}-curves{charts}",
-        plain=f"{runs}&{urlencode(asked, quote_via=quote)}",
-        study=_runs(experiment_id, f"/{run_id}") if run_id else None,
+        plain=f"{runs}?{workflow}&{urlencode(asked, quote_via=quote)}",
+        study=f"{runs}/{run_id}?{workflow}" if run_id else None,
     )
-
-
-def _runs(experiment_id: str, which: str = "") -> str:
-    # Without the workflow MLflow's page opens on its pages for language models.
-    return f"#/experiments/{experiment_id}/runs{which}?workflowType=machine_learning"
 
 
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
@@ -121,12 +111,10 @@ def _charts(study: StudyRecord) -> dict[str, Any]:
     """The lambdas together and each alone, against the objective."""
     axes = [f"log10_{name}" for name in study.experiment.lambdas.searched or LAMBDA_NAMES]
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
-    together = {
-        "selectedParams": [],
-        "selectedMetrics": [*axes, study.objective],
-        "showAllRuns": True,
-    }
-    each = {axis: {"xaxis": _axis(axis), "yaxis": _axis(study.objective)} for axis in axes}
+    numbers = [*axes, study.objective]
+    axis_of = {name: {"key": name, "type": "METRIC"} for name in numbers}
+    together = {"selectedParams": [], "selectedMetrics": numbers, "showAllRuns": True}
+    each = {axis: {"xaxis": axis_of[axis], "yaxis": axis_of[study.objective]} for axis in axes}
     return _sections(
         (which, 1, "PARALLEL", {"all": together}), (f"{which}, each lambda", 2, "SCATTER", each)
     )
@@ -134,14 +122,10 @@ def _charts(study: StudyRecord) -> dict[str, Any]:
 
 def _curves(study: StudyRecord) -> dict[str, Any]:
     beside = " and the baseline" if study.baseline else ""
+    unsmoothed = {"xAxisKey": "step", "lineSmoothness": 0}  # else the page smooths them
+    names = dict.fromkeys([study.objective, "val_accuracy", "data_loss"])
     curves = {
-        name: {
-            "metricKey": name,
-            "selectedMetricKeys": [name],
-            "xAxisKey": "step",
-            "lineSmoothness": 0,  # else the page smooths them
-        }
-        for name in (study.objective, "val_accuracy", "data_loss")
+        name: {"metricKey": name, "selectedMetricKeys": [name], **unsmoothed} for name in names
     }
     return _sections((f"Best {len(study.ranked[:BEST])}{beside}", 2, "LINE", curves))
 
@@ -169,7 +153,3 @@ def _sections(*sections: tuple[str, int, str, Mapping[str, Mapping[str, Any]]]) 
             for chart, options in charts.items()
         ],
     }
-
-
-def _axis(metric: str) -> dict[str, str]:
-    return {"key": metric, "type": "METRIC"}

@@ -91,7 +91,8 @@ class Writer:
                 self._error = error  # the first write tries again
             pause = 0.0
             while trial := self._next(pause):
-                pause = self._write(trial, pause)
+                longer = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
+                pause = 0.0 if self._write(trial) else longer
         except Exception as error:
             self._bug = error  # raised again where somebody sees it
 
@@ -102,24 +103,21 @@ class Writer:
             self._changed.wait_for(lambda: self._closing or self._waiting)
             return self._waiting[0] if self._waiting and not self._abandoned else None
 
-    def _write(self, trial: TrialRecord, pause: float) -> float:
-        """Write the trial that waits first; how long to pause then."""
+    def _write(self, trial: TrialRecord) -> bool:
+        """Write the trial that waits first; whether MLflow took it."""
         closing = self._closing
         try:
             written = self._tracker.call(Tracker.write, trial_plan(self._tracker.study, trial))
         except TrackingError as error:
-            pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
-            logger.info(
-                "trial %d is not on MLflow: %s; next try in %g s", trial.trial, error, pause
-            )
+            logger.info("trial %d is not on MLflow: %s", trial.trial, error)
             with self._changed:
                 self._error, self._abandoned = error, self._abandoned or closing
                 self._waiting.rotate(-1)  # one that cannot be written must not keep others waiting
-            return pause
+            return False
         logger.debug("trial %d is run %s, new: %s", trial.trial, *written)
         with self._changed:
             self._error = None
             self._runs[trial.trial] = written.run_id
             self._waiting.popleft()
             self._changed.notify_all()
-        return 0.0
+        return True
