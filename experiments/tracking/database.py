@@ -1,6 +1,5 @@
 """MLflow's database where it is a SQLite file of ours: made whole, and moved with its directory."""
 
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -10,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from experiments.tracking.store import ARTIFACTS, DATABASE, SQLITE, Store
+from experiments.tracking.store import DATABASE, SQLITE, Store
 
 LONGEST_LOCK = 5  # seconds to wait for another program; MLflow waits 20 at every statement
 LOGS = ("-wal", "-shm")  # beside a SQLite file
@@ -75,7 +74,9 @@ def moved(store: Store, location: str) -> bool:
     ours = store.artifact_location
     if ours is None or store.artifacts is None or store.file != store.artifacts.with_name(DATABASE):
         return False  # only in a directory's own database: elsewhere locations are people's choice
-    if location == ours or not location.startswith("file:") or not location.endswith(_tail(ours)):
+    if location == ours or not location.startswith("file:"):
+        return False
+    if location.split("/")[-2:] != ours.split("/")[-2:]:  # mlruns, and what is made of the name
         return False
     return _folder(ours).exists() or not _folder(location).exists()
 
@@ -87,7 +88,7 @@ def move(store: Store, location: str) -> str:
     ours = store.artifact_location
     assert ours
     assert store.file
-    old, new = (one.removesuffix(_tail(ours)) + f"/{ARTIFACTS}/" for one in (location, ours))
+    old, new = (one[: one.rindex("/") + 1] for one in (location, ours))
     with closing(sqlite3.connect(store.file)) as connection, connection:
         for table, column in LOCATIONS:
             connection.execute(
@@ -100,8 +101,3 @@ def move(store: Store, location: str) -> str:
 
 def _folder(location: str) -> Path:
     return Path(unquote(urlsplit(location).path))
-
-
-def _tail(location: str) -> str:
-    """The part of a location that stays when the directory is moved."""
-    return re.search(rf"/{ARTIFACTS}/[^/]+$", location).group()  # type: ignore[union-attr]  # as Store makes it

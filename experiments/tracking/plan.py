@@ -118,7 +118,9 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
 
 def trial_note(trial: TrialRecord) -> str:
     """What went wrong with a trial, as Markdown; empty if nothing did."""
-    return plain(trial.error[:LONGEST_ERROR]) if trial.error else DIVERGED * trial.diverged
+    if trial.error:
+        return plain(trial.error[:LONGEST_ERROR])
+    return DIVERGED if trial.diverged else ""
 
 
 def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:

@@ -18,6 +18,7 @@ from experiments.evaluation import CURVES, METRICS
 from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.tracking import Store, Tracker, audit_runs, sync_runs
 from experiments.tracking.plan import milliseconds, trial_plan
+from experiments.tracking.runs import NOTE
 from nnreg import LAMBDA_NAMES
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
@@ -44,6 +45,8 @@ def test_a_study_is_one_run_with_a_finished_child_per_trial(
     study = make_study(3)
     before = mlflow.get_tracking_uri()
     parent, children = written(store, study), trial_runs(store, study.study_uid)
+    assert len(everything(store)) == 1 + len(children)  # without a confirmation, nothing of one
+    assert not {"verdict", NOTE} & parent.data.tags.keys()
     assert parent.info.run_name == "digits"
     assert {run.info.status for run in (parent, *children.values())} == {"FINISHED"}
     for number, run in children.items():
@@ -209,10 +212,9 @@ def test_the_views_are_there_without_being_asked_for(store: Store) -> None:
     written(store, study)
     experiment = client.get_experiment_by_name(store.experiment)
     assert experiment
-    kind = "mlflow.experimentKind"
+    kind, key = "mlflow.experimentKind", f"mlflow.sharedViewState.{study.study_uid}"
+    assert experiment.tags.keys() == {kind, key, f"{key}-curves"}
     assert experiment.tags[kind] == "custom_model_development"
-    views = {key for key in experiment.tags if key.startswith("mlflow.sharedViewState.")}
-    assert views == {f"mlflow.sharedViewState.{study.study_uid}{view}" for view in ("", "-curves")}
     client.set_experiment_tag(experiment.experiment_id, kind, "as somebody wants it")
     written(store, study)
     Tracker(store, study).show()

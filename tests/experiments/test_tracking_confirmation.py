@@ -20,7 +20,7 @@ from experiments.tracking.sync import Problem
 from nnreg import LAMBDA_NAMES
 from tests.experiments.test_tracking_sync import NOTHING, assert_agrees, audited, synced
 from tests.mlflow_reading import everything, runs_of, study_run, trial_runs
-from tests.studies import confirmed_study, make_study
+from tests.studies import confirmed_study
 
 SEALED = confirmed_study()
 OPENED = confirmed_study(SEALED, look=1)
@@ -60,13 +60,6 @@ def test_they_are_beside_the_trials_and_not_among_them(store: Store) -> None:
     shown = client.search_runs([experiment.experiment_id], query)
     assert {run.info.run_id for run in shown} == set(tracker.run_ids().values())
     assert sorted(tracker.run_ids()) == sorted(trial_runs(store, OPENED.study_uid)) == [0, 1, 2]
-
-
-def test_a_study_without_a_confirmation_has_none(store: Store) -> None:
-    study = make_study(2)
-    synced(store, study)
-    assert audited(store, study).runs["confirm"] == audited(store, study).runs["confirmation"] == 0
-    assert not {"verdict", NOTE} & study_run(store, study.study_uid).data.tags.keys()
 
 
 def test_a_later_verdict_leaves_exactly_its_runs(store: Store) -> None:
@@ -133,7 +126,9 @@ def test_the_card_is_the_note_of_the_studys_run_and_what_people_write_stays(stor
 
     assert note().startswith(text(SEALED))
     client.set_tag(run_id, NOTE, f"{note()}\n\nAsk Ada about the seeds.")
-    assert synced(store, SEALED) == NOTHING  # an edit is no difference
+    client.update_run(run_id, name="the one for Monday")
+    assert synced(store, SEALED) == NOTHING  # an edit is no difference, nor is a name
+    assert client.get_run(run_id).info.run_name == "the one for Monday"
     synced(store, OPENED)
     assert note().startswith(text(OPENED))
     assert note().endswith("Ask Ada about the seeds.")
@@ -153,14 +148,6 @@ def test_the_card_is_the_note_of_the_studys_run_and_what_people_write_stays(stor
     client.set_tag(run_id, NOTE, "x" * 4_900)
     synced(store, OPENED)
     assert note() == "x" * 4_900  # no room for both, and a person's words are not ours to cut
-
-
-def test_a_name_of_somebody_elses_stays(store: Store) -> None:
-    synced(store, OPENED)
-    run = next(iter(runs_of(store, OPENED.study_uid, "confirm").values()))
-    MlflowClient(store.uri).update_run(run.info.run_id, name="the one for Monday")
-    assert synced(store, OPENED) == NOTHING
-    assert MlflowClient(store.uri).get_run(run.info.run_id).info.run_name == "the one for Monday"
 
 
 def test_every_difference_is_listed(store: Store) -> None:

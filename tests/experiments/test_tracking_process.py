@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import TrackingError
+from experiments.records import StudyRecord
 from experiments.tracking import (
     Outcome,
     Store,
@@ -34,6 +35,7 @@ from experiments.tracking import (
     process,
     sync_runs,
 )
+from experiments.tracking.client import SETTINGS
 from experiments.tracking.plan import trial_plan
 from experiments.tracking.runs import RunPlan, RunState
 from tests.mlflow_reading import trial_runs
@@ -45,17 +47,29 @@ STUDY = make_study(6)
 BEGUN = dataclasses.replace(STUDY, trials=())
 HOST = "127.0.0.1"
 LONGEST = 10.0  # seconds: the promise
-HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN EXCLUSIVE")
-print("locked", flush=True)
-sys.stdin.read()
+PROGRAM = """
+import os, sys
+before = dict(os.environ)
+from pathlib import Path
+from experiments.tracking import Tracker, TrackerProcess, choose
+from tests.studies import make_study
+with TrackerProcess(choose(Path(sys.argv[1]), "digits", environ={}), make_study(1)) as tracker:
+    tracker.call(Tracker.run_ids)
+assert dict(os.environ) == before, set(os.environ) - set(before)
+assert "mlflow" not in sys.modules
 """
 
 
 def plan(number: int) -> RunPlan:
     return trial_plan(STUDY, STUDY.trials[number])
+
+
+def writing(tracker: Tracker | TrackerProcess, study: StudyRecord = STUDY) -> Writer:
+    """A writer that was given all trials of a study."""
+    writer = Writer(tracker)
+    for trial in study.trials:
+        writer.put(trial)
+    return writer
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -67,25 +81,19 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 @contextlib.contextmanager
 def locked(store: Store) -> Iterator[None]:
-    """Another process that has the database for itself."""
-    command = [sys.executable, "-c", HOLD, str(store.file)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
-        assert holder.stdin
-        assert holder.stdout
-        assert holder.stdout.readline() == "locked\n"
+    """Somebody else has the database for himself."""
+    with closing(sqlite3.connect(str(store.file), isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
         yield
-        holder.stdin.close()
 
 
 def test_a_process_writes_the_same_and_ends_with_all_in_one_file(
     store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with TrackerProcess(store, BEGUN) as tracker:
+        assert Writer(tracker).close() == Outcome()
         depths: list[int] = []
-        writer = Writer(tracker)
-        for trial in STUDY.trials:
-            writer.put(trial)
+        writer = writing(tracker)
         outcome = writer.close(observe=depths.append)
         assert (len(outcome.runs), outcome.unwritten, outcome.error) == (6, (), None)
         assert (writer.depth, depths) == (0, sorted(depths, reverse=True))
@@ -111,10 +119,6 @@ def test_a_database_that_was_deleted_is_not_made_again_at_the_end(store: Store) 
     assert not store.file.exists()
 
 
-def test_without_a_trial_it_just_ends(store: Store) -> None:
-    assert Writer(Tracker(store, STUDY)).close() == Outcome()
-
-
 @pytest.mark.parametrize("answer", ["refused", "silent"])
 def test_the_search_does_not_wait_for_an_mlflow_that_is_gone(
     answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -123,10 +127,8 @@ def test_the_search_does_not_wait_for_an_mlflow_that_is_gone(
     with socket.create_server((HOST, 0)) as listening:
         port = listening.getsockname()[1] if answer == "silent" else free_port()
         store = choose(tmp_path, "digits", uri=f"http://{HOST}:{port}", environ={})
-        writer = Writer(Tracker(store, BEGUN))
         before = time.monotonic()
-        for trial in STUDY.trials:
-            writer.put(trial)
+        writer = writing(Tracker(store, BEGUN))
         assert time.monotonic() - before < 0.5
         wait_for(lambda: writer.error)
         outcome = writer.close()
@@ -148,9 +150,7 @@ class Faulty(Tracker):
 
 
 def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store: Store) -> None:
-    writer = Writer(Faulty(store, BEGUN))
-    for trial in STUDY.trials:
-        writer.put(trial)
+    writer = writing(Faulty(store, BEGUN))
     wait_for(lambda: writer.depth == 1)
     outcome = writer.close()
     assert (len(outcome.runs), outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
@@ -160,17 +160,13 @@ def test_a_mistake_of_the_program_is_raised_and_not_swallowed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Faulty, "fault", ZeroDivisionError())
-    writer = Writer(Faulty(store, BEGUN))
-    writer.put(STUDY.trials[0])
     with pytest.raises(ZeroDivisionError):
-        writer.close()
+        writing(Faulty(store, BEGUN)).close()
 
 
 def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(store: Store) -> None:
     study = make_study(200)
-    writer = Writer(Tracker(store, study))
-    for trial in study.trials:
-        writer.put(trial)
+    writer = writing(Tracker(store, study), study)
     wait_for(lambda: writer.depth < 200)
     writer.abandon()
     tracker = Tracker(store, study)
@@ -189,9 +185,7 @@ def test_a_locked_database_is_not_waited_for_and_written_later(
     with locked(store):
         # In a write-ahead log a reader does not wait.
         assert audit_runs(Tracker(store, STUDY), STUDY).problems == ()
-        writer = Writer(Tracker(store, dataclasses.replace(later, trials=())))
-        for trial in later.trials:
-            writer.put(trial)
+        writer = writing(Tracker(store, dataclasses.replace(later, trials=())), later)
         wait_for(lambda: writer.error)
         assert "database is locked" in str(writer.error)
         assert "sweeps sync" in str(writer.error)
@@ -283,15 +277,7 @@ def test_a_process_that_is_ended_while_it_makes_the_database_leaves_nothing(
 
 def test_the_users_own_mlflow_keeps_its_limits(store: Store) -> None:
     """Nothing is set in this process's environment, and MLflow is not even imported."""
-    program = (
-        "import os, sys; before = dict(os.environ);"
-        "from experiments.tracking import Tracker, TrackerProcess, choose;"
-        "from pathlib import Path; from tests.studies import make_study; study = make_study(1)\n"
-        f"with TrackerProcess(choose(Path({str(store.file and store.file.parent)!r}), 'digits',"
-        " environ={}), study) as tracker: tracker.call(Tracker.run_ids)\n"
-        "assert dict(os.environ) == before, set(os.environ) - set(before)\n"
-        "assert 'mlflow' not in sys.modules"
-    )
-    names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "PGCONNECT_TIMEOUT")
-    kept = {name: value for name, value in os.environ.items() if name not in names}
-    subprocess.run([sys.executable, "-c", program], check=True, env=kept)
+    assert store.file
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    command = [sys.executable, "-c", PROGRAM, str(store.file.parent)]
+    subprocess.run(command, check=True, env=kept)
