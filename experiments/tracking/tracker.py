@@ -88,12 +88,13 @@ class Tracker(AbstractContextManager["Tracker"]):
 
     def read(self) -> None:
         """Read what MLflow has; looking must not make a database."""
-        file, self._snapshot = self.store.file, Snapshot()
+        file, there = self.store.file, Snapshot()
         if file is None or file.exists():
             if file:
                 database.check(file, "SELECT * FROM sqlite_master")
             client, name = self.client, self.store.experiment
-            self._snapshot = Snapshot.read(client, name, self.study.study_uid)
+            there = Snapshot.read(client, name, self.study.study_uid)
+        self._snapshot = there
 
     @property
     def snapshot(self) -> Snapshot:
