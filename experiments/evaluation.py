@@ -1,6 +1,4 @@
-"""One evaluation: jobs in, measurements out. `evaluate` is the pure function that travels to the
-workers; nothing else here or elsewhere knows how a network is trained.
-"""
+"""One evaluation: `evaluate`, the one place that knows how a network is trained."""
 
 import functools
 import tempfile
@@ -116,9 +114,7 @@ _one_at_a_time = threading.Lock()
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give BLAS one thread, as in a worker: last bits depend on how many it has. Blocks of several
-    threads take turns, because the number is the process's.
-    """
+    """Give BLAS one thread, as in a worker; blocks of several threads take turns."""
     from threadpoolctl import OpenBLASController, threadpool_limits
 
     with _one_at_a_time:
@@ -200,9 +196,7 @@ def _networks(
 
 @contextmanager
 def stored(split: Split) -> Iterator[str]:
-    """Store a split in a temporary folder, from which workers map it into memory; yield it for
-    `EvaluationSpec.arrays`. Raises DirectoryError.
-    """
+    """Store a split in a temporary folder, for workers to map. Raises DirectoryError."""
     from experiments.errors import unwritable  # a worker imports this module, and needs none
 
     with ExitStack() as stack:

@@ -78,9 +78,7 @@ def _end_with_driver() -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Say that the process is ready, then make the calls that come, one at a time, and answer each
-    by (None, result), or by (error, its traceback as text).
-    """
+    """Say that it is ready, then answer each call by (None, result) or (error, traceback)."""
     import experiments.evaluation  # paid once at the start, not in the first task  # noqa: F401
 
     with suppress(EOFError, OSError):

@@ -62,9 +62,7 @@ def write_all(
     outcome: Outcome,
     observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
-    """Write the end of a sweep whose trials had this outcome: reports, confirmation runs, artifacts
-    and model. `observe` is told how many runs wait. A silent MLflow is not asked again.
-    """
+    """Write reports, confirmation runs, artifacts and model; `observe` counts waiting runs."""
     planned, folder = network_plans(study), place.reports_of(study.study)
     runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
     written = write_reports(place, study, runs)

@@ -57,7 +57,5 @@ class Sweep:
 
     @functools.cached_property
     def model(self) -> Model | None:
-        """The network that the verdict tells to use: `sweep.model.predict(frame)` takes raw rows.
-        None where there is no verdict, or where the model is not in reports/.
-        """
+        """The network to use, for raw rows; None without a verdict or its model in reports/."""
         return find_model(self.workspace.reports_of(self.record.study), self.record)

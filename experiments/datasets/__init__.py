@@ -85,9 +85,7 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
 
 
 class Sealed:
-    """The test rows of the data, read again from their file: counted and recognised without being
-    looked at, and opened once it is asked for.
-    """
+    """The sealed test rows: counted and recognised, but not looked at until `open` is called."""
 
     def __init__(self, data: Data) -> None:
         self._part, self._data = divide(data).test, data

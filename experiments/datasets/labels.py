@@ -73,9 +73,7 @@ def class_numbers(
 
 
 def type_of(column: "pd.Series[Any]", classes: Sequence[str], *, typed: bool) -> str:
-    """Return the type of the labels, one of TYPES: that of their column, or where columns have
-    none (`typed` is false) the one that is written exactly as the labels are.
-    """
+    """Return the type of the labels: their column's, or the one that writes them as they are."""
     if typed:
         return KINDS.get(column.dtype.kind, "str")
     for label_type in TYPES:

@@ -1,6 +1,4 @@
-"""A model as MLflow logs, loads and serves it: the two files as data, and the code that reads them,
-but no object that it would have to pickle.
-"""
+"""A model as MLflow logs, loads and serves it: data and code, without a pickle."""
 
 import logging
 import re

@@ -22,9 +22,7 @@ def export(
     runs: Mapping[int, str] | None = None,
     formats: Collection[Format] = (Format.csv,),
 ) -> list[Path]:
-    """Write trials.csv, history.csv, lambdas.csv, summary.csv, and confirm.csv where there was a
-    confirmation, or the same as .parquet; the paths written. Raises DirectoryError.
-    """
+    """Write the tables that have rows, as .csv or .parquet; the paths. Raises DirectoryError."""
     tables = {"trials": frames.trials(study, runs), "history": frames.history(study)}
     tables |= {"lambdas": frames.lambdas(study), "summary": frames.summary(study)}
     tables |= {"confirm": frames.confirm(study)} if study.verdict else {}

@@ -50,9 +50,7 @@ def make(path: Path) -> None:
 
 
 def check(path: Path, statement: str) -> None:
-    """Raise sqlite3.Error if the statement cannot be carried out, as in a database that another
-    program keeps locked.
-    """
+    """Raise sqlite3.Error if the statement fails, as in a database that is locked."""
     with closing(sqlite3.connect(path, timeout=LONGEST_LOCK, isolation_level=None)) as connection:
         connection.execute(statement)
 
@@ -68,9 +66,7 @@ def checkpoint(path: Path) -> None:
 
 
 def moved(store: Store, location: str) -> bool:
-    """Whether artifacts are recorded at the location of a directory which is now the store's,
-    because it was moved or copied: docs/decisions/0006.
-    """
+    """Whether artifacts are recorded where the directory was before it moved (decision 6)."""
     ours = store.artifact_location
     if ours is None or store.artifacts is None or store.file != store.artifacts.with_name(DATABASE):
         return False  # only in a directory's own database: elsewhere locations are people's choice
@@ -82,9 +78,7 @@ def moved(store: Store, location: str) -> bool:
 
 
 def move(store: Store, location: str) -> str:
-    """Replace the directory of this location by the store's, in all that MLflow records; the new
-    location. Raises sqlite3.Error.
-    """
+    """Replace a directory in all that MLflow records; the new location. Raises sqlite3.Error."""
     ours = store.artifact_location
     assert ours
     assert store.file

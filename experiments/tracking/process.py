@@ -1,6 +1,4 @@
-"""The process: a tracker in a process of its own, because MLflow's client would take its 20 ms per
-trial from the search, and has no limit on how long a call takes.
-"""
+"""The process: a tracker of its own, so that MLflow's client cannot hold up the search."""
 
 import gc
 import os
@@ -106,9 +104,7 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
 
 
 def serve(connection: Connection) -> None:
-    """Receive a store and a study, then make the calls that come and send back (error, result) of
-    each, until nobody is there to ask.
-    """
+    """Receive a store and a study, then answer calls with (error, result) until the end."""
     gc.set_threshold(RARELY)
     tracker = None
     try:

@@ -45,9 +45,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class SyncedRuns:
-    """How many runs of trials and of networks were written, how many wrong or surplus runs were
-    deleted, and whether the study's own run differed.
-    """
+    """How many runs were written and deleted, and whether the study's own run differed."""
 
     trials: int
     networks: int

@@ -59,9 +59,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         self.close()
 
     def call(self, method: "Callable[[Tracker, *Arguments], R]", *args: *Arguments) -> R:
-        """Call a method, as a TrackerProcess does in its process. Raises TrackingError if MLflow
-        does not answer.
-        """
+        """Call a method, as TrackerProcess does. Raises TrackingError."""
         try:
             with answering(self.store):
                 return method(self, *args)
@@ -160,9 +158,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         return str(run.info.run_id)
 
     def _bring(self, plan: RunPlan) -> bool:
-        """Bring a run that others are below to its plan, created if it is not there; whether it
-        differed. It is changed in place: its id and its artifacts stay.
-        """
+        """Bring a run with children to its plan, in place or created; whether it differed."""
         client, experiment_id = self.client, self.experiment()
         found, differing = self.find(plan)
         if found and not differing:
@@ -184,9 +180,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         return True
 
     def finish(self, study: StudyRecord) -> bool:
-        """Bring the study's own run, if there is one, to its end and to the verdict, and MLflow's
-        page to the views of the study; whether the run differed.
-        """
+        """Bring the study's own run and the views to the verdict; whether the run differed."""
         self.study = study
         if self.study_run is None:
             return False
@@ -196,9 +190,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         return any(differed)
 
     def surplus(self, study: StudyRecord) -> list[RunState]:
-        """The runs of nothing in the study, those beyond one of each, and those of trials and
-        networks that are not as planned.
-        """
+        """The runs to delete: surplus ones, and trials and networks that are not as planned."""
         kept = set()
         for plan in plans(study):
             found, differing = self.find(plan)

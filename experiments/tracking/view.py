@@ -47,9 +47,7 @@ def compared(study: StudyRecord) -> list[TrialRecord]:
 
 
 def tags(study: StudyRecord, compared_runs: Sequence[str]) -> dict[str, str]:
-    """The tags of the experiment that hold the study's views: the trials as a table and as charts,
-    and the learning curves of those that are compared, by the ids of their runs.
-    """
+    """The tags of the experiment with the views of a study."""
     born = milliseconds(study.trials[0].started) if study.trials else 0
     listed = ", ".join(f"'{run_id}'" for run_id in compared_runs)
     query = f"attributes.run_id IN ({listed})" if listed else "tags.kind = 'trial'"
@@ -82,9 +80,7 @@ def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
 
 
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
-    """These runs alone, best first, the numbers that matter in front. What went wrong with a trial
-    is in the last column.
-    """
+    """These runs alone, best first: first the numbers that matter, last what went wrong."""
     numbers = dict.fromkeys(
         [study.objective, "val_accuracy", "data_loss", "regularization_loss", *LAMBDA_NAMES]
     )
@@ -131,9 +127,7 @@ def _curves(study: StudyRecord) -> dict[str, Any]:
 
 
 def _sections(*sections: tuple[str, int, str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """The sections of a view: of each the name, the number of columns, the kind of its charts, and
-    the charts by name.
-    """
+    """The sections of a view, each with its columns, the kind of its charts, and the charts."""
     return {
         "compareRunSections": [
             {"uuid": kind, "name": name, "display": True, "isReordered": True, "columns": columns}

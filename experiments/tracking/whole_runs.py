@@ -77,9 +77,7 @@ class WholeRuns:
 def _rows(
     plan: RunPlan, run_id: str, experiment_id: str, location: str, pattern: Row
 ) -> dict[str, list[Row]]:
-    """The rows of a run, by table. `pattern` is the row of another run in the table of runs, for
-    what all have alike.
-    """
+    """The rows of a run, by table; `pattern` is a row of runs, for what all have alike."""
     run = {
         "run_uuid": run_id,
         "name": plan.name,

@@ -1,6 +1,4 @@
-"""The writer: writes trials to MLflow behind the search, which goes on whether MLflow answers or
-not.
-"""
+"""The writer: writes trials to MLflow behind the search, which never waits for it."""
 
 import logging
 import threading

@@ -16,9 +16,7 @@ from nnreg import Split
 
 
 class WorkerDied(BrokenExecutor):
-    """The process ended in the middle of a call; the text says how. The executor takes further
-    calls. `attempts` is how many processes ended so, one after the other.
-    """
+    """The process ended in a call; `attempts` is how many did. The executor takes further calls."""
 
     def __init__(self, how: str, attempts: int = 1) -> None:
         super().__init__(how)
@@ -38,9 +36,7 @@ class Workers(Executor):
         return 1
 
     def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
-        """Give what `EvaluationSpec.arrays` is for this split inside the block; `study` is the uid
-        of the study that is trained. Raises DirectoryError, WorkersError.
-        """
+        """Yield `EvaluationSpec.arrays` for a split. Raises DirectoryError, WorkersError."""
         return stored(split)
 
 

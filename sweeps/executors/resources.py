@@ -110,9 +110,7 @@ def bytes_per_lane(split: Split, config: TrainConfig) -> int:
 
 @functools.cache
 def cache_per_worker(workers: int) -> int:
-    """Bytes of cache for each of so many busy workers, where Linux tells them: a core's own (L2),
-    or its share of what several cores share (L3).
-    """
+    """Bytes of cache per busy worker on Linux: its core's L2, or its share of the L3."""
     folder = Path("/sys/devices/system/cpu/cpu0/cache")
     try:
         own, shared = (

@@ -136,9 +136,7 @@ class DatabaseStudyLock:
         return {"creator": self._connect, "pool_size": 1, "max_overflow": 0, "pool_pre_ping": True}
 
     def _connect(self) -> Any:
-        """Return the locked connection, once: it is asked for again where it was lost. Once the
-        lock was released, return others.
-        """
+        """Return the locked connection, once: a lost one is never made again."""
         if self._connection is None:
             pooled = self._engine.raw_connection()
             other = pooled.driver_connection
