@@ -1,7 +1,4 @@
-"""Logging of libraries, held back while they work for us.
-
-Levels and handlers stay as they are: they are the user's, who may use the library too.
-"""
+"""Logging of libraries, held back while they work for us; the user's levels and handlers stay."""
 
 import logging
 import threading

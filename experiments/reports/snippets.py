@@ -20,9 +20,7 @@ TEMPLATES = {
 
 @dataclass(frozen=True)
 class Snippet:
-    """`code` runs as it stands, given x_train, y_train, x_val and y_val as `nnreg.Split` takes
-    them; `note` lists the differences from this package.
-    """
+    """`code` runs as it stands on the arrays of a Split; `note` lists differences from nnreg."""
 
     title: str
     code: str

@@ -19,9 +19,7 @@ PLUGINS = "mlflow.tracking_store"  # entry points of packages that bring MLflow 
 
 @dataclass(frozen=True)
 class Store:
-    """An MLflow tracking URI, the name of an MLflow experiment there, and the folder for artifacts;
-    None leaves the place to the server.
-    """
+    """A tracking URI, an experiment there, and the folder for artifacts (None: the server)."""
 
     uri: str
     experiment: str

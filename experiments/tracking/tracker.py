@@ -116,9 +116,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         return found.run_id if found else ""
 
     def find(self, plan: RunPlan) -> tuple[RunState | None, list[str]]:
-        """The run of a plan, and what differs in it. Of several, always the same one: one that is
-        as planned, if there is one, but of those that others are below the first.
-        """
+        """The run of a plan (of several: one that is right, or the first) and what differs."""
         parent = self.parent(plan)
         runs = self.snapshot.runs.get(plan.key, ())
         found = [(run, plan.differences(run, parent)) for run in runs]
@@ -254,9 +252,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         return {file.path: file.file_size for file in files}
 
     def keep_model(self, study: StudyRecord, folder: Path) -> bool:
-        """Have the model of the study's verdict, if it is in the folder, registered and shown with
-        the study's run; whether anything was written.
-        """
+        """Register the model of the verdict if the folder has it; whether anything was written."""
         model, run = find_model(folder, study), self.study_run
         if model is None or run is None:
             return False

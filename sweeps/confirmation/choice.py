@@ -94,9 +94,7 @@ class Choice:
         return tuple(itertools.starmap(setting, roles))
 
     def width(self, winner: Scores, others: Sequence[Scores]) -> float:
-        """Return how far below the winner's mean a trial may lie and be tied with it: two standard
-        deviations over the seeds of the paired difference, pooled over the other candidates.
-        """
+        """Return two pooled standard deviations, over seeds, of the difference from the winner."""
         if not others:
             return 0.0
         means = self.weighting.means
