@@ -61,8 +61,8 @@ def outcome(source: str | Path, edits: Sequence[str] = ()) -> None:
     else:
         sentence = "none"
         experiment.train_config()
-        space = Space.of(experiment.lambdas, experiment.sweep.off_decades)
-        assert all(0 < axis.bottom <= axis.high for axis in space.axes.values())
+        space = Space(experiment)
+        assert all(0 < axis.low <= axis.high for axis in space.axes.values())
     assert len(sentence.splitlines()) == 1
 
 

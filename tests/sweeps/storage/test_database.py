@@ -5,6 +5,7 @@ command continues to the same table, with no trial lost or there twice.
 import contextlib
 import pickle
 import select
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -147,7 +148,7 @@ def test_a_stopped_server_ends_the_run_and_the_same_command_continues(
             directory=tmp_path / folder,
             study=name,
             storage=storage,
-            tracking_uri=f"sqlite:///{made}",
+            tracking_uri=f"sqlite:///{shutil.copy(made, tmp_path)}",
             progress=progress,
         )
         assert sweep.verdict
