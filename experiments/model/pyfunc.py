@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import DataError
-from experiments.logging import muted
 from experiments.model import nnreg_sweeps_loader
 from experiments.model.model import Model, read_model
 
@@ -50,10 +49,11 @@ def log(model: Model, model_id: str) -> None:
     """Give a logged model of MLflow's current tracking store its files. Raises MlflowException."""
     import pandas as pd
 
+    for name in ("mlflow.pyfunc", "mlflow.utils.environment"):  # this process is the tracker's
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     columns = model.preparation.columns
     with (
         tempfile.TemporaryDirectory(prefix="sweeps-") as folder,
-        muted("mlflow.pyfunc", "mlflow.utils.environment", below=logging.CRITICAL),
         warnings.catch_warnings(action="ignore"),  # MLflow warns of its own code
     ):
         import mlflow.pyfunc

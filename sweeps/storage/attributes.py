@@ -22,7 +22,7 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
 SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
-POINTS = 5  # intermediate values per trial; all epochs are in RESULT
+POINTS = 3  # intermediate values per trial; all epochs are in RESULT
 PREFIX = "replicate:"  # of the attributes of a study that hold one replicate each
 VERDICT = "verdict"
 

@@ -220,4 +220,4 @@ def test_a_trial_takes_few_statements(postgres: Postgres, name: str) -> None:
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
     study.close()
-    assert 0 < len(statements) <= 58  # and two pings of the connection
+    assert 0 < len(statements) <= 47  # and two pings of the connection
