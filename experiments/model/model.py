@@ -69,7 +69,7 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Write model.npz and model.json. Raises DirectoryError."""
-        arrays: dict[str, Any] = {  # Any: among savez's keywords is a bool of NumPy 2.1 and later
+        arrays = {
             f"{name}_{layer}": array
             for layer, pair in enumerate(self.parameters)
             for name, array in zip("wb", pair, strict=True)
@@ -79,7 +79,7 @@ class Model:
 
         def save_arrays(path: Path) -> None:
             with path.open("wb") as file:  # savez given a name would append .npz to it
-                np.savez(file, **arrays)
+                np.savez(file, allow_pickle=False, **arrays)
 
         write_whole(folder / NUMBERS, save_arrays)
         write_text(json.dumps(words, indent=1), folder / WORDS)
