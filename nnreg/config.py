@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnreg.checks import one_of, seed_number, whole_number
-from nnreg.optimizers import SGD, Adam, Optimizer
+from nnreg.optimizers import SGD, Adam, LearningRate, Optimizer
 
 OPTIMIZERS = ("adam", "sgd")
 INITIALIZATIONS = ("he", "normal_0.01")
@@ -18,7 +18,7 @@ class TrainConfig:
     hidden          neurons of each hidden layer; () is logistic regression
     epochs          how often every training row is used
     batch_size      rows per step; None is the full batch, whose rows keep their order
-    learning_rate   of step t = 0, 1, ...: learning_rate / (1 + decay * t)
+    learning_rate   of step t = 0, 1, ...: learning_rate / (1 + decay * t), unless `train` gets some
     optimizer       "adam", with beta_1, beta_2, epsilon; or "sgd", with momentum
     initialization  of the weights: "he" is normal * sqrt(2 / n_inputs),
                     "normal_0.01" is normal * 0.01; biases are 0
@@ -58,7 +58,7 @@ class TrainConfig:
             "seed": seed_number("seed", self.seed),
         }
         # Both optimizers check their own numbers, so that a wrong one is refused here, used or not.
-        for optimizer in (self._adam(), self._sgd()):
+        for optimizer in (self._adam(self.learning_rate), self._sgd(self.learning_rate)):
             checked |= {name: n for name, n in vars(optimizer).items() if hasattr(self, name)}
         if self.batch_size is not None:
             remedy = "For the full batch, use None."
@@ -71,12 +71,12 @@ class TrainConfig:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def new_optimizer(self) -> Optimizer:
+    def new_optimizer(self, learning_rate: LearningRate) -> Optimizer:
         """Return the optimizer before its first step."""
-        return self._sgd() if self.optimizer == "sgd" else self._adam()
+        return self._sgd(learning_rate) if self.optimizer == "sgd" else self._adam(learning_rate)
 
-    def _adam(self) -> Adam:
-        return Adam(self.learning_rate, self.decay, self.epsilon, self.beta_1, self.beta_2)
+    def _adam(self, learning_rate: LearningRate) -> Adam:
+        return Adam(learning_rate, self.decay, self.epsilon, self.beta_1, self.beta_2)
 
-    def _sgd(self) -> SGD:
-        return SGD(self.learning_rate, self.decay, self.momentum)
+    def _sgd(self, learning_rate: LearningRate) -> SGD:
+        return SGD(learning_rate, self.decay, self.momentum)

@@ -26,6 +26,9 @@ CURVE_NAMES = (
 )
 """Every curve of a `Fit`."""
 
+SIGNS = {"val_accuracy": 1, "balanced_val_accuracy": 1, "val_data_loss": -1}
+"""The curves by which an epoch may be kept; times its sign more of each is better."""
+
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
 

@@ -9,9 +9,16 @@ from typing import Protocol
 
 import numpy as np
 
-from nnreg.arrays import Floats
+from nnreg.arrays import Float64s, Floats
 from nnreg.checks import real_number
 from nnreg.kernels import blocks, zeros
+
+LearningRate = float | Float64s
+
+
+def learning_rate_of(value: object, name: str = "learning_rate") -> float:
+    """Return `value` as a learning rate: a finite number greater than 0."""
+    return real_number(name, value, positive=True, remedy="Try 0.001.")
 
 
 class Trainable(Protocol):
@@ -24,14 +31,18 @@ class Trainable(Protocol):
 class Optimizer:
     """Each step t = 0, 1, ... has the learning rate learning_rate / (1 + decay * t).
 
+    `learning_rate` is a number, or (lanes, 1), one for each row of parameters (lanes, ...).
     `update` must be given the same parts, in the same order, at every step: each part has its own
     moments.
     """
 
-    def __init__(self, learning_rate: float, decay: float) -> None:
-        self.learning_rate = real_number(
-            "learning_rate", learning_rate, positive=True, remedy="Try 0.001."
-        )
+    def __init__(self, learning_rate: LearningRate, decay: float) -> None:
+        self.learning_rate: LearningRate
+        if isinstance(learning_rate, np.ndarray) and learning_rate.ndim == 2:
+            each = [learning_rate_of(one) for one in learning_rate[:, 0]]
+            self.learning_rate = np.array(each)[:, np.newaxis]
+        else:
+            self.learning_rate = learning_rate_of(learning_rate)
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
         self._moments: list[list[Floats]] = []
@@ -40,7 +51,7 @@ class Optimizer:
         self._blocks: list[tuple[Floats, ...]] = []
 
     @property
-    def current_learning_rate(self) -> float:
+    def current_learning_rate(self) -> LearningRate:
         """The learning rate of the next step."""
         return self.learning_rate / (1 + self.decay * self.iterations)
 
@@ -52,10 +63,11 @@ class Optimizer:
         arrays = [array for pair in pairs for array in pair]
         if list(map(id, arrays)) != list(map(id, self._arrays)):
             self._arrays = arrays
+            lanes = np.shape(self.learning_rate)[:1] or (1,)
             self._blocks = [
                 block
                 for pair, moments in zip(pairs, self._moments, strict=True)
-                for block in blocks(*pair, *moments)
+                for block in blocks(*pair, *moments, lanes=lanes[0])
             ]
         for block in self._blocks:
             self._move(*block)
@@ -74,7 +86,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRate = 0.001,
         decay: float = 0.0,
         epsilon: float = 1e-7,
         beta_1: float = 0.9,
@@ -102,7 +114,7 @@ class Adam(Optimizer):
         np.sqrt(v, work)
         np.add(work, self.epsilon / root, work)
         np.divide(m, work, work)
-        np.multiply(work, rate, work)
+        np.multiply(work, np.asarray(rate, p.dtype), work)
         np.subtract(p, work, p)
 
 
@@ -110,7 +122,7 @@ class SGD(Optimizer):
     """p += m, where m = momentum m - rate g; with momentum 0, plain gradient descent."""
 
     def __init__(
-        self, learning_rate: float = 1.0, decay: float = 0.0, momentum: float = 0.0
+        self, learning_rate: LearningRate = 1.0, decay: float = 0.0, momentum: float = 0.0
     ) -> None:
         super().__init__(learning_rate, decay)
         self.momentum = real_number(
@@ -119,6 +131,6 @@ class SGD(Optimizer):
 
     def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         np.multiply(m, self.momentum, m)
-        np.multiply(g, self.current_learning_rate, work)
+        np.multiply(g, np.asarray(self.current_learning_rate, g.dtype), work)
         np.subtract(m, work, m)
         np.add(p, m, p)

@@ -10,15 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnreg.arrays import Bools, Float64s, Floats, FloatType
+from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
 from nnreg.batches import WEIGHTS_STREAM, Batches, random_stream
-from nnreg.checks import seed_number
+from nnreg.checks import one_of, seed_number
 from nnreg.config import TrainConfig
 from nnreg.kernels import softmax_columns
 from nnreg.lambdas import Lambdas
 from nnreg.losses import CategoricalCrossentropy
-from nnreg.measuring import CURVE_NAMES, DIVERGED, Measured, Rows, measure, measure_parameters
+from nnreg.measuring import (
+    CURVE_NAMES,
+    DIVERGED,
+    SIGNS,
+    Measured,
+    Rows,
+    measure,
+    measure_parameters,
+)
 from nnreg.network import LayerParameters, Network, classes_last
+from nnreg.optimizers import LearningRate, learning_rate_of
 from nnreg.split import Split
 from nnreg.tables import Table
 
@@ -35,9 +44,11 @@ class Fit:
     val_data_loss                    as data_loss, on the validation set
     balanced_val_accuracy            mean share of rows found, over the classes in y_val
     near_zero_weights                share of weights (not biases) smaller than 1e-3 in size
+    best_epoch                       the kept epoch, from 1
     parameters                       (weights (n_inputs, n_neurons), biases (1, n_neurons))
-                                     per layer, in config.dtype
-    diverged                         a loss or a parameter was not finite at an epoch's end
+                                     per layer at the end of the kept epoch, in config.dtype
+    diverged                         a loss or a parameter was not finite at the end of the kept
+                                     epoch or of one before it
 
     From the epoch on in which a lane diverges its accuracies are 0, data_loss and val_data_loss are
     -log(1e-7), and its parameters are those of the last epoch's end (or the start) at which all was
@@ -56,6 +67,7 @@ class Fit:
     val_accuracy: Float64s
     balanced_val_accuracy: Float64s
     near_zero_weights: Float64s
+    best_epoch: int
     parameters: list[LayerParameters]
     diverged: bool
 
@@ -67,16 +79,23 @@ def train(
     seeds: Sequence[int] | None = None,
     initial: Sequence[tuple[Floats, Floats]] | None = None,
     *,
+    learning_rates: Sequence[float] | None = None,
+    keep: str | None = None,
+    together: int = 1,
     after_epoch: Callable[[], object] | None = None,
 ) -> list[Fit]:
     """Train one network per lane on `split`, and return the fits in the order of `lambdas`.
 
-    lambdas       one element per lane: `Lambdas` for all layers, or a tuple of one per layer
-    seeds         one per lane, in place of config.seed; lanes of one seed share initial weights
-                  and batches
-    initial       (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, from which
-                  all lanes start
-    after_epoch   called at each epoch's end; an exception that it raises ends the training
+    lambdas         one element per lane: `Lambdas` for all layers, or a tuple of one per layer
+    seeds           one per lane, in place of config.seed; lanes of one seed share initial weights
+                    and batches
+    initial         (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, from which
+                    all lanes start
+    learning_rates  one per lane, in place of config.learning_rate
+    keep            the curve by which an epoch is kept, "val_accuracy", "balanced_val_accuracy" or
+                    "val_data_loss": the best, the first of equals; None keeps the last epoch
+    together        so many lanes in a row share one kept epoch, the best of their mean curve
+    after_epoch     called at each epoch's end; an exception that it raises ends the training
 
     The number of classes is the largest class number in `split`, plus 1. The last batch of an epoch
     may be smaller. A full batch keeps the rows in order. The arguments are not changed, and NumPy's
@@ -95,6 +114,7 @@ def train(
     sizes = (split.x_train.shape[1], *config.hidden, split.classes)
     network = Network(sizes, _strengths(lambdas, layers=len(sizes) - 1), dtype)
     lane_seeds = _lane_seeds(seeds, config.seed, network.lanes)
+    kept = _Kept(keep, together, network)
     table = Table(_cast("x_train", split.x_train, dtype))
     val_table = Table(_cast("x_val", split.x_val, dtype))
     rows, val_rows = Rows(table, split.y_train, network), Rows(val_table, split.y_val, network)
@@ -103,7 +123,7 @@ def train(
     else:
         _copy(initial, network)
     batches = Batches(table, split.y_train, network, config.batch_size, lane_seeds)
-    optimizer = config.new_optimizer()
+    optimizer = config.new_optimizer(_rate(learning_rates, config, network.lanes))
     loss = CategoricalCrossentropy()
     curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
     diverged = np.zeros(network.lanes, dtype=np.bool_)
@@ -127,20 +147,54 @@ def train(
                 for name, number in DIVERGED.items():
                     np.copyto(measured[name], number, where=diverged)
             np.copyto(last_finite, network.parameters)
+            kept.look(epoch, measured, diverged)
             measured["total_loss"] = measured["data_loss"] + measured["regularization_loss"]
             for name, curve in curves.items():
                 curve[:, epoch] = measured[name]
             if after_epoch:
                 after_epoch()
 
+    np.copyto(network.parameters, kept.parameters)
     return [
         Fit(
             **{name: curve[lane].copy() for name, curve in curves.items()},
+            best_epoch=int(kept.epochs[lane]) + 1,
             parameters=network.lane_parameters(lane),
-            diverged=bool(diverged[lane]),
+            diverged=bool(kept.diverged[lane]),
         )
         for lane in range(network.lanes)
     ]
+
+
+class _Kept:
+    """What is kept of each lane: the epoch (from 0), the parameters, whether it had diverged."""
+
+    def __init__(self, curve: str | None, together: int, network: Network) -> None:
+        if curve is not None:
+            one_of("keep", curve, tuple(SIGNS))
+        if together < 1 or network.lanes % together:
+            raise ValueError(
+                f"together is {together}; it must divide the {network.lanes} lanes. Give the"
+                " number of lanes that share one kept epoch."
+            )
+        self._curve, self._together, self._network = curve, together, network
+        self._best = np.full(network.lanes, -np.inf)
+        self.epochs: Ints = np.zeros(network.lanes, dtype=np.intp)
+        self.diverged = np.zeros(network.lanes, dtype=np.bool_)
+        self.parameters = network.parameters if curve is None else network.parameters.copy()
+
+    def look(self, epoch: int, measured: Measured, diverged: Bools) -> None:
+        """Keep this epoch's end of the lanes for which it is better than all before."""
+        if self._curve is None:
+            self.epochs[:], self.diverged[:] = epoch, diverged
+            return
+        values = SIGNS[self._curve] * measured[self._curve].reshape(-1, self._together)
+        # Rounded, so that equal means are equal in whatever order they were added.
+        means = values.mean(axis=-1).round(12).repeat(self._together)
+        better = means > self._best
+        self._best[better], self.epochs[better] = means[better], epoch
+        self.diverged[better] = diverged[better]
+        np.copyto(self.parameters, self._network.parameters, where=better[:, np.newaxis])
 
 
 def _finite(measured: Measured, network: Network) -> Bools:
@@ -212,6 +266,19 @@ def _strengths(lambdas: Sequence[Lambdas | Sequence[Lambdas]], layers: int) -> F
             )
         rows.append([one.as_tuple() for one in each])
     return np.array(rows, dtype=np.float64)
+
+
+def _rate(rates: Sequence[float] | None, config: TrainConfig, lanes: int) -> LearningRate:
+    """Return one number if all lanes have the same learning rate, which is faster: (lanes, 1)."""
+    if rates is None:
+        return config.learning_rate
+    if len(rates) != lanes:
+        raise ValueError(
+            f"learning_rates has {len(rates)} elements and lambdas has {lanes}; give one per lane,"
+            " or none."
+        )
+    each = [learning_rate_of(rate, f"learning_rates[{lane}]") for lane, rate in enumerate(rates)]
+    return each[0] if len(set(each)) == 1 else np.array(each)[:, np.newaxis]
 
 
 def _lane_seeds(seeds: Sequence[int] | None, seed: int, lanes: int) -> list[int]:
