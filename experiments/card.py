@@ -9,6 +9,7 @@ from experiments.verdict import (
     BASELINE,
     BETTER,
     DROP,
+    OPTIONAL,
     RECOMMENDED,
     SAME,
     SEALED,
@@ -121,8 +122,8 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
 def _says(study: StudyRecord, verdict: Verdict) -> str:
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
     rows, none = f"On {verdict.rows['test']:,} test rows", " than no regularization"
-    baseline = verdict.setting(BASELINE)
-    if not verdict.recommended.on and verdict.setting(WINNER).lambdas.on:
+    baseline = verdict.confirmed(BASELINE)
+    if not verdict.recommended.on and verdict.confirmed(WINNER).setting.on:
         return (
             "Use no regularization: on fresh seeds the best setting found was"
             f" {measure.compared(baseline.behind)} on the validation rows, which is within one"
@@ -135,7 +136,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
         )
     use = f"Use {_settings(study, verdict)}"
     if comparison is None:
-        gain = baseline.behind - verdict.setting(RECOMMENDED).behind
+        gain = baseline.behind - verdict.confirmed(RECOMMENDED).behind
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
         return (
             f"{use}. On the validation rows that is {measure.compared(gain)}{none}, but these rows"
@@ -160,7 +161,7 @@ def _says(study: StudyRecord, verdict: Verdict) -> str:
 
 
 def _droppable(verdict: Verdict) -> str:
-    names = [name for name in verdict.use.on if verdict.keeping(name) == DROP]
+    names = [name for name in verdict.use.on if verdict.keeping(name) == OPTIONAL]
     one_at_a_time = ", one at a time" if len(names) > 1 else ""
     return f" It does as well without {_listed(names)}{one_at_a_time}." if names else ""
 
@@ -168,7 +169,9 @@ def _droppable(verdict: Verdict) -> str:
 def _settings(study: StudyRecord, verdict: Verdict) -> str:
     """For example `weight_l2 = 0.00031 and drop the other three`."""
     on, axes = verdict.recommended.on, study.experiment.lambdas.axes
-    text = _listed([f"{name} = {strength(getattr(verdict.recommended, name))}" for name in on])
+    text = _listed(
+        [f"{name} = {strength(getattr(verdict.recommended.lambdas, name))}" for name in on]
+    )
     others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in on]
     if not others:
         return text
@@ -190,7 +193,7 @@ def _line(verdict: Verdict, name: str) -> LambdaLine:
         why = f"without it {same}{difference}"
     return LambdaLine(
         name=name,
-        strength=getattr(verdict.use, name),
+        strength=getattr(verdict.use.lambdas, name),
         word=verdict.keeping(name),
         why=why,
         tolerance=_tolerance(tolerance) if tolerance else "not searched",
@@ -275,7 +278,7 @@ def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[st
     name = study.experiment.name
     file = name if name in catalog() else f"{name}.toml"
     for tolerance in verdict.tolerances:
-        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP):
+        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP, OPTIONAL):
             end = study.experiment.lambdas.searched[tolerance.name].high
             yield (
                 f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"

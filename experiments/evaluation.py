@@ -22,28 +22,56 @@ from nnreg.network import LayerParameters
 @dataclass(frozen=True)
 class EvaluationSpec:
     """What all jobs have in common. `layers` is "all" or "hidden" (all but the last are penalised);
-    `arrays` is a folder made by `stored`, or a key of HELD; `with_networks` asks for the networks
-    as well; `all_rows` trains on the validation rows too.
+    `arrays` is a folder made by `stored`, or a key of HELD; `keep` is the curve whose best epoch is
+    kept (None: the last epoch is); `with_networks` asks for the networks as well; `all_rows` trains
+    on the validation rows too.
     """
 
     config: TrainConfig
     layers: str
     arrays: str
+    keep: str | None = None
     with_networks: bool = False
     all_rows: bool = False
 
 
 @dataclass(frozen=True)
-class Job:
-    """One network to train."""
+class Setting:
+    """What is tuned: the lambdas, and the nuisances."""
 
     lambdas: Lambdas
-    seed: int
+    learning_rate: float
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """Names of the lambdas above 0, in order."""
+        return self.lambdas.on
+
+    @property
+    def arm(self) -> str:
+        return PENALISED if self.on else BASELINE
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The four lambdas and the learning rate, by their names."""
+        return {**asdict(self.lambdas), "learning_rate": self.learning_rate}
+
+
+PENALISED, BASELINE = "penalised", "baseline"
+"""The arms: at least one lambda is on, or all four are off."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A setting to train once per seed; its networks share one kept epoch."""
+
+    setting: Setting
+    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """The numbers of the last epoch, under the names that they have everywhere."""
+    """The numbers of the kept epoch, under the names that they have everywhere."""
 
     data_loss: float
     regularization_loss: float
@@ -83,12 +111,15 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What was measured. Times are UTC; `seconds` is this network's share of its task's time."""
+    """What was measured of one network. `best_epoch` is the kept one, from 1; 0 where there is no
+    network. Times are UTC; `seconds` is this network's share of its task's time.
+    """
 
     metrics: Metrics | None
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     diverged: bool = False
     epochs: int
+    best_epoch: int
     seconds: float
     started: datetime
     finished: datetime
@@ -125,26 +156,44 @@ def one_thread() -> Iterator[None]:
             yield
 
 
-def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
-    """Train one network per job and measure each; how jobs are divided changes no number."""
+Evaluated = tuple[TrialResult, ...]
+"""The results of one job, one for each of its seeds."""
+
+
+def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
+    """Train the networks of all jobs, which have as many seeds each, and measure each network; how
+    jobs are divided changes no number.
+    """
     return evaluate_on(load_split(spec.arrays), spec, jobs)
 
 
-def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
+def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
     """Do as `evaluate` with a split that is in memory."""
     if spec.all_rows:
         x = np.concatenate([split.x_train, split.x_val])
         y = np.concatenate([split.y_train, split.y_val])
         split = Split(x, y, split.x_val, split.y_val)
-    strengths = [per_layer(job.lambdas, spec.layers, len(spec.config.hidden)) for job in jobs]
-    seeds = [job.seed for job in jobs]
+    together, hidden = len(jobs[0].seeds), len(spec.config.hidden)
+    settings = [job.setting for job in jobs for _ in job.seeds]
+    strengths = [per_layer(setting.lambdas, spec.layers, hidden) for setting in settings]
     started, clock = datetime.now(UTC), time.perf_counter()
-    fits = train(split, spec.config, strengths, seeds=seeds, after_epoch=_after_epoch.get())
-    seconds, finished = (time.perf_counter() - clock) / len(jobs), datetime.now(UTC)
+    fits = train(
+        split,
+        spec.config,
+        strengths,
+        seeds=[seed for job in jobs for seed in job.seeds],
+        learning_rates=[setting.learning_rate for setting in settings],
+        keep=spec.keep,
+        together=together,
+        after_epoch=_after_epoch.get(),
+    )
+    seconds, finished = (time.perf_counter() - clock) / len(fits), datetime.now(UTC)
     networks = _networks(split, fits, strengths) if spec.with_networks else [None] * len(fits)
-    return [
+    results = [
         TrialResult(
-            metrics=Metrics(**{name: float(getattr(fit, name)[-1]) for name in METRICS}),
+            metrics=Metrics(
+                **{name: float(getattr(fit, name)[fit.best_epoch - 1]) for name in METRICS}
+            ),
             # The last one may be the objective, whose curve is always kept.
             curves={
                 name: tuple(getattr(fit, name).tolist())
@@ -152,6 +201,7 @@ def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list
             },
             diverged=fit.diverged,
             epochs=spec.config.epochs,
+            best_epoch=fit.best_epoch,
             seconds=seconds,
             started=started,
             finished=finished,
@@ -159,6 +209,8 @@ def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list
         )
         for fit, network in zip(fits, networks, strict=True)
     ]
+    starts = range(0, len(results), together)
+    return [tuple(results[start : start + together]) for start in starts]
 
 
 def row_answers(

@@ -112,7 +112,7 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f'{key} is missing; the smallest file is: name = "mine" [data] source = "digits"'
     if first["type"] == "value_error":
-        return f"{key} = {value}: {first['ctx']['error']}"
+        return f"{key} = {value}: {first['ctx']['error']}" if key else str(first["ctx"]["error"])
     rules = [each["msg"].removeprefix("Input should be ") for each in errors if _key(each) == key]
     return f"{key} is {value}; it must be {' or '.join(dict.fromkeys(rules))}: correct it"
 

@@ -6,29 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.evaluation import METRICS, TrialResult
+from experiments.evaluation import BASELINE, METRICS, Setting, TrialResult
 from experiments.spec import Experiment
 from experiments.verdict import Replicate, Verdict
-from nnreg import LAMBDA_NAMES, Lambdas
+from nnreg import Lambdas
 
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(TrialResult):
-    """One trial of a study: its number, generation, state and lambdas, and what was measured."""
+    """One trial of a study: its number, generation, state and setting, and what was measured."""
 
     trial: int
     generation: int
     state: str
-    lambdas: Lambdas
+    setting: Setting
+
+    @property
+    def lambdas(self) -> Lambdas:
+        return self.setting.lambdas
 
     @property
     def numbers(self) -> dict[str, float | None]:
-        """The lambdas and the metrics by column of trials.csv; a failed trial has no metrics."""
-        return {name: getattr(self.lambdas, name) for name in LAMBDA_NAMES} | {
-            name: getattr(self.metrics, name, None) for name in METRICS
-        }
+        """The setting and the metrics by column of trials.csv; a failed trial has no metrics."""
+        return self.setting.numbers | {name: getattr(self.metrics, name, None) for name in METRICS}
 
     @property
     def val_accuracy(self) -> float | None:
@@ -83,8 +85,8 @@ class StudyRecord:
 
     @property
     def baseline(self) -> TrialRecord | None:
-        """The trial without any penalty: always the first one. None until it is complete."""
-        return next((trial for trial in self.trials[:1] if trial.state == COMPLETE), None)
+        """The best trial without any penalty. None until one is complete."""
+        return next((trial for trial in self.ranked if trial.setting.arm == BASELINE), None)
 
     @functools.cached_property
     def ranked(self) -> list[TrialRecord]:
@@ -100,18 +102,19 @@ class StudyRecord:
         return next(iter(self.ranked), None)
 
     @functools.cached_property
-    def confirmed(self) -> dict[tuple[Lambdas, int], Replicate]:
-        """The networks of the verdict, by lambdas and seed. Test scores are there only where the
+    def confirmed(self) -> dict[tuple[Setting, int], Replicate]:
+        """The networks of the verdict, by setting and seed. Test scores are there only where the
         verdict itself has them: the test set may have been opened for an earlier one.
         """
         if self.verdict is None:
             return {}
         opened = self.verdict.opening is not None
         kept = {
-            (one.lambdas, one.seed): one if opened else dataclasses.replace(one, test=None)
+            (one.setting, one.seed): one if opened else dataclasses.replace(one, test=None)
             for one in self.replicates
+            if one.seeds == len(self.verdict.seeds)
         }
-        keys = [(one.lambdas, seed) for one in self.verdict.settings for seed in self.verdict.seeds]
+        keys = [(one.setting, seed) for one in self.verdict.settings for seed in self.verdict.seeds]
         return {key: kept[key] for key in keys}
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.fields import FieldInfo
@@ -38,22 +38,35 @@ class Range(Section):
 
     low: float = 1e-6
     high: float = 1e-1
+    fixed: ClassVar[str] = "To switch it off, write 0 in place of the range"
 
     @model_validator(mode="after")
     def _is_a_log_axis(self) -> Self:
         if self.low < SMALLEST_LOW:
             raise ValueError(
-                f"low is {self.low:g}; a log axis needs low > 0, and at least {SMALLEST_LOW:g}. To"
-                " switch it off, write 0 in place of the range"
+                f"low is {self.low:g}; a log axis needs low > 0, and at least {SMALLEST_LOW:g}."
+                f" {self.fixed}"
             )
         if self.low >= self.high:
             ends = f"low = {self.low:g} is not below high = {self.high:g}"
             raise ValueError(f"{ends}; write low < high, or one number to fix it")
         return self
 
-    def ends_near(self, strength: float) -> bool:
-        """Whether a strength lies in the uppermost twentieth of the log axis."""
-        return math.log(self.high / strength) <= EDGE_SHARE * math.log(self.high / self.low)
+    def ends_near(self, value: float) -> bool:
+        """Whether a value lies in the uppermost twentieth of the log axis."""
+        return math.log(self.high / value) <= EDGE_SHARE * math.log(self.high / self.low)
+
+    def begins_near(self, value: float) -> bool:
+        """Whether a value lies in the lowest twentieth of the log axis."""
+        return math.log(value / self.low) <= EDGE_SHARE * math.log(self.high / self.low)
+
+
+class RateRange(Range):
+    """What is searched for the learning rate: log-uniform from low to high."""
+
+    low: float = 3e-4
+    high: float = 1e-1
+    fixed: ClassVar[str] = "To fix the learning rate, write one number in place of the range"
 
 
 def _number_or_range(value: object) -> str | None:
@@ -62,12 +75,16 @@ def _number_or_range(value: object) -> str | None:
     return "number" if isinstance(value, int | float) else None
 
 
+def _axis(message: str) -> Discriminator:
+    return Discriminator(_number_or_range, custom_error_type="axis", custom_error_message=message)
+
+
 NumberOrRange = Annotated[
     Annotated[Range, Tag("range")] | Annotated[float, Field(ge=0), Tag("number")],
-    Discriminator(
-        _number_or_range,
-        custom_error_type="axis",
-        custom_error_message="a range such as { low = 1e-6, high = 1e-1 }, or a number (0 is off)",
-    ),
+    _axis("a range such as { low = 1e-6, high = 1e-1 }, or a number (0 is off)"),
+]
+LearningRate = Annotated[
+    Annotated[RateRange, Tag("range")] | Annotated[Positive, Tag("number")],
+    _axis("a range such as { low = 3e-4, high = 1e-1 }, or a number greater than 0"),
 ]
 WIDE = Range()

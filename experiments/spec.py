@@ -3,17 +3,35 @@
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WrapValidator,
+    model_validator,
+)
 
 from experiments.data_section import Data
 from experiments.digest import digest
 from experiments.names import valid_name
-from experiments.section import WIDE, NumberOrRange, Positive, Range, Section, Seed, Share
+from experiments.section import (
+    WIDE,
+    LearningRate,
+    NumberOrRange,
+    Positive,
+    Range,
+    RateRange,
+    Section,
+    Seed,
+    Share,
+)
 from nnreg import LAMBDA_NAMES, TrainConfig
 
 MOST_TRIALS = 10_000_000
+EPOCHS = 100  # of a network whose best epoch is kept
 
 Objective = Literal["val_accuracy", "balanced_val_accuracy", "val_data_loss"]
 Sampler = Literal["tpe", "random", "qmc", "cmaes"]
@@ -52,17 +70,28 @@ class ModelSection(Section):
     """How the weights begin: "he" (suits ReLU) or "normal_0.01" (the book's)."""
 
 
+def _tuned(training: Mapping[str, Any]) -> bool:
+    """Whether the learning rate is tuned: only then is there reason to train to the end."""
+    return isinstance(training.get("learning_rate"), Range)
+
+
 class Training(Section):
     """[training]: how the network is trained."""
 
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = TrainConfig.epochs
-    """How often the network sees every row."""
+    learning_rate: LearningRate = RateRange()
+    """The size of the optimizer's steps: a range is tuned for both arms, a number is fixed."""
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default_factory=lambda others: EPOCHS if _tuned(others) else TrainConfig.epochs
+    )
+    """How often the network sees every row, at most."""
+    keep: Literal["best", "last"] = Field(
+        default_factory=lambda others: "best" if _tuned(others) else "last"
+    )
+    """Which epoch's network counts: the "best" on the validation rows, or the "last"."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = (
         TrainConfig.batch_size or "full"
     )
     """The rows in one step of the optimizer, or "full" for all of them."""
-    learning_rate: Positive = TrainConfig.learning_rate
-    """The size of the optimizer's steps."""
     decay: Annotated[float, Field(ge=0)] = TrainConfig.decay
     """How fast the steps become smaller: learning_rate / (1 + decay * steps done)."""
     optimizer: Literal["adam", "sgd"] = "adam"
@@ -111,6 +140,8 @@ class SweepSection(Section):
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 100
     """How many trials in all, also after an interruption."""
+    baseline: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """How many trials have no penalty, each with a learning rate of its own; one if it is fixed."""
     generation: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Trials proposed together: more use more cores, fewer let the sampler learn sooner."""
     sampler: SamplerName = "tpe"
@@ -146,6 +177,32 @@ class Experiment(Section):
     sweep: SweepSection = SweepSection()
     confirm: Confirm = Confirm()
 
+    @model_validator(mode="after")
+    def _has_trials_with_penalties(self) -> Self:
+        if self.baseline_trials > self.sweep.trials:
+            raise ValueError(
+                f"sweep.baseline is {self.sweep.baseline}, and sweep.trials is"
+                f" {self.sweep.trials}; baseline trials count towards trials, so raise trials or"
+                " lower baseline"
+            )
+        return self
+
+    @property
+    def rates(self) -> RateRange | None:
+        """The range of the learning rate; None where it is fixed."""
+        axis = self.training.learning_rate
+        return axis if isinstance(axis, RateRange) else None
+
+    @property
+    def baseline_trials(self) -> int:
+        """How many trials the baseline arm has: one where there is nothing to tune."""
+        return self.sweep.baseline if self.rates else 1
+
+    @property
+    def kept_by(self) -> str | None:
+        """The curve whose best epoch is kept; None where the last epoch is."""
+        return self.sweep.objective if self.training.keep == "best" else None
+
     @property
     def maximize(self) -> bool:
         """Whether a larger objective is better."""
@@ -174,11 +231,13 @@ class Experiment(Section):
         """The digest of the identity."""
         return digest(self.identity)
 
-    def train_config(self) -> TrainConfig:
-        """The same settings as `nnreg.train` takes them."""
-        training = self.training.model_dump()
+    def train_config(self, learning_rate: float | None = None) -> TrainConfig:
+        """The same settings as `nnreg.train` takes them, with a learning rate where it is tuned."""
+        training = self.training.model_dump(exclude={"keep"})
         if training["batch_size"] == "full":
             training["batch_size"] = None
+        if self.rates:
+            training["learning_rate"] = learning_rate or TrainConfig.learning_rate
         return TrainConfig(
             hidden=self.model.hidden, initialization=self.model.initialization, **training
         )

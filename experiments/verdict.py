@@ -5,20 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from experiments.evaluation import LayerTerms, Metrics
-from nnreg import Lambdas
+from experiments.evaluation import BASELINE as BASELINE
+from experiments.evaluation import LayerTerms, Metrics, Setting
 
-WINNER, CANDIDATE, RECOMMENDED, BASELINE = "winner", "candidate", "recommended", "baseline"
-WITHOUT = "without_"  # before a lambda: the winner with that one switched off
-RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"  # likewise, where the recommended one is another
+WINNER, CANDIDATE, RECOMMENDED = "winner", "candidate", "recommended"
+BASELINE_CANDIDATE = f"{BASELINE}_{CANDIDATE}"
+WITHOUT = "without_"  # before lambdas, with a + between them: the winner with those switched off
+RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"  # likewise, the learning rate tuned again
 
 BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
 NARROW = 0.9
 """The level of the interval that lies within the margin where a difference does not matter: two
 one-sided tests at 5 % (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
 
-KEEP, DROP = "keep", "drop"
-KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: DROP, UNDECIDED: UNDECIDED, SEALED: SEALED}
+KEEP, OPTIONAL, DROP = "keep", "optional", "drop"
+KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: OPTIONAL, UNDECIDED: UNDECIDED, SEALED: SEALED}
 """What to do with a lambda, by how the recommended setting compares with itself without it."""
 
 
@@ -35,10 +36,14 @@ class TestScores:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicate:
-    """A setting trained again with a fresh seed; `test` only if the test set was opened."""
+    """A setting trained again with a fresh seed, one of so many `seeds` that share the kept epoch;
+    `test` only if the test set was opened.
+    """
 
-    lambdas: Lambdas
+    setting: Setting
     seed: int
+    seeds: int
+    best_epoch: int
     metrics: Metrics
     curves: Mapping[str, tuple[float, ...]]
     layers: tuple[LayerTerms, ...]
@@ -50,13 +55,15 @@ class Replicate:
 
     @property
     def identity(self) -> str:
-        """The seed and the four lambdas, as text: for example `42:0.0:0.0003:0.0:0.0`."""
-        return ":".join([str(self.seed), *map(repr, self.lambdas.as_tuple())])
+        """The seed, the setting and the kept epoch, as text: for example
+        `42:0.0:0.0003:0.0:0.0:0.001:17`.
+        """
+        return ":".join(map(repr, [self.seed, *self.setting.numbers.values(), self.best_epoch]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """A setting of the lambdas in one of its roles, and the trial that it is from, if any.
+class Confirmed:
+    """A setting in one of its roles, the trial that it is from, if any, and its kept epoch.
 
     `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better
     the winner's is (positive also where less is better), and `error` the standard error of that
@@ -65,7 +72,8 @@ class Setting:
 
     role: str
     trial: int | None
-    lambdas: Lambdas
+    setting: Setting
+    best_epoch: int
     mean: float
     behind: float
     error: float
@@ -133,21 +141,24 @@ class Verdict:
 
     `settings` are in the order of confirm.csv. `tied` are the trials that the seeds cannot tell
     from the winner. `best_...` are the score of the search's best trial, and its mean elsewhere.
-    `majority` is the share of the most common class among the validation rows, `diverged` how many
-    of the recommended setting's networks diverged.
+    `undertrained` are the keys of the experiment file to change because networks are not trained to
+    the end. `majority` is the share of the most common class among the validation rows, `diverged`
+    how many of the recommended setting's networks diverged.
 
     `word` is how the recommended setting compares with the baseline. While it is sealed all that
     follows is empty; where the baseline is recommended there are no comparisons. Accuracies are
-    95 % intervals on the test rows, of which `rarest` are of the rarest class.
+    95 % intervals on the test rows, of which `rarest` are of the rarest class. `unfair_gain` is
+    what penalties seem to gain with the same learning rate on both sides and the last epoch.
     """
 
     basis: Mapping[str, Any]
     objective: str
     seeds: tuple[int, ...]
     margin: float
-    settings: tuple[Setting, ...]
+    settings: tuple[Confirmed, ...]
     tied: tuple[int, ...]
     tolerances: tuple[Tolerance, ...]
+    undertrained: tuple[str, ...]
     best_in_search: float
     best_on_fresh_seeds: float
     rows: Mapping[str, int]
@@ -160,19 +171,30 @@ class Verdict:
     baseline_accuracy: Interval | None = None
     best_on_test: float | None = None
     rarest: int | None = None
+    unfair_gain: float | None = None
 
-    def setting(self, role: str) -> Setting:
-        return next(setting for setting in self.settings if setting.role == role)
+    def confirmed(self, role: str) -> Confirmed:
+        return next(one for one in self.settings if one.role == role)
 
     @property
-    def recommended(self) -> Lambdas:
+    def baseline(self) -> Setting:
+        """The winner of the baseline arm."""
+        return self.confirmed(BASELINE).setting
+
+    @property
+    def recommended(self) -> Setting:
         """The setting that the confirmation chose; what to use may be another: see `use`."""
-        return self.setting(RECOMMENDED).lambdas
+        return self.confirmed(RECOMMENDED).setting
 
     @property
-    def use(self) -> Lambdas:
-        """The lambdas to use: those recommended, or none where they did worse on the test rows."""
-        return Lambdas() if self.word == WORSE else self.recommended
+    def use(self) -> Setting:
+        """What to use: what is recommended, or the baseline where that did worse on test rows."""
+        return self.used.setting
+
+    @property
+    def used(self) -> Confirmed:
+        """The same with its kept epoch."""
+        return self.confirmed(BASELINE if self.word == WORSE else RECOMMENDED)
 
     @property
     def against_baseline(self) -> Comparison | None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Self
 
+from experiments.evaluation import BASELINE
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -63,11 +64,10 @@ class Progress(AbstractContextManager["Progress"]):
     def _count(self, trial: TrialRecord) -> None:
         self.finished += 1
         if trial.state == COMPLETE:
-            value = self.study.value(trial)
-            if self.finished == 1:
-                self._baseline = value
-            better = max if self.study.maximize else min
+            value, better = self.study.value(trial), max if self.study.maximize else min
             self._best = value if self._best is None else better(value, self._best)
+            if trial.setting.arm == BASELINE:
+                self._baseline = value if self._baseline is None else better(value, self._baseline)
 
     def _show_search(self) -> None:
         details = "; ".join(filter(None, (self._values(), self._pace())))

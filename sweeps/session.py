@@ -49,7 +49,7 @@ class Session:
             with self.executor, holding as arrays:
                 experiment = self.study.experiment
                 config, layers = experiment.train_config(), experiment.lambdas.layers
-                self.spec = EvaluationSpec(config, layers, arrays)
+                self.spec = EvaluationSpec(config, layers, arrays, keep=experiment.kept_by)
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)

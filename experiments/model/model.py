@@ -115,7 +115,8 @@ def origin(study: "StudyRecord") -> dict[str, Any]:
         "study": study.study,
         "study_uid": study.study_uid,
         "fingerprint": study.fingerprint,
-        "lambdas": asdict(study.verdict.use),
+        **asdict(study.verdict.use),
+        "epochs": study.verdict.used.best_epoch,
         "seed": study.verdict.seeds[0],
         "rows": study.verdict.rows["training"] + study.verdict.rows["validation"],
     }

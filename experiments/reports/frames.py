@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT, INTEGER, NUMBER, FLAG, TIME = "str", "int64", "float64", "bool", "datetime64[us, UTC]"
-OPTIONAL_INTEGER = "Int64"
+OPTIONAL_INTEGER, OPTIONAL_FLAG = "Int64", "boolean"
 
 TRIALS = (
     {"study": TEXT, "trial": INTEGER, "generation": INTEGER, "state": TEXT}
-    | dict.fromkeys((*LAMBDA_NAMES, *METRICS), NUMBER)
-    | {"diverged": FLAG, "epochs": INTEGER, "seconds": NUMBER}
+    | dict.fromkeys(LAMBDA_NAMES, NUMBER)
+    | {"arm": TEXT, "learning_rate": NUMBER}
+    | dict.fromkeys(METRICS, NUMBER)
+    | {"diverged": FLAG, "epochs": INTEGER, "best_epoch": INTEGER, "seconds": NUMBER}
     | {"started": TIME, "finished": TIME, "mlflow_run_id": TEXT, "error": TEXT}
 )
 HISTORY = {"study": TEXT, "trial": INTEGER, "epoch": INTEGER} | dict.fromkeys(CURVES, NUMBER)
@@ -36,13 +38,16 @@ SUMMARY = (
     | {"seconds": NUMBER}
     | dict.fromkeys(("python", "numpy", "optuna", "mlflow", "pandas", "blas"), TEXT)
     | dict.fromkeys([f"recommended_{name}" for name in LAMBDA_NAMES], NUMBER)
+    | {"recommended_learning_rate": NUMBER, "baseline_learning_rate": NUMBER}
+    | {"undertrained": OPTIONAL_FLAG}
     | {"verdict": TEXT, "gain": NUMBER, "gain_low": NUMBER, "gain_high": NUMBER}
     | {"test_accuracy": NUMBER, "test_accuracy_low": NUMBER, "test_accuracy_high": NUMBER}
     | {"baseline_test_accuracy": NUMBER, "openings": OPTIONAL_INTEGER}
 )
 CONFIRM = (
     {"study": TEXT, "role": TEXT, "trial": OPTIONAL_INTEGER, "seed": INTEGER}
-    | dict.fromkeys((*LAMBDA_NAMES, "val_accuracy", "val_data_loss"), NUMBER)
+    | dict.fromkeys((*LAMBDA_NAMES, "learning_rate"), NUMBER)
+    | {"best_epoch": OPTIONAL_INTEGER, "val_accuracy": NUMBER, "val_data_loss": NUMBER}
     | {"test_accuracy": NUMBER, "test_data_loss": NUMBER, "diverged": FLAG}
 )
 
@@ -53,7 +58,10 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
     """One row per trial, in trial order; `runs` are the MLflow run ids by trial."""
     ids = {trial: {"mlflow_run_id": run} for trial, run in (runs or {}).items()}
     common = {"study": study.study}
-    rows = [vars(one) | one.numbers | common | ids.get(one.trial, {}) for one in study.trials]
+    rows = [
+        vars(one) | one.numbers | {"arm": one.setting.arm} | common | ids.get(one.trial, {})
+        for one in study.trials
+    ]
     return _frame(TRIALS, rows)
 
 
@@ -118,8 +126,10 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
         return {}
     row: dict[str, Any] = {
-        f"recommended_{name}": one for name, one in vars(verdict.recommended).items()
+        f"recommended_{name}": one for name, one in verdict.recommended.numbers.items()
     }
+    row["baseline_learning_rate"] = verdict.baseline.learning_rate
+    row["undertrained"] = bool(verdict.undertrained)
     row["verdict"] = verdict.word
     for name, interval in (("gain", verdict.gain), ("test_accuracy", verdict.accuracy)):
         if interval:
@@ -136,9 +146,10 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
     verdict, rows = study.verdict, []
     for setting in verdict.settings if verdict else ():
         for seed in verdict.seeds if verdict else ():
-            one = study.confirmed[setting.lambdas, seed]
-            row = vars(one.metrics) | vars(one.lambdas) | {"study": study.study, "seed": seed}
+            one = study.confirmed[setting.setting, seed]
+            row = vars(one.metrics) | one.setting.numbers | {"study": study.study, "seed": seed}
             row |= {"role": setting.role, "trial": setting.trial, "diverged": one.diverged}
+            row["best_epoch"] = one.best_epoch
             if one.test:
                 row |= {"test_accuracy": one.test.accuracy, "test_data_loss": one.test.data_loss}
             rows.append(row)

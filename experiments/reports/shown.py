@@ -8,7 +8,7 @@ from experiments.card import strength
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip
-from experiments.verdict import RECOMMENDED, Setting
+from experiments.verdict import RECOMMENDED, Confirmed
 
 ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
 
@@ -38,7 +38,7 @@ class Shown:
         limits = values[math.ceil(len(values) * 0.9) - 1 :][:1]
         limits += [study.value(study.baseline)] if study.baseline else values[-1:]
         if study.verdict:
-            limits.append(study.verdict.setting(RECOMMENDED).mean)
+            limits.append(study.verdict.confirmed(RECOMMENDED).mean)
         worst = min(limits) if study.maximize else max(limits)
         # with a little room, so that no triangle is taken for a trial at the edge
         return worst - (values[0] - worst) / 12 if worst != values[0] else values[-1]
@@ -73,14 +73,14 @@ class Shown:
         return "circle", "tied" if is_tied else "trial"
 
     @cached_property
-    def settings(self) -> list[Setting]:
+    def settings(self) -> list[Confirmed]:
         """The settings of the confirmation, each in one role, the recommended one last."""
         verdict = self.study.verdict
         if verdict is None:
             return []
-        recommended = verdict.setting(RECOMMENDED)
-        others = {one.lambdas: one for one in verdict.settings}
-        del others[recommended.lambdas]
+        recommended = verdict.confirmed(RECOMMENDED)
+        others = {one.setting: one for one in verdict.settings}
+        del others[recommended.setting]
         return [*others.values(), recommended]
 
 
@@ -89,15 +89,16 @@ def of(trial: TrialRecord) -> str:
     return f'data-trial="{trial.trial}"'
 
 
-def tip_of(setting: Setting) -> str:
+def tip_of(confirmed: Confirmed) -> str:
     """What the mark of a setting shows where a pointer rests on it."""
-    on = [f"{name} {strength(getattr(setting.lambdas, name))}" for name in setting.lambdas.on]
-    return tip(f"{role(setting)}: {', '.join(on) or 'all off'}\n{setting.mean:.4f}")
+    lambdas = confirmed.setting.lambdas
+    on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on]
+    return tip(f"{role(confirmed)}: {', '.join(on) or 'all off'}\n{confirmed.mean:.4f}")
 
 
-def role(setting: Setting) -> str:
+def role(confirmed: Confirmed) -> str:
     """A role in words: `recommended, without weight_l1`."""
-    return setting.role.replace("_without_", ", without ").replace("without_", "without ")
+    return confirmed.role.replace("_without_", ", without ").replace("without_", "without ")
 
 
 def in_words(metric: str) -> str:

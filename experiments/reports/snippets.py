@@ -1,6 +1,6 @@
 """The lambdas to use as code, for this package and others: one template and note for each."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from experiments.records import StudyRecord
@@ -59,9 +59,12 @@ def _values(study: StudyRecord) -> dict[str, Any]:
     """Return what the templates use; `last_is_free`: the last layer alone has no penalty."""
     assert study.verdict is not None
     experiment = study.experiment
-    config, layers = experiment.train_config(), experiment.lambdas.layers
+    used, layers = study.verdict.used, experiment.lambdas.layers
+    config = experiment.train_config(used.setting.learning_rate)
+    config = replace(config, epochs=used.best_epoch)
     penalised = config.hidden or layers == "all"  # else no layer has a penalty
-    lambdas, rows = study.verdict.use if penalised else Lambdas(), study.verdict.rows["training"]
+    lambdas = used.setting.lambdas if penalised else Lambdas()
+    rows = study.verdict.rows["training"]
     batch_rows = min(config.batch_size or rows, rows)
     return {
         "lambdas": asdict(lambdas),

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from experiments.card import card
 from experiments.digest import digest
-from experiments.evaluation import CURVES, METRICS
+from experiments.evaluation import CURVES, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
 from experiments.section import WIDE, Range
 from experiments.tracking.runs import NOTE, Dataset, RunPlan
-from experiments.verdict import CANDIDATE, Replicate, Setting
-from nnreg import LAMBDA_NAMES, Lambdas
+from experiments.verdict import CANDIDATE, Confirmed, Replicate
+from nnreg import LAMBDA_NAMES
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
 # The kinds of runs. The tag of the same name says which trial or network a run is of.
 STUDY, TRIAL = "study", "trial"
 CONFIRMATION, CONFIRM = "confirmation", "confirm"  # the run above those of networks, and these
 
-SCALARS = ("generation", "epochs", "seconds", "diverged")  # of a trial, beside lambdas and metrics
+SCALARS = ("generation", "epochs", "best_epoch", "seconds", "diverged")  # of a trial
 CONFIRMED = (*CURVES, "balanced_val_accuracy")  # of a network of the confirmation
 TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # if the test set was opened
 ANSWER = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
@@ -103,8 +103,8 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
     return RunPlan(
         name=f"trial-{trial.trial:05d}",
         tags=tags,
-        params=_params(trial.lambdas),
-        single=_strengths(study, trial.lambdas)
+        params=_params(trial.setting),
+        single=_strengths(study, trial.setting)
         | {name: float(getattr(trial, name)) for name in SCALARS},
         measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
         epochs=trial.epochs,
@@ -136,13 +136,13 @@ def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
 
 def network_plans(study: StudyRecord) -> list[RunPlan]:
     """The runs of the networks that the verdict rests on, each once, whatever its roles."""
-    settings: dict[Lambdas, list[Setting]] = {}
+    settings: dict[Setting, list[Confirmed]] = {}
     for setting in study.verdict.settings if study.verdict else ():
-        settings.setdefault(setting.lambdas, []).append(setting)
-    return [_network_plan(study, one, settings[one.lambdas]) for one in study.confirmed.values()]
+        settings.setdefault(setting.setting, []).append(setting)
+    return [_network_plan(study, one, settings[one.setting]) for one in study.confirmed.values()]
 
 
-def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Setting]) -> RunPlan:
+def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Confirmed]) -> RunPlan:
     """The run of a network, for example `confirm-baseline-seed-4268029250`."""
     first = settings[0]
     role = f"{CANDIDATE}-{first.trial:05d}" if first.role == CANDIDATE else first.role
@@ -154,9 +154,10 @@ def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Setting
             CONFIRM: one.identity,
             "roles": ",".join(dict.fromkeys(setting.role for setting in settings)),
         },
-        params={**_params(one.lambdas), "seed": str(one.seed)},
-        single=_strengths(study, one.lambdas)
-        | {"diverged": float(one.diverged), "seconds": one.seconds},
+        params={**_params(one.setting), "seed": str(one.seed)},
+        single=_strengths(study, one.setting)
+        | {"diverged": float(one.diverged), "seconds": one.seconds}
+        | {"best_epoch": float(one.best_epoch)},
         measured={name: getattr(one.metrics, name) for name in CONFIRMED}
         | dict(zip(TESTED, tested, strict=bool(tested))),
         epochs=study.experiment.training.epochs,
@@ -202,18 +203,19 @@ def _datasets(study: StudyRecord) -> Iterator[Dataset]:
             )
 
 
-def _params(lambdas: Lambdas) -> dict[str, str]:
-    """The four lambdas, as text that reads back to the same numbers."""
-    return {name: repr(float(getattr(lambdas, name))) for name in LAMBDA_NAMES}
+def _params(setting: Setting) -> dict[str, str]:
+    """The lambdas and the learning rate, as text that reads back to the same numbers."""
+    return {name: repr(value) for name, value in setting.numbers.items()}
 
 
-def _strengths(study: StudyRecord, lambdas: Lambdas) -> dict[str, float]:
-    """The four lambdas as numbers, and their logarithms. One that is off is `off_decades` below the
-    low end of its axis. A fixed lambda has no axis: its low end is its own value, or that of the
-    default axis if it is fixed to off.
+def _strengths(study: StudyRecord, setting: Setting) -> dict[str, float]:
+    """The lambdas and the learning rate as numbers, and their logarithms. A lambda that is off is
+    `off_decades` below the low end of its axis. A fixed one has no axis: its low end is its own
+    value, or that of the default axis if it is fixed to off.
     """
-    strengths = {}
-    for name, value in zip(LAMBDA_NAMES, lambdas.as_tuple(), strict=True):
+    rate = setting.learning_rate
+    strengths = {"learning_rate": rate, "log10_learning_rate": math.log10(rate)}
+    for name, value in zip(LAMBDA_NAMES, setting.lambdas.as_tuple(), strict=True):
         axis = study.experiment.lambdas.axes[name]
         low = axis.low if isinstance(axis, Range) else axis or WIDE.low
         off = math.log10(low) - study.experiment.sweep.off_decades

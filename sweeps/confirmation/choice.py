@@ -1,25 +1,34 @@
-"""The choice on validation rows: winner, simplest setting as good, and tolerances."""
+"""The choice on validation rows: a winner in each arm, the smallest set of lambdas as good, and
+tolerances.
+"""
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from experiments import verdict
+from experiments.evaluation import BASELINE, PENALISED, Setting
 from experiments.records import StudyRecord, TrialRecord
-from nnreg import Lambdas
+from experiments.section import Range
+from experiments.spec import Experiment
+from experiments.verdict import Replicate
 from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
 
 FEWEST_LOSSES = 30
 """Test rows, or groups of them: intervals of losses at 97.5 % missed the truth in 15 of 100 cases
 with 10 of them, in 5 with 30 (docs/statistics.md)."""
 DEVIATIONS = 2.0
+RATE = "training.learning_rate"
 FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut the span off
+AROUND = (0.5, 1.0, 2.0)
+"""The learning rates, as multiples of the recommended one, with which it is compared where one of
+its lambdas is off (docs/statistics.md has what more of them changed)."""
 
-ScoresOf = Mapping[Lambdas, Scores]
+ScoresOf = Mapping[Setting, Scores]
 """Scores (seeds, rows) of each setting; more is better, also where the objective is a loss."""
 
 
@@ -53,45 +62,46 @@ class Choice:
         few = not self.by_hits and len(units) < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
 
-    def winner(self, candidates: Sequence[Lambdas], scores: ScoresOf) -> Lambdas:
+    def winner(self, settings: Iterable[Setting], scores: ScoresOf) -> Setting:
         """Return the best mean; of equal ones the fewest lambdas, then the first."""
-        return min(candidates, key=lambda lambdas: (-self.mean(scores[lambdas]), len(lambdas.on)))
+        return min(settings, key=lambda setting: (-self.mean(scores[setting]), len(setting.on)))
 
-    def recommended(
-        self, winner: Lambdas, settings: Sequence[Lambdas], scores: ScoresOf
-    ) -> Lambdas:
-        """Return, of those whose mean is within one standard error of the winner's, the one with
-        the fewest lambdas on, then the best mean (the rule of one standard error: Breiman et al.,
+    def recommended(self, settings: Sequence[Setting], scores: ScoresOf) -> Setting:
+        """Return, of those whose mean is within one standard error of the best, the one with the
+        fewest lambdas on, then the best mean (the rule of one standard error: Breiman et al.,
         Classification and Regression Trees, 1984, section 3.4.3).
         """
+        best = self.winner(settings, scores)
 
-        def is_near(lambdas: Lambdas) -> bool:
-            behind = self.described(scores[winner], scores[lambdas])
-            return lambdas == winner or behind.mean <= behind.error
+        def is_near(setting: Setting) -> bool:
+            behind = self.described(scores[best], scores[setting])
+            return setting == best or behind.mean <= behind.error
 
         near = filter(is_near, settings)
-        return min(near, key=lambda lambdas: (len(lambdas.on), -self.mean(scores[lambdas])))
+        return min(near, key=lambda setting: (len(setting.on), -self.mean(scores[setting])))
 
     def settings(
         self,
-        roles: Sequence[tuple[str, Lambdas]],
-        trials: Mapping[Lambdas, TrialRecord],
+        roles: Sequence[tuple[str, Setting]],
+        trials: Mapping[Setting, TrialRecord],
         scores: ScoresOf,
-    ) -> tuple[verdict.Setting, ...]:
+        best_epoch: Callable[[Setting], int],
+    ) -> tuple[verdict.Confirmed, ...]:
         """Return the roles, of which the first is the winner's, with their validation means."""
 
-        def setting(role: str, lambdas: Lambdas) -> verdict.Setting:
-            behind = self.described(scores[roles[0][1]], scores[lambdas])
-            return verdict.Setting(
+        def confirmed(role: str, setting: Setting) -> verdict.Confirmed:
+            behind = self.described(scores[roles[0][1]], scores[setting])
+            return verdict.Confirmed(
                 role=role,
-                trial=trials[lambdas].trial if lambdas in trials else None,
-                lambdas=lambdas,
-                mean=self.objective(scores[lambdas]),
+                trial=trials[setting].trial if setting in trials else None,
+                setting=setting,
+                best_epoch=best_epoch(setting),
+                mean=self.objective(scores[setting]),
                 behind=behind.mean,
                 error=behind.error,
             )
 
-        return tuple(itertools.starmap(setting, roles))
+        return tuple(itertools.starmap(confirmed, roles))
 
     def width(self, winner: Scores, others: Sequence[Scores]) -> float:
         """Return two pooled standard deviations, over seeds, of the difference from the winner."""
@@ -102,53 +112,76 @@ class Choice:
         return DEVIATIONS * math.sqrt(float(np.mean(np.square(spreads))))
 
 
-def without(lambdas: Lambdas, name: str) -> Lambdas:
-    """Return the same setting with one lambda switched off."""
-    return replace(lambdas, **{name: 0.0})
+def without(setting: Setting, *names: str) -> Setting:
+    """Return the same setting with some lambdas switched off."""
+    return replace(setting, lambdas=replace(setting.lambdas, **dict.fromkeys(names, 0.0)))
 
 
-def candidates(study: StudyRecord, top: int) -> dict[Lambdas, TrialRecord]:
-    """Return the baseline and the best `top` settings beside it, each with its best trial."""
-    assert study.baseline is not None
-    found = {study.baseline.lambdas: study.baseline}
-    for trial in study.ranked:
-        if len(found) > top:
-            break
-        found.setdefault(trial.lambdas, trial)
+def candidates(study: StudyRecord, top: int) -> dict[Setting, TrialRecord]:
+    """Return the best `top` settings of each arm, each with its best trial."""
+    found: dict[Setting, TrialRecord] = {}
+    for arm in (PENALISED, BASELINE):
+        of_arm = [trial for trial in study.ranked if trial.setting.arm == arm]
+        best = {trial.setting: trial for trial in reversed(of_arm)}
+        found |= dict(list(reversed(best.items()))[:top])
     return found
 
 
-def roles(
-    trials: Mapping[Lambdas, TrialRecord], winner: Lambdas, recommended: Lambdas
-) -> list[tuple[str, Lambdas]]:
-    """Return every setting of a confirmation in each of its roles, in the order of confirm.csv."""
-    listed = [(verdict.WINNER, winner)]
-    listed += [
-        (verdict.CANDIDATE, lambdas) for lambdas in trials if lambdas not in (winner, Lambdas())
-    ]
-    listed += [(f"{verdict.WITHOUT}{name}", without(winner, name)) for name in winner.on]
-    listed += [(verdict.RECOMMENDED, recommended)]
-    if recommended != winner:
-        listed += [
-            (f"{verdict.RECOMMENDED_WITHOUT}{name}", without(recommended, name))
-            for name in recommended.on
-        ]
-    return [*listed, (verdict.BASELINE, Lambdas())]
+def subsets(winner: Setting) -> dict[str, Setting]:
+    """Return the winner with each part of its lambdas but all of them switched off, by role."""
+    on = winner.on
+    parts = [part for size in range(1, len(on)) for part in itertools.combinations(on, size)]
+    return {verdict.WITHOUT + "+".join(part): without(winner, *part) for part in parts}
 
 
-def tied(study: StudyRecord, winner_mean: float, width: float) -> list[TrialRecord]:
-    """Return the complete trials within the width of the winner's mean over fresh seeds."""
-    sign = 1 if study.maximize else -1
-    return [
-        trial for trial in study.complete if sign * (study.value(trial) - winner_mean) >= -width
-    ]
+def alternatives(
+    recommended: Setting, baseline: Setting, rates: Range | None
+) -> dict[str, list[Setting]]:
+    """Return what to try for the recommended setting without each of its lambdas, by that lambda:
+    with a few learning rates, or the baseline where no lambda is left.
+    """
+    if len(recommended.on) == 1:
+        return {recommended.on[0]: [baseline]}
+    rate = recommended.learning_rate
+    around = [rate * factor for factor in AROUND] if rates else [rate]
+    tried = [min(max(one, rates.low), rates.high) if rates else one for one in around]
+    return {
+        name: [replace(without(recommended, name), learning_rate=one) for one in tried]
+        for name in recommended.on
+    }
 
 
-def tolerances(study: StudyRecord, settings: Sequence[Lambdas]) -> tuple[verdict.Tolerance, ...]:
+def undertrained(
+    experiment: Experiment, epochs: Sequence[int], used: Iterable[Setting]
+) -> tuple[str, ...]:
+    """Return the keys to change where networks are not trained to the end: most of the best epochs
+    are the last, or a learning rate that is used lies at an end of its range.
+    """
+    last = sum(epoch == experiment.training.epochs for epoch in epochs)
+    keys = ["training.epochs"] if 2 * last > len(epochs) else []
+    if rates := experiment.rates:
+        tuned = [setting.learning_rate for setting in used]
+        keys += [f"{RATE}.low"] * any(map(rates.begins_near, tuned))
+        keys += [f"{RATE}.high"] * any(map(rates.ends_near, tuned))
+    return tuple(keys)
+
+
+def tied(study: StudyRecord, replicates: Iterable[Replicate], width: float) -> list[TrialRecord]:
+    """Return the complete trials within the width of the best setting's mean over fresh seeds. A
+    trial keeps the best epoch of its own curve, so these networks are taken at theirs.
+    """
+    sign, curves = 1 if study.maximize else -1, [one.curves[study.objective] for one in replicates]
+    best = study.experiment.kept_by is not None
+    ends = [max(sign * value for value in (curve if best else curve[-1:])) for curve in curves]
+    least = float(np.mean(ends)) - width
+    return [trial for trial in study.complete if sign * study.value(trial) >= least]
+
+
+def tolerances(study: StudyRecord, settings: Sequence[Setting]) -> tuple[verdict.Tolerance, ...]:
     """Return the span of these settings in each lambda that is searched."""
     spans = []
     for name, axis in study.experiment.lambdas.searched.items():
-        on = [getattr(lambdas, name) for lambdas in settings if name in lambdas.on]
+        on = [getattr(one.lambdas, name) for one in settings if name in one.on]
         low, high, off = min(on, default=None), max(on, default=None), len(on) < len(settings)
         bound = axis.high * FURTHER if high and axis.ends_near(high) else None
         spans.append(verdict.Tolerance(name=name, low=low, high=high, off=off, bound=bound))

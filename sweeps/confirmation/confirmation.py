@@ -1,6 +1,7 @@
 """The confirmation: choose on validation rows, claim on test rows, keep verdict and model."""
 
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,22 @@ import numpy as np
 
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.errors import WorkersError
-from experiments.evaluation import Job
+from experiments.evaluation import BASELINE, PENALISED, Job
 from experiments.model import Model, find_model, origin
 from experiments.records import StudyRecord
 from experiments.spec import Confirm
-from experiments.verdict import BASELINE, SAME, SEALED, UNDECIDED, Interval, Verdict
+from experiments.verdict import (
+    BASELINE_CANDIDATE,
+    CANDIDATE,
+    RECOMMENDED,
+    RECOMMENDED_WITHOUT,
+    SAME,
+    SEALED,
+    UNDECIDED,
+    WINNER,
+    Interval,
+    Verdict,
+)
 from nnreg import Lambdas
 from sweeps.confirmation import choice, tests
 from sweeps.confirmation.choice import Choice
@@ -23,7 +35,7 @@ from sweeps.search.study import Study
 from sweeps.search.study_record import study_record
 from sweeps.storage.attributes import VERDICT, verdict_json
 
-VERSION = 1  # of the procedure: a verdict of another one is made again
+VERSION = 2  # of the procedure: a verdict of another one is made again
 LEVEL = 0.95  # of the interval of an accuracy
 
 
@@ -48,13 +60,13 @@ def confirmed(
     study: Study, data: Dataset, means: Means, *, open_test: bool, folder: Path
 ) -> Verdict | None:
     """Return the verdict on the trials that the study has now, and have its model in the folder;
-    what is there already is not made again. None where there is no baseline to compare with.
+    what is there already is not made again. None where an arm has no complete trial.
 
     Raises WorkersError, DataError, LockError, StorageError, DirectoryError.
     """
     record = study_record(study.optuna)
     if not is_current(record, study.experiment.confirm, open_test=open_test):
-        if record.baseline is None:
+        if {trial.setting.arm for trial in record.complete} != {BASELINE, PENALISED}:
             return None
         replicates = Replicates(study, means)
         verdict = _choose(record, data, replicates)
@@ -72,20 +84,35 @@ def confirmed(
 
 def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
     """Return the verdict so far: what the validation rows say."""
-    confirm, y = replicates.study.experiment.confirm, data.split.y_val
+    experiment, y = replicates.study.experiment, data.split.y_val
+    confirm = experiment.confirm
     chooser = Choice.by(record.objective, y, data.groups)
     trials = choice.candidates(record, confirm.top)
     scores = replicates.scores(trials)
-    winner = chooser.winner(list(trials), scores)
-    scores |= replicates.scores(choice.without(winner, name) for name in winner.on)
-    recommended = chooser.recommended(winner, list(scores), scores)
-    roles = choice.roles(trials, winner, recommended)
-    scores |= replicates.scores(lambdas for _, lambdas in roles)
-    settings = chooser.settings(roles, trials, scores)
-    others = [scores[lambdas] for lambdas in trials if lambdas != winner]
-    tied = choice.tied(record, settings[0].mean, chooser.width(scores[winner], others))
-    alike = [*(trial.lambdas for trial in tied), winner, recommended]
-    best = record.ranked[0]
+    winner, baseline = (
+        chooser.winner((one for one in trials if one.arm == arm), scores)
+        for arm in (PENALISED, BASELINE)
+    )
+    best, subsets = chooser.winner(trials, scores), choice.subsets(winner)
+    scores |= replicates.scores(subsets.values())
+    recommended = chooser.recommended([winner, *subsets.values(), baseline], scores)
+    tried = choice.alternatives(recommended, baseline, experiment.rates)
+    scores |= replicates.scores(chain(*tried.values()))
+    roles = [(WINNER, winner)]
+    roles += [(CANDIDATE, one) for one in trials if one.arm == PENALISED and one != winner]
+    roles += [*subsets.items(), (RECOMMENDED, recommended)]
+    roles += [
+        (f"{RECOMMENDED_WITHOUT}{name}", chooser.winner(settings, scores))
+        for name, settings in tried.items()
+    ]
+    roles += [(BASELINE, baseline)]
+    roles += [
+        (BASELINE_CANDIDATE, one) for one in trials if one.arm == BASELINE and one != baseline
+    ]
+    settings = chooser.settings(roles, trials, scores, replicates.best_epoch)
+    width = chooser.width(scores[best], [scores[one] for one in trials if one != best])
+    tied = choice.tied(record, replicates.of(best), width)
+    first = record.ranked[0]
     return Verdict(
         basis=basis(record, confirm),
         objective=record.objective,
@@ -93,9 +120,16 @@ def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdi
         margin=confirm.margin,
         settings=settings,
         tied=tuple(trial.trial for trial in tied),
-        tolerances=choice.tolerances(record, alike),
-        best_in_search=record.value(best),
-        best_on_fresh_seeds=chooser.objective(scores[best.lambdas]),
+        tolerances=choice.tolerances(
+            record, [*(trial.setting for trial in tied), best, recommended]
+        ),
+        undertrained=choice.undertrained(
+            experiment,
+            [replicates.best_by_curve(setting) for setting in trials],
+            (recommended, baseline),
+        ),
+        best_in_search=record.value(first),
+        best_on_fresh_seeds=chooser.objective(scores[first.setting]),
         rows=data.rows,
         majority=float(np.bincount(y).max() / len(y)),
         diverged=sum(one.diverged for one in replicates.of(recommended)),
@@ -105,15 +139,18 @@ def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdi
 
 def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
     """Return the verdict with what the test rows say."""
-    recommended, experiment = verdict.recommended, replicates.study.experiment
-    against = {BASELINE: Lambdas()} if recommended.on else {}
-    against |= {name: choice.without(recommended, name) for name in recommended.on}
-    settings = [setting.lambdas for setting in verdict.settings]
+    recommended, baseline = verdict.recommended, verdict.baseline
+    experiment = replicates.study.experiment
+    against = {BASELINE: baseline} if recommended.on else {}
+    against |= {
+        name: verdict.confirmed(f"{RECOMMENDED_WITHOUT}{name}").setting for name in recommended.on
+    }
+    settings = [one.setting for one in verdict.settings]
     replicates.prepare(settings)
     sealed = Sealed(experiment.data)
     plan = {
         "recommended": asdict(recommended),
-        "against": {name: asdict(lambdas) for name, lambdas in against.items()},
+        "against": {name: asdict(setting) for name, setting in against.items()},
         "objective": verdict.objective,
         "seeds": list(verdict.seeds),
     }
@@ -123,19 +160,23 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     scores, hits = replicates.test(settings, rows)
     chooser = Choice.by(verdict.objective, rows.y, rows.groups)
     estimates = {
-        lambdas: chooser.claimed(scores[recommended], scores[lambdas])
-        for lambdas in against.values()
+        setting: chooser.claimed(scores[recommended], scores[setting])
+        for setting in against.values()
     }
     comparisons = tests.compare(against, estimates, opening.alpha, verdict.margin)
+    penalised = recommended if recommended.on else verdict.confirmed(WINNER).setting
+    unfair = [penalised, replace(penalised, lambdas=Lambdas())]
+    with_penalties, without = map(chooser.mean, replicates.at_the_last_epoch(unfair, rows))
     return replace(
         verdict,
         opening=opening,
         comparisons=comparisons,
         word=comparisons[0].word if comparisons else SAME,
         accuracy=_accuracy(hits[recommended], rows),
-        baseline_accuracy=_accuracy(hits[Lambdas()], rows),
-        best_on_test=chooser.objective(scores[record.ranked[0].lambdas]),
+        baseline_accuracy=_accuracy(hits[baseline], rows),
+        best_on_test=chooser.objective(scores[record.ranked[0].setting]),
         rarest=int(np.unique(rows.y, return_counts=True)[1].min()),
+        unfair_gain=with_penalties - without,
     )
 
 
@@ -146,9 +187,11 @@ def _accuracy(hits: Scores, rows: TestRows) -> Interval:
 
 def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
     assert study.verdict is not None
-    spec = replace(means.spec, with_networks=True, all_rows=True)
+    used = study.verdict.used
+    config = replace(means.spec.config, epochs=used.best_epoch)
+    spec = replace(means.spec, config=config, keep=None, with_networks=True, all_rows=True)
     evaluator = Evaluator(means.executor, spec, lanes=lambda: 1)
-    (result,) = evaluator.evaluate([Job(study.verdict.use, study.verdict.seeds[0])])
+    ((result,),) = evaluator.evaluate([Job(used.setting, study.verdict.seeds[:1])])
     if result.network is None:
         raise WorkersError(
             f"the model could not be trained ({result.error}); go on with: sweeps confirm"

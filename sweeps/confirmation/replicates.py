@@ -1,9 +1,9 @@
-"""The replicates: settings trained again with fresh seeds, kept on the study one by one."""
+"""The replicates: settings trained again with fresh seeds, kept on the study setting by setting."""
 
 import base64
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +12,21 @@ import numpy as np
 
 from experiments.datasets import TestRows
 from experiments.errors import WorkersError
-from experiments.evaluation import EvaluationSpec, Job, one_thread, row_answers
+from experiments.evaluation import (
+    Evaluated,
+    EvaluationSpec,
+    Job,
+    Setting,
+    one_thread,
+    row_answers,
+)
 from experiments.verdict import Replicate, TestScores
-from nnreg import Lambdas
 from nnreg.network import LayerParameters
 from sweeps.confirmation.crossed import Scores, Weighting
 from sweeps.executors.evaluator import Evaluator, Lanes
 from sweeps.interrupts import Interrupts
 from sweeps.search.study import Study
-from sweeps.storage.attributes import PREFIX, packed_replicate, replicate_of
+from sweeps.storage.attributes import PREFIX, packed_replicates, replicates_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +54,8 @@ def fresh_seeds(training_seed: int, count: int) -> tuple[int, ...]:
 
 
 class Replicates:
-    """The replicates of one study, with those of earlier confirmations. What trains raises
-    WorkersError.
+    """The replicates of one study, with those of earlier confirmations of as many seeds. What
+    trains raises WorkersError.
 
     The score of a row is a hit, or the loss with its sign turned where the objective is the loss.
     """
@@ -58,90 +64,129 @@ class Replicates:
         experiment = study.experiment
         self.seeds = fresh_seeds(experiment.training.seed, experiment.confirm.seeds)
         self.study, self.means, self._by_hits = study, means, experiment.maximize
-        spec = replace(means.spec, with_networks=True)
-        self._evaluator = Evaluator(means.executor, spec, means.lanes)
-        self._kept: dict[Job, tuple[Replicate, np.ndarray]] = {}
-        self._networks: dict[Job, list[LayerParameters]] = {}
+        self._spec = replace(means.spec, with_networks=True)
+        self._kept: dict[Setting, tuple[tuple[Replicate, ...], np.ndarray]] = {}
+        self._networks: dict[Setting, list[list[LayerParameters]]] = {}
         for name, value in study.optuna.user_attrs.items():
             if name.startswith(PREFIX):
-                one = replicate_of(value)
-                self._kept[Job(one.lambdas, one.seed)] = one, _unpack(value["scores"])
+                kept = replicates_of(value)
+                if len(kept) == len(self.seeds):  # others share another kept epoch
+                    scores = _unpack(value["scores"]).reshape(len(kept), -1)
+                    self._kept[kept[0].setting] = kept, scores
         self._wanted = self._done = 0
 
-    def of(self, lambdas: Lambdas) -> list[Replicate]:
-        return [self._kept[Job(lambdas, seed)][0] for seed in self.seeds]
+    def of(self, setting: Setting) -> tuple[Replicate, ...]:
+        return self._kept[setting][0]
 
-    def scores(self, settings: Iterable[Lambdas]) -> dict[Lambdas, Scores]:
+    def best_epoch(self, setting: Setting) -> int:
+        """Return the kept epoch of a setting, which all its networks share."""
+        return self.of(setting)[0].best_epoch
+
+    def best_by_curve(self, setting: Setting) -> int:
+        """Return the epoch, from 1, that is best by the mean curve, whether it is kept or not."""
+        objective, sign = self.study.experiment.sweep.objective, 1 if self._by_hits else -1
+        curves = np.array([one.curves[objective] for one in self.of(setting)])
+        return 1 + int((sign * curves.mean(axis=0).round(12)).argmax())
+
+    def scores(self, settings: Iterable[Setting]) -> dict[Setting, Scores]:
         """Return the scores (seeds, validation rows) of each setting, and train what is missing."""
-        settings = list(settings)
-        self._train([job for job in self._jobs(settings) if job not in self._kept])
-        return {
-            one: np.array([self._kept[Job(one, seed)][1] for seed in self.seeds], np.float64)
-            for one in settings
-        }
+        settings = list(dict.fromkeys(settings))
+        self._train([setting for setting in settings if setting not in self._kept])
+        return {setting: self._kept[setting][1].astype(np.float64) for setting in settings}
 
-    def prepare(self, settings: Iterable[Lambdas]) -> None:
+    def prepare(self, settings: Iterable[Setting]) -> None:
         """Train the networks that `test` needs: the study keeps none of an earlier run."""
-        self._train([job for job in self._jobs(settings) if job not in self._networks])
+        distinct = dict.fromkeys(settings)
+        self._train([setting for setting in distinct if setting not in self._networks])
 
     def test(
-        self, settings: Iterable[Lambdas], rows: TestRows
-    ) -> tuple[dict[Lambdas, Scores], dict[Lambdas, Scores]]:
+        self, settings: Iterable[Setting], rows: TestRows
+    ) -> tuple[dict[Setting, Scores], dict[Setting, Scores]]:
         """Return scores and hits (seeds, test rows) of prepared settings, and keep their means."""
         balanced, all_scores, all_hits = Weighting(rows.y), {}, {}
-        for lambdas in dict.fromkeys(settings):
-            kept = [self._kept[Job(lambdas, seed)] for seed in self.seeds]
-            fits = [(self._networks[Job(lambdas, one.seed)], one.diverged) for one, _ in kept]
-            with one_thread():  # the same numbers on every machine, as in training
-                losses, found = row_answers(rows.x, rows.y, fits)
-            hits = found.astype(np.float64)
-            all_scores[lambdas], all_hits[lambdas] = hits if self._by_hits else -losses, hits
-            means = (hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1))
-            for (one, scores), *numbers in zip(kept, *means, strict=True):
-                self._keep(replace(one, test=TestScores(*map(float, numbers))), scores)
+        for setting in dict.fromkeys(settings):
+            kept, on_validation_rows = self._kept[setting]
+            fits = [
+                (parameters, one.diverged)
+                for parameters, one in zip(self._networks[setting], kept, strict=True)
+            ]
+            losses, hits = self._answers(fits, rows)
+            all_scores[setting], all_hits[setting] = hits if self._by_hits else -losses, hits
+            means = zip(hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1), strict=True)
+            tested = [
+                replace(one, test=TestScores(*map(float, numbers)))
+                for one, numbers in zip(kept, means, strict=True)
+            ]
+            self._keep(tested, on_validation_rows)
         return all_scores, all_hits
 
-    def _jobs(self, settings: Iterable[Lambdas]) -> list[Job]:
-        """Return the networks by seed first: lanes of one seed share their batches."""
-        distinct = dict.fromkeys(settings)
-        return [Job(lambdas, seed) for seed in self.seeds for lambdas in distinct]
+    def at_the_last_epoch(self, settings: Sequence[Setting], rows: TestRows) -> list[Scores]:
+        """Return scores (seeds, test rows) of settings trained anew that keep the last epoch."""
+        scores = []
+        for results in self._evaluated(settings, replace(self._spec, keep=None)):
+            fits = [(one.network.parameters, one.diverged) for one in results if one.network]
+            losses, hits = self._answers(fits, rows)
+            scores.append(hits if self._by_hits else -losses)
+        return scores
 
-    def _train(self, jobs: Sequence[Job]) -> None:
-        self._wanted += len(jobs)
-        if jobs:
-            logger.info("confirmation: %d networks to train", len(jobs))
-        for job, result in zip(jobs, self._evaluator.evaluate(jobs), strict=True):
-            if result.network is None or result.metrics is None:
+    def _answers(
+        self, fits: Sequence[tuple[list[LayerParameters], bool]], rows: TestRows
+    ) -> tuple[Scores, Scores]:
+        with one_thread():  # the same numbers on every machine, as in training
+            losses, found = row_answers(rows.x, rows.y, fits)
+        return losses, found.astype(np.float64)
+
+    def _evaluated(self, settings: Sequence[Setting], spec: EvaluationSpec) -> Iterator[Evaluated]:
+        """Yield the networks of each setting; all of them are there."""
+        self._wanted += len(settings) * len(self.seeds)
+        logger.info("confirmation: %d settings to train", len(settings))
+        evaluator = Evaluator(self.means.executor, spec, self.means.lanes)
+        for results in evaluator.evaluate([Job(setting, self.seeds) for setting in settings]):
+            lost = [one.error for one in results if one.network is None]
+            if lost:
                 raise WorkersError(
                     "the confirmation cannot be finished: a network could not be trained"
-                    f" ({result.error}); what was recorded is kept. Go on with: sweeps confirm"
+                    f" ({lost[0]}); what was recorded is kept. Go on with: sweeps confirm"
                     f" {self.study.optuna.study_name}"
                 )
-            self._networks[job] = result.network.parameters
-            if job not in self._kept:
-                replicate = Replicate(
-                    lambdas=job.lambdas,
-                    seed=job.seed,
-                    metrics=result.metrics,
-                    curves=result.curves,
-                    layers=result.network.layers,
-                    diverged=result.diverged,
-                    seconds=result.seconds,
-                    started=result.started,
-                    finished=result.finished,
-                )
-                scores = result.network.hits if self._by_hits else -result.network.losses
-                # Rounded as they are kept: an interrupted confirmation goes on with the same.
-                self._keep(replicate, scores.astype(np.float32))
-            self._done += 1
+            yield results
+            self._done += len(results)
             self.means.observe(self._done, self._wanted)
 
-    def _keep(self, one: Replicate, scores: np.ndarray) -> None:
-        self._kept[Job(one.lambdas, one.seed)] = one, scores
+    def _train(self, settings: Sequence[Setting]) -> None:
+        for setting, results in zip(settings, self._evaluated(settings, self._spec), strict=True):
+            networks = [one.network for one in results if one.network]
+            self._networks[setting] = [one.parameters for one in networks]
+            if setting not in self._kept:
+                replicates = [
+                    Replicate(
+                        setting=setting,
+                        seed=seed,
+                        seeds=len(self.seeds),
+                        best_epoch=result.best_epoch,
+                        metrics=result.metrics,
+                        curves=result.curves,
+                        layers=result.network.layers,
+                        diverged=result.diverged,
+                        seconds=result.seconds,
+                        started=result.started,
+                        finished=result.finished,
+                    )
+                    for seed, result in zip(self.seeds, results, strict=True)
+                    if result.network and result.metrics
+                ]
+                scores = [one.hits if self._by_hits else -one.losses for one in networks]
+                # Rounded as they are kept: an interrupted confirmation goes on with the same.
+                self._keep(replicates, np.array(scores, np.float32))
+
+    def _keep(self, replicates: Sequence[Replicate], scores: np.ndarray) -> None:
+        setting = replicates[0].setting
+        self._kept[setting] = tuple(replicates), scores
         packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
+        kept = {"replicates": packed_replicates(replicates), "scores": packed}
+        key = ":".join(map(repr, [len(replicates), *setting.numbers.values()]))
         with self.means.interrupts.protected():
-            kept = {"replicate": packed_replicate(one), "scores": packed}
-            self.study.keep(PREFIX + one.identity, kept)
+            self.study.keep(PREFIX + key, kept)
 
 
 def _unpack(packed: str) -> np.ndarray:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from experiments.digest import digest
+from experiments.evaluation import Setting
 from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison, Opening
-from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
 from sweeps.search.study import Study
 
@@ -63,16 +63,16 @@ def levels(p_values: Sequence[float], alpha: float) -> list[float]:
 
 
 def compare(
-    against: Mapping[str, Lambdas],
-    estimates: Mapping[Lambdas, Estimate],
+    against: Mapping[str, Setting],
+    estimates: Mapping[Setting, Estimate],
     alpha: float,
     margin: float,
 ) -> tuple[Comparison, ...]:
     """Return the comparisons by name, from an estimate each; two names of a setting count once."""
     found = levels([estimate.p for estimate in estimates.values()], alpha)
     made = {
-        lambdas: (estimate, level)
-        for (lambdas, estimate), level in zip(estimates.items(), found, strict=True)
+        setting: (estimate, level)
+        for (setting, estimate), level in zip(estimates.items(), found, strict=True)
     }
     return tuple(_comparison(name, *made[one], margin) for name, one in against.items())
 

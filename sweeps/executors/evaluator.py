@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 
-from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
+from experiments.evaluation import Evaluated, EvaluationSpec, Job, TrialResult, evaluate
 from sweeps.executors.local import WorkerDied
 
 ATTEMPTS = 3
@@ -16,12 +16,13 @@ logger = logging.getLogger(__name__)
 
 Lanes = Callable[[], int]
 Task = Sequence[Job]
-Results = Future[list[TrialResult]]
+Results = Future[list[Evaluated]]
 
 
 class Evaluator:
-    """Evaluates jobs in tasks of at most `lanes()`, as many at a time as the executor has workers.
-    The lanes are asked for again each time, because workers of a cluster come and go.
+    """Evaluates jobs in tasks of at most `lanes()` networks, as many at a time as the executor has
+    workers; a job with more seeds is a task of its own. The lanes are asked for again each time,
+    because workers of a cluster come and go.
 
     A task is lost if its worker dies or memory runs out. Whose fault it was is not known, so each
     of its jobs is tried again in a task of its own. A job that is lost alone is tried again when
@@ -32,10 +33,13 @@ class Evaluator:
     def __init__(self, executor: Executor, spec: EvaluationSpec, lanes: Lanes) -> None:
         self._executor, self._spec, self._lanes = executor, spec, lanes
 
-    def evaluate(self, jobs: Sequence[Job]) -> Iterator[TrialResult]:
-        """Yield the results in the order of the jobs, each as soon as those before it are there."""
-        lanes = self._lanes()
-        tasks = [jobs[start : start + lanes] for start in range(0, len(jobs), lanes)]
+    def evaluate(self, jobs: Sequence[Job]) -> Iterator[Evaluated]:
+        """Yield the results in the order of the jobs, each as soon as those before it are there.
+
+        All jobs have as many seeds.
+        """
+        size = max(1, self._lanes() // len(jobs[0].seeds)) if jobs else 1
+        tasks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
         futures = [self._submit(task) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             yield from self._results(task, future, futures)
@@ -45,7 +49,7 @@ class Evaluator:
 
     def _results(
         self, task: Task, future: Results, in_flight: Sequence[Results]
-    ) -> list[TrialResult]:
+    ) -> list[Evaluated]:
         try:
             return future.result()
         except LOST as error:
@@ -60,7 +64,7 @@ class Evaluator:
             for job, future in zip(task, futures, strict=True)
         ]
 
-    def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> TrialResult:
+    def _alone(self, task: Task, loss: Exception, in_flight: Sequence[Results]) -> Evaluated:
         """Try a task of one job, lost once already, until its result is there or it has failed."""
         for future in in_flight:
             future.exception()  # waits; what it is matters when it is that task's turn
@@ -73,14 +77,16 @@ class Evaluator:
                 losses.append(_reason(error))
                 attempts += error.attempts if isinstance(error, WorkerDied) else 1
                 logger.warning("a network that was trained alone was lost: %s", losses[-1])
-        return TrialResult(
+        failed = TrialResult(
             metrics=None,
             epochs=0,
+            best_epoch=0,
             seconds=time.perf_counter() - clock,
             started=started,
             finished=datetime.now(UTC),
             error=f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(losses))}",
         )
+        return (failed,) * len(task[0].seeds)
 
 
 def _reason(loss: Exception) -> str:

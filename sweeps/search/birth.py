@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # the attribute of the study
-FORMAT = 2  # of all that is kept with a study
+FORMAT = 3  # of all that is kept with a study
 LONGEST = 1_000  # characters of a command
 SLOWEST = 5.0  # seconds for git, on a slow disk
 PROGRAM = "sweeps"

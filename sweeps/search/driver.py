@@ -37,9 +37,9 @@ def drive(
             len(proposals),
             study.finished,
         )
-        jobs = [Job(proposal.lambdas, spec.config.seed) for proposal in proposals]
+        jobs = [Job(proposal.setting, (spec.config.seed,)) for proposal in proposals]
         results = evaluator.evaluate(jobs)
-        for proposal, result in zip(proposals, results, strict=True):
+        for proposal, (result,) in zip(proposals, results, strict=True):
             with interrupts.protected():
                 record = study.record(proposal, result)
             logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)

@@ -78,6 +78,7 @@ class Mirror:
     def __init__(self, search: Search) -> None:
         sweep, self._kind, self._space = search.experiment.sweep, search.kind, search.space
         self._seed, self._size = sweep.seed, sweep.generation
+        self._baseline = search.experiment.baseline_trials if search.experiment.rates else 0
         self.generation = 0
         self._asked: list[int] = []
         remembers = self._kind.remembers
@@ -91,8 +92,22 @@ class Mirror:
             storage=self._storage, sampler=RandomSampler(0), direction=direction
         )
 
+    @property
+    def size(self) -> int:
+        """How many trials the next generation has."""
+        return self._baseline if self._is_baseline else self._size
+
+    @property
+    def _is_baseline(self) -> bool:
+        """Whether the next generation is the baseline arm, which the sampler never sees: it would
+        take what is off in all trials for good.
+        """
+        return self.generation == 0 and self._baseline > 0
+
     def ask(self) -> list[dict[str, float]]:
         """Return the draws of the next generation. Raises InputError if a user's sampler fails."""
+        if self._is_baseline:
+            return self._space.baseline(self._baseline)
         try:
             self.study.sampler = self._kind.make(self._seed, self.generation, self._size)
             if self.generation == 0:
@@ -110,15 +125,16 @@ class Mirror:
 
     def tell(self, trials: Sequence[FrozenTrial]) -> None:
         """Close the generation that was asked for."""
-        for number, trial in zip(self._asked, trials, strict=True):
-            self.study.tell(number, trial.values, state=trial.state)
+        if not self._is_baseline:
+            for number, trial in zip(self._asked, trials, strict=True):
+                self.study.tell(number, trial.values, state=trial.state)
         self._close()
 
     def replay(self, trials: Sequence[FrozenTrial]) -> None:
         """Take in the whole generations of an earlier run, in order."""
-        for start in range(0, len(trials), self._size):
-            generation = trials[start : start + self._size]
-            if self._kind.remembers:
+        while trials:
+            generation, trials = trials[: self.size], trials[self.size :]
+            if self._kind.remembers or self._is_baseline:
                 self.ask()
                 self.tell(generation)
             else:

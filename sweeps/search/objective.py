@@ -1,7 +1,6 @@
 """The objective for a user's own study: a plain Optuna objective that trains the network."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Objective:
-    """For `study.optimize`: suggests the lambdas that the experiment searches, on the axes of
-    `sweeps.run`, trains the network in this thread, and returns the objective. The same lambdas
-    give the same number, to the bit.
+    """For `study.optimize`: suggests what the experiment searches, the lambdas and perhaps the
+    learning rate, on the axes of `sweeps.run`, trains the network in this thread, and returns the
+    objective. The same params give the same number, to the bit.
 
-    The trial gets the effective lambdas and all metrics as user attributes, and the objective after
+    The trial gets the effective setting and all metrics as user attributes, and the objective after
     each epoch as an intermediate value. These are reported when training is over, so nothing is
     ever pruned: the network is trained in one piece, and a pruner could not save any time.
 
@@ -32,7 +31,8 @@ class Objective:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._space = Space(experiment)
-        self._spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, "")
+        config, layers = experiment.train_config(), experiment.lambdas.layers
+        self._spec = EvaluationSpec(config, layers, arrays="", keep=experiment.kept_by)
         self._split = datasets.load(experiment.data, experiment.training.dtype).split
 
     @property
@@ -54,11 +54,12 @@ class Objective:
         draws = {
             name: trial.suggest_float(name, axis.low, axis.high, log=True) for name, axis in axes
         }
-        lambdas = self.lambdas(draws)
-        job, objective = Job(lambdas, self._spec.config.seed), self.experiment.sweep.objective
+        setting, objective = self._space.setting(draws), self.experiment.sweep.objective
+        job = Job(setting, (self._spec.config.seed,))
         with one_thread():
-            (result,) = evaluate_on(self._split, self._spec, [job])
-        for name, number in {**asdict(lambdas), **vars(result.metrics)}.items():
+            ((result,),) = evaluate_on(self._split, self._spec, [job])
+        numbers = {**setting.numbers, **vars(result.metrics), "best_epoch": result.best_epoch}
+        for name, number in numbers.items():
             trial.set_user_attr(name, number)
         for epoch, value in enumerate(result.curves[objective], start=1):
             trial.report(value, epoch)

@@ -71,8 +71,12 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
 def _try(search: Search) -> None:
     """Raise InputError unless a seed, and only the seed, decides what a sampler proposes."""
     few = search.experiment.sweep.model_copy(update={"generation": TRIED})
-    tried = Search(search.experiment.model_copy(update={"sweep": few}), search.own)
+    experiment = search.experiment.model_copy(update={"sweep": few})
+    tried = Search(experiment, search.own)
     one, other = Mirror(tried), Mirror(tried)
+    if experiment.rates:  # the baseline arm, which no sampler proposes
+        for mirror in one, other:
+            mirror.tell([])
     first, name = one.ask(), few.sampler
     if first != other.ask():
         raise InputError(

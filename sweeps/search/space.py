@@ -1,18 +1,22 @@
-"""The search space: each lambda on one log axis whose low end means off."""
+"""The search space: each lambda on one log axis whose low end means off, and the learning rate."""
 
 from collections.abc import Mapping
 
 from optuna.distributions import BaseDistribution, FloatDistribution
 
+from experiments.evaluation import Setting
 from experiments.section import Range
 from experiments.spec import Experiment
 from nnreg import Lambdas
 
+RATE = "learning_rate"
+
 
 class Space:
-    """The four lambdas of an experiment: ranges are searched, numbers are fixed.
+    """The settings of an experiment: ranges are searched, numbers are fixed.
 
-    An axis begins `off_decades` below its range; a draw below the range counts as exactly 0.
+    The axis of a lambda begins `off_decades` below its range; a draw below the range counts as
+    exactly 0. `bottom` is the draw of the lambdas that switches all of them off.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -25,12 +29,26 @@ class Space:
             name: FloatDistribution(span.low * off, span.high, log=True)
             for name, span in lambdas.searched.items()
         }
+        self.bottom = {name: axis.low for name, axis in self.axes.items()}
+        self._rate, self._rates = experiment.training.learning_rate, experiment.rates
+        if self._rates:
+            self.axes[RATE] = FloatDistribution(self._rates.low, self._rates.high, log=True)
         self.distributions: dict[str, BaseDistribution] = {**self.axes}
 
-    @property
-    def bottom(self) -> dict[str, float]:
-        """The draw of the baseline: the bottom of every axis."""
-        return {name: axis.low for name, axis in self.axes.items()}
+    def baseline(self, trials: int) -> list[dict[str, float]]:
+        """The draws of the baseline arm: all lambdas off, learning rates spread over their axis."""
+        rates = self._rates
+        if rates is None:
+            return [self.bottom] * trials
+        shares = ((trial + 0.5) / trials for trial in range(trials))
+        return [
+            {**self.bottom, RATE: rates.low * (rates.high / rates.low) ** share} for share in shares
+        ]
+
+    def setting(self, draws: Mapping[str, float]) -> Setting:
+        """The effective setting of a draw."""
+        rate = self._rate if isinstance(self._rate, float) else draws[RATE]
+        return Setting(self.lambdas(draws), rate)
 
     def lambdas(self, draws: Mapping[str, float]) -> Lambdas:
         """The effective lambdas of a draw."""

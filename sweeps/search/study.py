@@ -4,7 +4,7 @@ import functools
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.errors import InputError, StudyError
-from experiments.evaluation import TrialResult
+from experiments.evaluation import Setting, TrialResult
 from experiments.records import TrialRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
@@ -21,7 +21,7 @@ from sweeps.search.birth import BIRTH, birth, check_format
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
 from sweeps.search.study_record import AIM, GENERATION, MIXED, recorded, trial_record
-from sweeps.storage.attributes import points, system_attributes, user_attributes
+from sweeps.storage.attributes import points, result_of, system_attributes, user_attributes
 from sweeps.storage.storage import answering, create_study, open_storage, study_lock
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial to be made: its generation, its draws and the lambdas that they stand for."""
+    """A trial to be made: its generation, its draws and the setting that they stand for."""
 
     generation: int
     draws: Mapping[str, float]
-    lambdas: Lambdas
+    setting: Setting
 
 
 class Study:
@@ -57,6 +57,7 @@ class Study:
         self.optuna, self.storage, self.closing = study, storage, closing
         self.experiment = search.experiment
         self._search, self._url, self._size = search, url, self.experiment.sweep.generation
+        self._first = self.experiment.baseline_trials if self.experiment.rates else self._size
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
         self._noted: set[str] = set()
@@ -77,7 +78,8 @@ class Study:
     @property
     def _begun(self) -> int:
         """How many of them are of the generation in progress."""
-        return self.finished % self._size
+        later = self.finished - self._first
+        return self.finished if later < 0 else later % self._size
 
     def close(self) -> None:
         """Let others write the study."""
@@ -100,15 +102,31 @@ class Study:
         Raises InputError where a user's own sampler fails, or no longer proposes what it did.
         """
         if not self._asked:
-            generation = self._mirror.generation
+            generation, baseline = self._mirror.generation, self.experiment.baseline_trials
+            self._check_first()
             draws = self._mirror.ask()
             self._check_recorded(draws)
+            settings = [self._search.space.setting(draw) for draw in draws]
+            if generation == 0:  # the baseline arm, where lambdas with a fixed value are off too
+                settings[:baseline] = [
+                    replace(one, lambdas=Lambdas()) for one in settings[:baseline]
+                ]
             self._asked = [
-                Proposal(generation, draw, self._search.space.lambdas(draw)) for draw in draws
+                Proposal(generation, draw, setting)
+                for draw, setting in zip(draws, settings, strict=True)
             ]
-            if generation == 0:  # the baseline, where lambdas with a fixed value are off too
-                self._asked[0] = Proposal(0, draws[0], Lambdas())
         return self._asked[self._begun :]
+
+    def _check_first(self) -> None:
+        """Raise InputError where every learning rate of the baseline arm is too large."""
+        rates, first = self.experiment.rates, self._recorded[: self._first]
+        if rates and len(first) == self._first and all(result_of(one).diverged for one in first):
+            raise InputError(
+                f"study {self.optuna.study_name}: all {self._first} networks of the first"
+                f" generation diverged, with learning rates from {rates.low:g} to"
+                f" {rates.high:g}; lower training.learning_rate, and start a study of its own with"
+                " --study NAME"
+            )
 
     def _check_recorded(self, draws: Sequence[Mapping[str, float]]) -> None:
         """Raise InputError where another function of the same name began this generation."""
@@ -133,7 +151,7 @@ class Study:
             trial.number = number
         self._recorded.append(trial)
         if self._begun == 0:
-            self._mirror.tell(self._recorded[-self._size :])
+            self._mirror.tell(self._recorded[-self._mirror.size :])
             self._asked = []
         return trial_record(trial)
 
@@ -150,7 +168,7 @@ class Study:
             distributions=self._search.space.distributions,
             value=getattr(result.metrics, objective, None),
             user_attrs={GENERATION: proposal.generation}
-            | user_attributes(proposal.lambdas, result),
+            | user_attributes(proposal.setting, result),
             system_attrs=system_attributes(result),
             intermediate_values=points(result.curves.get(objective, ())),
         )

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from sweeps.search.birth import BIRTH, check_format
-from sweeps.storage.attributes import lambdas_of, replicates, result_of, verdict
+from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
 from sweeps.storage.storage import create_study
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
@@ -34,7 +34,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         trial=trial.number,
         generation=trial.user_attrs[GENERATION],
         state=COMPLETE if trial.state == TrialState.COMPLETE else FAIL,
-        lambdas=lambdas_of(trial),
+        setting=setting_of(trial),
         **vars(result_of(trial)),
     )
 

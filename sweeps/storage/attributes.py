@@ -16,34 +16,33 @@ import numpy as np
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from experiments.evaluation import Metrics, TrialResult
+from experiments.evaluation import Metrics, Setting, TrialResult
 from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
 RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
 SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
 POINTS = 3  # intermediate values per trial; all epochs are in RESULT
-PREFIX = "replicate:"  # of the attributes of a study that hold one replicate each
+PREFIX = "replicates:"  # of the attributes of a study that hold the replicates of a setting each
 VERDICT = "verdict"
 
-_REPLICATE, _VERDICT = TypeAdapter(Replicate), TypeAdapter(Verdict)
+_REPLICATES, _VERDICT = TypeAdapter(tuple[Replicate, ...]), TypeAdapter(Verdict)
 
 
-def pack(value: Mapping[str, Any]) -> str:
+def pack(value: Any) -> str:
     """Return a value of JSON as one string, compressed, in ASCII."""
     return base64.b64encode(zlib.compress(json.dumps(value).encode())).decode()
 
 
-def unpack(text: str) -> dict[str, Any]:
+def unpack(text: str) -> Any:
     """Return the value that `pack` packed."""
-    value: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
-    return value
+    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
-def user_attributes(lambdas: Lambdas, result: TrialResult) -> dict[str, Any]:
-    """Return what Optuna's tools show of a trial: the effective lambdas and a few numbers."""
+def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
+    """Return what Optuna's tools show of a trial: the effective setting and a few numbers."""
     numbers = {name: getattr(result.metrics, name) for name in SHOWN} if result.metrics else {}
-    return {**asdict(lambdas), **numbers, **({"error": result.error} if result.error else {})}
+    return setting.numbers | numbers | ({"error": result.error} if result.error else {})
 
 
 def system_attributes(result: TrialResult) -> dict[str, Any]:
@@ -63,9 +62,10 @@ def points(curve: Sequence[float]) -> dict[int, float]:
     return {epoch: curve[epoch - 1] for epoch in epochs}
 
 
-def lambdas_of(trial: FrozenTrial) -> Lambdas:
-    """Return the effective lambdas of a trial."""
-    return Lambdas(**{name: trial.user_attrs[name] for name in LAMBDA_NAMES})
+def setting_of(trial: FrozenTrial) -> Setting:
+    """Return the effective setting of a trial."""
+    lambdas = Lambdas(**{name: trial.user_attrs[name] for name in LAMBDA_NAMES})
+    return Setting(lambdas, trial.user_attrs["learning_rate"])
 
 
 def result_of(trial: FrozenTrial) -> TrialResult:
@@ -78,19 +78,20 @@ def result_of(trial: FrozenTrial) -> TrialResult:
     return TrialResult(**value)
 
 
-def packed_replicate(one: Replicate) -> str:
-    """Return a replicate, packed."""
-    return pack(_REPLICATE.dump_python(one, mode="json"))
+def packed_replicates(of_one_setting: Sequence[Replicate]) -> str:
+    """Return the replicates of a setting, packed."""
+    return pack(_REPLICATES.dump_python(tuple(of_one_setting), mode="json"))
 
 
-def replicate_of(value: Mapping[str, Any]) -> Replicate:
-    """Return the replicate that an attribute of a study holds beside its scores."""
-    return _REPLICATE.validate_python(unpack(value["replicate"]))
+def replicates_of(value: Mapping[str, Any]) -> tuple[Replicate, ...]:
+    """Return the replicates that an attribute of a study holds beside their scores."""
+    return _REPLICATES.validate_python(unpack(value["replicates"]))
 
 
 def replicates(attributes: Mapping[str, Any]) -> tuple[Replicate, ...]:
     """Return the replicates among the attributes of a study."""
-    return tuple(replicate_of(value) for key, value in attributes.items() if key.startswith(PREFIX))
+    kept = [value for key, value in attributes.items() if key.startswith(PREFIX)]
+    return tuple(replicate for value in kept for replicate in replicates_of(value))
 
 
 def verdict(attributes: Mapping[str, Any]) -> Verdict | None:

@@ -48,7 +48,7 @@ def _costs(verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
         words = "all off" if one.against == BASELINE else f"without {one.against}"
         gain, narrow = one.gain, one.narrow
         yield words, (gain.mean, gain.low, gain.high, narrow.low, narrow.high)
-    if verdict.comparisons or not verdict.setting(WINNER).lambdas.on:
+    if verdict.comparisons or not verdict.confirmed(WINNER).setting.on:
         return
     for setting in verdict.settings:
         if setting.role not in (WINNER, CANDIDATE):

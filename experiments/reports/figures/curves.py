@@ -8,7 +8,6 @@ from experiments.records import StudyRecord
 from experiments.reports.axes import linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown, in_words
-from nnreg import Lambdas
 
 MOST_POINTS, MOST_TIPS = 400, 50  # of a curve: more are finer than a screen, or than a pointer
 
@@ -31,8 +30,9 @@ def _arms(study: StudyRecord) -> dict[str, list[Curves]]:
     """The curves of each network, by the kind of their line."""
     arms: dict[str, list[Curves]] = {}
     if study.verdict:
-        for kind, lambdas in ("baseline", Lambdas()), ("best", study.verdict.recommended):
-            networks = [study.confirmed[lambdas, seed] for seed in study.verdict.seeds]
+        verdict = study.verdict
+        for kind, setting in ("baseline", verdict.baseline), ("best", verdict.recommended):
+            networks = [study.confirmed[setting, seed] for seed in verdict.seeds]
             arms[kind] = [one.curves for one in networks]
     else:
         for kind, trial in ("baseline", study.baseline), ("best", study.best):

@@ -21,6 +21,6 @@ def figure(shown: Shown) -> Figure:
         at = x.place(trial.lambdas, trial.trial), y.place(trial.lambdas, trial.trial)
         plot.point("disc", "scaled", *at, f'{of(trial)} style="--good:{good:.0%}"')
     for setting in shown.settings[-1:]:
-        at = x.place(setting.lambdas), y.place(setting.lambdas)
+        at = x.place(setting.setting.lambdas), y.place(setting.setting.lambdas)
         plot.point("star", "best", *at, tip_of(setting))
     return Figure([plot], [("scale", "", f"{shown.objective}, {worst:.4f} to {best:.4f}")])

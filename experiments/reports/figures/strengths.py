@@ -39,6 +39,6 @@ def strength_plot(shown: Shown, name: str, values: Axis) -> Plot:
     for setting in shown.settings:
         shape = shown.worse_shape if shown.is_beyond(setting.mean) else "square"
         mark = ("star", "best") if setting.role == RECOMMENDED else (shape, "fresh")
-        at = axis.place(setting.lambdas), shown.height(setting.mean)
+        at = axis.place(setting.setting.lambdas), shown.height(setting.mean)
         plot.point(*mark, *at, tip_of(setting))
     return plot
