@@ -136,6 +136,31 @@ class Opening:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A model of `experiments.references` on the validation rows and on the test rows. `accuracy`
+    is its 95 % interval on the test rows, `comparison` the network to use against it.
+    """
+
+    name: str
+    val_accuracy: float
+    balanced_val_accuracy: float
+    val_data_loss: float
+    test: TestScores
+    accuracy: Interval
+    comparison: Comparison
+    started: datetime
+    finished: datetime
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A reference that could not be fitted, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 

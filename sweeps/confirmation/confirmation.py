@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.datasets import Dataset, Sealed, TestRows
+from experiments.datasets import Dataset, Sealed
 from experiments.errors import WorkersError
 from experiments.evaluation import BASELINE, PENALISED, Job
 from experiments.model import Model, find_model, origin
@@ -22,13 +22,12 @@ from experiments.verdict import (
     SEALED,
     UNDECIDED,
     WINNER,
-    Interval,
     Verdict,
 )
 from nnreg import Lambdas
 from sweeps.confirmation import choice, tests
 from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.crossed import Scores, Weighting, estimate
+from sweeps.confirmation.crossed import accuracy
 from sweeps.confirmation.replicates import Means, Replicates
 from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
@@ -36,7 +35,6 @@ from sweeps.search.study_record import study_record
 from sweeps.storage.attributes import VERDICT, verdict_json
 
 VERSION = 2  # of the procedure: a verdict of another one is made again
-LEVEL = 0.95  # of the interval of an accuracy
 
 
 def basis(study: StudyRecord, settings: Confirm) -> dict[str, Any]:
@@ -172,17 +170,12 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
         opening=opening,
         comparisons=comparisons,
         word=comparisons[0].word if comparisons else SAME,
-        accuracy=_accuracy(hits[recommended], rows),
-        baseline_accuracy=_accuracy(hits[baseline], rows),
+        accuracy=accuracy(hits[recommended], rows.groups),
+        baseline_accuracy=accuracy(hits[baseline], rows.groups),
         best_on_test=chooser.objective(scores[record.ranked[0].setting]),
         rarest=int(np.unique(rows.y, return_counts=True)[1].min()),
         unfair_gain=with_penalties - without,
     )
-
-
-def _accuracy(hits: Scores, rows: TestRows) -> Interval:
-    weighting = Weighting(None, rows.groups)
-    return estimate(hits, weighting, counted=True).interval(LEVEL).within(0, 1)
 
 
 def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:

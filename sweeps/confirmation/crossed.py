@@ -22,6 +22,7 @@ Rows = NDArray[np.int64]
 UNKNOWN = WORST_LOSS  # the standard error from one row or one seed: the largest score that there is
 NEGLIGIBLE = 1e-9  # a skewness below which Hall's transformation is rounding alone
 POWER = 0.8
+LEVEL = 0.95  # of the interval of an accuracy
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,11 @@ def estimate(scores: Scores, weighting: Weighting, *, counted: bool) -> Estimate
     )
     freedom = max(1.0, variance**2 / spread)
     return Estimate(mean, math.sqrt(variance), freedom, third / variance**1.5, most)
+
+
+def accuracy(hits: Scores, groups: Rows | None) -> Interval:
+    """Return the accuracy of hits (seeds, rows) with its 95 % interval."""
+    return estimate(hits, Weighting(None, groups), counted=True).interval(LEVEL).within(0, 1)
 
 
 def _imagined(contributions: Scores, weights: Scores) -> float:

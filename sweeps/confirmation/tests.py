@@ -74,10 +74,11 @@ def compare(
         setting: (estimate, level)
         for (setting, estimate), level in zip(estimates.items(), found, strict=True)
     }
-    return tuple(_comparison(name, *made[one], margin) for name, one in against.items())
+    return tuple(comparison(name, *made[one], margin) for name, one in against.items())
 
 
-def _comparison(against: str, estimate: Estimate, level: float, margin: float) -> Comparison:
+def comparison(against: str, estimate: Estimate, level: float, margin: float) -> Comparison:
+    """Return the comparison that an estimate gives, tested at a level, and its word."""
     gain, narrow = estimate.interval(level), estimate.interval(NARROW)
     if gain.low > 0:
         word = BETTER

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from experiments.evaluation import Evaluated, EvaluationSpec, Job, TrialResult, evaluate
 from sweeps.executors.local import WorkerDied
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 Lanes = Callable[[], int]
 Task = Sequence[Job]
 Results = Future[list[Evaluated]]
+Answer = TypeVar("Answer")
 
 
 class Evaluator:
@@ -68,15 +70,10 @@ class Evaluator:
         """Try a task of one job, lost once already, until its result is there or it has failed."""
         for future in in_flight:
             future.exception()  # waits; what it is matters when it is that task's turn
-        losses, attempts = [_reason(loss)], 1
         started, clock = datetime.now(UTC), time.perf_counter()
-        while attempts < ATTEMPTS:
-            try:
-                return self._submit(task).result()[0]
-            except LOST as error:
-                losses.append(_reason(error))
-                attempts += error.attempts if isinstance(error, WorkerDied) else 1
-                logger.warning("a network that was trained alone was lost: %s", losses[-1])
+        answer = retried(lambda: self._submit(task), loss)
+        if not isinstance(answer, str):
+            return answer[0]
         failed = TrialResult(
             metrics=None,
             epochs=0,
@@ -84,9 +81,24 @@ class Evaluator:
             seconds=time.perf_counter() - clock,
             started=started,
             finished=datetime.now(UTC),
-            error=f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(losses))}",
+            error=answer,
         )
         return (failed,) * len(task[0].seeds)
+
+
+def retried(submit: Callable[[], Future[Answer]], loss: Exception) -> Answer | str:
+    """Submit a call, lost once already, until it is answered or has been lost ATTEMPTS times: then
+    return how.
+    """
+    losses, attempts = [_reason(loss)], 1
+    while attempts < ATTEMPTS:
+        try:
+            return submit().result()
+        except LOST as error:
+            losses.append(_reason(error))
+            attempts += error.attempts if isinstance(error, WorkerDied) else 1
+            logger.warning("a task that ran alone was lost: %s", losses[-1])
+    return f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(losses))}"
 
 
 def _reason(loss: Exception) -> str:

@@ -1,0 +1,101 @@
+"""The references on the test rows: each with its interval, and the network against it."""
+
+import functools
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+
+from experiments.datasets import TestRows
+from experiments.references import REFERENCES, Answers, answer
+from experiments.verdict import LeftOut, Reference, TestScores
+from sweeps.confirmation import tests
+from sweeps.confirmation.choice import Choice
+from sweeps.confirmation.crossed import Rows, Scores, Weighting, accuracy
+from sweeps.confirmation.replicates import Means
+from sweeps.executors.evaluator import LOST, retried
+
+logger = logging.getLogger(__name__)
+
+SHARE = 0.1
+"""Of the level of a look, for all references together. They are tested beside the claims on the
+lambdas, which must not become less certain for them."""
+
+
+def measure(
+    means: Means,
+    y_val: Rows,
+    rows: TestRows,
+    network: Scores,
+    chooser: Choice,
+    *,
+    alpha: float,
+    margin: float,
+) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
+    """Return the references and those that are left out. `network` (seeds, rows) are the scores of
+    the setting to use on the opened rows, `alpha` is the level of the look. Raises WorkersError.
+    """
+    made = _answers(means, rows)
+    found = {name: one for name, one in made.items() if isinstance(one, Answers)}
+    estimates = {
+        name: chooser.claimed(network, _score(one.hits, one.losses, chooser))
+        for name, one in found.items()
+    }
+    levels = tests.levels([estimate.p for estimate in estimates.values()], alpha * SHARE)
+    by_class, by_val_class = Weighting(rows.y), Weighting(y_val)
+    references = tuple(
+        Reference(
+            name=name,
+            val_accuracy=float(one.val_hits.mean()),
+            balanced_val_accuracy=_mean(one.val_hits, by_val_class),
+            val_data_loss=float(one.val_losses.mean()),
+            test=TestScores(
+                accuracy=float(one.hits.mean()),
+                balanced_accuracy=_mean(one.hits, by_class),
+                data_loss=float(one.losses.mean()),
+            ),
+            # It is fitted once, so the interval is of the rows alone: as of two seeds that agree.
+            accuracy=accuracy(np.stack([one.hits, one.hits]).astype(np.float64), rows.groups),
+            comparison=tests.comparison(name, estimates[name], level, margin),
+            started=one.started,
+            finished=one.finished,
+        )
+        for (name, one), level in zip(found.items(), levels, strict=True)
+    )
+    return references, tuple(LeftOut(n, one) for n, one in made.items() if isinstance(one, str))
+
+
+def _answers(means: Means, rows: TestRows) -> dict[str, Answers | str]:
+    """Return what each answers, or why it does not. All are fitted at the same time; one that was
+    lost, perhaps because all of them needed memory, is fitted again alone.
+    """
+    logger.info("confirmation: %d references to fit", len(REFERENCES))
+
+    def submit(name: str) -> Future[Answers | str]:
+        return means.executor.submit(answer, means.spec.arrays, name, rows.x, rows.y)
+
+    calls = {name: functools.partial(submit, name) for name in REFERENCES}
+    futures = {name: call() for name, call in calls.items()}
+    for future in futures.values():
+        future.exception()  # waits; what it is matters below
+    return {name: _result(call, futures[name]) for name, call in calls.items()}
+
+
+def _result(
+    submit: Callable[[], Future[Answers | str]], future: Future[Answers | str]
+) -> Answers | str:
+    try:
+        return future.result()
+    except LOST as loss:
+        return retried(submit, loss)
+
+
+def _score(hits: np.ndarray, losses: np.ndarray, chooser: Choice) -> Scores:
+    """Return the scores by which settings are compared, (1, rows)."""
+    scores: Scores = (hits if chooser.by_hits else -losses).astype(np.float64)[np.newaxis]
+    return scores
+
+
+def _mean(hits: np.ndarray, weighting: Weighting) -> float:
+    return float(weighting.means(hits[np.newaxis])[0])
