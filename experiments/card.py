@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from experiments.experiment_file import catalog
+from experiments.measures import MEASURES, percent, strength
 from experiments.records import StudyRecord
 from experiments.verdict import (
     BASELINE,
@@ -16,12 +17,10 @@ from experiments.verdict import (
     UNDECIDED,
     WINNER,
     WORSE,
-    Comparison,
     Tolerance,
     Verdict,
 )
 from nnreg import LAMBDA_NAMES
-from nnreg.losses import WORST_LOSS
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
@@ -52,58 +51,6 @@ class Card:
     lambdas: tuple[LambdaLine, ...]
     facts: tuple[str, ...]
     cautions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How values and differences of an objective read; `most` is the largest difference."""
-
-    unit: str
-    scale: float
-    digits: int
-    more: str
-    less: str
-    most: float
-
-    def size(self, value: float) -> str:
-        """For example `2.3 points`."""
-        return f"{abs(value) * self.scale:.{self.digits}f}{self.unit}"
-
-    def compared(self, value: float) -> str:
-        """For example `2.3 points more accurate`."""
-        return f"{self.size(value)} {self.more if value >= 0 else self.less}"
-
-    def difference(self, comparison: Comparison, than: str = "", *, turned: bool = False) -> str:
-        """Such as `2.3 points more accurate than none (0.6 to 4.0)`; `turned` is the reverse."""
-        same = comparison.word == SAME
-        gain = comparison.narrow if same else comparison.gain
-        gain = gain.turned() if turned else gain
-        one = gain if gain.mean >= 0 else gain.turned()
-        low, high = (f"{end * self.scale + 0.0:.{self.digits}f}" for end in (one.low, one.high))
-        return f"{self.compared(gain.mean)}{than} ({low} to {high}{' at 90 %' if same else ''})"
-
-    def value(self, value: float) -> str:
-        """For example `97.3 %`, or `0.1234` of a loss."""
-        return percent(value) if self.unit else f"{value:.4f}"
-
-
-MEASURES = {
-    "val_accuracy": Measure(" points", 100, 1, "more accurate", "less accurate", 100),
-    "balanced_val_accuracy": Measure(
-        " points", 100, 1, "better in balanced accuracy", "worse in balanced accuracy", 100
-    ),
-    "val_data_loss": Measure("", 1, 4, "lower in loss", "higher in loss", WORST_LOSS),
-}
-
-
-def strength(value: float) -> str:
-    """For example `0.00031`, or `off`."""
-    return f"{value:.2g}" if value > 0 else "off"
-
-
-def percent(value: float) -> str:
-    """For example `97.3 %`."""
-    return f"{value * 100:.1f} %"
 
 
 def card(study: StudyRecord, options: str = "") -> Card | None:

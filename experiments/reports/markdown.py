@@ -2,7 +2,8 @@
 
 import re
 
-from experiments.card import Card, strength
+from experiments.card import Card
+from experiments.measures import strength
 
 SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 

@@ -7,8 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.card import card, strength
+from experiments.card import card
 from experiments.experiment_file import catalog
+from experiments.measures import strength
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
 from experiments.reports.figures import figures

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 
-from experiments.card import strength
+from experiments.measures import strength
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip

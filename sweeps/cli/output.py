@@ -57,7 +57,7 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left:
 
 def print_run(sweep: "Sweep") -> None:
     """Print the end of `run`: baseline and best, the verdict, and where everything is."""
-    from experiments.card import strength
+    from experiments.measures import strength
 
     study = sweep.record
     rows = []
@@ -86,7 +86,8 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
 
 def print_verdict(sweep: "Sweep") -> None:
     """Print the decision card."""
-    from experiments.card import card, strength
+    from experiments.card import card
+    from experiments.measures import strength
 
     made = card(sweep.record, sweep.workspace.options())
     if made is None:

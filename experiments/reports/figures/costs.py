@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from experiments.card import MEASURES
+from experiments.measures import MEASURES
 from experiments.reports.axes import categories, linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown, in_words, role
