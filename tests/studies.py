@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 
 from experiments import verdict
-from experiments.evaluation import CURVES, METRICS, LayerTerms, Metrics
+from experiments.evaluation import BASELINE, CURVES, METRICS, LayerTerms, Metrics, Setting
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 
 LAYER = LayerTerms(penalties=(0.01, 0.01, 0.01, 0.01), near_zero_weights=0.1)
+EPOCHS = 3
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
 
-def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
+def make_trial(
+    number: int, *, epochs: int = EPOCHS, lambdas: Lambdas | None = None, **changes: Any
+) -> TrialRecord:
     """Trial 0 has all lambdas off; the numbers of the others are drawn, the same for the same
-    number.
+    number. The last epoch is kept.
     """
     rng = np.random.default_rng(number)
     curves = {name: tuple(rng.random(epochs).tolist()) for name in CURVES}
@@ -27,15 +30,17 @@ def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
     numbers |= {name: curve[-1] for name, curve in curves.items()}
     drawn = 10 ** rng.uniform(-7, -1, size=len(LAMBDA_NAMES)) * (number > 0)
     strengths = [float(s) if s >= 1e-6 else 0.0 for s in drawn]
+    lambdas = lambdas or Lambdas(**dict(zip(LAMBDA_NAMES, strengths, strict=True)))
     started = BORN + timedelta(seconds=number)
     record = TrialRecord(
         trial=number,
         generation=number // 16,
         state=COMPLETE,
-        lambdas=Lambdas(**dict(zip(LAMBDA_NAMES, strengths, strict=True))),
+        setting=Setting(lambdas, float(10 ** rng.uniform(-3.5, -1))),
         metrics=Metrics(**numbers),
         curves=curves,
         epochs=epochs,
+        best_epoch=epochs,
         seconds=0.25,
         started=started,
         finished=started + timedelta(milliseconds=700),
@@ -44,7 +49,7 @@ def make_trial(number: int, *, epochs: int = 3, **changes: Any) -> TrialRecord:
 
 
 def make_study(
-    trials: int = 3, *, name: str = "digits", epochs: int = 3, **sections: Any
+    trials: int = 3, *, name: str = "digits", epochs: int = EPOCHS, **sections: Any
 ) -> StudyRecord:
     """A study of the experiment `digits`; `sections` are tables of the experiment file."""
     experiment = Experiment.model_validate(
@@ -75,33 +80,56 @@ def confirmed_study(
     stay with the study.
     """
     study = study or make_study(3)
-    trials = {trial.lambdas: trial.trial for trial in study.trials}
-    won = study.trials[winner].lambdas
+    trials = {trial.setting: trial.trial for trial in study.trials}
+    won = study.trials[winner].setting
+    baseline = next(one for one in trials if one.arm == BASELINE)
     listed = [
         (verdict.WINNER, won),
-        *((verdict.CANDIDATE, one) for one in trials if one not in (won, Lambdas())),
+        *((verdict.CANDIDATE, one) for one in trials if one not in (won, baseline)),
     ]
-    listed += [(f"without_{name}", dataclasses.replace(won, **{name: 0.0})) for name in won.on[:1]]
-    listed += [(verdict.RECOMMENDED, won), (verdict.BASELINE, Lambdas())]
+    listed += [(f"without_{name}", without(won, name)) for name in won.on[:1]]
+    listed += [(verdict.RECOMMENDED, won)]
+    listed += [(f"recommended_without_{name}", without(won, name)) for name in won.on[:1]]
+    listed += [(verdict.BASELINE, baseline)]
     settings = tuple(
-        verdict.Setting(
-            role=role, trial=trials.get(one), lambdas=one, mean=0.9, behind=0.0, error=0.01
+        verdict.Confirmed(
+            role=role,
+            trial=trials.get(one),
+            setting=one,
+            best_epoch=_best_epoch(study, one),
+            mean=0.9,
+            behind=0.0,
+            error=0.01,
         )
         for role, one in listed
     )
-    networks = {(one.lambdas, one.seed): one for one in study.replicates}
-    for number, key in enumerate((setting.lambdas, seed) for setting in settings for seed in seeds):
-        made = networks.get(key) or _replicate(*key, number)
+    networks = {(one.setting, one.seed): one for one in study.replicates}
+    for number, (one, seed) in enumerate((one, seed) for one in settings for seed in seeds):
+        key = one.setting, seed
+        made = networks.get(key) or _replicate(one, seed, len(seeds), number)
         networks[key] = dataclasses.replace(made, test=_scores(*key) if look else None)
     found = _verdict(study, settings, seeds, winner, look)
     return dataclasses.replace(study, verdict=found, replicates=tuple(networks.values()))
 
 
-def _replicate(lambdas: Lambdas, seed: int, number: int) -> verdict.Replicate:
+def without(setting: Setting, name: str) -> Setting:
+    return dataclasses.replace(setting, lambdas=dataclasses.replace(setting.lambdas, **{name: 0.0}))
+
+
+def _best_epoch(study: StudyRecord, setting: Setting) -> int:
+    experiment = study.experiment
+    return EPOCHS - len(setting.on) % EPOCHS if experiment.kept_by else experiment.training.epochs
+
+
+def _replicate(
+    confirmed: verdict.Confirmed, seed: int, seeds: int, number: int
+) -> verdict.Replicate:
     made = make_trial(1000 + number)
     return verdict.Replicate(
-        lambdas=lambdas,
+        setting=confirmed.setting,
         seed=seed,
+        seeds=seeds,
+        best_epoch=confirmed.best_epoch,
         metrics=made.metrics,
         curves=made.curves,
         layers=(LAYER,),
@@ -112,13 +140,14 @@ def _replicate(lambdas: Lambdas, seed: int, number: int) -> verdict.Replicate:
     )
 
 
-def _scores(lambdas: Lambdas, seed: int) -> verdict.TestScores:
-    return verdict.TestScores(*np.random.default_rng([seed, len(lambdas.on)]).random(3).tolist())
+def _scores(setting: Setting, seed: int) -> verdict.TestScores:
+    drawn = np.random.default_rng([seed, len(setting.on)]).random(3)
+    return verdict.TestScores(*drawn.tolist())
 
 
 def _verdict(
     study: StudyRecord,
-    settings: tuple[verdict.Setting, ...],
+    settings: tuple[verdict.Confirmed, ...],
     seeds: tuple[int, ...],
     winner: int,
     look: int,
@@ -143,6 +172,7 @@ def _verdict(
         "baseline_accuracy": verdict.Interval(mean=0.88, low=0.85, high=0.91, level=0.95),
         "best_on_test": 0.9,
         "rarest": 100,
+        "unfair_gain": 0.05,
     }
     return verdict.Verdict(
         basis={"version": 1, "trials": len(study.trials), "confirm": confirm},
@@ -154,6 +184,7 @@ def _verdict(
         tolerances=tuple(
             verdict.Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
         ),
+        undertrained=(),
         best_in_search=0.95,
         best_on_fresh_seeds=0.9,
         rows={"training": 1078, "validation": 359, "test": 360},
