@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from experiments.experiment_file import catalog
 from experiments.measures import MEASURES, percent, strength
 from experiments.records import StudyRecord
+from experiments.references import REFERENCES
 from experiments.verdict import (
     BASELINE,
     BETTER,
@@ -17,6 +18,7 @@ from experiments.verdict import (
     UNDECIDED,
     WINNER,
     WORSE,
+    Reference,
     Tolerance,
     Verdict,
 )
@@ -167,6 +169,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             f" {len(verdict.seeds)} networks trained on the {verdict.rows['training']:,} training"
             " rows alone."
         )
+    if verdict.references:
+        yield f"On the same test rows: {', '.join(map(_reference, verdict.references[::-1]))}."
     yield (
         f"Best trial of the search: {value(verdict.best_in_search)}. The same setting with"
         f" {len(verdict.seeds)} new seeds: {value(verdict.best_on_fresh_seeds)}."
@@ -179,8 +183,16 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         )
 
 
+def _reference(one: Reference) -> str:
+    low, high = one.accuracy.low, one.accuracy.high
+    return (
+        f"{REFERENCES[one.name]} {percent(one.accuracy.mean)} ({percent(low)} to {percent(high)})"
+    )
+
+
 def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
     rows, gain = verdict.rows["test"], verdict.against_baseline
+    measure = MEASURES[verdict.objective]
     if verdict.basis["trials"] != len(study.trials):
         yield (
             f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
@@ -202,8 +214,18 @@ def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[st
             f" {verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is"
             " a validation set."
         )
+    for one in verdict.references[::-1]:
+        if one.comparison.word == WORSE:
+            difference = measure.difference(one.comparison, " than this network", turned=True)
+            yield (
+                f"{REFERENCES[one.name].capitalize()} is better here: {difference} on the same test"
+                " rows, with scikit-learn's defaults."
+            )
+    for missing in verdict.left_out:
+        name = REFERENCES[missing.name]
+        yield f"No comparison with {name}, which could not be fitted: {missing.reason}"
     if gain and gain.word == BETTER and gain.narrow.high < verdict.margin:
-        margin = MEASURES[verdict.objective].size(verdict.margin)
+        margin = measure.size(verdict.margin)
         counts = f"{margin}, up to which a difference counts as none that matters (confirm.margin)"
         yield f"The gain is there, but smaller than {counts}."
     if verdict.word == UNDECIDED and rows < FEW_ROWS:

@@ -12,7 +12,12 @@ from nnreg.losses import CategoricalCrossentropy
 
 MOST_FREQUENT, LOGISTIC_REGRESSION = "most_frequent", "logistic_regression"
 GRADIENT_BOOSTING = "gradient_boosting"
-REFERENCES = (MOST_FREQUENT, LOGISTIC_REGRESSION, GRADIENT_BOOSTING)
+REFERENCES = {
+    MOST_FREQUENT: "the most frequent class",
+    LOGISTIC_REGRESSION: "logistic regression",
+    GRADIENT_BOOSTING: "gradient boosting",
+}
+"""What they are called in a sentence."""
 
 ENOUGH_STEPS = 1_000  # scikit-learn's 100 are too few for images: 6,000 of MNIST take 125
 

@@ -163,6 +163,8 @@ class Confirm(Section):
     """How many fresh seeds each of them is trained with."""
     margin: Positive = 0.01
     """The gain in accuracy that counts as one."""
+    references: bool = True
+    """Whether simple models of scikit-learn are fitted and tested on the same rows."""
 
 
 class Experiment(Section):

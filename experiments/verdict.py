@@ -12,6 +12,7 @@ WINNER, CANDIDATE, RECOMMENDED = "winner", "candidate", "recommended"
 BASELINE_CANDIDATE = f"{BASELINE}_{CANDIDATE}"
 WITHOUT = "without_"  # before lambdas, with a + between them: the winner with those switched off
 RECOMMENDED_WITHOUT = f"{RECOMMENDED}_{WITHOUT}"  # likewise, the learning rate tuned again
+REFERENCE = "reference:"  # before its name
 
 BETTER, WORSE, SAME, UNDECIDED, SEALED = "better", "worse", "same", "undecided", "sealed"
 NARROW = 0.9
@@ -138,7 +139,7 @@ class Opening:
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """A model of `experiments.references` on the validation rows and on the test rows. `accuracy`
-    is its 95 % interval on the test rows, `comparison` the network to use against it.
+    is its 95 % interval on the test rows, `comparison` is of the setting to use with it.
     """
 
     name: str
@@ -150,6 +151,10 @@ class Reference:
     comparison: Comparison
     started: datetime
     finished: datetime
+
+    @property
+    def role(self) -> str:
+        return f"{REFERENCE}{self.name}"
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,7 @@ class Verdict:
     follows is empty; where the baseline is recommended there are no comparisons. Accuracies are
     95 % intervals on the test rows, of which `rarest` are of the rarest class. `unfair_gain` is
     what penalties seem to gain with the same learning rate on both sides and the last epoch.
+    `left_out` are the references that could not be fitted.
     """
 
     basis: Mapping[str, Any]
@@ -197,6 +203,8 @@ class Verdict:
     best_on_test: float | None = None
     rarest: int | None = None
     unfair_gain: float | None = None
+    references: tuple[Reference, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def confirmed(self, role: str) -> Confirmed:
         return next(one for one in self.settings if one.role == role)

@@ -43,7 +43,7 @@ def row_number(index: int) -> str:
 
 def toml(value: object) -> str:
     """Return a value of the experiment file as TOML, on one line."""
-    if isinstance(value, str):
+    if isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, BaseModel):
         return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value)} }}"

@@ -142,7 +142,9 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def confirm(study: StudyRecord) -> "pd.DataFrame":
-    """One row per role and seed; a setting with two roles is there twice."""
+    """One row per role and seed, a setting with two roles is there twice; then one per reference,
+    which has no setting.
+    """
     verdict, rows = study.verdict, []
     for setting in verdict.settings if verdict else ():
         for seed in verdict.seeds if verdict else ():
@@ -153,6 +155,9 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
             if one.test:
                 row |= {"test_accuracy": one.test.accuracy, "test_data_loss": one.test.data_loss}
             rows.append(row)
+    for model in verdict.references if verdict else ():
+        row = vars(model) | {"study": study.study, "role": model.role, "seed": 0, "diverged": False}
+        rows.append(row | {f"test_{name}": value for name, value in vars(model.test).items()})
     return _frame(CONFIRM, rows)
 
 

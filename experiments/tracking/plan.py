@@ -14,7 +14,7 @@ from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
 from experiments.section import WIDE, Range
 from experiments.tracking.runs import NOTE, Dataset, RunPlan
-from experiments.verdict import CANDIDATE, Confirmed, Replicate
+from experiments.verdict import CANDIDATE, Confirmed, Reference, Replicate
 from nnreg import LAMBDA_NAMES
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
@@ -72,6 +72,7 @@ def study_plan(study: StudyRecord) -> RunPlan:
     row = frames.of_verdict(verdict) if opening else {}
     ends = [trial.finished for trial in study.trials]
     ends += [network.finished for network in study.confirmed.values()]
+    ends += [reference.finished for reference in verdict.references] if verdict else []
     return RunPlan(
         name=study.study,
         tags={name: value for name, value in tags.items() if value},
@@ -135,11 +136,18 @@ def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
 
 
 def network_plans(study: StudyRecord) -> list[RunPlan]:
-    """The runs of the networks that the verdict rests on, each once, whatever its roles."""
+    """The runs of the networks that the verdict rests on, each once, whatever its roles; and of the
+    references.
+    """
     settings: dict[Setting, list[Confirmed]] = {}
     for setting in study.verdict.settings if study.verdict else ():
         settings.setdefault(setting.setting, []).append(setting)
-    return [_network_plan(study, one, settings[one.setting]) for one in study.confirmed.values()]
+    networks = study.confirmed.values()
+    references = study.verdict.references if study.verdict else ()
+    return [
+        *(_network_plan(study, one, settings[one.setting]) for one in networks),
+        *(_reference_plan(study, one) for one in references),
+    ]
 
 
 def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Confirmed]) -> RunPlan:
@@ -165,6 +173,22 @@ def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Confirm
         started=milliseconds(one.started),
         ended=milliseconds(one.finished),
         absent=() if one.test else TESTED,
+    )
+
+
+def _reference_plan(study: StudyRecord, one: Reference) -> RunPlan:
+    """The run of a reference, for example `confirm-reference:gradient_boosting`."""
+    names = ("val_accuracy", "balanced_val_accuracy", "val_data_loss")
+    return RunPlan(
+        name=f"{CONFIRM}-{one.role}",
+        tags={**_identity(study, CONFIRM), CONFIRM: one.role, "roles": one.role},
+        single={name: getattr(one, name) for name in names}
+        | dict(zip(TESTED, dataclasses.astuple(one.test), strict=True))
+        | {"test_accuracy_low": one.accuracy.low, "test_accuracy_high": one.accuracy.high}
+        | {"seconds": (one.finished - one.started).total_seconds()},
+        status="FINISHED",
+        started=milliseconds(one.started),
+        ended=milliseconds(one.finished),
     )
 
 

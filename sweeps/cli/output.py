@@ -163,9 +163,11 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """Print what `sync` did."""
+    from experiments.tracking.plan import network_plans
+
     lines, runs = [], done.runs
     trials = runs.trials, len(done.study.trials), "run"
-    networks = runs.networks, len(done.study.confirmed), "confirmation run"
+    networks = runs.networks, len(network_plans(done.study)), "confirmation run"
     for written, number, noun in (trials, networks):
         if written:
             others = "; the others were there" if written < number else ""

@@ -25,7 +25,7 @@ from experiments.verdict import (
     Verdict,
 )
 from nnreg import Lambdas
-from sweeps.confirmation import choice, tests
+from sweeps.confirmation import choice, references, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import accuracy
 from sweeps.confirmation.replicates import Means, Replicates
@@ -165,7 +165,7 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     penalised = recommended if recommended.on else verdict.confirmed(WINNER).setting
     unfair = [penalised, replace(penalised, lambdas=Lambdas())]
     with_penalties, without = map(chooser.mean, replicates.at_the_last_epoch(unfair, rows))
-    return replace(
+    claimed = replace(
         verdict,
         opening=opening,
         comparisons=comparisons,
@@ -176,6 +176,13 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
         rarest=int(np.unique(rows.y, return_counts=True)[1].min()),
         unfair_gain=with_penalties - without,
     )
+    if not experiment.confirm.references:
+        return claimed
+    network, y_val = scores[claimed.use], data.split.y_val
+    found, left_out = references.measure(
+        replicates.means, y_val, rows, network, chooser, opening.alpha, verdict.margin
+    )
+    return replace(claimed, references=found, left_out=left_out)
 
 
 def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:

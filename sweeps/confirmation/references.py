@@ -12,7 +12,7 @@ from experiments.references import REFERENCES, Answers, answer
 from experiments.verdict import LeftOut, Reference, TestScores
 from sweeps.confirmation import tests
 from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.crossed import Rows, Scores, Weighting, accuracy
+from sweeps.confirmation.crossed import Scores, Weighting, accuracy
 from sweeps.confirmation.replicates import Means
 from sweeps.executors.evaluator import LOST, retried
 
@@ -25,11 +25,10 @@ lambdas, which must not become less certain for them."""
 
 def measure(
     means: Means,
-    y_val: Rows,
+    y_val: np.ndarray,
     rows: TestRows,
     network: Scores,
     chooser: Choice,
-    *,
     alpha: float,
     margin: float,
 ) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
