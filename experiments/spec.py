@@ -16,6 +16,7 @@ from pydantic import (
 
 from experiments.data_section import Data
 from experiments.digest import digest
+from experiments.evaluation import EvaluationSpec
 from experiments.names import valid_name
 from experiments.section import (
     WIDE,
@@ -243,6 +244,10 @@ class Experiment(Section):
         return TrainConfig(
             hidden=self.model.hidden, initialization=self.model.initialization, **training
         )
+
+    def evaluation(self, arrays: str) -> EvaluationSpec:
+        """What all networks of the experiment have in common, on the split behind `arrays`."""
+        return EvaluationSpec(self.train_config(), self.lambdas.layers, arrays, self.kept_by)
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

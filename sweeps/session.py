@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from experiments import datasets, environment
-from experiments.evaluation import EvaluationSpec
 from experiments.records import StudyRecord, TrialRecord
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import publish
@@ -47,9 +46,7 @@ class Session:
         try:
             holding = self.executor.holding(self.data.split, self.before.study_uid)
             with self.executor, holding as arrays:
-                experiment = self.study.experiment
-                config, layers = experiment.train_config(), experiment.lambdas.layers
-                self.spec = EvaluationSpec(config, layers, arrays, keep=experiment.kept_by)
+                self.spec = self.study.experiment.evaluation(arrays)
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
 
-from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate
+from experiments.evaluation import Evaluated, EvaluationSpec, Job, evaluate
 from nnreg import Lambdas, Split
 from sweeps.executors.local import Workers
 
@@ -38,9 +38,9 @@ class Danger:
         return len(list(Path(self.losses).iterdir()))
 
 
-def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[TrialResult]:
+def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
     if (
-        {job.lambdas for job in jobs} & set(danger.victims)
+        {job.setting.lambdas for job in jobs} & set(danger.victims)
         and len(jobs) >= danger.company
         and danger.lost < danger.times
     ):

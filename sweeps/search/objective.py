@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments import datasets, experiment_file
-from experiments.evaluation import EvaluationSpec, Job, evaluate_on, one_thread
+from experiments.evaluation import Job, evaluate_on, one_thread
 from experiments.spec import Experiment
 from nnreg import Lambdas
 from sweeps.search.space import Space
@@ -31,8 +31,7 @@ class Objective:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._space = Space(experiment)
-        config, layers = experiment.train_config(), experiment.lambdas.layers
-        self._spec = EvaluationSpec(config, layers, arrays="", keep=experiment.kept_by)
+        self._spec = experiment.evaluation(arrays="")
         self._split = datasets.load(experiment.data, experiment.training.dtype).split
 
     @property

@@ -13,7 +13,7 @@ import pytest
 
 import sweeps
 from experiments import datasets, experiment_file
-from experiments.evaluation import EvaluationSpec, stored
+from experiments.evaluation import stored
 from experiments.reports import files
 from experiments.spec import SAMPLERS, Experiment
 from sweeps.cli.app import STOPPED
@@ -57,7 +57,7 @@ def search(
             drive(
                 opened,
                 executor,
-                EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays),
+                definition.evaluation(arrays),
                 trials=trials,
                 lanes=lambda: lanes,
                 interrupts=interrupts,

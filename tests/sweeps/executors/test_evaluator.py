@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +12,15 @@ import psutil
 import pytest
 
 from experiments import datasets, experiment_file
-from experiments.evaluation import EvaluationSpec, Job, TrialResult, evaluate, stored
+from experiments.evaluation import (
+    Evaluated,
+    EvaluationSpec,
+    Job,
+    Setting,
+    TrialResult,
+    evaluate,
+    stored,
+)
 from experiments.spec import SAMPLERS, Experiment
 from nnreg import Lambdas
 from sweeps.executors import local
@@ -24,19 +32,26 @@ from tests.deadly import Danger, Deadly
 
 TRIALS = 20
 VARIES = ("seconds", "started", "finished")
-JOBS = [Job(Lambdas(weight_l1=1e-4 * count), seed=0) for count in range(8)]
+JOBS = [Job(Setting(Lambdas(weight_l1=1e-4 * count), 1e-3), seeds=(0,)) for count in range(8)]
 
 
 def small(*edits: str) -> Experiment:
     return experiment_file.load(
-        "iris", ["training.epochs=2", "model.hidden=[5]", "sweep.generation=8", *edits]
+        "iris",
+        [
+            "training.learning_rate=0.01",
+            "training.epochs=2",
+            "model.hidden=[5]",
+            "sweep.generation=8",
+            *edits,
+        ],
     )
 
 
 @pytest.fixture(scope="module")
 def spec() -> Iterator[EvaluationSpec]:
     with stored(datasets.load(small().data, "float32").split) as folder:
-        yield EvaluationSpec(small().train_config(), "all", folder)
+        yield small().evaluation(folder)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +63,7 @@ def pool() -> Iterator[Executor]:
 
 @pytest.fixture(scope="module")
 def calm(spec: EvaluationSpec) -> list[TrialResult]:
-    return evaluate(spec, JOBS)
+    return flat(evaluate(spec, JOBS))
 
 
 @pytest.fixture
@@ -58,10 +73,14 @@ def losses(tmp_path: Path) -> str:
     return str(folder)
 
 
+def flat(evaluated: Iterable[Evaluated]) -> list[TrialResult]:
+    return [result for of_job in evaluated for result in of_job]
+
+
 def results(
     executor: Executor, spec: EvaluationSpec, lanes: int, jobs: Sequence[Job] = JOBS
 ) -> list[TrialResult]:
-    return list(Evaluator(executor, spec, lambda: lanes).evaluate(jobs))
+    return flat(Evaluator(executor, spec, lambda: lanes).evaluate(jobs))
 
 
 def measured(results: Sequence[TrialResult]) -> list[Any]:
@@ -80,7 +99,7 @@ def measured(results: Sequence[TrialResult]) -> list[Any]:
 def test_a_deadly_job_fails_and_its_neighbours_do_not(
     way: str, reason: str, losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[5].lambdas,), way)
+    danger = Danger(losses, (JOBS[5].setting.lambdas,), way)
     found = measured(results(Deadly(pool, danger), spec, 4))
     assert found.pop(5) == (None, {}, reason)
     assert found == measured(calm[:5] + calm[6:])
@@ -90,7 +109,7 @@ def test_a_deadly_job_fails_and_its_neighbours_do_not(
 def test_a_job_that_dies_only_in_company_does_not_fail(
     losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[1].lambdas,), company=3)
+    danger = Danger(losses, (JOBS[1].setting.lambdas,), company=3)
     assert measured(results(Deadly(pool, danger), spec, 4)) == measured(calm)
     assert danger.lost == 1
 
@@ -99,7 +118,7 @@ def test_a_job_that_dies_only_in_company_does_not_fail(
 def test_two_deaths_are_forgiven(
     lanes: int, losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[3].lambdas,), times=2)
+    danger = Danger(losses, (JOBS[3].setting.lambdas,), times=2)
     assert measured(results(Deadly(pool, danger), spec, lanes)) == measured(calm)
     assert danger.lost == 2
 
@@ -112,7 +131,7 @@ def table(
         drive(
             study,
             executor,
-            EvaluationSpec(definition.train_config(), definition.lambdas.layers, arrays),
+            definition.evaluation(arrays),
             trials=trials,
             lanes=lambda: lanes,
             interrupts=Interrupts(),
@@ -137,7 +156,7 @@ def test_failed_trials_leave_the_same_table_whatever_the_workers_and_the_interru
     definition = small(f"sweep.sampler={sampler}")
     with closing(open_study(str(tmp_path / "s.journal"), "s", definition)) as study:
         proposals = study.propose()
-    victims = tuple(proposals[number].lambdas for number in (0, 2, 3))
+    victims = tuple(proposals[number].setting.lambdas for number in (0, 2, 3))
     danger = Danger(losses, victims, "MemoryError")
     with local.make(1) as inline:
         whole = table(
@@ -173,8 +192,8 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(
     losses: str, spec: EvaluationSpec, pool: Any
 ) -> None:
     """Though its neighbours are still training when it has died."""
-    longer = EvaluationSpec(small("training.epochs=40").train_config(), "all", spec.arrays)
-    executor = Counting(Deadly(pool, Danger(losses, (JOBS[0].lambdas,))))
+    longer = small("training.epochs=40").evaluation(spec.arrays)
+    executor = Counting(Deadly(pool, Danger(losses, (JOBS[0].setting.lambdas,))))
     found = results(executor, longer, 1)
     assert [result.error is None for result in found] == [False] + [True] * 7
     assert executor.busy[-2:] == [0, 0]
@@ -182,7 +201,7 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(
 
 def test_a_bug_is_raised(pool: Executor) -> None:
     with pytest.raises(FileNotFoundError) as raised:
-        results(pool, EvaluationSpec(small().train_config(), "all", "nowhere"), 4)
+        results(pool, small().evaluation("nowhere"), 4)
     assert "load_split" in raised.value.__notes__[0]
 
 
@@ -191,7 +210,7 @@ def test_a_bug_is_raised(pool: Executor) -> None:
 def test_real_memory_that_runs_out(megabytes: int, fitting: bool, spec: EvaluationSpec) -> None:
     """One network takes some 20 MB here, eight some 100 MB."""
     edits = ["model.hidden=[700,700]", "training.epochs=1"]
-    large = EvaluationSpec(small(*edits).train_config(), "all", spec.arrays)
+    large = small(*edits).evaluation(spec.arrays)
     with local.ProcessExecutor(1) as pool:
         expected = pool.submit(evaluate, large, JOBS[:1]).result()  # BLAS has its own memory now
         worker = psutil.Process(pool.submit(eval, "__import__('os').getpid()").result())
@@ -203,7 +222,7 @@ def test_real_memory_that_runs_out(megabytes: int, fitting: bool, spec: Evaluati
         assert worker.is_running()
     if fitting:
         assert [result.error for result in found] == [None] * 8
-        assert found[0].metrics == expected[0].metrics
+        assert found[0].metrics == expected[0][0].metrics
     else:
         reasons = {str(result.error)[:47] for result in found}
         assert reasons == {"3 attempts failed: out of memory: Unable to all"}

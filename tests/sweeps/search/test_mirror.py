@@ -9,12 +9,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweeps.search import mirror
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from tests.sweeps.search.trials import experiment
+from tests.sweeps.search.trials import FIXED, experiment
 
 
 def searched(sampler: str, generation: int, objective: str = "val_data_loss") -> Search:
     edits = [f"sampler={sampler}", f"generation={generation}", f"objective={objective}"]
-    return Search(experiment(*(f"sweep.{edit}" for edit in edits)))
+    return Search(experiment(FIXED, *(f"sweep.{edit}" for edit in edits)))
 
 
 def proposals(

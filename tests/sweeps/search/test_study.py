@@ -2,6 +2,7 @@
 continues it.
 """
 
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from experiments.errors import ForeignStudyError, StudyError
+from experiments.errors import ForeignStudyError, InputError, StudyError
+from experiments.evaluation import BASELINE, PENALISED
 from experiments.spec import SAMPLERS
-from nnreg import LAMBDA_NAMES, Lambdas
+from nnreg import LAMBDA_NAMES
 from sweeps.search.study_record import foreign, study_record
 from sweeps.storage.attributes import POINTS
 from sweeps.storage.storage import open_storage
-from tests.sweeps.search.trials import TIME, experiment, grow, measured, opened, table
+from tests.sweeps.search.trials import FIXED, TIME, experiment, grow, measured, opened, table
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -45,33 +47,70 @@ def test_generations_differ_and_so_do_seeds(sampler: str, tmp_path: Path) -> Non
         definition = experiment(f"sweep.sampler={sampler}", f"sweep.seed={seed}")
         study = opened(tmp_path / f"{seed}.journal", definition)
         grow(study, 24)
-        draws += [tuple(trial.params.values()) for trial in study.optuna.trials[1:]]
+        draws += [tuple(trial.params.values()) for trial in study.optuna.trials[4:]]
     assert len(set(draws)) == len(draws)
 
 
-def test_the_first_trial_is_the_baseline_even_where_a_lambda_is_fixed(tmp_path: Path) -> None:
-    study = opened(tmp_path / "s.journal", experiment("lambdas.bias_l1=0.01"))
-    grow(study, 6)
+@pytest.mark.parametrize(("edits", "baseline"), [([], 4), ([FIXED], 1)])
+def test_the_baseline_arm_comes_first_even_where_a_lambda_is_fixed(
+    edits: list[str], baseline: int, tmp_path: Path
+) -> None:
+    study = opened(tmp_path / "s.journal", experiment("lambdas.bias_l1=0.01", *edits))
+    grow(study, 12)
     trials = study_record(study.optuna).trials
-    assert trials[0].lambdas == Lambdas()
-    assert {trial.lambdas.bias_l1 for trial in trials[1:]} == {0.01}
+    arms = [trial.setting.arm for trial in trials]
+    assert arms == [BASELINE] * baseline + [PENALISED] * (12 - baseline)
+    assert {trial.lambdas.bias_l1 for trial in trials[baseline:]} == {0.01}
     assert all("bias_l1" not in trial.params for trial in study.optuna.trials)
 
 
+def test_the_baseline_arm_is_spread_over_the_learning_rates(tmp_path: Path) -> None:
+    rates = "training.learning_rate={low=1e-4, high=1}"
+    study = opened(tmp_path / "s.journal", experiment(rates))
+    grow(study, 60)
+    trials = study_record(study.optuna).trials
+    shares = [(math.log10(trial.setting.learning_rate) + 4) / 4 for trial in trials]
+    assert shares[:4] == pytest.approx([1 / 8, 3 / 8, 5 / 8, 7 / 8])
+    assert 0 <= min(shares) < 0.1 < 0.9 < max(shares) <= 1
+    best = max(trials[:4], key=lambda trial: trial.val_accuracy)
+    assert study_record(study.optuna).baseline == best
+
+
+def test_no_sampler_sees_the_baseline_arm(tmp_path: Path) -> None:
+    """Else it would take all lambdas off, the only ones that it knows, for good."""
+    proposed = []
+    for baseline in (4, 5):
+        study = opened(tmp_path / f"{baseline}.journal", experiment(f"sweep.baseline={baseline}"))
+        grow(study, 40)
+        proposed.append([trial.params for trial in study.optuna.trials[baseline : baseline + 35]])
+    assert proposed[0] == proposed[1]
+
+
+def test_a_first_generation_that_all_diverged_ends_the_search(tmp_path: Path) -> None:
+    study = opened(tmp_path / "s.journal", experiment())
+    for proposal in study.propose():
+        study.record(proposal, replace(measured(proposal.setting), diverged=True))
+    for again in study, opened(tmp_path / "s.journal", experiment()):
+        with pytest.raises(InputError, match=r"all 4 networks .* from 0.0003 to 0.1; lower"):
+            again.propose()
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("searched", [0, 1, 2])
-def test_any_number_of_lambdas_may_be_fixed(sampler: str, searched: int, tmp_path: Path) -> None:
-    fixed = [f"lambdas.{name}=0.001" for name in LAMBDA_NAMES[searched:]]
+@pytest.mark.parametrize(("searched", "tuned"), [(0, 0), (0, 1), (1, 0), (2, 1)])
+def test_any_number_of_axes_may_be_fixed(
+    sampler: str, searched: int, tuned: int, tmp_path: Path
+) -> None:
+    fixed = [f"lambdas.{name}=0.001" for name in LAMBDA_NAMES[searched:]] + [FIXED] * (1 - tuned)
     study = opened(tmp_path / "s.journal", experiment(f"sweep.sampler={sampler}", *fixed))
     grow(study, 20)
-    assert {len(trial.params) for trial in study.optuna.trials} == {searched}
+    assert {len(trial.params) for trial in study.optuna.trials} == {searched + tuned}
 
 
 def test_a_draw_below_low_trains_with_exactly_zero(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment("sweep.sampler=random"))
     grow(study, 60)
     off = []
-    for trial in study.optuna.trials[1:]:
+    for trial in study.optuna.trials[4:]:
         for name in LAMBDA_NAMES:
             value = trial.user_attrs[name]
             assert value == (trial.params[name] if trial.params[name] >= 1e-6 else 0)
@@ -84,15 +123,15 @@ def test_the_storage_never_holds_an_unfinished_trial(tmp_path: Path) -> None:
     for proposal in study.propose():
         seen = optuna.load_study(study_name="s", storage=open_storage(str(tmp_path / "s.journal")))
         assert {trial.state for trial in seen.trials} <= {TrialState.COMPLETE}
-        study.record(proposal, measured(proposal.lambdas))
-    assert len(study.optuna.trials) == 6
+        study.record(proposal, measured(proposal.setting))
+    assert len(study.optuna.trials) == 4
 
 
 def test_trials_of_others_are_left_alone(tmp_path: Path) -> None:
     whole = opened(tmp_path / "whole.journal", experiment())
     grow(whole, 12)
     study = opened(tmp_path / "s.journal", experiment())
-    grow(study, 4)
+    grow(study, 6)
     study.optuna.ask()
     study.optuna.enqueue_trial({"weight_l1": 0.01})
     study.close()
@@ -107,9 +146,9 @@ def test_trials_of_others_are_left_alone(tmp_path: Path) -> None:
 def test_a_failed_trial_is_data_with_its_reason(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     first, second, *_ = study.propose()
-    study.record(first, measured(first.lambdas))
+    study.record(first, measured(first.setting))
     failed = {"metrics": None, "curves": {}, "error": "killed"}
-    study.record(second, replace(measured(second.lambdas), **failed))
+    study.record(second, replace(measured(second.setting), **failed))
     record = study_record(study.optuna).trials[1]
     assert (record.state, record.error, record.val_accuracy) == ("FAIL", "killed", None)
     grow(study, 13)
@@ -119,7 +158,7 @@ def test_a_failed_trial_is_data_with_its_reason(tmp_path: Path) -> None:
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
-    results = [(one, measured(one.lambdas, epochs=30)) for one in study.propose()]
+    results = [(one, measured(one.setting, epochs=30)) for one in study.propose()]
     written = [study.record(proposal, result) for proposal, result in results]
     study.close()
     again = opened(tmp_path / "s.journal", experiment())
@@ -134,15 +173,22 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_another_experiment_is_refused_with_what_changed(tmp_path: Path) -> None:
     opened(tmp_path / "s.journal", experiment())
     before = (tmp_path / "s.journal").read_bytes()
-    with pytest.raises(StudyError, match=r"study s .*training.epochs: 30 -> 31; .*--study NAME"):
+    with pytest.raises(StudyError, match=r"study s .*training.epochs: 100 -> 31; .*--study NAME"):
         opened(tmp_path / "s.journal", experiment("training.epochs=31"))
     assert (tmp_path / "s.journal").read_bytes() == before
 
 
 def test_name_trials_and_confirmation_are_no_part_of_the_fingerprint(tmp_path: Path) -> None:
-    changed = experiment('name="other"', "sweep.trials=7", "confirm.top=2", "confirm.margin=0.5")
+    changed = experiment('name="other"', "sweep.trials=70", "confirm.top=2", "confirm.margin=0.5")
     assert changed.fingerprint == experiment().fingerprint
-    edits = ["training.seed=1", "sweep.seed=1", "model.hidden=[3]", "lambdas.weight_l1=0"]
+    edits = [
+        "training.seed=1",
+        "training.keep=last",
+        "sweep.seed=1",
+        "sweep.baseline=5",
+        "model.hidden=[3]",
+        "lambdas.weight_l1=0",
+    ]
     for edit in (*edits, "sweep.objective=val_data_loss"):
         assert experiment(edit).fingerprint != changed.fingerprint
 
