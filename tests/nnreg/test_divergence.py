@@ -45,6 +45,16 @@ def test_from_the_first_epoch_on(split: Split, dtype: str) -> None:
     assert fit.near_zero_weights[-1] == start.near_zero_weights[-1]
 
 
+def test_after_the_kept_epoch(split: Split) -> None:
+    """The network that counts is a good one."""
+    settings = config(learning_rate=0.05)
+    (last,) = train(split, settings, [Lambdas(weight_l2=50.0)])
+    (best,) = train(split, settings, [Lambdas(weight_l2=50.0)], keep="val_data_loss")
+    assert last.diverged
+    assert not best.diverged
+    assert best.val_data_loss[best.best_epoch - 1] < WORST
+
+
 def test_in_a_later_epoch(split: Split) -> None:
     """Frozen at the last finite epoch's end: the parameters are those of a training that stopped
     there.

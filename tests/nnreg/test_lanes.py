@@ -17,7 +17,8 @@ def same_bits(one: Fit, other: Fit) -> bool:
     arrays = [(getattr(one, name), getattr(other, name)) for name in CURVE_NAMES]
     for pair, other_pair in zip(one.parameters, other.parameters, strict=True):
         arrays += list(zip(pair, other_pair, strict=True))
-    return one.diverged == other.diverged and all(
+    same = (one.diverged, one.best_epoch) == (other.diverged, other.best_epoch)
+    return same and all(
         a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays
     )
 
@@ -38,8 +39,13 @@ def make_split(
     )
 
 
+RATES = (1e-3, 0.1, 10.0, 1e30)
+Training = tuple[Split, TrainConfig, list[dict[str, Any]]]
+
+
 @st.composite
-def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[int]]:
+def trainings(draw: st.DrawFn) -> Training:
+    """Data, what all lanes share, and what each lane has of its own, as `train` takes it."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     split = make_split(
         rng,
@@ -52,7 +58,6 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
         hidden=tuple(draw(st.lists(st.integers(1, 33), max_size=3))),
         epochs=draw(st.integers(1, 3)),
         batch_size=draw(st.none() | st.integers(5, 70) | st.just(len(split.y_train) - 1 or 1)),
-        learning_rate=draw(st.sampled_from([1e-3, 0.1, 10.0, 1e30])),
         optimizer=draw(st.sampled_from(["adam", "sgd"])),
         momentum=draw(st.sampled_from([0.0, 0.9])),
         beta_1=draw(st.sampled_from([0.0, 0.9])),
@@ -62,8 +67,20 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
     lanes = draw(st.sampled_from([2, 3, 5, 16]))
     strength = st.sampled_from(PENALTIES)
     lambdas = [Lambdas(**{name: draw(strength) for name in LAMBDA_NAMES}) for _ in range(lanes)]
-    seeds = draw(st.lists(st.integers(0, 3), min_size=lanes, max_size=lanes) | st.just([0] * lanes))
-    return split, config, lambdas, seeds
+
+    def of_each(values: st.SearchStrategy[Any], shared: Any) -> Any:
+        return draw(st.lists(values, min_size=lanes, max_size=lanes) | st.just([shared] * lanes))
+
+    seeds, rates = of_each(st.integers(0, 3), 0), of_each(st.sampled_from(RATES), 0.1)
+    each = zip(lambdas, seeds, rates, strict=True)
+    return split, config, [dict(zip(OWN, (*one,), strict=True)) for one in each]
+
+
+OWN = ("lambdas", "seeds", "learning_rates")
+
+
+def trained(split: Split, config: TrainConfig, lanes: list[dict[str, Any]], **more: Any) -> Any:
+    return train(split, config, **{name: [lane[name] for lane in lanes] for name in OWN}, **more)
 
 
 # Derandomised, so that a run in CI is the same everywhere; many examples were drawn at random when
@@ -71,15 +88,23 @@ def trainings(draw: st.DrawFn) -> tuple[Split, TrainConfig, list[Lambdas], list[
 @settings(
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-@given(trainings())
-def test_a_lane_alone_and_in_company(
-    training: tuple[Split, TrainConfig, list[Lambdas], list[int]],
-) -> None:
-    split, config, lambdas, seeds = training
-    together = train(split, config, lambdas, seeds=seeds)
-    for lane in {0, len(lambdas) // 2, len(lambdas) - 1}:
-        (alone,) = train(split, config, [lambdas[lane]], seeds=[seeds[lane]])
+@given(trainings(), st.sampled_from([None, "val_accuracy", "val_data_loss"]))
+def test_a_lane_alone_and_in_company(training: Training, keep: str | None) -> None:
+    split, config, lanes = training
+    together = trained(split, config, lanes, keep=keep)
+    for lane in {0, len(lanes) // 2, len(lanes) - 1}:
+        (alone,) = trained(split, config, lanes[lane : lane + 1], keep=keep)
         assert same_bits(alone, together[lane]), lane
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(trainings(), st.sampled_from(["balanced_val_accuracy", "val_data_loss"]))
+def test_lanes_that_share_an_epoch_alone_and_in_company(training: Training, keep: str) -> None:
+    split, config, lanes = training
+    lanes = [lane | {"seeds": seed} for lane in lanes for seed in (4, 2, 9)]
+    together = trained(split, config, lanes, keep=keep, together=3)
+    alone = trained(split, config, lanes[-3:], keep=keep, together=3)
+    assert all(same_bits(a, b) for a, b in zip(alone, together[-3:], strict=True))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

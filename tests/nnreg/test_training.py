@@ -109,6 +109,60 @@ def test_minibatches_are_the_books_loop(split: Split) -> None:
         assert layer.biases == pytest.approx(biases, abs=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("hidden", [(6,), (300, 300)])  # one block, and several
+def test_a_learning_rate_per_lane_is_that_of_the_config(
+    split: Split, optimizer: str, hidden: tuple[int, ...]
+) -> None:
+    settings = SMALL | {"hidden": hidden, "optimizer": optimizer, "decay": 1e-2}
+    rates = [1e-3, 0.02, 1e-3]
+    fits = train(split, TrainConfig(**settings), [Lambdas()] * 3, learning_rates=rates)
+    for fit, rate in zip(fits, rates, strict=True):
+        (alone,) = train(split, TrainConfig(**settings, learning_rate=rate), [Lambdas()])
+        assert same(fit, alone)
+    assert not same(fits[0], fits[1])
+
+
+LONG: dict[str, Any] = SMALL | {"epochs": 30, "learning_rate": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("keep", "best"),
+    [
+        ("val_accuracy", np.argmax),
+        ("balanced_val_accuracy", np.argmax),
+        ("val_data_loss", np.argmin),
+    ],
+)
+def test_the_best_epoch_is_kept_and_of_equal_ones_the_first(
+    split: Split, keep: str, best: Any
+) -> None:
+    lambdas = [Lambdas(weight_l2=strength) for strength in (0.0, 1e-3, 0.3)]
+    fits = train(split, TrainConfig(**LONG), lambdas, keep=keep)
+    lasts = train(split, TrainConfig(**LONG), lambdas)
+    for fit, last, each in zip(fits, lasts, lambdas, strict=True):
+        assert fit.best_epoch == best(getattr(fit, keep)) + 1
+        assert last.best_epoch == 30
+        assert all(np.array_equal(getattr(fit, name), getattr(last, name)) for name in CURVE_NAMES)
+        shorter = TrainConfig(**LONG | {"epochs": fit.best_epoch})
+        (stopped,) = train(split, shorter, [each])
+        assert np.array_equal(fit.parameters[0][0], stopped.parameters[0][0])
+    assert {fit.best_epoch for fit in fits} - {1, 30}
+
+
+def test_lanes_together_keep_the_best_epoch_of_their_mean_curve(split: Split) -> None:
+    lambdas, seeds = [Lambdas()] * 4 + [Lambdas(weight_l1=0.01)] * 4, [1, 2, 3, 4] * 2
+    fits = train(split, TrainConfig(**LONG), lambdas, seeds, keep="val_accuracy", together=4)
+    alone = train(split, TrainConfig(**LONG), lambdas, seeds, keep="val_accuracy")
+    for some in (fits[:4], fits[4:]):
+        mean = np.mean([fit.val_accuracy for fit in some], axis=0).round(12)
+        assert {fit.best_epoch for fit in some} == {np.argmax(mean) + 1}
+    assert [fit.best_epoch for fit in fits] != [fit.best_epoch for fit in alone]
+    shorter = TrainConfig(**LONG | {"epochs": fits[2].best_epoch})
+    stopped = train(split, shorter, lambdas[:4], seeds[:4])
+    assert np.array_equal(fits[2].parameters[1][0], stopped[2].parameters[1][0])
+
+
 def test_integers_and_float32_data_and_lists_are_taken(split: Split) -> None:
     x, y = [[0, 1], [1, 0], [1, 1]], [0, 1, 1]
     (fit,) = train(Split(x, y, x, y), TrainConfig(epochs=1), [Lambdas()])  # type: ignore[arg-type]
