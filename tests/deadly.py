@@ -1,5 +1,5 @@
-"""Deadly trials: an evaluation that really ends its worker for chosen lambdas, and an executor that
-has it made.
+"""Deadly trials: an evaluation that really ends its worker for chosen settings, and an executor
+that has it made.
 """
 
 import os
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
 
-from experiments.evaluation import Evaluated, EvaluationSpec, Job, evaluate
-from nnreg import Lambdas, Split
+from experiments.evaluation import Evaluated, EvaluationSpec, Job, Setting, evaluate
+from nnreg import Split
 from sweeps.executors.local import Workers
 
 PIECE, PAUSE = 20_000_000, 0.02  # bytes, and seconds between them
@@ -27,7 +27,7 @@ class Danger:
     """
 
     losses: str
-    victims: tuple[Lambdas, ...] = ()
+    victims: tuple[Setting, ...] = ()
     way: str = "SIGKILL"
     times: int = 1_000
     company: int = 1
@@ -40,7 +40,7 @@ class Danger:
 
 def evaluate_or_die(danger: Danger, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
     if (
-        {job.setting.lambdas for job in jobs} & set(danger.victims)
+        {job.setting for job in jobs} & set(danger.victims)
         and len(jobs) >= danger.company
         and danger.lost < danger.times
     ):

@@ -104,7 +104,7 @@ def test_a_job_that_ends_every_worker_fails_alone(
     """
     proposals = open_study(str(tmp_path / "s.journal"), "s", small()).propose()
     (tmp_path / "losses").mkdir()
-    danger = Danger(str(tmp_path / "losses"), (proposals[2].lambdas,), way)
+    danger = Danger(str(tmp_path / "losses"), (proposals[2].setting,), way)
     make = Resources.open
     monkeypatch.setattr(Resources, "open", lambda *arguments: Deadly(make(*arguments), danger))
     made: Cluster = request.getfixturevalue(where)

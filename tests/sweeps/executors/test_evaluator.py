@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def measured(results: Sequence[TrialResult]) -> list[Any]:
 def test_a_deadly_job_fails_and_its_neighbours_do_not(
     way: str, reason: str, losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[5].setting.lambdas,), way)
+    danger = Danger(losses, (JOBS[5].setting,), way)
     found = measured(results(Deadly(pool, danger), spec, 4))
     assert found.pop(5) == (None, {}, reason)
     assert found == measured(calm[:5] + calm[6:])
@@ -109,7 +110,7 @@ def test_a_deadly_job_fails_and_its_neighbours_do_not(
 def test_a_job_that_dies_only_in_company_does_not_fail(
     losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[1].setting.lambdas,), company=3)
+    danger = Danger(losses, (JOBS[1].setting,), company=3)
     assert measured(results(Deadly(pool, danger), spec, 4)) == measured(calm)
     assert danger.lost == 1
 
@@ -118,9 +119,24 @@ def test_a_job_that_dies_only_in_company_does_not_fail(
 def test_two_deaths_are_forgiven(
     lanes: int, losses: str, spec: EvaluationSpec, pool: Any, calm: list[TrialResult]
 ) -> None:
-    danger = Danger(losses, (JOBS[3].setting.lambdas,), times=2)
+    danger = Danger(losses, (JOBS[3].setting,), times=2)
     assert measured(results(Deadly(pool, danger), spec, lanes)) == measured(calm)
     assert danger.lost == 2
+
+
+def test_the_networks_of_a_setting_stay_together(
+    losses: str, spec: EvaluationSpec, pool: Any
+) -> None:
+    """Whatever the lanes, and if one is lost, all are."""
+    kept = replace(spec, keep="val_accuracy")
+    jobs = [replace(job, seeds=(3, 1, 2)) for job in JOBS[:4]]
+    alone = [one for job in jobs for one in evaluate(kept, [job])]
+    assert all(len({one.best_epoch for one in networks}) == 1 for networks in alone)
+    for lanes in (1, 3, 7):
+        assert measured(results(pool, kept, lanes, jobs)) == measured(flat(alone))
+    danger = Danger(losses, (jobs[2].setting,))
+    failed = [one.error is not None for one in results(Deadly(pool, danger), kept, 12, jobs)]
+    assert failed == [False] * 6 + [True] * 3 + [False] * 3
 
 
 def table(
@@ -156,7 +172,7 @@ def test_failed_trials_leave_the_same_table_whatever_the_workers_and_the_interru
     definition = small(f"sweep.sampler={sampler}")
     with closing(open_study(str(tmp_path / "s.journal"), "s", definition)) as study:
         proposals = study.propose()
-    victims = tuple(proposals[number].setting.lambdas for number in (0, 2, 3))
+    victims = tuple(proposals[number].setting for number in (0, 2, 3))
     danger = Danger(losses, victims, "MemoryError")
     with local.make(1) as inline:
         whole = table(
@@ -193,7 +209,7 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(
 ) -> None:
     """Though its neighbours are still training when it has died."""
     longer = small("training.epochs=40").evaluation(spec.arrays)
-    executor = Counting(Deadly(pool, Danger(losses, (JOBS[0].setting.lambdas,))))
+    executor = Counting(Deadly(pool, Danger(losses, (JOBS[0].setting,))))
     found = results(executor, longer, 1)
     assert [result.error is None for result in found] == [False] + [True] * 7
     assert executor.busy[-2:] == [0, 0]

@@ -30,12 +30,12 @@ def test_failed_trials_are_shown_everywhere(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    edits = ["training.epochs=2", "model.hidden=[5]", "sweep.generation=4"]
+    edits = ["training.epochs=2", "model.hidden=[5]", "sweep.baseline=4"]
     definition = experiment_file.load("iris", edits)
     proposals = open_study(str(tmp_path / "s.journal"), "s", definition).propose()
     (tmp_path / "losses").mkdir()
     danger = Danger(
-        str(tmp_path / "losses"), tuple(proposals[number].lambdas for number in victims)
+        str(tmp_path / "losses"), tuple(proposals[number].setting for number in victims)
     )
     make = local.make
     monkeypatch.setattr(local, "make", lambda workers: Deadly(make(workers), danger))

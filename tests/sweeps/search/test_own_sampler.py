@@ -70,7 +70,7 @@ def test_it_sees_all_earlier_trials(tmp_path: Path) -> None:
         experiment("sweep.generation=2"), lambda seed: Counting(seed=seed)
     )
     seen.clear()  # those of the first try
-    grow(opened(tmp_path / "s.journal", search), 60)
+    grow(opened(tmp_path / "s.journal", search), 64)  # 4 of them are the baseline arm
     assert seen == [(number, list(range(number + 1))) for number in range(60)]
 
 
@@ -167,10 +167,10 @@ def test_one_that_fails_on_the_way_keeps_what_there_is(tmp_path: Path) -> None:
         return Ailing(seed=seed)
 
     study = opened(tmp_path / "s.journal", own_sampler.searched(experiment(), ailing))
-    says = r"ailing failed at generation 2 \(RuntimeError: no model\); .* is kept"
+    says = r"ailing failed at generation 3 \(RuntimeError: no model\); .* is kept"
     with pytest.raises(InputError, match=says):
         grow(study, 30)
-    assert study.finished == 12
+    assert study.finished == 16
 
 
 def test_another_one_of_the_same_name_is_refused(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_baseline_arm_comes_first_even_where_a_lambda_is_fixed(
 
 def test_the_baseline_arm_is_spread_over_the_learning_rates(tmp_path: Path) -> None:
     rates = "training.learning_rate={low=1e-4, high=1}"
-    study = opened(tmp_path / "s.journal", experiment(rates))
+    study = opened(tmp_path / "s.journal", experiment(rates, "sweep.sampler=random"))
     grow(study, 60)
     trials = study_record(study.optuna).trials
     shares = [(math.log10(trial.setting.learning_rate) + 4) / 4 for trial in trials]
@@ -90,9 +90,11 @@ def test_a_first_generation_that_all_diverged_ends_the_search(tmp_path: Path) ->
     study = opened(tmp_path / "s.journal", experiment())
     for proposal in study.propose():
         study.record(proposal, replace(measured(proposal.setting), diverged=True))
-    for again in study, opened(tmp_path / "s.journal", experiment()):
+    for _ in range(2):  # found, and when it is continued
         with pytest.raises(InputError, match=r"all 4 networks .* from 0.0003 to 0.1; lower"):
-            again.propose()
+            study.propose()
+        study.close()
+        study = opened(tmp_path / "s.journal", experiment())
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
