@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 PROGRAM = "sweeps"
-TABLES = 0  # the key of the lock of a database while a driver makes its tables
+TABLES = 0  # the key of the lock of a database while somebody makes its tables
 WAIT = 2.0  # seconds that the server may take to notice that a driver was killed
 # How soon the client notices a host that is gone, in seconds; by default it takes minutes or hours.
 CONNECTION = {
@@ -72,6 +72,20 @@ def reading_options(url: str) -> dict[str, Any]:
     return {**options, "connect_args": limits}
 
 
+@contextmanager
+def making_tables(url: str) -> Iterator[None]:
+    """Wait for others that make the tables of a PostgreSQL: Optuna does not expect another one."""
+    from sqlalchemy import create_engine, func, select
+
+    engine = create_engine(url, **reading_options(url))
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(TABLES)))
+        yield
+
+
 class DatabaseStudyLock:
     """The advisory lock of a study; the application name on the server holds process and host."""
 
@@ -120,16 +134,6 @@ class DatabaseStudyLock:
         """Ask the server."""
         with self._engine.connect() as connection:
             return self._owner(connection)
-
-    @contextmanager
-    def making_tables(self) -> Iterator[None]:
-        """Wait for other drivers that make tables: Optuna does not expect another one."""
-        from sqlalchemy import func, select
-
-        assert self._connection is not None
-        with self._connection.begin():
-            self._connection.execute(select(func.pg_advisory_xact_lock(TABLES)))
-            yield
 
     def engine_options(self) -> dict[str, Any]:
         """Return the options of an engine that writes by the connection that holds the lock."""

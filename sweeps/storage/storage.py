@@ -10,7 +10,12 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from experiments.errors import MAKE_ROOM, InputError, StorageError, unwritable
 from experiments.redaction import masked_url, redacted
-from sweeps.storage.database_lock import DatabaseStudyLock, parsed_url, reading_options
+from sweeps.storage.database_lock import (
+    DatabaseStudyLock,
+    making_tables,
+    parsed_url,
+    reading_options,
+)
 from sweeps.storage.journal import open_journal
 from sweeps.storage.lock import FileStudyLock
 
@@ -71,13 +76,25 @@ def open_storage(url: str, lock: StudyLock | None = None) -> BaseStorage:
     with answering(url):
         if is_journal(url):
             return open_journal(Path(url), writing=lock is not None)
+        database = _open_database(url)  # making tables takes Optuna several connections at once
         if not isinstance(lock, DatabaseStudyLock):
-            return RDBStorage(url, reading_options(url))
-        with lock.making_tables():  # for which Optuna needs several connections at once
-            RDBStorage(url, reading_options(url))
+            return database
         return RDBStorage(
             url, lock.engine_options(), skip_compatibility_check=True, skip_table_creation=True
         )
+
+
+def _open_database(url: str) -> RDBStorage:
+    """Open a database by connections that are closed after use, with its tables made if need be."""
+    try:
+        with making_tables(url):
+            return RDBStorage(url, reading_options(url))
+    except RuntimeError:  # Optuna's word for tables of another version
+        raise StorageError(
+            f"storage {masked_url(url)} was made by another version of Optuna than"
+            f" {optuna.__version__}; install that one, or, if it is older, bring the storage up to"
+            " this one with: optuna storage upgrade --storage URL"
+        ) from None
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from experiments.records import TrialRecord
 from sweeps.progress import Progress
 from sweeps.search.study import Study
 from sweeps.storage import database_lock
+from sweeps.storage.storage import open_storage
 from tests.postgres import Postgres
 from tests.sweeps.search.trials import experiment, grow, measured, opened, table
 from tests.sweeps.test_same_table import tables
@@ -135,9 +136,16 @@ class Heard(Progress):
 
 @pytest.mark.usefixtures("tracker_here")
 def test_a_stopped_server_ends_the_run_and_the_same_command_continues(
-    postgres: Postgres, name: str, tmp_path: Path, made: Path
+    postgres: Postgres, name: str, tmp_path: Path, made: Path, request: pytest.FixtureRequest
 ) -> None:
     edits = ["training.epochs=2", "sweep.generation=4", "confirm.seeds=2", "confirm.top=1"]
+    engines: set[sqlalchemy.Engine] = set()
+
+    def note(connection: sqlalchemy.Connection) -> None:
+        engines.add(connection.engine)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "engine_connect", note)
+    request.addfinalizer(lambda: sqlalchemy.event.remove(sqlalchemy.Engine, "engine_connect", note))
 
     def run(folder: str, storage: str | None, progress: Progress | None = None) -> object:
         sweep = sweeps.run(
@@ -154,8 +162,8 @@ def test_a_stopped_server_ends_the_run_and_the_same_command_continues(
         assert sweep.verdict
         for study in (sweep.study, pickle.loads(pickle.dumps(sweep.study))):
             assert len(study.trials) == 12  # it can be read when the run is over, anywhere
-            if storage:
-                study._storage._backend.engine.dispose()
+        for engine in engines:
+            engine.dispose()  # else psycopg warns of connections that nobody closed
         confirm = tmp_path / folder / "reports" / name / "confirm.csv"
         return tables(tmp_path / folder, name), confirm.read_bytes()
 
@@ -191,7 +199,9 @@ def test_a_transaction_that_was_left_open_is_ended(
     postgres: Postgres, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a driver that was stopped, or whose host was cut off: others can write after 30 s."""
-    settings = {**database_lock.SESSION, "idle_in_transaction_session_timeout": "300"}
+    limit = "idle_in_transaction_session_timeout"
+    assert database_lock.SESSION[limit] == "30000"  # milliseconds
+    settings = {**database_lock.SESSION, limit: "300"}
     study = opened(postgres.url, RANDOM, name)
     monkeypatch.setattr(database_lock, "SESSION", settings)
     stuck = database_lock.DatabaseStudyLock(postgres.url, "another study")
@@ -203,6 +213,20 @@ def test_a_transaction_that_was_left_open_is_ended(
     connection.invalidate()
     stuck.release()
     study.close()
+
+
+def test_tables_of_another_optuna_are_one_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    opened(url, RANDOM).close()
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    for version in ("v0.9.0.a", "of the future"):
+        with engine.begin() as connection:
+            connection.execute(
+                sqlalchemy.text("UPDATE alembic_version SET version_num = :it"), {"it": version}
+            )
+        for use in (lambda: opened(url, RANDOM), lambda: open_storage(url)):
+            with pytest.raises(StorageError, match="was made by another version of Optuna than"):
+                use()
 
 
 def test_a_trial_takes_few_statements(postgres: Postgres, name: str) -> None:

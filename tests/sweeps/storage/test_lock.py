@@ -38,12 +38,12 @@ DRIVER = textwrap.dedent("""
         sys.stdin.readline()
         opened = None
         try:
-            opened = place.open(study, definition)
+            opened = place.open(study, definition) if study else place.studies()
             print("mine", flush=True)
         except LockError as error:
             print(error, flush=True)
         sys.stdin.readline()
-        if opened:
+        if opened and study:
             opened.close()
         print("closed", flush=True)
 """)
@@ -64,7 +64,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @contextlib.contextmanager
 def drivers(count: int) -> Iterator[list[Driver]]:
-    """Processes that open studies as they are told, and have imported all that they need."""
+    """Processes that open studies as they are told (without a name, they list those there), and
+    have imported all that they need.
+    """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     started = [Driver([sys.executable, "-c", DRIVER], text=True, **pipes) for _ in range(count)]
     try:
@@ -133,13 +135,14 @@ def test_of_several_that_start_at_once_one_drives(
         assert set(tell(racers, "close")) == {"closed"}
 
 
-def test_first_drivers_of_a_database_wait_while_one_makes_its_tables(
+def test_who_comes_first_to_a_database_waits_while_another_makes_its_tables(
     postgres: Postgres, tmp_path: Path, racers: list[Driver]
 ) -> None:
-    for turn in range(3):
+    """Two that drive a study each, and one that reads."""
+    for turn in range(5):
         url = postgres.database(f"empty_{turn}")
-        for number, driver in enumerate(racers):
-            assert tell([driver], f"{tmp_path}|{url}|{number}") == ["ready"]
+        for driver, name in zip(racers, ("one", "two", ""), strict=True):
+            assert tell([driver], f"{tmp_path}|{url}|{name}") == ["ready"]
         assert tell(racers, "open") == ["mine"] * 3
         assert tell(racers, "close") == ["closed"] * 3
 
