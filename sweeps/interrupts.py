@@ -39,9 +39,9 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._pending is not None:
-            if number == signal.SIGINT:
-                os._exit(128 + number)
             return
+        # The second one is the system's: Python may not get to a handler in what it waits for.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         self._pending = KeyboardInterrupt if number == signal.SIGINT else Terminated
         # Not by `threading`, whose locks the interrupted code may hold.
         _thread.start_new_thread(self._end_late, (number,))

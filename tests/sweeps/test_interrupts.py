@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sweeps import interrupts
 from sweeps.cli.app import STOPPED
 from sweeps.interrupts import Interrupts, Terminated
 from tests.commands import SWEEPS
@@ -21,8 +22,7 @@ from tests.processes import spawned, started
 BOTH = pytest.mark.parametrize(
     ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
 )
-# seconds; on a quiet machine under 2, and the promise is 3, but here other tests take the cores
-SLOWEST_END = 10
+PROMISED_END = 3.0  # seconds
 
 
 @BOTH
@@ -65,6 +65,17 @@ def test_outside_the_main_thread_nothing_is_installed() -> None:
     assert seen == [before]
 
 
+def queued(pid: int) -> float:
+    """Seconds for which a process has waited for a core that others had; 0 where that is unknown.
+
+    It is what a busy machine adds to the time that the process takes.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
 def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path) -> None:
     """Its workers train for hours; one is stopped, and the one that writes to MLflow."""
     command = [SWEEPS, "run", "iris", "--workers=2", "--set=training.epochs=1000000"]
@@ -78,10 +89,15 @@ def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path) -
                 process.wait(0.05)
         for child in family[1:]:
             child.suspend()
-        start = time.monotonic()
+        start, before = time.monotonic(), queued(process.pid)
+        waited = before
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
-        assert time.monotonic() - start < SLOWEST_END
+        while process.poll() is None:
+            waited = max(waited, queued(process.pid))
+            time.sleep(0.01)
+        took = time.monotonic() - start - (waited - before)
+        out, error = process.communicate()
+        assert took < PROMISED_END
     assert (process.returncode, out) == (130, "")
     assert error.splitlines()[-1] == STOPPED
     assert not psutil.wait_procs(family, timeout=10)[1]
@@ -90,7 +106,7 @@ def test_a_sweep_ends_within_seconds_whatever_its_processes_do(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("sent", "patience", "status", "said"),
     [
-        ([signal.SIGINT, signal.SIGINT], 20, 130, ""),
+        ([signal.SIGINT, signal.SIGINT], 20, -signal.SIGINT, ""),
         ([signal.SIGINT], 0.3, 130, "stopped by force; what was recorded is kept. "),
         ([signal.SIGTERM], 0.3, 143, "stopped by force; what was recorded is kept. "),
     ],
@@ -99,6 +115,7 @@ def test_what_does_not_let_go_is_ended_by_force(
     sent: list[signal.Signals], patience: float, status: int, said: str
 ) -> None:
     """As a lock that an interrupted function of the standard library left locked would not."""
+    assert interrupts.PATIENCE == 20  # seconds: the promise
     program = textwrap.dedent(f"""
         import threading
         from sweeps import interrupts
