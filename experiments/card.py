@@ -1,9 +1,9 @@
 """The decision card: a verdict in words, the same in the terminal, on the page and on MLflow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from experiments.experiment_file import catalog
+from experiments.cautions import cautions
 from experiments.measures import MEASURES, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
@@ -14,19 +14,15 @@ from experiments.verdict import (
     OPTIONAL,
     RECOMMENDED,
     SAME,
-    SEALED,
-    UNDECIDED,
-    WINNER,
     WORSE,
+    Confirmed,
+    Interval,
     Reference,
     Tolerance,
     Verdict,
 )
 from nnreg import LAMBDA_NAMES
 
-FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
-FEW_OF_A_CLASS = 10
-UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
 NUMBERS = ("none", "one", "two", "three", "four")
 
 
@@ -47,9 +43,12 @@ class LambdaLine:
 
 @dataclass(frozen=True)
 class Card:
-    """The answer, what else was measured, and what to beware of, in sentences."""
+    """The answer, what an unfair comparison would have said (empty where it is unknown, or all
+    there is), what else was measured, and what to beware of, in sentences.
+    """
 
     says: str
+    unfair: str
     lambdas: tuple[LambdaLine, ...]
     facts: tuple[str, ...]
     cautions: tuple[str, ...]
@@ -61,75 +60,130 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     if verdict is None:
         return None
     return Card(
-        says=_says(study, verdict),
+        says=f"{_says(study, verdict)}{_reservation(verdict)}",
+        unfair=_unfair(study, verdict),
         lambdas=tuple(_line(verdict, name) for name in LAMBDA_NAMES),
         facts=tuple(_facts(study, verdict)),
-        cautions=tuple(_cautions(study, verdict, options)),
+        cautions=tuple(cautions(study, verdict, options)),
     )
 
 
 def _says(study: StudyRecord, verdict: Verdict) -> str:
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
-    rows, none = f"On {verdict.rows['test']:,} test rows", " than no regularization"
-    baseline = verdict.confirmed(BASELINE)
-    if not verdict.recommended.on and verdict.confirmed(WINNER).setting.on:
-        return (
-            "Use no regularization: on fresh seeds the best setting found was"
-            f" {measure.compared(baseline.behind)} on the validation rows, which is within one"
-            f" standard error ({measure.size(baseline.error)})."
-        )
-    if not verdict.recommended.on:
-        return (
-            "Use no regularization: on fresh seeds none of the settings that did best in the search"
-            " did better."
-        )
+    baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
+    if not recommended.setting.on:
+        return f"Use no regularization{_trained(study, baseline)}: {_not_worth_it(verdict)}."
     use = f"Use {_settings(study, verdict)}"
+    opponent = "the best network without penalties, tuned the same way"
+    if study.experiment.rates is None:
+        opponent = "the same network without penalties"
+    opponent += _trained(study, baseline)
     if comparison is None:
-        gain = baseline.behind - verdict.confirmed(RECOMMENDED).behind
+        gain = measure.compared(baseline.behind - recommended.behind)
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
         return (
-            f"{use}. On the validation rows that is {measure.compared(gain)}{none}, but these rows"
-            f" chose it; {end}, so this is a suggestion and no claim."
+            f"{use}. On the validation rows that is {gain} than {opponent}, but these rows chose"
+            f" it; {end}, so this is a suggestion and no claim."
         )
-    difference = measure.difference(comparison, none)
+    rows, ours = f"{verdict.rows['test']:,} test rows", _setting(study, recommended)
     if verdict.word == BETTER:
-        return f"{use}. {rows} that is {difference}.{_droppable(verdict)}"
-    found = f"{rows} the best setting found was {difference}"
+        claimed = measure.claimed(comparison)
+        return f"{use}. On {rows} that is {claimed} than {opponent}.{_alone(verdict)}"
     if verdict.word == WORSE:
-        return f"Use no regularization. {found}."
+        return (
+            f"Use no regularization. On {rows} {ours} is {measure.claimed(comparison)} than"
+            f" {opponent}."
+        )
+    found = (
+        f"The difference in {measure.name} on {rows} is {measure.changed(comparison)}:"
+        f" {ours} against {opponent}."
+    )
     if verdict.word == SAME:
-        counts = f"a difference within {measure.size(verdict.margin)} counts as none"
-        return f"Regularization makes no difference that matters here. {found}; {counts}."
-    shown = "so few rows can show none"
+        counts = f"A difference within {measure.size(verdict.margin)} counts as none."
+        return f"Regularization makes no difference that matters here. {found} {counts}"
+    shown = "So few rows can show none."
     if comparison.detectable * measure.scale < measure.most:
         shown = (
-            "with this many test rows, only differences above"
-            f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)"
+            "With this many test rows, only differences above"
+            f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)."
         )
-    return f"This data cannot tell whether regularization helps. {found}; {shown}."
+    unknown = "This data cannot tell whether regularization helps."
+    return f"{unknown} {found} {shown}{_alone(verdict)}"
 
 
-def _droppable(verdict: Verdict) -> str:
-    names = [name for name in verdict.use.on if verdict.keeping(name) == OPTIONAL]
-    one_at_a_time = ", one at a time" if len(names) > 1 else ""
-    return f" It does as well without {_listed(names)}{one_at_a_time}." if names else ""
+def _not_worth_it(verdict: Verdict) -> str:
+    """Why the baseline is recommended: of what did best on the validation rows."""
+    measure, baseline = MEASURES[verdict.objective], verdict.confirmed(BASELINE)
+    if baseline.behind <= 0:
+        return "on fresh seeds none of the penalised settings that did best in the search is better"
+    return (
+        f"on fresh seeds the best penalised setting is {measure.compared(baseline.behind)} on the"
+        f" validation rows, which is within one standard error ({measure.size(baseline.error)})"
+    )
+
+
+def _trained(study: StudyRecord, confirmed: Confirmed) -> str:
+    """What was tuned beside the lambdas, such as ` (learning rate 0.003, stopped at epoch 7)`."""
+    experiment, parts = study.experiment, []
+    if experiment.rates:
+        parts.append(f"learning rate {strength(confirmed.setting.learning_rate)}")
+    if experiment.kept_by:
+        parts.append(f"stopped at epoch {confirmed.best_epoch}")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _setting(study: StudyRecord, confirmed: Confirmed) -> str:
+    """For example `weight_l2 = 0.00031 (learning rate 0.01, stopped at epoch 12)`."""
+    lambdas = confirmed.setting.lambdas
+    on = [f"{name} = {strength(getattr(lambdas, name))}" for name in lambdas.on]
+    return f"{_listed(on)}{_trained(study, confirmed)}"
 
 
 def _settings(study: StudyRecord, verdict: Verdict) -> str:
-    """For example `weight_l2 = 0.00031 and drop the other three`."""
+    """The same with `and leave the other three off`."""
     on, axes = verdict.recommended.on, study.experiment.lambdas.axes
-    text = _listed(
-        [f"{name} = {strength(getattr(verdict.recommended.lambdas, name))}" for name in on]
-    )
+    text = _setting(study, verdict.confirmed(RECOMMENDED))
     others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in on]
     if not others:
         return text
     rest = f"the other {NUMBERS[len(others)]}" if len(others) > 1 else others[0]
-    return f"{text}{',' if len(on) > 1 else ''} and drop {rest}"
+    return f"{text}{',' if len(on) > 1 else ''} and leave {rest} off"
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _alone(verdict: Verdict) -> str:
+    """What can be left out on its own. Without several at once nothing was compared here."""
+    says = ""
+    for word, does in ((DROP, "better"), (OPTIONAL, "as well")):
+        names = [f"without {name}" for name in verdict.use.on if verdict.keeping(name) == word]
+        if names:
+            one_at_a_time = ", one at a time" if len(names) > 1 else ""
+            says += f" It does {does} {_listed(names, 'or')}{one_at_a_time}."
+    return says
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _reservation(verdict: Verdict) -> str:
+    if not verdict.undertrained:
+        return ""
+    return " One reservation: the networks are not trained to the end (see below)."
+
+
+def _unfair(study: StudyRecord, verdict: Verdict) -> str:
+    """What the comparison says that is made most often. A study in which nothing is tuned but the
+    lambdas makes no other.
+    """
+    experiment, sides = study.experiment, []
+    if experiment.rates:
+        sides += ["the same learning rate on both sides", "no tuning of the baseline"]
+    if experiment.kept_by:
+        sides.append("the last epoch in place of the best")
+    if verdict.unfair_gain is None or not sides:
+        return ""
+    seems = MEASURES[verdict.objective].compared(verdict.unfair_gain)
+    return f"An unfair comparison ({_listed(sides)}) would have said: penalties are {seems}."
 
 
 def _line(verdict: Verdict, name: str) -> LambdaLine:
@@ -137,9 +191,8 @@ def _line(verdict: Verdict, name: str) -> LambdaLine:
     tolerance = next((one for one in verdict.tolerances if one.name == name), None)
     why = ""
     if comparison and name in verdict.use.on:
-        same = "no difference that matters: " if comparison.word == SAME else ""
-        difference = MEASURES[verdict.objective].difference(comparison, turned=True)
-        why = f"without it {same}{difference}"
+        measure = MEASURES[verdict.objective]
+        why = f"without it {measure.name} changes by {measure.changed(comparison, turned=True)}"
     return LambdaLine(
         name=name,
         strength=getattr(verdict.use.lambdas, name),
@@ -153,7 +206,7 @@ def _tolerance(tolerance: Tolerance) -> str:
     if tolerance.low is None or tolerance.high is None:
         return "off in all trials that did as well"
     low, high = strength(tolerance.low), strength(tolerance.high)
-    end = " (where the search ended)" if tolerance.bound else ""
+    end = " (end of the search)" if tolerance.bound else ""
     span = f"{low} to {high}" if low != high else f"about {low}"
     return f"{span}{end}{', or off' if tolerance.off else ''}"
 
@@ -161,11 +214,10 @@ def _tolerance(tolerance: Tolerance) -> str:
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     value, on_test = MEASURES[verdict.objective].value, verdict.best_on_test
     if verdict.accuracy and verdict.baseline_accuracy:
-        none = f"; no regularization {percent(verdict.baseline_accuracy.mean)}"
+        none = f"; without penalties {percent(verdict.baseline_accuracy.mean)}"
         accuracy = verdict.accuracy if verdict.use.on else verdict.baseline_accuracy
         yield (
-            f"Test accuracy {percent(accuracy.mean)} ({percent(accuracy.low)} to"
-            f" {percent(accuracy.high)}){none if verdict.use.on else ''}: the mean of"
+            f"Test accuracy {_with_interval(accuracy)}{none if verdict.use.on else ''}: the mean of"
             f" {len(verdict.seeds)} networks trained on the {verdict.rows['training']:,} training"
             " rows alone."
         )
@@ -184,73 +236,10 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
 
 
 def _reference(one: Reference) -> str:
-    low, high = one.accuracy.low, one.accuracy.high
-    return (
-        f"{REFERENCES[one.name]} {percent(one.accuracy.mean)} ({percent(low)} to {percent(high)})"
-    )
+    return f"{REFERENCES[one.name]} {_with_interval(one.accuracy)}"
 
 
-def _cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
-    rows, gain = verdict.rows["test"], verdict.against_baseline
-    measure = MEASURES[verdict.objective]
-    if verdict.basis["trials"] != len(study.trials):
-        yield (
-            f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
-            f" {len(study.trials)} now; make it again with: sweeps confirm {study.study}{options}"
-        )
-    if verdict.word == SEALED:
-        yield (
-            f"test set still sealed; open it with: sweeps confirm {study.study}"
-            f" --open-test{options}"
-        )
-    if not rows:
-        yield (
-            "There are no test rows, so nothing can be claimed; give some with data.split.test or"
-            " data.test."
-        )
-    if verdict.opening and verdict.opening.number > 1:
-        yield (
-            f"This is look number {verdict.opening.number} at these test rows, so it is tested at"
-            f" {verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is"
-            " a validation set."
-        )
-    for one in verdict.references[::-1]:
-        if one.comparison.word == WORSE:
-            difference = measure.difference(one.comparison, " than this network", turned=True)
-            yield (
-                f"{REFERENCES[one.name].capitalize()} is better here: {difference} on the same test"
-                " rows, with scikit-learn's defaults."
-            )
-    for missing in verdict.left_out:
-        name = REFERENCES[missing.name]
-        yield f"No comparison with {name}, which could not be fitted: {missing.reason}"
-    if gain and gain.word == BETTER and gain.narrow.high < verdict.margin:
-        margin = measure.size(verdict.margin)
-        counts = f"{margin}, up to which a difference counts as none that matters (confirm.margin)"
-        yield f"The gain is there, but smaller than {counts}."
-    if verdict.word == UNDECIDED and rows < FEW_ROWS:
-        yield f"There are only {rows} test rows; more of them would tell more."
-    if verdict.rarest is not None and verdict.rarest < FEW_OF_A_CLASS:
-        yield f"The rarest class has {verdict.rarest} test rows; what is said of it is little."
-    if verdict.majority >= UNEVEN and verdict.objective == "val_accuracy":
-        yield (
-            f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little of"
-            " the others; search by balanced_val_accuracy (sweep.objective)."
-        )
-    if verdict.diverged:
-        yield (
-            f"{verdict.diverged} of the {len(verdict.seeds)} networks with the recommended lambdas"
-            " diverged; train more slowly."
-        )
-    if diverged := sum(trial.diverged for trial in study.trials):
-        yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
-    name = study.experiment.name
-    file = name if name in catalog() else f"{name}.toml"
-    for tolerance in verdict.tolerances:
-        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP, OPTIONAL):
-            end = study.experiment.lambdas.searched[tolerance.name].high
-            yield (
-                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"
-                f" further with: sweeps run {file} --study {study.study}-wider"
-                f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
-            )
+def _with_interval(accuracy: Interval) -> str:
+    """For example `97.8 % (95 % CI 96.3 to 99.4)`."""
+    low, high = accuracy.low * 100, accuracy.high * 100
+    return f"{percent(accuracy.mean)} (95 % CI {low:.1f} to {high:.1f})"

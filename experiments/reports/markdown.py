@@ -9,14 +9,15 @@ SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
 def as_markdown(card: Card) -> str:
-    """The card: what it says, the lambdas as a table, the facts and the cautions as a list."""
+    """The card: what it says, the lambdas as a table, the facts and the cautions as lists."""
     table = ["| lambda | use | | tolerance |", "|---|---|---|---|"]
     for line in card.lambdas:
         cells = map(plain, (strength(line.strength), line.advice, line.tolerance))
         table.append(f"| `{line.name}` | {' | '.join(cells)} |")
     facts = [f"- {plain(fact)}" for fact in card.facts]
     cautions = [f"- Caution: {plain(caution)}" for caution in card.cautions]
-    parts = ([f"**{plain(card.says)}**"], table, facts, cautions)
+    unfair = [plain(card.unfair)] if card.unfair else []
+    parts = ([f"**{plain(card.says)}**"], unfair, table, facts, cautions)
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.card import card
-from experiments.experiment_file import catalog
+from experiments.cautions import no_verdict, source
 from experiments.measures import strength
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
@@ -48,11 +48,12 @@ def render(
     study: StudyRecord, runs: Mapping[int, str] | None = None, server: str | None = None
 ) -> str:
     """The page of a study, as HTML with its style, its script and all numbers inside."""
-    shown, script, name = Shown(study), own("page.js"), study.experiment.name
+    shown, script = Shown(study), own("page.js")
     return template("page.html.j2", escaped=True).render(
         study=study,
         shown=shown,
         card=card(study),
+        no_verdict=no_verdict(study),
         names=LAMBDA_NAMES,
         strength=strength,
         as_shown=as_shown,
@@ -63,7 +64,7 @@ def render(
         snippets=snippets(study),
         runs=runs,
         server=server,
-        source=name if name in catalog() else f"{name}.toml",
+        source=source(study.experiment),
         css=own("page.css"),
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)

@@ -57,17 +57,20 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left:
 
 def print_run(sweep: "Sweep") -> None:
     """Print the end of `run`: baseline and best, the verdict, and where everything is."""
+    from experiments.cautions import no_verdict
     from experiments.measures import strength
 
-    study = sweep.record
-    rows = []
-    for role, trial in (("baseline", study.baseline), ("best", study.best)):
+    study, numbers = sweep.record, (*LAMBDA_NAMES, "learning_rate")
+    columns = {study.study: ["trial", study.objective, *numbers, "best_epoch"]}
+    best = study.best if study.best is not study.baseline else None
+    for role, trial in (("baseline", study.baseline), ("best", best)):
         if trial:
-            lambdas = map(strength, trial.lambdas.as_tuple())
-            rows.append((role, str(trial.trial), f"{study.value(trial):.4f}", *lambdas))
-    _print_table((study.study, "trial", study.objective, *LAMBDA_NAMES), rows)
+            setting = [strength(trial.setting.numbers[name]) for name in numbers]
+            value = f"{study.value(trial):.4f}"
+            columns[role] = [str(trial.trial), value, *setting, str(trial.best_epoch)]
+    _print_table(tuple(columns), zip(*columns.values(), strict=True))
     print(*_remarks(sweep), "", sep="\n")
-    if study.verdict:
+    if study.verdict or no_verdict(study):
         print_verdict(sweep)
         print()
     _print_table(("", "", ""), _places(sweep), left=3)
@@ -87,29 +90,40 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
 def print_verdict(sweep: "Sweep") -> None:
     """Print the decision card."""
     from experiments.card import card
+    from experiments.cautions import no_verdict
     from experiments.measures import strength
 
-    made = card(sweep.record, sweep.workspace.options())
+    options = sweep.workspace.options()
+    made = card(sweep.record, options)
     if made is None:
-        print("No trial without regularization is complete, so there is nothing to compare with.")
+        _print(no_verdict(sweep.record, options))
         return
     _print(made.says)
-    lines = made.lambdas
-    rows = [(line.name, strength(line.strength), line.advice, line.tolerance) for line in lines]
-    _print_table(("lambda", "use", "", "tolerance"), rows, left=4)
+    if made.unfair:
+        _print(made.unfair)
+    rows = [
+        (line.name, strength(line.strength), line.word or "", line.tolerance)
+        for line in made.lambdas
+    ]
+    _print_table(("lambda", "use", "verdict", "values that do as well"), rows, left=4)
+    for line in made.lambdas:
+        if line.why:
+            _print(f"{line.name}: {line.why}.")
     for sentence in [*made.facts, *(f"! {caution}" for caution in made.cautions)]:
         _print(sentence)
 
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
+    from experiments.cautions import no_verdict
     from experiments.records import FAIL
     from sweeps.search.study_record import foreign
 
     study = sweep.record
     best, baseline = study.best, study.baseline
-    if best and baseline and study.value(best) == study.value(baseline):
+    both_arms = not no_verdict(study)
+    if both_arms and best and baseline and study.value(best) == study.value(baseline):
         yield f"No trial did better than the baseline; {study.tied - 1} did as well."
-    elif study.tied > 1:
+    elif both_arms and study.tied > 1:
         yield f"The best is one of {study.tied} tied."
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged."

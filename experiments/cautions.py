@@ -1,0 +1,158 @@
+"""The cautions: what to beware of in a verdict, why there is none, and what to do about it."""
+
+from collections.abc import Iterator
+
+from experiments.evaluation import BASELINE, PENALISED
+from experiments.experiment_file import catalog
+from experiments.measures import MEASURES, percent, strength
+from experiments.records import StudyRecord
+from experiments.references import REFERENCES
+from experiments.section import RateRange
+from experiments.spec import Experiment
+from experiments.verdict import BETTER, DROP, OPTIONAL, SEALED, UNDECIDED, WORSE, Verdict
+
+FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
+FEW_OF_A_CLASS = 10
+UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
+EPOCHS, RATE = "training.epochs", "training.learning_rate"
+LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to go on with
+
+
+def source(experiment: Experiment) -> str:
+    """Return what `sweeps run` takes an experiment from: the catalog, or a file of its name."""
+    name = experiment.name
+    return name if name in catalog() else f"{name}.toml"
+
+
+def no_verdict(study: StudyRecord, options: str = "") -> str:
+    """Return why no verdict can be made, and what to do; empty where both arms have a trial."""
+    arms, done = {trial.setting.arm for trial in study.complete}, len(study.trials)
+    run = f"sweeps run {source(study.experiment)} --study {study.study}"
+    if BASELINE not in arms:
+        if not done:
+            return ""
+        return (
+            "There is no verdict: no trial without penalties is complete, so there is nothing to"
+            f" compare with. Begin again with: {run}-again{options}"
+        )
+    if PENALISED in arms:
+        return ""
+    first = study.experiment.baseline_trials
+    if done > first or not any(study.experiment.lambdas.axes.values()):
+        return "There is no verdict: no trial with a penalty is complete."
+    trials = max(study.experiment.sweep.trials, first + study.experiment.sweep.generation)
+    before = f"the first {first} trials have" if first > 1 else "the first trial has"
+    return (
+        f"There is no verdict yet: {before} no penalty, and {done} of {first} are there. Run trials"
+        f" with penalties too: {run} --trials {trials}{options}"
+    )
+
+
+def further(study: StudyRecord, options: str = "") -> tuple[str, str] | None:
+    """Return in which way the networks are not trained to the end, and the command that trains
+    them further; None where they are.
+    """
+    keys = study.verdict.undertrained if study.verdict else ()
+    if not keys:
+        return None
+    training, rates = study.experiment.training, study.experiment.rates or RateRange()
+    ends = {f"{RATE}.low": rates.low, f"{RATE}.high": rates.high}
+    why = [f"most are best at the last epoch ({EPOCHS} = {training.epochs})"] * (EPOCHS in keys)
+    why += [
+        f"the learning rate lies at an end of its range ({key} = {end:g})"
+        for key, end in ends.items()
+        if key in keys
+    ]
+    better = {
+        EPOCHS: str(training.epochs * LONGER),
+        f"{RATE}.low": f"{rates.low / WIDER:.2g}",
+        f"{RATE}.high": f"{rates.high * WIDER:.2g}",
+    }
+    edits = "".join(f" --set {key}={better[key]}" for key in keys)
+    return (
+        f"the networks are not trained to the end: {' and '.join(why)}",
+        f"sweeps run {source(study.experiment)} --study {study.study}-further{edits}{options}",
+    )
+
+
+def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
+    """Yield what to beware of, the most important first; `options` go behind commands."""
+    rows, gain = verdict.rows["test"], verdict.against_baseline
+    measure = MEASURES[verdict.objective]
+    if verdict.basis["trials"] != len(study.trials):
+        yield (
+            f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
+            f" {len(study.trials)} now; make it again with: sweeps confirm {study.study}{options}"
+        )
+    if verdict.word == SEALED:
+        yield (
+            f"test set still sealed; open it with: sweeps confirm {study.study}"
+            f" --open-test{options}"
+        )
+    if not rows:
+        yield (
+            "There are no test rows, so nothing can be claimed; give some with data.split.test or"
+            " data.test."
+        )
+    if found := further(study, options):
+        what, command = found
+        yield f"{what[0].upper()}{what[1:]}; train them further with: {command}"
+    if study.experiment.rates is None:
+        yield _untuned(study, verdict, options)
+    if verdict.opening and verdict.opening.number > 1:
+        yield (
+            f"This is look number {verdict.opening.number} at these test rows, so it is tested at"
+            f" {verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is"
+            " a validation set."
+        )
+    for one in verdict.references[::-1]:
+        if one.comparison.word == WORSE:
+            claimed = measure.claimed(one.comparison, turned=True)
+            yield (
+                f"{REFERENCES[one.name].capitalize()} is better here: {claimed} than this network"
+                " on the same test rows, with scikit-learn's defaults."
+            )
+    for missing in verdict.left_out:
+        name = REFERENCES[missing.name]
+        yield f"No comparison with {name}, which could not be fitted: {missing.reason}"
+    if gain and gain.word == BETTER and gain.narrow.high < verdict.margin:
+        margin = measure.size(verdict.margin)
+        counts = f"{margin}, up to which a difference counts as none that matters (confirm.margin)"
+        yield f"The gain is there, but smaller than {counts}."
+    if verdict.word == UNDECIDED and rows < FEW_ROWS:
+        yield f"There are only {rows} test rows; more of them would tell more."
+    if verdict.rarest is not None and verdict.rarest < FEW_OF_A_CLASS:
+        yield f"The rarest class has {verdict.rarest} test rows; what is said of it is little."
+    if verdict.majority >= UNEVEN and verdict.objective == "val_accuracy":
+        yield (
+            f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little of"
+            " the others; search by balanced_val_accuracy (sweep.objective)."
+        )
+    if verdict.diverged:
+        yield (
+            f"{verdict.diverged} of the {len(verdict.seeds)} networks with the recommended lambdas"
+            " diverged; train more slowly."
+        )
+    if diverged := sum(trial.diverged for trial in study.trials):
+        yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
+    for tolerance in verdict.tolerances:
+        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP, OPTIONAL):
+            end = study.experiment.lambdas.searched[tolerance.name].high
+            yield (
+                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"
+                f" further with: sweeps run {source(study.experiment)} --study {study.study}-wider"
+                f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
+            )
+
+
+def _untuned(study: StudyRecord, verdict: Verdict, options: str) -> str:
+    """What is unfair where the learning rate is fixed, and how to compare tuned networks."""
+    training = study.experiment.training
+    last = "" if study.experiment.kept_by else f" and take the last of {training.epochs} epochs"
+    keep = "" if study.experiment.kept_by else " --set training.keep=best"
+    return (
+        "The baseline was not tuned: both sides use the learning rate"
+        f" {strength(verdict.baseline.learning_rate)}{last}. Give {RATE} a range:"
+        f" sweeps run {source(study.experiment)} --study {study.study}-tuned"
+        f" --set {RATE}.high={RateRange().high:g}{keep}{options}"
+    )
