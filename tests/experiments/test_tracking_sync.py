@@ -155,7 +155,9 @@ def assert_agrees(store: Store, study: StudyRecord) -> None:
     assert {**parent.data.tags, NOTE: ""}.items() >= {**of_study.tags, NOTE: ""}.items()
     assert PARENT not in folder.data.tags  # beside the study's run
     assert folder.info.status == "FINISHED"
-    assert (len(trials), len(networks)) == (len(study.trials), len(study.confirmed))
+    references = study.verdict.references if study.verdict else ()
+    confirmed = len(study.confirmed) + len(references)
+    assert (len(trials), len(networks)) == (len(study.trials), confirmed)
     pairs = [(trial_plan(study, one), trials[one.trial], parent) for one in study.trials]
     pairs += [(plan, networks[plan.key[1]], folder) for plan in network_plans(study)]
     for plan, run, above in pairs:

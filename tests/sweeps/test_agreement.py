@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 import sweeps
 from experiments.tracking import Outcome
+from experiments.tracking.plan import network_plans
 from sweeps import publish
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import WRONG
@@ -71,7 +72,7 @@ def damage_tables(reports: Path) -> None:
 
 def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     folder, ids = swept.workspace.directory, swept.runs.ids
-    networks, confirmed = len(swept.record.confirmed), len(swept.confirmation)
+    networks, confirmed = len(network_plans(swept.record)), len(swept.confirmation)
     counts = (
         f"5 of 5 trials, 5 runs on MLflow, {networks} confirmation runs on MLflow,"
         f" 5 rows in trials.csv, 10 rows in history.csv, {confirmed} rows in confirm.csv"
@@ -92,7 +93,7 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
         f"the run of {changed} differs in tag roles",
         "trials.csv differs from the study (trial 1-2)",  # one changed, one missing
         "history.csv differs from the study (trial 4, 17)",  # one twice, one of no trial
-        "confirm.csv differs from the study (role baseline)",
+        "confirm.csv differs from the study (role reference:gradient_boosting, reference:logistic_",
     ):
         assert any(what.startswith(words) for what in found), (words, found)
     assert len(found) == 11
@@ -119,7 +120,7 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
         shutil.copytree(swept.workspace.directory / part, folder / part)
     place = workspace(folder)
     artifacts = list((folder / "reports/iris").iterdir())
-    networks = len(swept.record.confirmed)
+    networks = len(network_plans(swept.record))
     output.print_synced(publish.sync(place, "iris"))
     assert capsys.readouterr().out.splitlines() == [
         "5 of 5 runs written",
@@ -142,7 +143,7 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
 def test_an_mlflow_that_does_not_answer_is_reported_and_asked_once(
     swept: sweeps.Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record, networks = swept.record, len(swept.record.confirmed)
+    record, networks = swept.record, len(network_plans(swept.record))
     place = workspace(tmp_path, tracking_uri=f"http://127.0.0.1:{free_port()}")
     tracker, waiting = place.tracker(record), list[int]()
     runs, files = publish.write_all(place, record, tracker, Outcome(swept.runs.ids), waiting.append)
