@@ -23,8 +23,9 @@ SECOND = ("model.hidden=[256, 128]", "training.batch_size=32", "training.epochs=
 """The edits of the experiment `digits` that make a trial train for about a second on one core."""
 
 
-def begin(doc: str | None, **options: tuple[int, str]) -> argparse.Namespace:
-    """A script's options, `--tiny` and numbers as `name=(default, help)`; prints the machine.
+def begin(doc: str | None, **options: tuple[int | str, str]) -> argparse.Namespace:
+    """A script's options, `--tiny` and numbers or texts as `name=(default, help)`; prints the
+    machine.
 
     From here on this process's environment is the cleaned one, which its children inherit.
     """
@@ -35,8 +36,13 @@ def begin(doc: str | None, **options: tuple[int, str]) -> argparse.Namespace:
         help="a few seconds, to see that it runs; the numbers mean nothing",
     )
     for name, (default, meaning) in options.items():
+        kind, shown = type(default), f" ({default})" if default != "" else ""
         parser.add_argument(
-            f"--{name}", type=int, default=default, metavar="N", help=f"{meaning} ({default})"
+            f"--{name}",
+            type=kind,
+            default=default,
+            metavar="N" if kind is int else "TEXT",
+            help=f"{meaning}{shown}",
         )
     chosen = parser.parse_args()
     cleaned = environment()

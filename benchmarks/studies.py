@@ -1,0 +1,59 @@
+"""Studies in this process, as `sweeps run` makes them, without MLflow and reports."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import datasets
+from experiments.datasets import Dataset
+from experiments.evaluation import EvaluationSpec, stored
+from experiments.spec import Experiment
+from sweeps.confirmation import Means
+from sweeps.executors.local import InlineExecutor
+from sweeps.executors.resources import lanes_per_task
+from sweeps.interrupts import Interrupts
+from sweeps.search.driver import drive
+from sweeps.search.study import Study
+from sweeps.workspace import Workspace, workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """A study with all its trials, its data, and what a confirmation of it works with."""
+
+    study: Study
+    data: Dataset
+    means: Means
+    place: Workspace
+
+
+@contextmanager
+def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
+    """Search an experiment in a folder of its own; the study is open in the block."""
+    place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
+    config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
+    lanes = functools.partial(
+        lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
+    )
+    with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
+        spec = EvaluationSpec(config, experiment.lambdas.layers, arrays, keep=experiment.kept_by)
+        drive(
+            study,
+            executor,
+            spec,
+            trials=experiment.sweep.trials,
+            lanes=lanes,
+            interrupts=interrupts,
+            observe=lambda trial: None,
+        )
+        means = Means(
+            executor=executor,
+            spec=spec,
+            lanes=lanes,
+            interrupts=interrupts,
+            others=functools.partial(place.attributes, study),
+            observe=lambda trained, networks: None,
+        )
+        yield Searched(study=study, data=data, means=means, place=place)
