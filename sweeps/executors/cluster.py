@@ -4,15 +4,12 @@ import functools
 import logging
 import pickle
 import threading
-import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import dask
-import distributed
 from dask.utils import parse_timedelta
 from distributed import Client, Reschedule, Worker, WorkerPlugin, get_worker
 from distributed.client import ClosedClientError
@@ -22,7 +19,6 @@ from threadpoolctl import threadpool_limits
 from experiments.errors import InputError, SweepsError, WorkersError
 from experiments.evaluation import HELD, after_epoch
 from nnreg import Split
-from sweeps.executors.evaluator import ATTEMPTS
 from sweeps.executors.local import Later, WorkerDied, Workers
 from sweeps.executors.signature import DISTRIBUTION, differences, signature
 
@@ -30,6 +26,7 @@ CONNECT = 10.0  # seconds within which a scheduler that is there answers
 FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
 LONGEST_SETUP = 5.0  # seconds within which a worker that can take the data has it
 LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
+SHORTEST_TIMEOUT = 11  # seconds; Dask asserts it
 LOGGERS = ("distributed", "distributed.client")  # what they would log, we say as an error
 
 
@@ -38,8 +35,8 @@ class SweepPlugin(WorkerPlugin):
     one BLAS thread, because the bits of a product depend on how many it has.
     """
 
-    def __init__(self, name: str, topic: str, split: Split) -> None:
-        self.name, self._topic, self._split = name, topic, split
+    def __init__(self, name: str, split: Split) -> None:
+        self.name, self._split = name, split
         self._awaited: set[Any] = set()  # keys of the tasks that run here for somebody
         self.ready = False
 
@@ -64,9 +61,7 @@ class SweepPlugin(WorkerPlugin):
         Dask forgets a task that was cancelled and lets it run on. Ours ends with its epoch, so that
         a worker is not kept for hours by what nobody waits for.
         """
-        worker = get_worker()
-        key = str(worker.get_current_task())
-        worker.log_event(self._topic, key)
+        key = str(get_worker().get_current_task())
 
         def end_if_cancelled() -> None:
             if key not in self._awaited:
@@ -102,13 +97,19 @@ class ClusterExecutor(Workers):
 
     A worker that differs from this process in what numbers depend on ends the sweep, unless `mixed`
     hardware was allowed. `note` is told what a person should know. Raises WorkersError if no
-    scheduler answers.
+    scheduler answers, InputError if Dask's configuration cannot be used.
     """
 
     def __init__(
         self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print
     ) -> None:
         self._address, self._mixed, self._note = address, mixed, note
+        timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.tcp"))
+        if timeout < SHORTEST_TIMEOUT:
+            raise InputError(
+                f"distributed.comm.timeouts.tcp is {timeout:g} s in Dask's configuration; it must"
+                f" be at least {SHORTEST_TIMEOUT} s: correct it there"
+            )
         self._levels = {name: logging.getLogger(name).level for name in LOGGERS}
         for name in LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -118,10 +119,7 @@ class ClusterExecutor(Workers):
             self._restore_loggers()
             raise _not_connected(address, error) from None
         self._plugin = ""
-        self._topic = f"sweeps-{uuid.uuid4().hex}"
         self._executor = self._client.get_executor()
-        self._begun: Counter[str] = Counter()  # by task how many workers have begun it
-        self._client.subscribe_topic(self._topic, self._count)
         self.mixture: set[str] = set()
 
     @property
@@ -138,7 +136,7 @@ class ClusterExecutor(Workers):
             self._await_worker()
         self._plugin = f"sweeps-{study}"  # a study has one driver, and the next one replaces it
         with suppress(Exception):  # a worker that could not take it says so at its first task
-            self._client.register_plugin(SweepPlugin(self._plugin, self._topic, split))
+            self._client.register_plugin(SweepPlugin(self._plugin, split))
         try:
             yield self._plugin
         finally:
@@ -166,21 +164,18 @@ class ClusterExecutor(Workers):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Submit a call of an importable function, inside the block of `holding`."""
         call = pickle.dumps(functools.partial(fn, *args, **kwargs))
-        key = f"sweeps-{uuid.uuid4().hex}"
         with self._answering():  # Dask's executor fetches results as soon as they are there
-            future = self._executor.submit(_task(), self._plugin, call, key=key)
-        return Later(functools.partial(self._result, key, future))
+            future = self._executor.submit(_task(), self._plugin, call, pure=False)
+        return Later(functools.partial(self._result, future))
 
-    def _result(self, key: str, future: "Future[Any]") -> Any:
+    def _result(self, future: "Future[Any]") -> Any:
         try:
             with self._answering():
                 worker, answer = future.result()
         except KilledWorker as error:
-            raise _died(error.allowed_failures + 1) from None
-        except WorkersError:
-            if self._begun[key] > ATTEMPTS:
-                raise _died(ATTEMPTS) from None
-            raise
+            workers = error.allowed_failures + 1
+            what = f"{workers} workers of the cluster ended, perhaps out of memory"
+            raise WorkerDied(what, workers) from None
         if answer is None:
             raise WorkersError(
                 f"worker {worker} cannot take the data; install {DISTRIBUTION} there, as it is here"
@@ -195,15 +190,6 @@ class ClusterExecutor(Workers):
             )
         self.mixture.update([found] if found else [])
         return result
-
-    async def _count(self, event: tuple[float, str]) -> None:
-        """Give up a task that too many workers have begun. Dask itself counts only workers that
-        ended without a word, and one that its nanny ends for its memory says goodbye.
-        """
-        key = event[1]
-        self._begun[key] += 1
-        if self._begun[key] > ATTEMPTS:
-            await distributed.Future(key, self._client).cancel()
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -236,7 +222,3 @@ def _not_connected(address: str, error: Exception) -> SweepsError:
         f"no Dask scheduler answers at {address} ({str(error).splitlines()[0]}); start one with:"
         " dask scheduler, or correct --cluster"
     )
-
-
-def _died(workers: int) -> WorkerDied:
-    return WorkerDied(f"{workers} workers of the cluster ended, perhaps out of memory", workers)
