@@ -23,7 +23,7 @@ from statistics import mean
 import pandas as pd
 
 from benchmarks.command import begin
-from benchmarks.studies import searched
+from benchmarks.in_process import searched
 from experiments import experiment_file, template
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import Setting, one_thread

@@ -1,4 +1,4 @@
-"""Studies in this process, as `sweeps run` makes them, without MLflow and reports."""
+"""A study searched in this process as `sweeps run` does it, without MLflow and reports."""
 
 import functools
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments import datasets
 from experiments.datasets import Dataset
-from experiments.evaluation import EvaluationSpec, stored
+from experiments.evaluation import stored
 from experiments.spec import Experiment
 from sweeps.confirmation import Means
 from sweeps.executors.local import InlineExecutor
@@ -31,14 +31,14 @@ class Searched:
 
 @contextmanager
 def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
-    """Search an experiment in a folder of its own; the study is open in the block."""
+    """Search an experiment in a folder, which has nothing else; the study is open in the block."""
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
     config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
     lanes = functools.partial(
         lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
     )
     with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
-        spec = EvaluationSpec(config, experiment.lambdas.layers, arrays, keep=experiment.kept_by)
+        spec = experiment.evaluation(arrays)
         drive(
             study,
             executor,
