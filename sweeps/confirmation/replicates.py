@@ -154,7 +154,8 @@ class Replicates:
             self.means.observe(self._done, self._wanted)
 
     def _train(self, settings: Sequence[Setting]) -> None:
-        for setting, results in zip(settings, self._evaluated(settings, self._spec), strict=True):
+        evaluated = self._evaluated(settings, self._spec)
+        for results, setting in zip(evaluated, settings, strict=True):
             networks = [one.network for one in results if one.network]
             self._networks[setting] = [one.parameters for one in networks]
             if setting not in self._kept:

@@ -1,5 +1,6 @@
-"""The choice: the winner, the simplest setting that is as good, the roles of each, what may be
-claimed of losses, who is tied with the winner, and the tolerance of each lambda.
+"""The choice: the winner, the smallest set of lambdas that is as good, what is tried without each
+of them, what may be claimed of losses, who is tied, whether networks are undertrained, and the
+tolerance of each lambda.
 """
 
 import dataclasses
@@ -10,15 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.evaluation import Setting
 from experiments.records import StudyRecord, TrialRecord
-from experiments.verdict import BASELINE, CANDIDATE, RECOMMENDED, WINNER
+from experiments.section import RateRange
 from nnreg import Lambdas
 from sweeps.confirmation import choice
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import UNKNOWN, Weighting
-from tests.studies import make_study
+from tests.studies import confirmed_study, make_study
 
-OFF, ONE, TWO = Lambdas(), Lambdas(weight_l2=1e-3), Lambdas(weight_l1=1e-4, weight_l2=1e-3)
+
+def setting(rate: float = 0.01, **lambdas: float) -> Setting:
+    return Setting(Lambdas(**lambdas), rate)
+
+
+OFF, ONE, TWO = setting(), setting(weight_l2=1e-3), setting(weight_l1=1e-4, weight_l2=1e-3)
 CHOICE = Choice(Weighting(), by_hits=True)
 
 
@@ -27,23 +34,25 @@ def hits(found: int, of: int = 200, seeds: int = 4) -> np.ndarray:
     return np.tile((np.arange(of) < found).astype(np.float64), (seeds, 1))
 
 
-def scored(study: StudyRecord, values: dict[int, float], **lambdas: Lambdas) -> StudyRecord:
-    """The study with these objectives and the loss 1 - objective, and lambdas by `trial_7=...`."""
+def scored(study: StudyRecord, values: dict[int, float], **settings: Setting) -> StudyRecord:
+    """The study with these objectives and the loss 1 - objective, and settings by `trial_7=...`."""
 
     def changed(trial: TrialRecord) -> TrialRecord:
         value = values.get(trial.trial, 0.0)
         metrics = dataclasses.replace(trial.metrics, val_accuracy=value, val_data_loss=1 - value)
-        own = lambdas.get(f"trial_{trial.trial}", trial.lambdas)
-        return dataclasses.replace(trial, metrics=metrics, lambdas=own)
+        own = settings.get(f"trial_{trial.trial}", trial.setting)
+        return dataclasses.replace(trial, metrics=metrics, setting=own)
 
     return dataclasses.replace(study, trials=tuple(map(changed, study.trials)))
 
 
-def test_the_best_of_the_search_and_the_baseline_are_candidates_each_setting_once() -> None:
-    values = {1: 0.9, 2: 0.8, 3: 0.7, 5: 0.6}
-    study = scored(make_study(8), values, trial_1=TWO, trial_2=TWO, trial_3=OFF, trial_5=ONE)
+def test_the_best_of_each_arm_are_candidates_each_setting_once() -> None:
+    values = {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.75, 5: 0.6, 6: 0.85, 7: 0.5}
+    settings = {1: TWO, 2: TWO, 3: OFF, 4: setting(0.1), 5: ONE, 6: OFF, 7: setting(0.3)}
+    study = scored(make_study(8), values, **{f"trial_{n}": one for n, one in settings.items()})
     found = choice.candidates(study, top=2)
-    assert {lambdas: trial.trial for lambdas, trial in found.items()} == {OFF: 0, TWO: 1, ONE: 5}
+    expected = {TWO: 1, ONE: 5, OFF: 6, setting(0.1): 4}
+    assert {one: trial.trial for one, trial in found.items()} == expected
 
 
 def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> None:
@@ -59,41 +68,65 @@ def test_the_winner_has_the_best_mean_and_of_equal_ones_the_fewest_lambdas() -> 
         (148, ONE),  # two rows apart, and their standard error is 1.4 rows
     ],
 )
-def test_recommended_is_the_simplest_within_one_standard_error(
-    baseline: int, expected: Lambdas
+def test_recommended_is_the_smallest_set_within_one_standard_error(
+    baseline: int, expected: Setting
 ) -> None:
     scores = {OFF: hits(baseline), ONE: hits(150), TWO: hits(150)}
-    assert CHOICE.recommended(TWO, [OFF, ONE, TWO], scores) == expected
-    better = Lambdas(bias_l1=1e-3)
+    assert CHOICE.recommended([TWO, ONE, OFF], scores) == expected
+    better = setting(bias_l1=1e-3)
     scores |= {OFF: hits(100), ONE: hits(149), better: hits(150)}
-    assert CHOICE.recommended(TWO, [OFF, ONE, better, TWO], scores) == better
+    assert CHOICE.recommended([TWO, ONE, better, OFF], scores) == better
 
 
 @given(st.lists(st.integers(90, 110), min_size=3, max_size=3), st.permutations([OFF, ONE, TWO]))
-def test_the_order_does_not_matter(found: list[int], shuffled: list[Lambdas]) -> None:
+def test_the_order_does_not_matter(found: list[int], shuffled: list[Setting]) -> None:
     settings = [OFF, ONE, TWO]
-    scores = {lambdas: hits(number) for lambdas, number in zip(settings, found, strict=True)}
-    winner = CHOICE.winner(settings, scores)
-    assert CHOICE.winner(shuffled, scores) == winner
-    recommended = CHOICE.recommended(winner, settings, scores)
-    assert CHOICE.recommended(winner, shuffled, scores) == recommended
+    scores = {one: hits(number) for one, number in zip(settings, found, strict=True)}
+    assert CHOICE.winner(shuffled, scores) == CHOICE.winner(settings, scores)
+    assert CHOICE.recommended(shuffled, scores) == CHOICE.recommended(settings, scores)
 
 
-def test_every_setting_is_there_in_each_of_its_roles() -> None:
-    study = scored(make_study(4), {1: 0.9, 2: 0.8}, trial_1=TWO, trial_2=ONE)
-    trials = choice.candidates(study, top=2)
-    roles = [
-        (WINNER, TWO),
-        (CANDIDATE, ONE),
-        ("without_weight_l1", ONE),
-        ("without_weight_l2", Lambdas(weight_l1=1e-4)),
-        (RECOMMENDED, ONE),
-        ("recommended_without_weight_l2", OFF),
-        (BASELINE, OFF),
-    ]
-    assert choice.roles(trials, TWO, ONE) == roles
-    assert choice.roles(trials, TWO, TWO) == [*roles[:4], (RECOMMENDED, TWO), (BASELINE, OFF)]
-    assert choice.roles(trials, OFF, OFF)[0] == (WINNER, OFF)
+def test_every_subset_of_the_winners_lambdas_but_none_and_all() -> None:
+    assert choice.subsets(ONE) == {}
+    assert choice.subsets(TWO) == {
+        "without_weight_l1": ONE,
+        "without_weight_l2": setting(weight_l1=1e-4),
+    }
+    all_on = setting(weight_l1=1e-4, weight_l2=1e-3, bias_l1=1e-5, bias_l2=1e-6)
+    found = choice.subsets(all_on)
+    assert len(set(found.values())) == 14
+    assert found["without_weight_l1+bias_l1+bias_l2"] == ONE
+
+
+def test_without_a_lambda_the_learning_rate_is_tuned_again_within_its_range() -> None:
+    baseline = setting(0.003)
+    assert choice.alternatives(OFF, baseline, RateRange()) == {}
+    assert choice.alternatives(ONE, baseline, RateRange()) == {"weight_l2": [baseline]}
+    tried = choice.alternatives(TWO, baseline, RateRange())
+    assert tried["weight_l1"] == [setting(rate, weight_l2=1e-3) for rate in (0.005, 0.01, 0.02)]
+    narrow = RateRange(low=0.008, high=0.011)
+    tried = choice.alternatives(TWO, baseline, narrow)
+    assert [one.learning_rate for one in tried["weight_l2"]] == [0.008, 0.01, 0.011]
+    assert choice.alternatives(TWO, baseline, None)["weight_l1"] == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rates", "keys"),
+    [
+        ([30, 30, 12], [0.01, 0.003], ["epochs"]),
+        ([30, 30, 12, 29], [0.01], []),
+        ([1], [0.01, 0.0003], ["learning_rate.low"]),
+        ([1], [0.099], ["learning_rate.high"]),
+        ([30], [0.0003, 0.1], ["epochs", "learning_rate.low", "learning_rate.high"]),
+    ],
+)
+def test_undertrained_names_the_keys(
+    epochs: list[int], rates: list[float], keys: list[str]
+) -> None:
+    training = {"epochs": 30, "learning_rate": {}}
+    experiment = make_study(1, training=training).experiment
+    found = choice.undertrained(experiment, epochs, map(setting, rates))
+    assert found == tuple(f"training.{key}" for key in keys)
 
 
 @pytest.mark.parametrize("rows", [29, 30])
@@ -117,21 +150,27 @@ def test_the_width_is_two_standard_deviations_pooled() -> None:
     assert CHOICE.width(winner, [one, other]) == pytest.approx(2 * math.sqrt(0.0025))
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
-def test_tied_is_who_is_no_further_below(objective: str) -> None:
-    study = make_study(5, sweep={"objective": objective})
+def test_tied_is_who_is_no_further_below(objective: str, keep: str) -> None:
+    """A trial that keeps its own best epoch is compared with networks at theirs."""
+    study = make_study(5, sweep={"objective": objective}, training={"keep": keep})
     study = scored(study, {trial: 0.5 + trial / 10 for trial in range(5)})
-    mean = study.value(study.ranked[0])
+    best = study.value(study.ranked[0])
+    worse = best + (-0.3 if study.maximize else 0.3)
+    curve = (worse, best, worse) if keep == "best" else (worse, worse, best)
+    made = confirmed_study().replicates[0]
+    replicates = [dataclasses.replace(made, curves={objective: curve})] * 2
     for width, tied in ((0.0, [4]), (0.15, [3, 4]), (1.0, [0, 1, 2, 3, 4])):
-        assert [trial.trial for trial in choice.tied(study, mean, width)] == tied
+        assert [trial.trial for trial in choice.tied(study, replicates, width)] == tied
 
 
 def test_the_span_of_each_searched_lambda() -> None:
     study = make_study(2, lambdas={"bias_l2": 1e-3})
     settings = [
-        Lambdas(weight_l1=1e-5, weight_l2=3e-5, bias_l2=1e-3),
-        Lambdas(weight_l1=0.09, weight_l2=2e-3, bias_l2=1e-3),
-        Lambdas(weight_l2=1e-4, bias_l2=1e-3),
+        setting(weight_l1=1e-5, weight_l2=3e-5, bias_l2=1e-3),
+        setting(weight_l1=0.09, weight_l2=2e-3, bias_l2=1e-3),
+        setting(weight_l2=1e-4, bias_l2=1e-3),
     ]
     spans = [dataclasses.astuple(span) for span in choice.tolerances(study, settings)]
     assert spans == [

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from experiments.evaluation import Setting
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
 from nnreg import Lambdas
 from sweeps.confirmation.crossed import Estimate
 from sweeps.confirmation.tests import compare, levels
+
+OFF = Setting(Lambdas(), 0.01)
 
 
 def holm(p_values: list[float], alpha: float) -> list[bool]:
@@ -45,8 +48,8 @@ def test_a_level_leaves_0_out_where_holm_rejects(p_values: list[float]) -> None:
     ],
 )
 def test_the_words(mean: float, error: float, word: str) -> None:
-    estimates = {Lambdas(): Estimate(mean, error, 200.0)}
-    (made,) = compare({"baseline": Lambdas()}, estimates, alpha=0.025, margin=0.01)
+    estimates = {OFF: Estimate(mean, error, 200.0)}
+    (made,) = compare({"baseline": OFF}, estimates, alpha=0.025, margin=0.01)
     assert made.word == word
     assert made.gain.low <= mean <= made.gain.high
     assert made.gain.level == pytest.approx(0.975)
@@ -54,10 +57,10 @@ def test_the_words(mean: float, error: float, word: str) -> None:
 
 def test_a_comparison_that_is_another_counts_once() -> None:
     """With one lambda on, to be without it is to be the baseline."""
-    one, other = Estimate(0.02, 0.0085, 400.0), Lambdas(weight_l1=0.1)
-    names = {"baseline": Lambdas(), "weight_l2": Lambdas()}
-    both = compare(names, {Lambdas(): one}, alpha=0.025, margin=0.01)
+    one, other = Estimate(0.02, 0.0085, 400.0), Setting(Lambdas(weight_l1=0.1), 0.01)
+    names = {"baseline": OFF, "weight_l2": OFF}
+    both = compare(names, {OFF: one}, alpha=0.025, margin=0.01)
     assert [each.gain.level for each in both] == [0.975, 0.975]
     apart = names | {"weight_l2": other}
-    both = compare(apart, {Lambdas(): one, other: one}, alpha=0.025, margin=0.01)
+    both = compare(apart, {OFF: one, other: one}, alpha=0.025, margin=0.01)
     assert both[0].gain.level == 0.9875

@@ -16,21 +16,33 @@ import sweeps
 from experiments import datasets
 from experiments.model import read_model
 from experiments.spec import Data
-from experiments.verdict import BASELINE, RECOMMENDED, SAME, SEALED, UNDECIDED, WINNER
-from nnreg import Lambdas, Split, TrainConfig, train
+from experiments.verdict import (
+    BASELINE,
+    BASELINE_CANDIDATE,
+    RECOMMENDED,
+    RECOMMENDED_WITHOUT,
+    REFERENCE,
+    SAME,
+    SEALED,
+    UNDECIDED,
+    WINNER,
+    WITHOUT,
+)
+from nnreg import LAMBDA_NAMES, Lambdas, Split, TrainConfig, losses_and_hits, train
 from sweeps.confirmation.replicates import fresh_seeds
 from sweeps.confirmation.tests import PREFIX
 from sweeps.progress import Progress
 
 SEEDS = 3
-EDITS = ("training.epochs=4", "training.batch_size=16", "training.dtype=float64")
+EDITS = ("training.epochs=6", "training.batch_size=16", "training.dtype=float64")
+EDITS += ("training.learning_rate={low=1e-3, high=1e-1}", "sweep.baseline=4")
 EDITS += ("sweep.generation=6", "confirm.top=2", f"confirm.seeds={SEEDS}")
 NO_TRACKER = "http://127.0.0.1:9"
 pytestmark = pytest.mark.usefixtures("tracker_here")
 
 
 def swept(folder: Path, *edits: str, **options: Any) -> sweeps.Sweep:
-    defaults = {"trials": 6, "workers": 1, "directory": folder, "tracking_uri": NO_TRACKER}
+    defaults = {"trials": 10, "workers": 1, "directory": folder, "tracking_uri": NO_TRACKER}
     return sweeps.run("wine", edits=[*EDITS, *edits], **defaults | options)
 
 
@@ -64,24 +76,57 @@ def test_fresh_seeds_are_fresh_and_fewer_are_the_first_of_more() -> None:
 
 def test_every_role_is_there_with_every_seed(calm: sweeps.Sweep) -> None:
     table, verdict = calm.confirmation, calm.verdict
+    table = table[~table.role.str.startswith(REFERENCE)]
     assert table.seed.tolist() == list(fresh_seeds(0, SEEDS)) * len(verdict.settings)
     assert {WINNER, RECOMMENDED, BASELINE} <= set(table.role)
-    without = {role.removeprefix("without_") for role in table.role if role.startswith("without_")}
-    assert without == set(verdict.setting(WINNER).lambdas.on)
-    networks = table.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"])
-    assert len(networks) == len(calm.record.replicates)
+    on = len(verdict.confirmed(WINNER).setting.on)
+    assert sum(role.startswith(WITHOUT) for role in set(table.role)) == 2**on - 2
+    without = {f"{RECOMMENDED_WITHOUT}{name}" for name in verdict.recommended.on}
+    assert {role for role in table.role if role.startswith(RECOMMENDED_WITHOUT)} == without
+    assert {*table.learning_rate[table.role == BASELINE]} == {verdict.baseline.learning_rate}
+    arms = table[[*LAMBDA_NAMES]].any(axis=1)
+    assert set(table.role[~arms]) <= {BASELINE, BASELINE_CANDIDATE, RECOMMENDED, *without}
+    tried = table.drop_duplicates(["seed", *LAMBDA_NAMES, "learning_rate"])
+    assert len(tried) <= len(calm.record.replicates)  # not all learning rates have a role
     assert table.test_accuracy.notna().all()
+
+
+def test_the_networks_of_a_setting_share_the_best_epoch_of_their_mean_curve(
+    calm: sweeps.Sweep,
+) -> None:
+    record = calm.record
+    for one in record.verdict.settings:
+        networks = [record.confirmed[one.setting, seed] for seed in record.verdict.seeds]
+        mean = np.mean([network.curves["val_accuracy"] for network in networks], axis=0)
+        kept = {one.best_epoch} | {network.best_epoch for network in networks}
+        assert kept == {int(mean.round(12).argmax()) + 1}
 
 
 def test_a_replicate_is_what_training_gives(calm: sweeps.Sweep) -> None:
     split = datasets.load(Data(source="wine"), "float64").split
     seed = fresh_seeds(0, SEEDS)[1]
-    config = TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=seed)
-    with threadpool_limits(1):
-        (fit,) = train(split, config, [Lambdas()])
+    config = TrainConfig(epochs=6, batch_size=16, dtype="float64", seed=seed)
     row = calm.confirmation.query("role == 'baseline' and seed == @seed").iloc[0]
-    assert row.val_accuracy == fit.val_accuracy[-1]
-    assert row.val_data_loss == fit.val_data_loss[-1]
+    with threadpool_limits(1):
+        (fit,) = train(split, config, [Lambdas()], learning_rates=[row.learning_rate])
+    assert row.val_accuracy == fit.val_accuracy[row.best_epoch - 1]
+    assert row.val_data_loss == fit.val_data_loss[row.best_epoch - 1]
+
+
+def test_the_unfair_gain_has_one_learning_rate_the_last_epoch_and_no_tuning(
+    calm: sweeps.Sweep,
+) -> None:
+    definition, verdict = calm.record.experiment, calm.verdict
+    data = datasets.load(definition.data, "float64")
+    rows = datasets.Sealed(definition.data).open(data.preparation, "float64")
+    used = verdict.recommended if verdict.recommended.on else verdict.confirmed(WINNER).setting
+    config = TrainConfig(epochs=6, batch_size=16, dtype="float64", learning_rate=used.learning_rate)
+    settings, seeds = [used.lambdas] * SEEDS + [Lambdas()] * SEEDS, fresh_seeds(0, SEEDS) * 2
+    with threadpool_limits(1):
+        fits = train(data.split, config, settings, seeds)
+        _, hits = losses_and_hits(rows.x, rows.y, [fit.parameters for fit in fits])
+    expected = hits[:SEEDS].mean() - hits[SEEDS:].mean()
+    assert verdict.unfair_gain == pytest.approx(expected)
 
 
 def test_the_numbers_of_the_verdict_are_those_of_the_table(calm: sweeps.Sweep) -> None:
@@ -113,7 +158,7 @@ class Impatient(Progress):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("networks", [1, 7])
+@pytest.mark.parametrize("networks", [SEEDS, 4 * SEEDS])
 def test_interrupted_it_goes_on_where_it_was(
     calm: sweeps.Sweep, tmp_path: Path, networks: int
 ) -> None:
@@ -122,8 +167,10 @@ def test_interrupted_it_goes_on_where_it_was(
     rest = Impatient(-1)
     other = swept(tmp_path, progress=rest, keep_sealed=True)
     assert rest.trained == len(calm.record.replicates) - networks
-    tests = ["test_accuracy", "test_data_loss"]
-    assert other.confirmation.drop(columns=tests).equals(calm.confirmation.drop(columns=tests))
+    there = ~calm.confirmation.role.str.startswith(REFERENCE)  # which need the test rows
+    on_test_rows = ["test_accuracy", "test_data_loss"]
+    expected = calm.confirmation[there].drop(columns=on_test_rows)
+    assert other.confirmation.drop(columns=on_test_rows).equals(expected)
 
 
 def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path) -> None:
@@ -146,7 +193,7 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
         assert sweeps.confirm("wine", open_test=open_test, **here).verdict == first.verdict
     assert journal.read_bytes() == before
 
-    assert opened(swept(tmp_path, "training.epochs=3", study="another")) == (2, 0.0125)
+    assert opened(swept(tmp_path, "training.epochs=5", study="another")) == (2, 0.0125)
     assert opened(swept(tmp_path, "data.split.seed=1", study="other_rows")) == (1, 0.025)
 
 
@@ -164,8 +211,8 @@ def test_more_trials_are_confirmed_again_and_the_same_question_is_no_new_look(
     calm: sweeps.Sweep, copy: Path
 ) -> None:
     assert swept(copy, "confirm.margin=0.5").verdict.opening == calm.verdict.opening
-    more = swept(copy, trials=12)
-    assert more.verdict.basis["trials"] == 12
+    more = swept(copy, trials=16)
+    assert more.verdict.basis["trials"] == 16
     assert opened(more)[0] == len(looks(more))
 
 
@@ -175,11 +222,22 @@ def test_the_model_is_trained_on_all_rows_and_takes_raw_ones(calm: sweeps.Sweep)
     assert set(model.predict(frame[frame.columns[::-1]])) <= set(model.classes)
     data = datasets.load(Data(source="wine"), "float64").split
     x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
-    config = TrainConfig(epochs=4, batch_size=16, dtype="float64", seed=fresh_seeds(0, SEEDS)[0])
+    epochs, rate = verdict.used.best_epoch, verdict.use.learning_rate
+    config = TrainConfig(
+        epochs=epochs, learning_rate=rate, batch_size=16, dtype="float64",
+        seed=fresh_seeds(0, SEEDS)[0],
+    )  # fmt: skip
     with threadpool_limits(1):
-        (fit,) = train(Split(x, y, data.x_val, data.y_val), config, [verdict.use])
+        (fit,) = train(Split(x, y, data.x_val, data.y_val), config, [verdict.use.lambdas])
     np.testing.assert_equal(model.parameters, fit.parameters)
     assert model.origin["rows"] == verdict.rows["training"] + verdict.rows["validation"] == len(y)
+
+
+def test_without_a_trial_in_each_arm_there_is_no_verdict(tmp_path: Path) -> None:
+    sweep = swept(tmp_path, trials=4)
+    assert {trial.setting.arm for trial in sweep.record.trials} == {BASELINE}
+    assert sweep.verdict is None
+    assert swept(tmp_path).verdict is not None
 
 
 def test_without_test_rows_nothing_is_claimed_and_only_on_demand(tmp_path: Path) -> None:
