@@ -20,7 +20,9 @@ from tests.studies import BORN, confirmed_study
 
 
 def reference(name: str, accuracy: float, word: str) -> verdict.Reference:
-    gain = verdict.Interval(mean=0.9 - accuracy, low=0.88 - accuracy, high=0.92 - accuracy, level=1)
+    gain = verdict.Interval(
+        mean=0.9 - accuracy, low=0.88 - accuracy, high=0.92 - accuracy, level=0.9975
+    )
     return verdict.Reference(
         name=name,
         val_accuracy=0.5,
@@ -64,12 +66,12 @@ def test_the_card_shows_each_and_that_one_is_better(study: StudyRecord) -> None:
     made = card(study)
     assert made
     assert (
-        "On the same test rows: gradient boosting 97.9 % (95.9 % to 98.9 %), the most frequent"
-        " class 10.4 % (8.4 % to 11.4 %)."
+        "On the same test rows: gradient boosting 97.9 % (95 % CI 95.9 to 98.9), the most frequent"
+        " class 10.4 % (95 % CI 8.4 to 11.4)."
     ) in made.facts
     assert (
-        "Gradient boosting is better here: 7.9 points more accurate than this network (5.9 to 9.9)"
-        " on the same test rows, with scikit-learn's defaults."
+        "Gradient boosting is better here: 7.9 percentage points more accurate (99.75 % CI 5.9 to"
+        " 9.9) than this network on the same test rows, with scikit-learn's defaults."
     ) in made.cautions
     assert not any("frequent" in caution for caution in made.cautions)
     missing = "No comparison with logistic regression, which could not be fitted: out of memory"
