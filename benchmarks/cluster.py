@@ -6,8 +6,8 @@ First what a trial costs the driver, part by part, with a thousand trials behind
 driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
 foretell:
 
-    busy = s / (s + W c)        s: seconds a trial trains; W: workers, times lanes;
-                                c: seconds a trial costs the driver
+    busy = s / (s + W c)        s: seconds that a trial trains; W: workers, times lanes;
+                                c: seconds that a trial costs the driver
 
 because workers wait while the driver proposes the next generation. Last the same formula for
 clusters that do not fit here. MLflow is written by processes of its own, which no worker waits for:
@@ -30,14 +30,14 @@ from benchmarks.search import Search
 LEAST = 16  # the smallest generation, which is the default
 FAR = (10, 100, 1_000)  # workers of the clusters that are calculated
 JOURNAL, DATABASE = "a journal", "PostgreSQL"
-LONG = (1.0, 10.0, 60.0)  # seconds a trial there
+LONG = (1.0, 10.0, 60.0)  # seconds per trial there
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is measured: proposals in `generations` of these sizes, with so many trials `behind`;
-    simulations of (workers, seconds a trial, trials a worker); generations of so many trials a
-    worker; so many runs that are `written` to MLflow.
+    simulations of (workers, seconds per trial, trials per worker); generations of so many trials
+    per worker; so many runs that are `written` to MLflow.
     """
 
     behind: int = 1_000
@@ -71,7 +71,7 @@ def line(words: str, *cells: str) -> None:
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds a trial: proposed, by size of the generation; through Dask; recorded, by storage."""
+    """Seconds per trial: proposed, by size of generation; through Dask; recorded, by storage."""
 
     proposing: dict[int, float]
     task: float
@@ -130,14 +130,14 @@ class Laboratory:
         return costs
 
     def simulate(self, costs: Costs) -> None:
-        """Print trials a second with workers that sleep, beside what is calculated."""
-        head("generations of a trial a worker", "trials/s", "busy", "formula")
+        """Print trials per second with workers that sleep, beside what is calculated."""
+        head("generations of one trial per worker", "trials/s", "busy", "formula")
         for workers, seconds, each in sorted(self._plan.simulated):
             self._cluster.grow(workers)  # ever more
             rate = self._rate(max(LEAST, workers), seconds, workers * each)
             calculated = costs.busy(seconds, workers)
             line(
-                f"  {many(workers)}, {seconds:g} s a trial",
+                f"  {many(workers)}, {seconds:g} s per trial",
                 f"{rate:.1f}",
                 share(rate * seconds / workers),
                 share(calculated),
@@ -148,7 +148,7 @@ class Laboratory:
         largest that was simulated.
         """
         workers, seconds = max(workers for workers, _, _ in self._plan.simulated), 1.0
-        head(f"{many(workers)}, {seconds:g} s a trial", "trials/s", "busy")
+        head(f"{many(workers)}, {seconds:g} s per trial", "trials/s", "busy")
         for each in self._plan.shares:
             rate = self._rate(int(each * workers), seconds, 4 * workers)
             line(
@@ -260,7 +260,7 @@ def show_far(costs: Costs) -> None:
             cells = [
                 cell for each in busy for cell in (f"{each * workers / seconds:.1f}", share(each))
             ]
-            line(f"  {many(workers)}, {seconds:g} s a trial", *cells)
+            line(f"  {many(workers)}, {seconds:g} s per trial", *cells)
 
 
 def ms(seconds: float) -> str:

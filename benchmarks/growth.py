@@ -27,7 +27,7 @@ GOALS = {"qmc": 1.3, "cmaes": 1.3, "tpe": 3.0}
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds a trial in each tenth of the search, seconds of the reports, and peak memory in MB
+    """Seconds per trial in each tenth of the search, seconds of the reports, and peak memory in MB
     after either.
     """
 
@@ -74,7 +74,7 @@ def main() -> None:
         head(f"{sampler}, {trials:,} trials")
         for part in (0, PARTS // 2 - 1, PARTS - 1):
             row(
-                f"trials {part * tenth:,} to {(part + 1) * tenth:,}, a trial",
+                f"trials {part * tenth:,} to {(part + 1) * tenth:,}, per trial",
                 f"{1000 * growth.parts[part]:.2f} ms",
             )
         row("the last against the first", f"{last / first:.2f}", f"<= {goal:g}")

@@ -32,7 +32,7 @@ def main() -> None:
 
 def measure(case: Case, lanes: tuple[int, ...], tiny: bool, rounds: int) -> None:
     print(
-        f"\n{case.name}, {case.epochs} epochs\n  {'lanes':>5s} {'ms a trial':>10s}"
+        f"\n{case.name}, {case.epochs} epochs\n  {'lanes':>5s} {'ms per trial':>12s}"
         f" {'trials/ms':>10s} {'products':>9s}"
     )
     for count in lanes:
@@ -40,7 +40,7 @@ def measure(case: Case, lanes: tuple[int, ...], tiny: bool, rounds: int) -> None
         timings = alternate(["nnreg", "gemms"], measured.as_dict(), rounds)
         share = statistics.median(timings.ratios("gemms", "nnreg"))
         one = timings.milliseconds("nnreg")
-        print(f"  {count:5d} {one:10.2f} {1 / one:10.4f} {share:9.0%}", flush=True)
+        print(f"  {count:5d} {one:12.2f} {1 / one:10.4f} {share:9.0%}", flush=True)
 
 
 if __name__ == "__main__":

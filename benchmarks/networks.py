@@ -43,17 +43,17 @@ def main() -> None:
         said |= {version for version in timings.versions.values() if version}
         print(
             f"\n{case.name}, {measured.lanes} trials: nnreg.train"
-            f" {timings.milliseconds('nnreg'):.2f} ms a trial"
+            f" {timings.milliseconds('nnreg'):.2f} ms per trial"
         )
         print(
-            f"  {'against':10s} {'ms a trial':>10s}   ratio: {'least':>6s} {'median':>8s}"
+            f"  {'against':10s} {'ms per trial':>12s}   ratio: {'least':>6s} {'median':>8s}"
             f" {'greatest':>8s} {'goal':>8s}"
         )
         for name, goal in goals.items():
             if name in timings.seconds:
                 ratios = spread(timings.ratios("nnreg", name))
                 print(
-                    f"  {name:10s} {timings.milliseconds(name):10.2f}        {ratios} {goal:8.3f}"
+                    f"  {name:10s} {timings.milliseconds(name):12.2f}        {ratios} {goal:8.3f}"
                 )
     print("", *sorted(said), sep="\n")
 

@@ -52,7 +52,7 @@ def show(name: str, trials: int, edits: tuple[str, ...], goal: float) -> None:
         row(part, f"{seconds:.2f}")
     row("the whole", f"{split.wall:.2f}")
     row(
-        f"training alone ({WORKERS * split.alone / trials:.3f} s a trial on its worker)",
+        f"training alone ({WORKERS * split.alone / trials:.3f} s per trial on its worker)",
         f"{split.alone:.2f}",
     )
     row("the whole against the training alone", f"{split.wall / split.alone:.2f}", f"<= {goal:g}")

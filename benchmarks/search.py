@@ -35,7 +35,7 @@ class Search:
         self.study.record = self._watched("record", self.study.record)
 
     def go(self, executor: Executor, trials: int, arrays: str = "") -> float:
-        """Make so many trials more, rounded up to whole generations; trials a second."""
+        """Make so many trials more, rounded up to whole generations; trials per second."""
         from sweeps.interrupts import Interrupts
         from sweeps.search.driver import drive
 
@@ -59,7 +59,7 @@ class Search:
             taken.clear()
 
     def proposing(self) -> float:
-        """Seconds a trial of a middling generation."""
+        """Seconds per trial of a middling generation."""
         return statistics.median(self._taken["propose"]) / self._generation
 
     def recording(self) -> float:

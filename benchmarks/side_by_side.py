@@ -64,7 +64,7 @@ class Side:
         self.versions: str = said.get("versions", "")
 
     def seconds(self) -> float:
-        """Train all of the case's trials once; seconds a trial."""
+        """Train all of the case's trials once; seconds per trial."""
         assert self._child.stdin is not None
         self._child.stdin.write("go\n")
         self._child.stdin.flush()
@@ -87,7 +87,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds a trial of each side, round by round, and why other sides are missing."""
+    """Seconds per trial of each side, round by round, and why other sides are missing."""
 
     seconds: dict[str, list[float]]
     absent: dict[str, str]

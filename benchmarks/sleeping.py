@@ -25,14 +25,14 @@ A_PROCESS = 32  # workers
 SLOWEST_START = 120.0  # seconds
 SETTINGS = {
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
-    # a thread a worker, which elsewhere has a core of its own
+    # a thread per worker, which elsewhere has a core of its own
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",  # no word of a busy machine
 }
 
 
 class SleepingExecutor(ClusterExecutor):
-    """The executor on a cluster, whose evaluations take `seconds` a trial."""
+    """The executor on a cluster, whose evaluations take `seconds` per trial."""
 
     seconds = 0.0
 

@@ -31,7 +31,7 @@ def main() -> None:
     arguments = begin(__doc__, trials=(1_000, "trials of ours"), peers=(40, "trials of each peer"))
     case = CASE.made_tiny() if arguments.tiny else CASE
     many, few = (2, 2) if arguments.tiny else (arguments.trials, arguments.peers)
-    head("sweep", "ms a trial", "goal")
+    head("sweep", "ms per trial", "goal")
     ours = {trials: whole(case, trials) for trials in dict.fromkeys((many, few))}
     for trials, seconds in ours.items():
         row(f"sweeps run, {trials:,} trials", f"{1000 * seconds:.1f}")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def whole(case: Case, trials: int) -> float:
-    """Seconds a trial of the command in a fresh folder."""
+    """Seconds per trial of the command in a fresh folder."""
     command = [SWEEPS, "run", "digits", "--no-confirm", f"--trials={trials}", f"--workers={CORES}"]
     command.append(f"--set=training.epochs={case.epochs}")
     with tempfile.TemporaryDirectory() as folder:

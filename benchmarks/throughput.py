@@ -1,4 +1,4 @@
-"""How many trials a second are trained, by lanes and workers?
+"""How many trials per second are trained, by lanes and workers?
 
     python -m benchmarks.throughput [--tiny] [--trials N]
 

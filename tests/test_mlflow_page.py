@@ -1,5 +1,5 @@
-"""MLflow's page as a user sees it: a real server, a real browser, made studies of 100 and of 120
-trials.
+"""MLflow's page as a user sees it: a real server, a real browser, simulated studies of 100 and of
+120 trials.
 
 Screenshots are kept in the folder that the variable SCREENSHOTS names, if it does, so that somebody
 can look at them.
