@@ -14,12 +14,14 @@ from experiments.datasets import columns, files, labels, values
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
-from experiments.spec import Experiment, Training
+from experiments.spec import EPOCHS, Experiment, Training
 from experiments.wording import listed, short_repr, toml
 from experiments.writing import write_text
 
-STEPS_PER_EPOCH = 16  # that the batch size leaves at least, so that few rows do not mean few steps
+STEPS_PER_EPOCH = 8  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
+FEWEST_EPOCHS = 20
+ROWS_IN_ALL = 200_000  # that a network sees in all its epochs; docs/statistics.md has the evidence
 CODES = range(3, 21)  # how many different whole numbers look like codes
 
 
@@ -65,9 +67,12 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     else:
         guesses += dataset.notes
         training = dataset.rows["training"]
-    size = batch_size(training)
-    guesses.append(f"training.batch_size = {size}, which suits {training} rows to train on")
-    write_text(_render(data, codes, size, output), output)
+    suited = Training(batch_size=batch_size(training), epochs=epochs(training))
+    guesses.append(
+        f"training.batch_size = {suited.batch_size} and training.epochs = {suited.epochs}, which"
+        f" suit {training} rows to train on"
+    )
+    write_text(_render(data, codes, suited, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
@@ -129,7 +134,12 @@ def batch_size(rows: int) -> int:
     return size
 
 
-def _render(data: Data, codes: list[str], size: int, output: Path) -> str:
+def epochs(rows: int) -> int:
+    """Return the default, or for many rows so few that a study ends before long."""
+    return max(FEWEST_EPOCHS, min(EPOCHS, int(round(ROWS_IN_ALL / rows, -1))))
+
+
+def _render(data: Data, codes: list[str], training: Training, output: Path) -> str:
     """Return the text of the experiment file; the path of its data is relative to it."""
     from jinja2 import Environment, StrictUndefined
 
@@ -138,7 +148,7 @@ def _render(data: Data, codes: list[str], size: int, output: Path) -> str:
     experiment = Experiment(
         name=name_from(source.stem),
         data=data.model_copy(update={"source": relative}),
-        training=Training(batch_size=size),
+        training=training,
     )
     # The result is TOML and no HTML: the filter `toml` escapes what TOML needs.
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
