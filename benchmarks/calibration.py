@@ -3,10 +3,10 @@
     python -m benchmarks.calibration [--tiny] [--studies N] [--planted N] [--workers N]
 
 Studies of simulated data whose labels are independent of the inputs: no setting is truly more
-accurate than another, so every "better" and every "worse" is false. Each is searched, confirmed and tested
-as `sweeps run` does it, in a folder of its own, without MLflow and reports. Then a comparison is
-forced: most such studies recommend the baseline, and so compare nothing; here their best other
-setting is tested as if it were recommended. Last come studies of `digits_noisy`, where
+accurate than another, so every "better" and every "worse" is false. Each is searched, confirmed
+and tested as `sweeps run` does it, in a folder of its own, without MLflow and reports. Then a
+comparison is forced: most such studies recommend the baseline, and so compare nothing; here their
+best other setting is tested as if it were recommended. Last come studies of `digits_noisy`, where
 regularization is better.
 """
 
