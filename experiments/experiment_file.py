@@ -124,7 +124,6 @@ def _key(error: Any) -> str:
 
 
 def _known(key: str) -> str:
-    """Return what was probably meant by an unknown key."""
     *parents, last = key.split(".")
     siblings = Experiment(name="x", data=Data(source="x")).model_dump()
     for dotted, _ in flatten(siblings):

@@ -140,7 +140,6 @@ def epochs(rows: int) -> int:
 
 
 def _render(data: Data, codes: list[str], training: Training, output: Path) -> str:
-    """Return the text of the experiment file; the path of its data is relative to it."""
     from jinja2 import Environment, StrictUndefined
 
     source = Path(data.source)

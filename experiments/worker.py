@@ -43,7 +43,6 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
         return self._process.poll() is None
 
     def kill(self) -> None:

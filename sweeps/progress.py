@@ -39,12 +39,10 @@ class Progress(AbstractContextManager["Progress"]):
         self._show_search()
 
     def add(self, trial: TrialRecord) -> None:
-        """Show that one more trial is recorded."""
         self._count(trial)
         self._show_search()
 
     def confirming(self, trained: int, networks: int) -> None:
-        """Show how many networks of the confirmation are trained."""
         self.show("confirming with fresh seeds", trained, networks, "networks")
 
     def writing(self, waiting: int) -> None:
@@ -55,7 +53,6 @@ class Progress(AbstractContextManager["Progress"]):
             self.show("writing to MLflow", done, self._most_waiting, "runs")
 
     def note(self, sentence: str) -> None:
-        """Show what a person should know, without ending anything."""
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
     def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
@@ -74,7 +71,6 @@ class Progress(AbstractContextManager["Progress"]):
         self.show("", self.finished, max(self.trials, self.finished), "trials", details)
 
     def _values(self) -> str:
-        """The best so far against the baseline."""
         if self._best is None:
             return ""
         baseline = "" if self._baseline is None else f", baseline {self._baseline:.4f}"
@@ -102,13 +98,11 @@ class Lines(Progress):
     _shown = ""
 
     def note(self, sentence: str) -> None:
-        """Write a sentence."""
         # In one call: between the two that `print` makes, Ctrl-C would glue the next line to it.
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
 
     def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
-        """Write a line."""
         now, part = time.monotonic(), f"{done}/{total} {what}"
         is_last = not step and done == total and part != self._shown
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or is_last:
@@ -137,11 +131,9 @@ class Bar(Progress):
         self._tasks = {"": self._bar.add_task("starting", total=None, details="")}
 
     def note(self, sentence: str) -> None:
-        """Print a sentence above the bar."""
         self._bar.console.print(sentence, markup=False, highlight=False)
 
     def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
-        """Move the step's bar."""
         if step not in self._tasks:
             self._tasks[step] = self._bar.add_task(step, details="")
         self._bar.update(

@@ -38,7 +38,6 @@ class Workspace:
     tracking_uri: str | None = None
 
     def storage_of(self, study: str) -> str:
-        """Return the URL or path of the storage that keeps a study."""
         return self.storage or str(journal_path(self.directory, study))
 
     def options(self) -> str:
@@ -57,11 +56,9 @@ class Workspace:
         return shlex.quote(min(os.path.relpath(url), url, key=len))
 
     def reports_of(self, study: str) -> Path:
-        """Return the folder of a study's reports."""
         return self.directory / "reports" / study
 
     def studies(self) -> list[str]:
-        """Return the names of the studies, sorted."""
         return sorted(self._stored(self.storage)) if self.storage else self._journals()
 
     def _journals(self) -> list[str]:
@@ -138,7 +135,6 @@ class Workspace:
         return open_study(url, name, search, data)
 
     def driver(self, study: str) -> Owner | None:
-        """Return who drives a study now."""
         url = self.storage_of(study)
         with answering(url):
             return study_lock(url, study).owner()
@@ -165,7 +161,6 @@ class Workspace:
                 raise InputError(f"study {name}: {what}; {remedy}")
 
     def store(self, experiment: str) -> Store:
-        """Return where MLflow keeps an experiment. Raises InputError for an impossible URI."""
         return choose(self.directory, experiment, uri=self.tracking_uri, environ=os.environ)
 
     def tracker(self, study: StudyRecord) -> TrackerProcess:

@@ -102,6 +102,5 @@ class Sealed:
         return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
 
     def open(self, preparation: Preparation, dtype: str) -> TestRows:
-        """The rows as a network reads them."""
         x = self._part.inputs(preparation, dtype)
         return TestRows(x=x, y=self._part.y, groups=self._part.group_numbers(self._data))

@@ -131,7 +131,6 @@ def _date(example: str) -> ColumnKind:
 
 
 def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
-    """Return a note where a column of whole numbers never repeats, as an id does not."""
     repeats = len(np.unique(numbers)) < len(numbers)
     if len(numbers) <= FEW_MIXED or repeats or not (numbers == np.floor(numbers)).all():
         return ""

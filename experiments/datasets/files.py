@@ -96,7 +96,6 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
 
 
 def _read_csv(path: Path, encoding: str, separator: str) -> "pd.DataFrame":
-    """Return the rows of a CSV file as text, `(rows, columns)`. Raises ValueError, csv.Error."""
     text = _decode(path.read_bytes(), encoding)
     if not text.strip():
         raise ValueError("it is empty")
@@ -203,7 +202,6 @@ def _plain(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 
 def _read_npz(path: Path, others: Collection[str]) -> "pd.DataFrame":
-    """Return the inputs, a column per feature, and the other arrays as columns."""
     import pandas as pd
 
     with path.open("rb") as stream:  # NumPy leaves one that it cannot read open

@@ -32,7 +32,6 @@ class Part:
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """The rows, with all columns of the table."""
         return self.table.frame.iloc[self.rows]
 
     def inputs(self, preparation: Preparation, dtype: str) -> NDArray[np.floating[Any]]:
@@ -40,7 +39,6 @@ class Part:
         return preparation.apply(self.frame, dtype, where=self.table.where)
 
     def groups(self, data: Data) -> NDArray[np.object_]:
-        """The group of each row; data.split.group must be given."""
         frame, group = self.table.frame, str(data.split.group)
         check_columns(frame.columns, [group], f"{self.table.where}: data.split.group")
         return values.texts(frame[group].iloc[self.rows], data.missing)

@@ -77,7 +77,6 @@ class Preparation:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the raw columns that `apply` needs."""
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
     def example(self, frame: "pd.DataFrame") -> Example:
@@ -105,7 +104,6 @@ class Preparation:
         return out
 
     def as_json(self) -> dict[str, Any]:
-        """Return the preparation as plain JSON values."""
         return asdict(self)
 
     @classmethod

@@ -38,11 +38,9 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
         self._changing = threading.Lock()  # held to start or to end the process
 
     def __exit__(self, *error: object) -> None:
-        """Close it."""
         self.close()
 
     def open(self) -> None:
-        """Have MLflow imported and opened, and what it has read."""
         if self._process is None:
             self._start()
         self._ask(LONGEST_START, Tracker.read)

@@ -39,11 +39,9 @@ class Dataset:
 
     @property
     def key(self) -> str:
-        """By what it is found."""
         return f"{self.part} {self.name} {self.digest}"
 
     def entity(self) -> "DatasetInput":
-        """The same for MLflow's client."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         source, profile = json.dumps({"uri": self.source}), json.dumps(dict(self.profile))
@@ -65,7 +63,6 @@ class RunState:
 
     @classmethod
     def of(cls, run: "Run") -> "RunState":
-        """A run as MLflow's client has it."""
         data, info, inputs = run.data, run.info, run.inputs.dataset_inputs if run.inputs else ()
         datasets = frozenset(
             f"{tag.value} {one.dataset.name} {one.dataset.digest}"
@@ -79,7 +76,6 @@ class RunState:
 
     @property
     def key(self) -> Key:
-        """By what it is found."""
         return key_of(self.tags)
 
 
@@ -98,7 +94,6 @@ class Snapshot:
 
     @classmethod
     def read(cls, client: "MlflowClient", experiment: str, study_uid: str) -> "Snapshot":
-        """A snapshot of the experiment of this name."""
         found = client.get_experiment_by_name(experiment)
         if found is None:
             return cls()
@@ -152,12 +147,10 @@ class RunPlan:
 
     @property
     def key(self) -> Key:
-        """By what the run is found."""
         return key_of(self.tags)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The last value of each metric."""
         return {point.name: point.value for point in self.points()}
 
     def differences(self, run: RunState, parent: str | None) -> list[str]:
@@ -195,7 +188,6 @@ class RunPlan:
         return [point for point in points if math.isfinite(point.value)]
 
     def log(self, client: "MlflowClient", run_id: str) -> None:
-        """Give a run that was created its tags, params, metrics and status."""
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [Metric(*point) for point in self.points()]

@@ -27,7 +27,6 @@ class Store:
 
     @property
     def is_server(self) -> bool:
-        """Whether an MLflow server is at the URI, rather than a database."""
         return self.uri.startswith(("http://", "https://"))
 
     @property
@@ -37,12 +36,10 @@ class Store:
 
     @property
     def file(self) -> Path | None:
-        """The SQLite file; None for anything else."""
         return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
 
     @property
     def artifact_location(self) -> str | None:
-        """Where an experiment that is made here has its artifacts."""
         if self.artifacts is None:
             return None
         folder = re.sub(r"[^\w .+-]", "_", self.experiment).lstrip(".")  # any name may be given
@@ -50,7 +47,6 @@ class Store:
 
     @property
     def shown(self) -> str:
-        """The URI without secrets, as messages have it."""
         return masked_url(self.uri)
 
 
@@ -83,7 +79,6 @@ def choose(
 
 
 def _checked(uri: str, where: str) -> str:
-    """The URI, a SQLite path in it absolute."""
     wrong, scheme = "", uri.partition("://")[0]
     if uri.startswith("file:") or ("://" not in uri and uri != "databricks"):
         wrong = "MLflow no longer keeps runs in a folder"
@@ -109,5 +104,4 @@ def _checked(uri: str, where: str) -> str:
 
 
 def _scheme(uri: str) -> str:
-    """What is before the driver of a database, or the address."""
     return re.split(r"[+:]", uri)[0]

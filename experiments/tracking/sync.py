@@ -53,7 +53,6 @@ class SyncedRuns:
     study: bool
 
     def __bool__(self) -> bool:
-        """Whether anything was done."""
         return any((self.trials, self.networks, self.deleted, self.study))
 
 

@@ -55,7 +55,6 @@ class Tracker(AbstractContextManager["Tracker"]):
         self._snapshot: Snapshot | None = None
 
     def __exit__(self, *error: object) -> None:
-        """Close it."""
         self.close()
 
     def call(self, method: "Callable[[Tracker, *Arguments], R]", *args: *Arguments) -> R:
@@ -69,14 +68,12 @@ class Tracker(AbstractContextManager["Tracker"]):
 
     @cached_property
     def client(self) -> "MlflowClient":
-        """MLflow's client."""
         client = open_client(self.store)
         if self.store.file:
             self._whole_runs = WholeRuns(self.store.file)
         return client
 
     def open(self) -> None:
-        """Read what MLflow has, which other programs may have changed."""
         self.call(Tracker.read)
 
     def close(self) -> None:
@@ -96,7 +93,6 @@ class Tracker(AbstractContextManager["Tracker"]):
 
     @property
     def snapshot(self) -> Snapshot:
-        """What MLflow has."""
         if self._snapshot is None:
             self.read()
         assert self._snapshot
@@ -104,7 +100,6 @@ class Tracker(AbstractContextManager["Tracker"]):
 
     @property
     def study_run(self) -> RunState | None:
-        """The study's own run."""
         return self.snapshot.run((STUDY, self.study.study))
 
     def parent(self, plan: RunPlan) -> str | None:
@@ -203,7 +198,6 @@ class Tracker(AbstractContextManager["Tracker"]):
         self.snapshot.runs[run.key].remove(run)
 
     def restore(self) -> None:
-        """Bring the experiment back if it was deleted."""
         if self.snapshot.deleted:
             self.client.restore_experiment(self.snapshot.deleted)
             self.read()
@@ -233,18 +227,15 @@ class Tracker(AbstractContextManager["Tracker"]):
         return there.experiment_id
 
     def run_ids(self) -> dict[int, str]:
-        """The run of each trial of the study that has one, by the trial's number."""
         found = {one.trial: self.find(trial_plan(self.study, one))[0] for one in self.study.trials}
         return {number: run.run_id for number, run in found.items() if run}
 
     def log_file(self, path: Path) -> None:
-        """Keep a file as an artifact of the study's run, if there is one."""
         if self.study_run:
             self.experiment()
             self.client.log_artifact(self.study_run.run_id, str(path))
 
     def kept(self) -> dict[str, int | None]:
-        """The files that are artifacts of the study's run, and their sizes in bytes."""
         if self.study_run is None:
             return {}
         self.experiment()
@@ -271,7 +262,6 @@ class Tracker(AbstractContextManager["Tracker"]):
         return view.links(self.study, self.snapshot.experiment_id, run_id)
 
     def _keep_views(self) -> None:
-        """Have MLflow's page offer the study's views, as they are now."""
         compared = [self.snapshot.run((TRIAL, str(one.trial))) for one in view.compared(self.study)]
         wanted = view.tags(self.study, [run.run_id for run in compared if run])
         kept = self.client.get_experiment(self.experiment()).tags

@@ -35,7 +35,6 @@ class Links:
     study: str | None = None
 
     def at(self, url: str) -> "Links":
-        """The same with the server's address in front."""
         parts = asdict(self).items()
         return Links(**{name: part and f"{url.rstrip('/')}/{part}" for name, part in parts})
 
@@ -104,7 +103,6 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
 
 
 def _charts(study: StudyRecord) -> dict[str, Any]:
-    """The lambdas together and each alone, against the objective."""
     axes = [f"log10_{name}" for name in study.experiment.lambdas.searched or LAMBDA_NAMES]
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
     numbers = [*axes, study.objective]
@@ -127,7 +125,6 @@ def _curves(study: StudyRecord) -> dict[str, Any]:
 
 
 def _sections(*sections: tuple[str, int, str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """The sections of a view, each with its columns, the kind of its charts, and the charts."""
     return {
         "compareRunSections": [
             {"uuid": kind, "name": name, "display": True, "isReordered": True, "columns": columns}

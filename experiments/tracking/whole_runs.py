@@ -62,7 +62,6 @@ class WholeRuns:
         return run_id
 
     def _read(self, run_id: str) -> dict[str, list[Row]]:
-        """The rows of all tables that refer to a run, by table."""
         found: dict[str, list[Row]] = {}
         tables = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         for (table,) in tables.fetchall():

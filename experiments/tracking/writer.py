@@ -44,7 +44,6 @@ class Writer:
 
     @property
     def depth(self) -> int:
-        """How many trials wait to be written, or are being written."""
         return len(self._waiting)
 
     @property
@@ -53,7 +52,6 @@ class Writer:
         return self._error
 
     def put(self, trial: TrialRecord) -> None:
-        """Have a trial written."""
         with self._changed:
             self._waiting.append(trial)
             self._changed.notify_all()
@@ -95,14 +93,12 @@ class Writer:
             self._bug = error  # raised again where somebody sees it
 
     def _next(self, pause: float) -> TrialRecord | None:
-        """The trial to write next, after a pause; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing, timeout=pause)
             self._changed.wait_for(lambda: self._closing or self._waiting)
             return self._waiting[0] if self._waiting and not self._abandoned else None
 
     def _write(self, trial: TrialRecord) -> bool:
-        """Write the trial that waits first; whether MLflow took it."""
         closing = self._closing
         try:
             written = self._tracker.call(Tracker.write, trial_plan(self._tracker.study, trial))

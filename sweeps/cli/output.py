@@ -34,7 +34,6 @@ def print_json(value: Any) -> None:
 
 
 def _print(what: str | Text | Table) -> None:
-    """Print a sentence or a table, in lines that fit a terminal."""
     width = None if sys.stdout.isatty() else 10_000
     console = Console(highlight=False, markup=False, width=width)
     with console.capture() as captured:

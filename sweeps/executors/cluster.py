@@ -193,7 +193,6 @@ class ClusterExecutor(Workers):
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turn the errors of a scheduler that is gone into one sentence."""
         try:
             yield
         except (CancelledError, ClosedClientError, OSError):  # no task of ours raises an OSError

@@ -32,7 +32,6 @@ class Workers(Executor):
 
     @property
     def size(self) -> int:
-        """How many tasks run at a time."""
         return 1
 
     def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
@@ -134,7 +133,6 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
 
 
 def _manner(exit_code: int) -> str:
-    """How a process ended."""
     if exit_code >= 0:
         return f"ended with exit code {exit_code}"
     names = {each.value: each.name for each in signal.Signals}

@@ -103,7 +103,7 @@ class DatabaseStudyLock:
         return DatabaseStudyLock, (self._url, self._study)
 
     def acquire(self) -> None:
-        """Connect, and take the lock. Raises LockError where another process holds it."""
+        """Raises LockError where another process holds the lock."""
         from sqlalchemy import func, select
 
         here = Owner.here()
@@ -125,13 +125,11 @@ class DatabaseStudyLock:
         self._connection, self._taken = connection, False
 
     def release(self) -> None:
-        """Close the connection, which frees the lock."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def owner(self) -> Owner | None:
-        """Ask the server."""
         with self._engine.connect() as connection:
             return self._owner(connection)
 

@@ -29,7 +29,6 @@ class Owner:
 
     @classmethod
     def here(cls) -> "Owner":
-        """Return this process, from now on."""
         return cls(socket.gethostname(), os.getpid(), iso(datetime.now(UTC)))
 
     def __str__(self) -> str:
@@ -39,7 +38,6 @@ class Owner:
         return f"process {self.pid} on {self.host}, since {self.since}"
 
     def refusal(self, study: str) -> LockError:
-        """Return the error of a second driver."""
         return LockError(
             f"study {study} is in use by {self}; wait until that has ended, end it, or start a"
             " study of its own with --study NAME"

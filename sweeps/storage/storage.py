@@ -85,7 +85,6 @@ def open_storage(url: str, lock: StudyLock | None = None) -> BaseStorage:
 
 
 def _open_database(url: str) -> RDBStorage:
-    """Open a database by connections that are closed after use, with its tables made if need be."""
     try:
         with making_tables(url):
             return RDBStorage(url, reading_options(url))
