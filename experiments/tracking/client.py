@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # For the process that writes to MLflow, unless the user set them. By default a call to a server
-# that is gone takes four minutes. A call that the HTTP layer repeats can create a run twice, so
-# repeating is left to who looks for the run first.
+# that is gone takes four minutes, and one that the HTTP layer repeats can create a run twice.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -45,7 +44,7 @@ KEPT = (
 
 
 def load() -> None:
-    """Import MLflow, which takes two seconds, with our settings in this process's environment."""
+    """Import MLflow, which takes two seconds, with SETTINGS in this process's environment."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code

@@ -25,9 +25,8 @@ LOCATIONS = (
 def make(path: Path) -> None:
     """Make the database, whole or not at all, if nobody else has made it meanwhile.
 
-    MLflow takes a second to make its tables. It does so in a folder that is left to the system if
-    we are killed, and next to the database because artifacts of MLflow's experiment "Default" go
-    below the working directory.
+    MLflow takes a second to make its tables, in a folder that is left to the system if we are
+    killed. Artifacts of MLflow's experiment "Default" go below the working directory.
     """
     from mlflow import MlflowClient
 

@@ -26,8 +26,8 @@ R = TypeVar("R")
 
 
 class TrackerProcess(AbstractContextManager["TrackerProcess"]):
-    """Calls the methods of a Tracker in a process that is started when it is needed, and again when
-    it died or took too long: both are a TrackingError. One thread at a time, but for `close`.
+    """Calls the methods of a Tracker in a process that is started when needed, and again when it
+    died or took too long: both are a TrackingError. One thread at a time, but for `close`.
     """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:

@@ -55,11 +55,9 @@ def choose(
 ) -> Store:
     """The store for an experiment of this name, whose files are in `directory`; nothing is touched.
 
-    `uri` is the command's option. It precedes MLFLOW_TRACKING_URI of the environment, and that the
-    database in the directory. MLFLOW_EXPERIMENT_NAME precedes the name in the experiment file.
-    Relative SQLite paths are relative to the working directory, as MLflow has it.
-
-    Raises InputError for a URI that MLflow cannot use.
+    `uri`, the command's option, precedes MLFLOW_TRACKING_URI, and that the database in the
+    directory. MLFLOW_EXPERIMENT_NAME precedes `experiment`. Relative SQLite paths are relative to
+    the working directory, as MLflow has it. Raises InputError for a URI that MLflow cannot use.
     """
     directory = directory.resolve()
     given = uri or environ.get("MLFLOW_TRACKING_URI")

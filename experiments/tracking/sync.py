@@ -81,9 +81,7 @@ def audit_runs(tracker: Tracker, study: StudyRecord) -> Audit:
 
 def sync_runs(tracker: Tracker | TrackerProcess, study: StudyRecord) -> SyncedRuns:
     """Delete the runs of a study that are wrong or surplus and write those that are missing, one
-    per call, because each call has a limit. An experiment that was deleted is brought back.
-
-    What MLflow has must not be newer than `study`, or a run would seem to be of no trial.
+    per call, because each call has a limit. What MLflow has must not be newer than `study`.
     """
     tracker.call(Tracker.restore)
     surplus = tracker.call(Tracker.surplus, study)

@@ -45,8 +45,7 @@ class Written(NamedTuple):
 class Tracker(AbstractContextManager["Tracker"]):
     """The runs of one study on MLflow, each looked for by its key before it is created.
 
-    What MLflow has is read once and then kept up to date here. Nothing is opened before it is
-    needed. One thread at a time.
+    What MLflow has is read when it is needed, and then kept up to date here. One thread at a time.
     """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:

@@ -23,9 +23,8 @@ NAME, CREATED, NOTE = "attributes.`Run Name`", "runDateAndNestInfo", "attributes
 
 @dataclass(frozen=True)
 class Links:
-    """The parts of addresses, after the server's, that open a study's trials as a table, best
-    first, and as charts; the learning curves of the best beside the baseline's; the trials without
-    a view; and the study's own run, if there is one.
+    """The parts of addresses, after the server's, that open a study's trials as a table and as
+    charts, the learning curves of the best, the trials without a view, and the study's own run.
     """
 
     trials: str

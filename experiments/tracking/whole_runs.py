@@ -1,9 +1,9 @@
 """Whole runs: each written in one transaction, where MLflow's database is a SQLite file.
 
-MLflow's client takes 19 ms for a trial with five curves, this 3. So that it cannot go wrong with
-any release of MLflow, a process has its first run written by the client, and compares what is then
-in all tables of the database with what would have been written here. If anything differs, the
-client goes on. See docs/decisions/0010-whole-runs-past-the-client.md.
+MLflow's client takes 19 ms for a trial with five curves, this 3. It cannot go wrong with another
+MLflow: a process has its first run written by the client, and compares all tables of the database
+with what would be written here. If anything differs, the client goes on. See
+docs/decisions/0010-whole-runs-past-the-client.md.
 """
 
 import sqlite3

@@ -31,8 +31,8 @@ LOGGERS = ("distributed", "distributed.client")  # what they would log, we say a
 
 
 class SweepPlugin(WorkerPlugin):
-    """What Dask gives to every worker of the cluster, whenever it comes: the data of a study, and
-    one BLAS thread, because the bits of a product depend on how many it has.
+    """What Dask gives to every worker, whenever it comes: the data of a study, and one BLAS thread,
+    because the bits of a product depend on how many it has.
     """
 
     def __init__(self, name: str, split: Split) -> None:

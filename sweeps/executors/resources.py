@@ -79,12 +79,8 @@ class Resources:
 
     def lanes_of(self, experiment: Experiment, split: Split, size: int) -> int:
         """How many lanes a task has if `size` tasks run at a time."""
-        return self.lanes or lanes_per_task(
-            split,
-            experiment.train_config(),
-            generation=experiment.sweep.generation,
-            workers=size,
-        )
+        config, generation = experiment.train_config(), experiment.sweep.generation
+        return self.lanes or lanes_per_task(split, config, generation=generation, workers=size)
 
 
 def lanes_per_task(

@@ -1,9 +1,7 @@
 """The server of MLflow's page: its port. A server that runs, and its end: tests/test_cli.py."""
 
 import socket
-import threading
 from contextlib import ExitStack, suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -11,7 +9,7 @@ import pytest
 
 from experiments.errors import InputError, TrackingError
 from experiments.tracking import choose
-from sweeps.cli.server import HOST, PORTS, _is_well, chosen_port, serving
+from sweeps.cli.server import HOST, PORTS, chosen_port, serving
 from tests import servers
 
 
@@ -24,17 +22,6 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
     ):
         pass
     assert psutil.Process().children(recursive=True) == before
-
-
-def test_another_server_on_the_port_is_not_taken_for_ours() -> None:
-    class Well(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response_only(200)
-            self.end_headers()
-
-    with HTTPServer((HOST, 0), Well) as other:
-        threading.Thread(target=other.handle_request).start()
-        assert not _is_well(other.server_port)
 
 
 def test_a_port_that_is_taken_or_none_is_refused() -> None:
