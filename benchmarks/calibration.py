@@ -1,258 +1,67 @@
 """The calibration: how often a verdict claims what is not so, and how often it finds what is.
 
-    python -m benchmarks.calibration [--tiny] [--studies N] [--planted N] [--workers N]
+    python -m benchmarks.calibration [--tiny] [--studies N] [--tuned N] [--planted N]
+                                     [--workers N]
 
-Studies of simulated data whose labels are independent of the inputs: no setting is truly more
-accurate than another, so every "better" and every "worse" is false. Each is searched, confirmed
-and tested as `sweeps run` does it, in a folder of its own, without MLflow and reports. Then a
-comparison is forced: most such studies recommend the baseline, and so compare nothing; here their
-best other setting is tested as if it were recommended. Last come studies of `digits_noisy`, where
-regularization is better.
+Three kinds of simulated studies (`benchmarks/simulated.py`). In the nulls no setting is truly more
+accurate than another, so every "better" and every "worse" is false. Most such studies recommend the
+baseline, and so compare nothing: here the best penalised setting is compared as if it were
+recommended. Then comes a problem in which a penalty helps only networks that are badly trained,
+with the old comparison beside the fair one. Last come problems in which a penalty truly helps.
 """
 
-import functools
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from benchmarks.command import begin
-from experiments import datasets, experiment_file
-from experiments.datasets import Dataset, Sealed
-from experiments.evaluation import EvaluationSpec, stored
-from experiments.spec import Experiment
-from experiments.verdict import BASELINE, BETTER, CANDIDATE, WINNER, WORSE, Comparison, Verdict
-from nnreg import LAMBDA_NAMES, Lambdas
-from sweeps.confirmation import Means, choice, confirmed, tests
-from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.replicates import Replicates
-from sweeps.executors.local import InlineExecutor
-from sweeps.executors.resources import lanes_per_task
-from sweeps.interrupts import Interrupts
-from sweeps.search.driver import drive
-from sweeps.search.study import Study
-from sweeps.workspace import workspace
+from benchmarks.simulated import (
+    NULLS,
+    PLANTED_GAIN,
+    TUNED_NULLS,
+    UNFAIR_GAIN,
+    Problem,
+)
+from benchmarks.studies import Outcome, of_digits_noisy, simulated
+from benchmarks.truth import Size, Truth, truth
+from experiments.verdict import BETTER
+from nnreg import TrainConfig
+from sweeps.confirmation import tests
 
 TRIALS = 48
-"""Of a null's study: three generations. Those of `digits_noisy` have the default, 100."""
+"""Of a simulated study: three generations. Those of `digits_noisy` have the default, 100."""
 
-FALSE = (BETTER, WORSE)
 CERTAINTY = 0.99
 """A table's limit is the most that a rate of 5 % makes with this probability."""
 
+TRUTHS = 10
+"""For the training rows of so many studies the truth is computed."""
 
-@dataclass(frozen=True, kw_only=True)
-class Null:
-    """Data in which nothing can be learned, and what is made of it. `shares` are those of the
-    classes; with `group` rows stand together in groups of so many, which share a label and most of
-    their inputs.
-    """
-
-    name: str
-    shares: tuple[float, ...]
-    features: int
-    rows: int = 450
-    group: int = 1
-    training: dict[str, Any] = field(default_factory=dict)
-    lambdas: dict[str, float] = field(default_factory=dict)
-    objective: str = "val_accuracy"
-    part: float = 1.0  # of the studies that are asked for
-
-    def experiment(
-        self, number: int, folder: Path, sweep: Mapping[str, Any], confirm: Mapping[str, Any]
-    ) -> Experiment:
-        """The study of this number: its rows are written into the folder."""
-        rng = np.random.default_rng([number, self.features, self.group])
-        units = self.rows // self.group
-        labels = np.repeat(
-            np.arange(len(self.shares)), np.round(np.array(self.shares) * units).astype(int)
-        )
-        inputs = np.repeat(rng.standard_normal((len(labels), self.features)), self.group, axis=0)
-        if self.group > 1:
-            inputs += 0.5 * rng.standard_normal(inputs.shape)
-        frame = pd.DataFrame(inputs, columns=[f"x{index}" for index in range(self.features)])
-        frame["label"] = np.repeat(labels, self.group)
-        split: dict[str, Any] = {"val": 1 / 3, "test": 1 / 3, "seed": number}
-        if self.group > 1:
-            frame["unit"] = [f"unit {row // self.group}" for row in range(len(frame))]
-            split["group"] = "unit"
-        frame.to_parquet(folder / "rows.parquet")
-        return Experiment.model_validate(
-            {
-                "name": "null",
-                "data": {"source": str(folder / "rows.parquet"), "target": "label", "split": split},
-                "training": {"seed": number, **self.training},
-                "lambdas": self.lambdas,
-                "sweep": {"seed": number, "objective": self.objective, **sweep},
-                "confirm": dict(confirm),
-            }
-        )
-
-
-THIRDS = (1 / 3, 1 / 3, 1 / 3)
-BATCHES = {"epochs": 20, "batch_size": 32}
-OFF = dict.fromkeys(LAMBDA_NAMES, 5e-10)
-NULLS = (
-    Null(
-        name="(a) 3 classes, 20 features, minibatches", shares=THIRDS, features=20, training=BATCHES
-    ),
-    Null(
-        name="(b) 2 classes, 6 features, full batch",
-        shares=(0.5, 0.5),
-        features=6,
-        training={"epochs": 60, "batch_size": "full", "learning_rate": 0.01},
-    ),
-    Null(
-        name="(c) as (a), all lambdas fixed at 5e-10",
-        shares=THIRDS,
-        features=20,
-        training=BATCHES,
-        lambdas=OFF,
-    ),
-    Null(
-        name="(d) as (a), 80:15:5, balanced accuracy",
-        shares=(0.8, 0.15, 0.05),
-        features=20,
-        rows=460,
-        training=BATCHES,
-        objective="balanced_val_accuracy",
-        part=0.4,
-    ),
-    Null(
-        name="(e) as (a), in groups of 5",
-        shares=THIRDS,
-        features=20,
-        group=5,
-        training=BATCHES,
-        part=0.4,
-    ),
-    Null(
-        name="(f) as (c), by loss",
-        shares=THIRDS,
-        features=20,
-        training=BATCHES,
-        lambdas=OFF,
-        objective="val_data_loss",
-        part=0.4,
-    ),
+DIGITS = ("confirm.references=false",)
+TINY_DIGITS = (
+    *DIGITS,
+    "training.epochs=5",
+    "sweep.trials=8",
+    "sweep.generation=4",
+    "sweep.baseline=4",
+    "confirm.seeds=3",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a study. `forced` are the comparisons of its best setting that is not the
-    baseline; `over_seeds` is the p-value of a t test over the seeds of that against the baseline,
-    which forgets that rows vary.
-    """
-
-    word: str
-    claimed: tuple[str, ...]
-    forced: tuple[Comparison, ...]
-    over_seeds: float
-    seconds: float
-
-    @property
-    def false(self) -> bool:
-        """Whether it claims anything that would be false in a null."""
-        return any(word in FALSE for word in self.claimed)
-
-    @property
-    def false_when_forced(self) -> bool:
-        return any(comparison.word in FALSE for comparison in self.forced)
-
-
-def judged(experiment: Experiment, folder: Path) -> Outcome:
-    """Search, confirm and open the test set, as `sweeps run` does; then force a comparison."""
-    start = time.perf_counter()
-    place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
-    config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
-    lanes = functools.partial(
-        lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
-    )
-    with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
-        spec = EvaluationSpec(config, experiment.lambdas.layers, arrays)
-        trials = experiment.sweep.trials
-        drive(
-            study,
-            executor,
-            spec,
-            trials=trials,
-            lanes=lanes,
-            interrupts=interrupts,
-            observe=lambda trial: None,
-        )
-        means = Means(
-            executor=executor,
-            spec=spec,
-            lanes=lanes,
-            interrupts=interrupts,
-            others=functools.partial(place.attributes, study),
-            observe=lambda trained, networks: None,
-        )
-        verdict = confirmed(
-            study, data, means, open_test=True, folder=place.reports_of(experiment.name)
-        )
-        seconds = time.perf_counter() - start
-        assert verdict is not None
-        forced, over_seeds = _forced(study, experiment, data, means, verdict)
-    return Outcome(
-        word=verdict.word,
-        claimed=tuple(comparison.word for comparison in verdict.comparisons),
-        forced=forced,
-        over_seeds=over_seeds,
-        seconds=seconds,
-    )
-
-
-def _forced(
-    study: Study, experiment: Experiment, data: Dataset, means: Means, verdict: Verdict
-) -> tuple[tuple[Comparison, ...], float]:
-    """The best setting that is not the baseline, compared on the test rows as if it were
-    recommended.
-    """
-    sign = 1 if experiment.maximize else -1
-    tried = [
-        each for each in verdict.settings if each.role in (WINNER, CANDIDATE) and each.lambdas.on
-    ]
-    best = max(tried, key=lambda setting: sign * setting.mean).lambdas
-    against = {BASELINE: Lambdas()} | {name: choice.without(best, name) for name in best.on}
-    replicates, settings = Replicates(study, means), [best, *against.values()]
-    replicates.prepare(settings)
-    rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
-    scores, _ = replicates.test(settings, rows)
-    chooser = Choice.by(experiment.sweep.objective, rows.y, rows.groups)
-    estimates = {
-        lambdas: chooser.claimed(scores[best], scores[lambdas]) for lambdas in against.values()
-    }
-    by_seed = chooser.weighting.means(scores[best] - scores[Lambdas()])
-    over_seeds = stats.ttest_1samp(by_seed, 0.0).pvalue if by_seed.any() else 1.0
-    margin = experiment.confirm.margin
-    return tests.compare(against, estimates, tests.ALPHA / 2, margin), float(over_seeds)
-
-
-def null(
-    which: Null, number: int, *, sweep: Mapping[str, Any], confirm: Mapping[str, Any]
-) -> Outcome:
-    """The study of this number of a null, with these settings."""
-    with tempfile.TemporaryDirectory() as folder:
-        return judged(which.experiment(number, Path(folder), sweep, confirm), Path(folder))
-
-
-def planted(edits: Sequence[str], number: int) -> Outcome:
-    """A study of `digits_noisy` with a split, training and sampler seed of its own."""
-    seeds = [f"{key}={number}" for key in ("data.split.seed", "training.seed", "sweep.seed")]
-    with tempfile.TemporaryDirectory() as folder:
-        return judged(experiment_file.load("digits_noisy", [*seeds, *edits]), Path(folder))
+NULL_HEAD = (
+    "null",
+    "studies",
+    "recommend",
+    "claim falsely",
+    "limit",
+    "forced: falsely",
+    "limit",
+    "p < 5 %",
+    "over seeds",
+    "s",
+)
 
 
 def most(studies: int, rate: float = tests.ALPHA) -> int:
@@ -260,12 +69,30 @@ def most(studies: int, rate: float = tests.ALPHA) -> int:
     return int(stats.binom.ppf(CERTAINTY, studies, rate))
 
 
-def report(null: Null, found: Sequence[Outcome]) -> str:
+def begin_table(*names: str) -> None:
+    print(f"\n| {' | '.join(names)} |\n{'|---' * len(names)}|", flush=True)
+
+
+def row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def mean_seconds(found: Sequence[Outcome]) -> str:
+    return f"{np.mean([one.seconds for one in found]):.2f}"
+
+
+def untuned(problem: Problem) -> Problem:
+    """The old comparison: one learning rate for both sides, and the last epoch."""
+    return problem.with_training(problem.name, learning_rate=TrainConfig.learning_rate, keep="last")
+
+
+def report(null: Problem, found: Sequence[Outcome]) -> str:
     """A null as a row of the table: how many studies recommend a penalty and claim what is false,
     and how many would when forced; then, at 5 %, how often the forced comparison with the baseline
     alone is significant, and how often a t test over seeds is.
     """
-    numbers = (
+    return row(
+        null.name,
         len(found),
         sum(bool(one.claimed) for one in found),
         sum(one.false for one in found),
@@ -274,52 +101,67 @@ def report(null: Null, found: Sequence[Outcome]) -> str:
         most(len(found), tests.ALPHA / 2),
         sum(one.forced[0].p < tests.ALPHA for one in found),
         sum(one.over_seeds < tests.ALPHA for one in found),
+        mean_seconds(found),
     )
-    return (
-        f"| {null.name} | {' | '.join(map(str, numbers))} |"
-        f" {np.mean([one.seconds for one in found]):.2f} |"
+
+
+def told(truths: Sequence[Truth]) -> tuple[str, str, str]:
+    """What is true: mean accuracies without and with penalties, and the gain in points."""
+    none, penalised, gains = (
+        100 * np.array([getattr(one, name) for one in truths])
+        for name in ("none", "penalised", "gain")
     )
+    spread = f"{gains.mean():+.2f} ({gains.min():+.2f} to {gains.max():+.2f})"
+    return f"{none.mean():.2f}", f"{penalised.mean():.2f}", spread
 
 
 def main() -> None:
     arguments = begin(
         __doc__,
-        studies=(1_000, "of each null"),
-        planted=(200, "studies of digits_noisy"),
+        studies=(1_000, "of each null whose learning rate is fixed; of (d), (e) and (f) 0.4 times"),
+        tuned=(400, "studies of each null whose learning rate is tuned"),
+        planted=(200, "studies of each problem in which a penalty helps"),
         workers=(3, "processes"),
     )
-    studies, finding = (5, 1) if arguments.tiny else (arguments.studies, arguments.planted)
-    sweep: dict[str, Any] = {"trials": 8, "generation": 4} if arguments.tiny else {"trials": TRIALS}
-    edits = ("training.epochs=5", "sweep.trials=8", "confirm.seeds=3") if arguments.tiny else ()
-    head = (
-        "null",
-        "studies",
-        "recommend",
-        "claim falsely",
-        "limit",
-        "forced: falsely",
-        "limit",
-        "p < 5 %",
-        "over seeds",
-        "s",
+    tiny: bool = arguments.tiny
+    sweep = {"trials": 8, "generation": 4, "baseline": 4} if tiny else {"trials": TRIALS}
+    study = partial(simulated, sweep=sweep, confirm={"top": 1, "seeds": 3} if tiny else {})
+    size = Size(settings=4, search_rows=100, seeds=2, rows=100) if tiny else Size()
+    edits = TINY_DIGITS if tiny else DIGITS
+    studies, tuned, planted = (
+        (4, 2, 2) if tiny else (arguments.studies, arguments.tuned, arguments.planted)
     )
-    print(f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|", flush=True)
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        for each in NULLS:
-            count = max(1, round(studies * each.part))
-            print(
-                report(
-                    each, list(pool.map(partial(null, each, sweep=sweep, confirm={}), range(count)))
-                ),
-                flush=True,
+
+        def of(judge: Callable[[int], Outcome], count: int) -> list[Outcome]:
+            return list(pool.map(judge, range(count)))
+
+        begin_table(*NULL_HEAD)
+        counts = [(null, round(studies * null.part)) for null in NULLS]
+        for null, count in [*counts, *((null, tuned) for null in TUNED_NULLS)]:
+            if count:
+                print(report(null, of(partial(study, null, force=True), count)), flush=True)
+        if not planted:
+            return
+        begin_table("problem", "training", "none", "best penalised", "true gain in points")
+        for problem in (UNFAIR_GAIN, PLANTED_GAIN):
+            for training, trained in (("tuned", problem), ("untuned", untuned(problem))):
+                truths = list(pool.map(partial(truth, trained, size), range(1 if tiny else TRUTHS)))
+                print(row(problem.name, training, *told(truths)), flush=True)
+        begin_table("problem", "studies", "recommend", "better", "goal", "s")
+        rounded = round(0.95 * planted)
+        for name, goal, judge in (
+            (UNFAIR_GAIN.name, f"<= {planted - rounded}", partial(study, UNFAIR_GAIN)),
+            (f"{UNFAIR_GAIN.name}, untuned", "", partial(study, untuned(UNFAIR_GAIN))),
+            (PLANTED_GAIN.name, f">= {rounded}", partial(study, PLANTED_GAIN)),
+            ("digits_noisy", f">= {rounded}", partial(of_digits_noisy, edits)),
+        ):
+            found = of(judge, planted)
+            recommend, better = (
+                sum(bool(one.claimed) for one in found),
+                sum(one.word == BETTER for one in found),
             )
-        found = list(pool.map(partial(planted, edits), range(finding)))
-    print("\n| planted | studies | better | goal | s |\n|---|---|---|---|---|")
-    better = sum(one.word == BETTER for one in found)
-    print(
-        f"| digits_noisy | {finding} | {better} | {round(0.95 * finding)} |"
-        f" {np.mean([one.seconds for one in found]):.1f} |"
-    )
+            print(row(name, planted, recommend, better, goal, mean_seconds(found)), flush=True)
 
 
 if __name__ == "__main__":
