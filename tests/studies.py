@@ -72,6 +72,7 @@ def confirmed_study(
     winner: int = 1,
     seeds: tuple[int, ...] = (4268029250, 11),
     look: int = 0,
+    undertrained: tuple[str, ...] = (),
 ) -> StudyRecord:
     """A study of three trials with the verdict that one of them won; `look` is which look at the
     test rows this is, 0 for none.
@@ -109,6 +110,7 @@ def confirmed_study(
         made = networks.get(key) or _replicate(one, seed, len(seeds), number)
         networks[key] = dataclasses.replace(made, test=_scores(*key) if look else None)
     found = _verdict(study, settings, seeds, winner, look)
+    found = dataclasses.replace(found, undertrained=undertrained)
     return dataclasses.replace(study, verdict=found, replicates=tuple(networks.values()))
 
 

@@ -43,8 +43,8 @@ def csv_text(frame: "pd.DataFrame") -> str:
     """A table as CSV: floats by repr, booleans true and false, times in UTC, nothing for null."""
     frame = frame.copy()
     for name, column in frame.items():
-        if column.dtype == bool:
-            frame[name] = column.map({True: "true", False: "false"})
+        if column.dtype in (bool, "boolean"):
+            frame[name] = column.map({True: "true", False: "false"}, na_action="ignore")
         elif column.dtype == "str":
             frame[name] = column.map(defused, na_action="ignore")
     return frame.to_csv(index=False, lineterminator="\n", date_format=TIME_FORMAT)

@@ -1,5 +1,6 @@
 """The reports: columns that never change, and CSV that reads back to the same numbers."""
 
+import csv
 import dataclasses
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from tests.studies import confirmed_study, make_study, make_trial
 
 COLUMNS = {  # the contract, letter by letter
     "trials": (
-        "study trial generation state weight_l1 weight_l2 bias_l1 bias_l2 data_loss"
-        " regularization_loss total_loss penalty_weight_l1 penalty_weight_l2 penalty_bias_l1"
-        " penalty_bias_l2 val_data_loss val_accuracy balanced_val_accuracy train_accuracy"
-        " near_zero_weights diverged epochs seconds started finished mlflow_run_id error"
+        "study trial generation state weight_l1 weight_l2 bias_l1 bias_l2 arm learning_rate"
+        " data_loss regularization_loss total_loss penalty_weight_l1 penalty_weight_l2"
+        " penalty_bias_l1 penalty_bias_l2 val_data_loss val_accuracy balanced_val_accuracy"
+        " train_accuracy near_zero_weights diverged epochs best_epoch seconds started finished"
+        " mlflow_run_id error"
     ),
     "history": (
         "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy"
@@ -31,12 +33,13 @@ COLUMNS = {  # the contract, letter by letter
         "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial"
         " best_value difference tied complete pruned fail diverged seconds python numpy optuna"
         " mlflow pandas blas recommended_weight_l1 recommended_weight_l2 recommended_bias_l1"
-        " recommended_bias_l2 verdict gain gain_low gain_high test_accuracy test_accuracy_low"
+        " recommended_bias_l2 recommended_learning_rate baseline_learning_rate undertrained"
+        " verdict gain gain_low gain_high test_accuracy test_accuracy_low"
         " test_accuracy_high baseline_test_accuracy openings"
     ),
     "confirm": (
-        "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 val_accuracy val_data_loss"
-        " test_accuracy test_data_loss diverged"
+        "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 learning_rate best_epoch"
+        " val_accuracy val_data_loss test_accuracy test_data_loss diverged"
     ),
 }
 FAILED = make_trial(
@@ -103,10 +106,34 @@ def test_every_number_reads_back_the_same_and_a_failed_trial_has_none(tmp_path: 
 def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
     trials = make_trial(0), make_trial(1, diverged=True)
     files.export(dataclasses.replace(make_study(), trials=trials), tmp_path, {1: "abc"})
-    lines = (tmp_path / "trials.csv").read_text().splitlines()[1:]
-    first, second = (line.split(",") for line in lines)
-    assert first[23:] == ["2026-11-23T07:25:49.123456Z", "2026-11-23T07:25:49.823456Z", "", ""]
-    assert (first[20], second[20], second[25]) == ("false", "true", "abc")
+    first, second = read_as_text(tmp_path / "trials.csv")
+    assert first["started"] == "2026-11-23T07:25:49.123456Z"
+    assert first["finished"] == "2026-11-23T07:25:49.823456Z"
+    assert (first["mlflow_run_id"], second["mlflow_run_id"], first["error"]) == ("", "abc", "")
+    assert (first["diverged"], second["diverged"]) == ("false", "true")
+    assert (first["arm"], second["arm"]) == ("baseline", "penalised")
+
+
+@pytest.mark.parametrize(
+    ("record", "undertrained"),
+    [
+        (make_study(), ""),
+        (confirmed_study(), "false"),
+        (confirmed_study(undertrained=("training.epochs",)), "true"),
+    ],
+)
+def test_a_flag_without_a_verdict_is_empty(
+    record: StudyRecord, undertrained: str, tmp_path: Path
+) -> None:
+    files.export(record, tmp_path)
+    (row,) = read_as_text(tmp_path / "summary.csv")
+    assert row["undertrained"] == undertrained
+    assert (row["baseline_learning_rate"] == "") == (record.verdict is None)
+
+
+def read_as_text(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_lambda_at_the_upper_edge_is_marked_and_a_fixed_one_has_no_axis() -> None:
