@@ -176,6 +176,7 @@ def columns(file: str) -> str:
         frames.TEXT: "text",
         frames.INTEGER: "integer",
         frames.OPTIONAL_INTEGER: "integer or empty",
+        frames.OPTIONAL_FLAG: "true, false or empty",
         frames.NUMBER: "number",
     }
     named |= {frames.FLAG: "true or false", frames.TIME: "time"}
@@ -197,17 +198,18 @@ def mlflow(what: str) -> str:
             ("tag", "meaning"),
             [(f"`{name}`", meaning) for name, meaning in MEANINGS["tags"].items()],
         )
-    strengths = (*LAMBDA_NAMES, *(f"log10_{name}" for name in LAMBDA_NAMES))
+    setting = (*LAMBDA_NAMES, "learning_rate")
+    strengths = (*setting, *(f"log10_{name}" for name in setting))
     rows = [
-        ("trial", "params", LAMBDA_NAMES),
+        ("trial", "params", setting),
         (
             "",
             "metrics",
             (*strengths, *plan.SCALARS, *(name for name in METRICS if name not in CURVES)),
         ),
         ("", "metrics with a curve", CURVES),
-        ("network of the confirmation", "params", (*LAMBDA_NAMES, "seed")),
-        ("", "metrics", (*strengths, *plan.CONFIRMED, *plan.TESTED)),
+        ("network of the confirmation", "params", (*setting, "seed")),
+        ("", "metrics", (*strengths, "best_epoch", *plan.CONFIRMED, *plan.TESTED)),
         ("study", "metrics", plan.ANSWER),
     ]
     return table(

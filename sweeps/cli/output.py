@@ -161,6 +161,7 @@ def run_json(sweep: "Sweep") -> dict[str, Any]:
     return {
         **{str(name): None if pd.isna(value) else value for name, value in row.items()},
         "lambdas": {name: getattr(best.lambdas, name) for name in LAMBDA_NAMES} if best else None,
+        "learning_rate": best.setting.learning_rate if best else None,
         "files": [str(path) for path in sweep.files],
         "mlflow_missing": None if runs.error else len(sweep.record.trials) - len(runs.ids),
     }
