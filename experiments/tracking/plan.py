@@ -108,7 +108,7 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
         single=_strengths(study, trial.setting)
         | {name: float(getattr(trial, name)) for name in SCALARS},
         measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
-        epochs=trial.epochs,
+        last=_last_step(study, trial.epochs),
         status=STATUS[trial.state],
         started=milliseconds(trial.started),
         ended=milliseconds(trial.finished),
@@ -168,7 +168,7 @@ def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Confirm
         | {"best_epoch": float(one.best_epoch)},
         measured={name: getattr(one.metrics, name) for name in CONFIRMED}
         | dict(zip(TESTED, tested, strict=bool(tested))),
-        epochs=study.experiment.training.epochs,
+        last=_last_step(study, study.experiment.training.epochs),
         status="FINISHED",
         started=milliseconds(one.started),
         ended=milliseconds(one.finished),
@@ -190,6 +190,13 @@ def _reference_plan(study: StudyRecord, one: Reference) -> RunPlan:
         started=milliseconds(one.started),
         ended=milliseconds(one.finished),
     )
+
+
+def _last_step(study: StudyRecord, epochs: int) -> int:
+    """The step of the numbers that count: MLflow takes those of the largest step. Where the best
+    epoch is kept they come after the curves, which stay whole.
+    """
+    return epochs + 1 if study.experiment.kept_by else epochs
 
 
 def milliseconds(time: datetime) -> int:

@@ -127,8 +127,8 @@ class Point(NamedTuple):
 class RunPlan:
     """A run as it must be. Times in milliseconds.
 
-    `single` are numbers at one `step`, `measured` those of the last of `epochs` epochs, some of
-    which have `curves`. A run must not have metrics that are `absent`; an `ended` of None is any.
+    `single` are numbers at one `step`, `measured` those at step `last`, some of which have `curves`
+    before it. A run must not have metrics that are `absent`; an `ended` of None is any.
     """
 
     name: str
@@ -136,7 +136,7 @@ class RunPlan:
     params: Mapping[str, str] = field(default_factory=dict)
     single: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
-    epochs: int = 0
+    last: int = 0
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     step: int = 0
     absent: Sequence[str] = ()
@@ -179,11 +179,11 @@ class RunPlan:
         """All its numbers. Those that are not finite are left out: MLflow would store others."""
         ended = self.started if self.ended is None else self.ended
         points = [Point(name, value, ended, self.step) for name, value in self.single.items()]
-        for name, last in self.measured.items():
-            values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.epochs: last}
+        for name, measured in self.measured.items():
+            values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.last: measured}
             # For charts over time the epochs are spread evenly over the time that they took.
             for step, value in values.items():
-                time = self.started + (ended - self.started) * step // max(self.epochs, 1)
+                time = self.started + (ended - self.started) * step // max(self.last, 1)
                 points.append(Point(name, value, time, step))
         return [point for point in points if math.isfinite(point.value)]
 

@@ -19,7 +19,6 @@ from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.tracking import Store, Tracker, audit_runs, sync_runs
 from experiments.tracking.plan import milliseconds, trial_plan
 from experiments.tracking.runs import NOTE
-from nnreg import LAMBDA_NAMES
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
 
@@ -87,17 +86,23 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
         trial, metrics = study.trials[number], run.data.metrics
         assert metrics == trial_plan(study, trial).metrics
         assert {name: metrics[name] for name in METRICS} == dataclasses.asdict(trial.metrics)  # type: ignore[arg-type]  # it has some
-        for name in LAMBDA_NAMES:
-            assert float(run.data.params[name]) == metrics[name] == getattr(trial.lambdas, name)
-        for name in trial.lambdas.on:
+        for name, value in trial.setting.numbers.items():
+            assert float(run.data.params[name]) == metrics[name] == value
+        for name in (*trial.lambdas.on, "learning_rate"):
             assert metrics[f"log10_{name}"] == math.log10(metrics[name])
         assert (metrics["epochs"], metrics["seconds"], metrics["diverged"]) == (3, 0.25, 0)
+        assert metrics["best_epoch"] == trial.best_epoch
 
 
 def test_the_curves_go_over_the_epochs_from_1_and_times_are_those_of_the_record(
     store: Store,
 ) -> None:
     study = make_study(2, epochs=250)  # 5 curves of 250 points are more than MLflow takes at once
+    kept = [
+        dataclasses.replace(one, metrics=dataclasses.replace(one.metrics, val_accuracy=0.99))
+        for one in study.trials
+    ]
+    study = dataclasses.replace(study, trials=tuple(kept))
     parent, client = written(store, study), MlflowClient(store.uri)
     first, last = milliseconds(study.trials[0].started), milliseconds(study.trials[-1].finished)
     assert (parent.info.start_time, parent.info.end_time) == (first, last)
@@ -109,7 +114,9 @@ def test_the_curves_go_over_the_epochs_from_1_and_times_are_those_of_the_record(
         for name in CURVES:
             history = client.get_metric_history(run.info.run_id, name)
             points = [(point.step, point.value) for point in history]
-            assert points == list(enumerate(trial.curves[name], start=1))
+            *curve, kept = points
+            assert curve == list(enumerate(trial.curves[name], start=1))
+            assert kept == (251, getattr(trial.metrics, name))  # the step that MLflow shows
             times = [point.timestamp for point in history]
             assert start < times[0] < times[100] < times[-1] == end
 
@@ -155,7 +162,7 @@ def test_numbers_that_are_not_finite_are_never_written(store: Store) -> None:
     # MLflow keeps inf as 1.8e308.
     assert all(abs(point.value) < 1e300 for history in histories for point in history)
     steps = [point.step for point in client.get_metric_history(run.info.run_id, "data_loss")]
-    assert steps == [1, 3]
+    assert steps == [1, 4]
 
 
 def test_trial_by_trial_and_from_nothing_mlflow_is_the_same(

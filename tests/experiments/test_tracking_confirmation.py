@@ -17,7 +17,6 @@ from experiments.tracking import Store, SyncedRuns, Tracker, sync_runs, view
 from experiments.tracking.plan import milliseconds, network_plans
 from experiments.tracking.runs import NOTE
 from experiments.tracking.sync import Problem
-from nnreg import LAMBDA_NAMES
 from tests.experiments.test_tracking_sync import NOTHING, assert_agrees, audited, synced
 from tests.mlflow_reading import everything, runs_of, study_run, trial_runs
 from tests.studies import confirmed_study
@@ -35,12 +34,13 @@ def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None
     for one in OPENED.confirmed.values():
         run = found[one.identity]
         same = table.seed == one.seed
-        for name, value in zip(LAMBDA_NAMES, one.lambdas.as_tuple(), strict=True):
+        for name, value in one.setting.numbers.items():
             same &= table[name] == value
             assert float(run.data.params[name]) == run.data.metrics[name] == value
         assert run.data.tags["roles"].split(",") == list(dict.fromkeys(table[same].role))
         for name in ("val_accuracy", "val_data_loss", "test_accuracy", "test_data_loss"):
             assert {run.data.metrics[name]} == set(table[same][name])
+        assert run.data.metrics["best_epoch"] == one.best_epoch
         assert (run.data.params["seed"], run.data.metrics["seconds"]) == (str(one.seed), 0.25)
         assert run.info.start_time == milliseconds(one.started)
     ends = [one.finished for one in OPENED.confirmed.values()]  # after the last trial's
@@ -69,8 +69,8 @@ def test_a_later_verdict_leaves_exactly_its_runs(store: Store) -> None:
     synced(store, later)
     assert_agrees(store, later)
     after = runs_of(store, later.study_uid, "confirm")
-    won, lost = OPENED.trials[1].lambdas, OPENED.trials[0].lambdas
-    names = {(one.lambdas, one.seed): one.identity for one in OPENED.confirmed.values()}
+    won, lost = OPENED.trials[1].setting, OPENED.trials[0].setting
+    names = {(one.setting, one.seed): one.identity for one in OPENED.confirmed.values()}
     same, changed = names[lost, 11], names[won, 11]  # the baseline has its role again
     assert before[same].info.run_id == after[same].info.run_id
     assert before[changed].info.run_id != after[changed].info.run_id
@@ -156,11 +156,11 @@ def test_every_difference_is_listed(store: Store) -> None:
     plans = network_plans(OPENED)[:4]
     names, ids = [one.name for one in plans], [found[one.key[1]].info.run_id for one in plans]
     client.delete_run(ids[0])
-    client.log_metric(ids[1], "val_accuracy", 0.25, step=99)
+    client.log_metric(ids[1], "val_accuracy", 0.25, step=999)
     client.set_tag(ids[2], "roles", "loser")
     run = found[plans[3].key[1]]
     double = client.create_run(run.info.experiment_id, tags=dict(run.data.tags)).info.run_id
-    tags = {**run.data.tags, "confirm": "1:0.5:0.5:0.5:0.5"}
+    tags = {**run.data.tags, "confirm": "1:0.5:0.5:0.5:0.5:0.01:7"}
     stray = client.create_run(run.info.experiment_id, tags=tags).info.run_id
     study_id = study_run(store, OPENED.study_uid).info.run_id
     client.set_tag(study_id, "verdict", "worse")
@@ -172,7 +172,7 @@ def test_every_difference_is_listed(store: Store) -> None:
         Problem("confirm", names[1], (ids[1],), ("metric val_accuracy",)),
         Problem("confirm", names[2], (ids[2],), ("tag roles",)),
         Problem("confirm", names[3], tuple(sorted([ids[3], double]))),
-        Problem("confirm", "1:0.5:0.5:0.5:0.5", (stray,), planned=False),
+        Problem("confirm", "1:0.5:0.5:0.5:0.5:0.01:7", (stray,), planned=False),
     }
     assert synced(store, OPENED) == SyncedRuns(0, 3, deleted=4, study=True)
     assert_agrees(store, OPENED)
