@@ -14,7 +14,7 @@ from experiments.datasets import columns, files, labels, values
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
-from experiments.spec import EPOCHS, Experiment, Training
+from experiments.spec import Experiment, Training
 from experiments.wording import listed, short_repr, toml
 from experiments.writing import write_text
 
@@ -67,12 +67,12 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     else:
         guesses += dataset.notes
         training = dataset.rows["training"]
-    suited = Training(batch_size=batch_size(training), epochs=epochs(training))
+    chosen = suited(training)
     guesses.append(
-        f"training.batch_size = {suited.batch_size} and training.epochs = {suited.epochs}, which"
+        f"training.batch_size = {chosen.batch_size} and training.epochs = {chosen.epochs}, which"
         f" suit {training} rows to train on"
     )
-    write_text(_render(data, codes, suited, output), output)
+    write_text(_render(data, codes, chosen, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
@@ -125,18 +125,16 @@ def _judge(table: files.RawTable, data: Data) -> tuple[dict[str, str], list[str]
     return refused, codes
 
 
-def batch_size(rows: int) -> int:
-    """Return the default, or for few rows the largest power of two with enough steps per epoch."""
-    default = Training().batch_size
+def suited(rows: int) -> Training:
+    """Return the training that suits so many rows: the largest batch, a power of two, that leaves
+    enough steps per epoch; the default epochs, or for many rows so few that a study ends soon.
+    """
+    default = Training()
     size = SMALLEST_BATCH
-    while isinstance(default, int) and 2 * size <= default and 2 * size * STEPS_PER_EPOCH <= rows:
+    while 2 * size * STEPS_PER_EPOCH <= rows and size != default.batch_size:
         size *= 2
-    return size
-
-
-def epochs(rows: int) -> int:
-    """Return the default, or for many rows so few that a study ends before long."""
-    return max(FEWEST_EPOCHS, min(EPOCHS, int(round(ROWS_IN_ALL / rows, -1))))
+    epochs = max(FEWEST_EPOCHS, min(default.epochs, int(round(ROWS_IN_ALL / rows, -1))))
+    return Training(batch_size=size, epochs=epochs)
 
 
 def _render(data: Data, codes: list[str], training: Training, output: Path) -> str:

@@ -133,5 +133,9 @@ def test_choices_and_names_agree_between_packages() -> None:
 
 
 def test_the_defaults_of_an_experiment_are_those_of_the_network() -> None:
-    experiment = spec.Experiment.model_validate({"name": "x", "data": {"source": "iris"}})
-    assert experiment.train_config() == TrainConfig()
+    for training, config in (
+        ({}, TrainConfig(epochs=spec.EPOCHS)),
+        ({"learning_rate": TrainConfig.learning_rate}, TrainConfig()),
+    ):
+        table = {"name": "x", "data": {"source": "iris"}, "training": training}
+        assert spec.Experiment.model_validate(table).train_config() == config

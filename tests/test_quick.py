@@ -14,7 +14,8 @@ import sweeps
 
 @pytest.mark.usefixtures("tracker_here")
 def test_a_sweep_from_python(tmp_path: Path) -> None:
-    found = sweeps.run("iris", trials=8, workers=1, directory=tmp_path)
+    edits = ["sweep.baseline=4", "training.epochs=5"]
+    found = sweeps.run("iris", trials=8, edits=edits, workers=1, directory=tmp_path)
     table = pd.read_csv(tmp_path / "reports" / "iris" / "trials.csv")
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "studies" / "iris.journal")))
     study = optuna.load_study(study_name="iris", storage=storage)

@@ -169,10 +169,15 @@ def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "size"), [(1, 16), (106, 16), (600, 32), (1036, 64), (2048, 128), (10**6, 128)]
+    ("rows", "size", "epochs"),
+    [
+        *((1, 16, 100), (106, 16, 100), (300, 32, 100), (1036, 128, 100)),
+        *((3242, 128, 60), (6000, 128, 30), (10**6, 128, 20)),
+    ],
 )
-def test_the_batch_suits_the_rows(rows: int, size: int) -> None:
-    assert template.batch_size(rows) == size
+def test_the_training_suits_the_rows(rows: int, size: int, epochs: int) -> None:
+    suited = template.suited(rows)
+    assert (suited.batch_size, suited.epochs, suited.keep) == (size, epochs, "best")
 
 
 @given(st.text())
