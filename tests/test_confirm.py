@@ -13,7 +13,7 @@ import pytest
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command
 
-EDITS = ("training.epochs=4", "confirm.seeds=3", "confirm.top=2")
+EDITS = ("training.epochs=4", "sweep.baseline=2", "confirm.seeds=3", "confirm.top=2")
 SMALL = ("iris", "--trials=6", "--workers=1", *(f"--set={edit}" for edit in EDITS))
 NO_TRACKER = "--tracking-uri=http://127.0.0.1:9"  # nothing here is about MLflow
 pytestmark = pytest.mark.usefixtures("tracker_here")
@@ -67,7 +67,7 @@ def test_killed_while_it_confirms(folder: Path, tmp_path: Path) -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([SWEEPS, "run", *SMALL, NO_TRACKER], cwd=tmp_path, **quiet) as process:
         while process.poll() is None and not (
-            journal.exists() and b"replicate:" in journal.read_bytes()
+            journal.exists() and b"replicates:" in journal.read_bytes()
         ):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.005)

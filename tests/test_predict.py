@@ -26,7 +26,7 @@ missing = ["", "none"]
 [training]
 epochs = 3
 [sweep]
-generation = 2
+baseline = 1
 [confirm]
 seeds = 2
 top = 1

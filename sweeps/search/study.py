@@ -170,7 +170,7 @@ class Study:
             user_attrs={GENERATION: proposal.generation}
             | user_attributes(proposal.setting, result),
             system_attrs=system_attributes(result),
-            intermediate_values=points(result.curves.get(objective, ())),
+            intermediate_values=points(result, objective),
         )
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
         trial.datetime_start = result.started.astimezone().replace(tzinfo=None)

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
@@ -22,7 +21,6 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
 SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
-POINTS = 3  # intermediate values per trial; all epochs are in RESULT
 PREFIX = "replicates:"  # of the attributes of a study that hold the replicates of a setting each
 VERDICT = "verdict"
 
@@ -56,9 +54,12 @@ def system_attributes(result: TrialResult) -> dict[str, Any]:
     return {RESULT: pack(packed)}
 
 
-def points(curve: Sequence[float]) -> dict[int, float]:
-    """Return a few points of a curve by epoch, the first and last included."""
-    epochs = np.linspace(1, len(curve), min(len(curve), POINTS)).round().astype(int).tolist()
+def points(result: TrialResult, objective: str) -> dict[int, float]:
+    """Return three points of the objective's curve by epoch, the first, the kept and the last: a
+    database takes three statements for each, and all of them are in RESULT.
+    """
+    curve = result.curves.get(objective, ())
+    epochs = sorted({1, result.best_epoch, len(curve)}) if curve else []
     return {epoch: curve[epoch - 1] for epoch in epochs}
 
 
