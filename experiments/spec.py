@@ -197,6 +197,12 @@ class Experiment(Section):
         return axis if isinstance(axis, RateRange) else None
 
     @property
+    def searched(self) -> dict[str, Range]:
+        """The axes that are ranges: those of the lambdas in their order, then the learning rate."""
+        rates = {"learning_rate": self.rates} if self.rates else {}
+        return {**self.lambdas.searched, **rates}
+
+    @property
     def baseline_trials(self) -> int:
         """How many trials the baseline arm has: one where there is nothing to tune."""
         return self.sweep.baseline if self.rates else 1

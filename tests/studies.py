@@ -120,7 +120,8 @@ def without(setting: Setting, name: str) -> Setting:
 
 def _best_epoch(study: StudyRecord, setting: Setting) -> int:
     experiment = study.experiment
-    return EPOCHS - len(setting.on) % EPOCHS if experiment.kept_by else experiment.training.epochs
+    kept = EPOCHS - len(setting.on) % EPOCHS if experiment.kept_by else experiment.training.epochs
+    return min(kept, experiment.training.epochs)
 
 
 def _replicate(

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.section import Range
-from nnreg import LAMBDA_NAMES, Lambdas
+from experiments.evaluation import Setting
+from experiments.section import Range, RateRange
+from nnreg import LAMBDA_NAMES
 
 OFF_AT, OFF_WIDTH = 0.9, 0.35  # decades: how far below `low` off is drawn, and how far it spreads
 SPREADS = dict(zip(LAMBDA_NAMES, (0.618034, 0.754878, 0.819173, 0.856675), strict=True))
@@ -29,27 +30,31 @@ class Axis:
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
 
-class LambdaAxis(Axis):
-    """The log axis of a lambda, in decades. Its band is the place for off, below `low`."""
+class SearchedAxis(Axis):
+    """The log axis of a lambda or of the learning rate, in decades. The band of a lambda is the
+    place for off, below `low`.
+    """
 
-    def place(self, lambdas: Lambdas, number: int = 0) -> float:
-        """Where its lambda is; what is off is spread by the number of the trial."""
-        strength: float = getattr(lambdas, self.title)
-        if strength > 0:
-            return math.log10(strength)
+    def place(self, setting: Setting, number: int = 0) -> float:
+        """Where a setting is; what is off is spread by the number of the trial."""
+        value = setting.numbers[self.title]
+        if value > 0:
+            return math.log10(value)
         spread = number * SPREADS[self.title] % 1 - 0.5 if number else 0.0
         return sum(self.band or ()) / 2 + spread * 2 * OFF_WIDTH
 
 
-def lambda_axis(name: str, searched: Range) -> LambdaAxis:
-    """The axis of a lambda that is searched."""
+def searched_axis(name: str, searched: Range) -> SearchedAxis:
+    """The axis of a lambda or of the learning rate, where it is searched."""
     low, high = math.log10(searched.low), math.log10(searched.high)
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     ticks: dict[float, str] = {at: f"1e{at}" for at in decades[:: max(1, len(decades) // 6)]}
     if len(ticks) < 2:
         ticks = {end: f"{10**end:.2g}" for end in (low, high)}
+    if isinstance(searched, RateRange):
+        return SearchedAxis(low - 0.1, high + 0.1, ticks, name)
     off = low - OFF_AT
-    return LambdaAxis(off - 0.6, high + 0.25, {off: "off"} | ticks, name, (off - 0.5, off + 0.5))
+    return SearchedAxis(off - 0.6, high + 0.25, {off: "off"} | ticks, name, (off - 0.5, off + 0.5))
 
 
 def linear(

@@ -7,14 +7,15 @@ const exact = cell => cell.title || cell.textContent;  // all digits, where fewe
 const rows = trials ? [...trials.tBodies[0].rows] : [], byTrial = new Map(rows.map(row => [row.cells[0].textContent, row]));
 let matches = () => true, brushed = null;
 
-// Tips: the words of a mark, or the lambdas and the objective of its trial.
+// Tips: the words of a mark, or the setting and the objective of its trial.
 const tip = document.getElementById("tip");
 
 function words(mark) {
   if (mark.dataset.tip) return mark.dataset.tip;
   const [trial, objective, ...cells] = byTrial.get(mark.dataset.trial).cells;
   const on = cells.slice(0, 4).map((cell, n) => [names(trials)[n + 2], cell.textContent]).filter(([, strength]) => strength !== "off");
-  return `trial ${trial.textContent}: ${on.map(pair => pair.join(" ")).join(", ") || "all off"}\n${objective.textContent}`;
+  const setting = [on.map(pair => pair.join(" ")).join(", ") || "all off", `learning_rate ${cells[4].textContent}`];
+  return `trial ${trial.textContent}: ${setting.join(", ")}\n${objective.textContent}`;
 }
 
 addEventListener("pointerover", event => {

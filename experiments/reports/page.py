@@ -27,7 +27,7 @@ METRICS = (
     *("regularization_loss", "train_accuracy", "near_zero_weights"),
 )
 FORMATS = (
-    dict.fromkeys((*LAMBDA_NAMES, "best"), strength)
+    dict.fromkeys((*LAMBDA_NAMES, "learning_rate", "best"), strength)
     | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
     | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), "{:.1%}".format)
     | dict.fromkeys((*METRICS[:2], "train_accuracy", "mean"), "{:.4f}".format)
@@ -54,7 +54,6 @@ def render(
         shown=shown,
         card=card(study),
         no_verdict=no_verdict(study),
-        names=LAMBDA_NAMES,
         strength=strength,
         as_shown=as_shown,
         figures=figures(shown),
@@ -93,7 +92,9 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
     failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
-    columns = [*dict.fromkeys(("trial", study.objective, *LAMBDA_NAMES, *METRICS)), "diverged"]
+    setting = (*LAMBDA_NAMES, "learning_rate")
+    columns = [*dict.fromkeys(("trial", study.objective, *setting, *METRICS))]
+    columns += ["best_epoch", "diverged"]
     columns += ["state"] if failed else []
     columns += ["mlflow_run_id"] if runs else []
     return frame.loc[[trial.trial for trial in [*shown.ranked, *failed]], columns]

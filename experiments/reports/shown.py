@@ -8,7 +8,7 @@ from experiments.measures import strength
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip
-from experiments.verdict import RECOMMENDED, Confirmed
+from experiments.verdict import BASELINE, RECOMMENDED, Confirmed
 
 ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
 
@@ -69,8 +69,11 @@ class Shown:
             return "diamond", "baseline"
         if self.is_beyond(study.value(trial)):
             return self.worse_shape, "trial"
+        shape, kind = "circle", "trial"
+        if trial.setting.arm == BASELINE:
+            shape, kind = "lozenge", "baseline"
         is_tied = study.verdict is not None and trial.trial in study.verdict.tied
-        return "circle", "tied" if is_tied else "trial"
+        return shape, "tied" if is_tied else kind
 
     @cached_property
     def settings(self) -> list[Confirmed]:
@@ -92,13 +95,15 @@ def of(trial: TrialRecord) -> str:
 def tip_of(confirmed: Confirmed) -> str:
     """What the mark of a setting shows where a pointer rests on it."""
     lambdas = confirmed.setting.lambdas
-    on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on]
-    return tip(f"{role(confirmed)}: {', '.join(on) or 'all off'}\n{confirmed.mean:.4f}")
+    on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on] or ["all off"]
+    on.append(f"learning_rate {strength(confirmed.setting.learning_rate)}")
+    return tip(f"{role(confirmed)}: {', '.join(on)}\n{confirmed.mean:.4f}")
 
 
 def role(confirmed: Confirmed) -> str:
     """A role in words: `recommended, without weight_l1`."""
-    return confirmed.role.replace("_without_", ", without ").replace("without_", "without ")
+    words = confirmed.role.replace("_without_", ", without ").replace("without_", "without ")
+    return words.replace("baseline_candidate", "baseline candidate").replace("+", ", ")
 
 
 def in_words(metric: str) -> str:

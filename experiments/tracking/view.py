@@ -79,15 +79,16 @@ def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
 
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
     """These runs alone, best first: first the numbers that matter, last what went wrong."""
+    setting = (*LAMBDA_NAMES, "learning_rate")
     numbers = dict.fromkeys(
-        [study.objective, "val_accuracy", "data_loss", "regularization_loss", *LAMBDA_NAMES]
+        [study.objective, "val_accuracy", "data_loss", "regularization_loss", *setting]
     )
     columns = [f"metrics.`{name}`" for name in numbers]
     if any(trial_note(trial) for trial in study.trials):
         columns.append(NOTE)
     # In pixels: room for the name, and for a lambda that is written in full and cut off.
     widths = {NAME: 140, CREATED: 140, NOTE: 260} | {
-        f"metrics.`{name}`": 170 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
+        f"metrics.`{name}`": 170 if name in setting else 50 + 7 * len(name) for name in numbers
     }
     return {
         "searchFilter": f"{query} and tags.study_uid = '{study.study_uid}'",
@@ -102,14 +103,14 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
 
 
 def _charts(study: StudyRecord) -> dict[str, Any]:
-    axes = [f"log10_{name}" for name in study.experiment.lambdas.searched or LAMBDA_NAMES]
+    axes = [f"log10_{name}" for name in study.experiment.searched or LAMBDA_NAMES]
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
     numbers = [*axes, study.objective]
     axis_of = {name: {"key": name, "type": "METRIC"} for name in numbers}
     together = {"selectedParams": [], "selectedMetrics": numbers, "showAllRuns": True}
     each = {axis: {"xaxis": axis_of[axis], "yaxis": axis_of[study.objective]} for axis in axes}
     return _sections(
-        (which, 1, "PARALLEL", {"all": together}), (f"{which}, each lambda", 2, "SCATTER", each)
+        (which, 1, "PARALLEL", {"all": together}), (f"{which}, each axis", 2, "SCATTER", each)
     )
 
 

@@ -4,14 +4,18 @@ paper.
 
 import dataclasses
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from experiments.card import card
+from experiments.cautions import no_verdict
 from experiments.records import FAIL, StudyRecord
+from experiments.reports.figures import curves, strengths
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
 from nnreg import LAMBDA_NAMES
@@ -90,7 +94,7 @@ MANY = make_study(ALL_SHOWN + 1, epochs=1)
         pytest.param(make_study(1), SEARCH, id="baseline alone"),
         pytest.param(make_study(0), "", id="empty"),
         pytest.param(WITH_A_FAILED_ONE, SEARCH, id="failed trial"),
-        pytest.param(ALL_FIXED, "curves search parallel", id="all fixed"),
+        pytest.param(ALL_FIXED, "strengths curves search parallel", id="all fixed"),
         pytest.param(MANY, SEARCH, id="many"),
     ],
 )
@@ -144,6 +148,60 @@ def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> 
     assert "sweeps confirm digits</code>" in render(make_study(5))
 
 
+def test_without_trials_in_both_arms_it_says_what_to_do() -> None:
+    alone = html.unescape(render(make_study(1)))
+    assert no_verdict(make_study(1)) in alone
+    assert "sweeps confirm" not in alone
+
+
+def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_rows() -> None:
+    study = confirmed(epochs=3)
+    data_loss, accuracy, _ = curves.figure(Shown(study)).plots
+    for plot, names in (
+        (data_loss, ("data_loss", "val_data_loss")),
+        (accuracy, ("train_accuracy", "val_accuracy")),
+    ):
+        drawn = "".join(plot.drawn)
+        for role, words in (("baseline", "without penalties"), ("recommended", "recommended")):
+            one = study.verdict.confirmed(role)
+            networks = [study.confirmed[one.setting, seed] for seed in study.verdict.seeds]
+            for rows, name in zip(("training", "validation"), names, strict=True):
+                means = np.mean([network.curves[name] for network in networks], axis=0)
+                for epoch, mean in enumerate(means, start=1):
+                    assert f'"{words}, {rows}, epoch {epoch}: {mean:.4g}"' in drawn
+            kept = means[one.best_epoch - 1]
+            assert f'"{words}, kept epoch {one.best_epoch}: {kept:.4g}"' in drawn
+
+
+def test_where_no_penalty_is_recommended_the_best_one_is_drawn_against_none() -> None:
+    study = confirmed()
+    baseline = study.verdict.confirmed("baseline")
+    settings = [
+        dataclasses.replace(baseline, role=one.role) if one.role == "recommended" else one
+        for one in study.verdict.settings
+    ]
+    verdict = dataclasses.replace(study.verdict, settings=tuple(settings))
+    legend = curves.figure(Shown(dataclasses.replace(study, verdict=verdict))).legend
+    words = [words for shape, _, words in legend if shape == "line"]
+    assert words == ["without penalties: validation", "best with penalties: validation"]
+
+
+def test_both_arms_are_drawn_over_the_learning_rate() -> None:
+    study = make_study(12)
+    (*_, plot) = strengths.figure(Shown(study)).plots
+    assert plot.title == "validation accuracy against learning_rate"
+    marks = re.findall(
+        r'<use href="#(\w+)" class="\w+" x="([\d.]+)%".*?data-trial="(\d+)"', "".join(plot.drawn)
+    )
+    places = {int(trial): (shape, float(x)) for shape, x, trial in marks}
+    assert [trial for trial, (shape, _) in places.items() if shape == "diamond"] == [0]
+    rates = {trial.trial: trial.setting.learning_rate for trial in study.trials}
+    by_rate = sorted(places, key=rates.__getitem__)
+    assert by_rate == sorted(places, key=lambda trial: places[trial][1])
+    fixed = strengths.figure(Shown(make_study(12, training={"learning_rate": 0.01}))).plots
+    assert [plot.x.title for plot in fixed] == list(LAMBDA_NAMES)
+
+
 def mouse(window: Browser) -> Any:
     return needs_module("selenium.webdriver.common.action_chains").ActionChains(window.driver)
 
@@ -184,7 +242,7 @@ def test_the_table_sorts_and_filters(window: Browser, tmp_path: Path) -> None:
 def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path) -> None:
     record = make_study(40)
     show(window, record, tmp_path)
-    objective = LAMBDA_NAMES.index("bias_l2") + 1
+    objective = len(record.experiment.searched)
     area = window.driver.find_elements("css selector", "#parallel .area")[objective]
     height = int(area.rect["height"])
     drag = mouse(window).move_to_element_with_offset(area, 0, -height // 2 + 1)
@@ -229,7 +287,7 @@ def test_it_stays_small(trials: int, most: int) -> None:
 
 def test_of_many_trials_the_best_and_the_baseline_are_shown_and_the_others_counted() -> None:
     shown = {trial.trial for trial in Shown(MANY).ranked}
-    assert shown == {trial.trial for trial in MANY.ranked[:BEST_SHOWN]} | {0}
+    assert shown == {trial.trial for trial in MANY.ranked[:BEST_SHOWN]} | {MANY.baseline.trial}
     assert f"The other {len(MANY.trials) - len(shown):,} did worse." in render(MANY)
 
 

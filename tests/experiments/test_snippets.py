@@ -14,6 +14,7 @@ import pytest
 from sklearn.neural_network import MLPClassifier
 
 from experiments import experiment_file
+from experiments.evaluation import Setting
 from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, snippets
 from nnreg import Dense, Fit, Lambdas, Split, train
@@ -42,8 +43,8 @@ on_keras = pytest.mark.filterwarnings(
 unconverged = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 HIDDEN = (6, 5)
 SHAPES = ((4, 6), (6, 5), (5, 3))
-TRAINING = {"epochs": 3, "batch_size": "full", "learning_rate": 0.05}
-TRAINING |= {"momentum": 0.5, "beta_1": 0.8, "beta_2": 0.99}
+RATE = 0.05
+TRAINING = {"epochs": 3, "batch_size": "full", "momentum": 0.5, "beta_1": 0.8, "beta_2": 0.99}
 NEAR = {"sgd": 1e-5, "adam": 1e-3}
 """Three steps in float32, 1e-7 of numbers near 1 each. Adam's epsilon has another place in Keras
 and scikit-learn: it matters where a gradient is small; a step is 0.05."""
@@ -82,10 +83,16 @@ def split() -> Split:
 def confirmed(
     lambdas: Lambdas, layers: str = "all", hidden: tuple[int, ...] = HIDDEN, **training: Any
 ) -> StudyRecord:
-    """A study whose verdict recommends these lambdas, for the rows of `split`."""
+    """A study whose verdict recommends these lambdas, for the rows of `split`. The learning rate is
+    tuned, unless one is given.
+    """
     sections = {"model": {"hidden": hidden}, "lambdas": {"layers": layers}}
     study = make_study(2, training=TRAINING | training, **sections)
-    trials = (study.trials[0], dataclasses.replace(study.trials[1], lambdas=lambdas))
+    rate = training.get("learning_rate", RATE)
+    trials = (
+        dataclasses.replace(study.trials[0], setting=Setting(Lambdas(), RATE / 5)),
+        dataclasses.replace(study.trials[1], setting=Setting(lambdas, rate)),
+    )
     study = confirmed_study(dataclasses.replace(study, trials=trials))
     verdict = dataclasses.replace(study.verdict, rows=dict(study.verdict.rows) | {"training": 41})
     return dataclasses.replace(study, verdict=verdict)
@@ -104,7 +111,11 @@ def run(code: str, split: Split) -> dict[str, Any]:
 
 def trained(study: StudyRecord, split: Split, initial: Any = None) -> Fit:
     """The network that the recommendation means here."""
-    config, lambdas = study.experiment.train_config(), study.verdict.recommended
+    used = study.verdict.used
+    config, lambdas = study.experiment.train_config(), used.setting.lambdas
+    config = dataclasses.replace(
+        config, learning_rate=used.setting.learning_rate, epochs=used.best_epoch
+    )
     last = lambdas if study.experiment.lambdas.layers == "all" else Lambdas()
     return train(split, config, [(*[lambdas] * len(config.hidden), last)], initial=initial)[0]
 
@@ -145,6 +156,9 @@ def test_the_lines_of_the_experiment_file(lambdas: Lambdas, layers: str, tmp_pat
     experiment = experiment_file.parse(given, "x.toml", tmp_path)
     assert experiment.lambdas.axes == vars(lambdas)
     assert experiment.lambdas.layers == layers
+    kept = 3 - len(lambdas.on) % 3
+    assert (experiment.training.learning_rate, experiment.training.epochs) == (RATE, kept)
+    assert experiment.kept_by is None
 
 
 @pytest.mark.parametrize("optimizer", NEAR)

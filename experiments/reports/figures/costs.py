@@ -7,7 +7,7 @@ from experiments.measures import MEASURES
 from experiments.reports.axes import categories, linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown, in_words, role
-from experiments.verdict import BASELINE, CANDIDATE, WINNER, Verdict
+from experiments.verdict import BASELINE, WINNER, WITHOUT, Verdict
 
 ON_TEST_ROWS = [
     ("line", "best", "confidence interval at the level of the claim"),
@@ -48,9 +48,10 @@ def _costs(verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
         words = "all off" if one.against == BASELINE else f"without {one.against}"
         gain, narrow = one.gain, one.narrow
         yield words, (gain.mean, gain.low, gain.high, narrow.low, narrow.high)
-    if verdict.comparisons or not verdict.confirmed(WINNER).setting.on:
+    if verdict.comparisons:
         return
+    alone = [f"{WITHOUT}{name}" for name in verdict.confirmed(WINNER).setting.on]
     for setting in verdict.settings:
-        if setting.role not in (WINNER, CANDIDATE):
+        if setting.role in (*alone, BASELINE):
             behind, error = setting.behind, setting.error
             yield role(setting), (behind, behind - error, behind + error)

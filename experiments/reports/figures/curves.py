@@ -1,60 +1,111 @@
-"""The learning curves of the recommended setting, or the best trial, and of the baseline."""
+"""The learning curves of both arms, training against validation, with the kept epoch marked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.evaluation import PENALISED
 from experiments.records import StudyRecord
 from experiments.reports.axes import linear
 from experiments.reports.plot import Figure, Plot, tip
-from experiments.reports.shown import Shown, in_words
+from experiments.reports.shown import Shown
+from experiments.verdict import BASELINE, RECOMMENDED, WINNER
 
+WITHOUT_PENALTIES = "without penalties"
 MOST_POINTS, MOST_TIPS = 400, 50  # of a curve: more are finer than a screen, or than a pointer
+TRAINING, VALIDATION = "training", "validation"
+METRICS = {
+    "data loss": {TRAINING: "data_loss", VALIDATION: "val_data_loss"},
+    "accuracy": {TRAINING: "train_accuracy", VALIDATION: "val_accuracy"},
+    "regularization loss": {TRAINING: "regularization_loss"},
+}
+"""The curves of each plot, by the rows that they are measured on."""
 
 Curves = Mapping[str, Sequence[float]]
+Line = tuple[str, str, np.ndarray]
+"""The kind of its arm, the rows that it is measured on, and its values (networks, epochs)."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The networks that stand for one side of the comparison, and their kept epoch, from 1."""
+
+    words: str
+    best_epoch: int
+    networks: Sequence[Curves]
+
+    def values(self, curve: str) -> np.ndarray:
+        return np.array([one[curve] for one in self.networks])
 
 
 def figure(shown: Shown) -> Figure:
     """A plot for each metric that is not zero everywhere."""
-    arms, plots = _arms(shown.study), []
-    for metric in ("data_loss", "regularization_loss", "val_accuracy"):
-        lines = {kind: np.array([one[metric] for one in curves]) for kind, curves in arms.items()}
-        if any(values.any() for values in lines.values()):
-            plots.append(_plot(in_words(metric), lines))
-    best = "recommended" if shown.study.verdict else "best of the search"
-    words = {"baseline": "no regularization", "best": best}
-    return Figure(plots, [("line", kind, words[kind]) for kind in arms])
+    arms, plots, legend = _arms(shown.study), [], []
+    for title, curves in METRICS.items():
+        lines = [
+            (kind, rows, arm.values(curve))
+            for kind, arm in arms.items()
+            for rows, curve in curves.items()
+        ]
+        if any(values.any() for _, _, values in lines):
+            plots.append(_plot(title, lines, arms))
+    for kind, arm in arms.items():
+        legend.append(("line", kind, f"{arm.words}: {VALIDATION}"))
+        legend.append(("dashes", kind, TRAINING))
+        legend.append(("disc", kind, f"kept epoch {arm.best_epoch}"))
+    return Figure(plots, legend)
 
 
-def _arms(study: StudyRecord) -> dict[str, list[Curves]]:
-    """The curves of each network, by the kind of their line."""
-    arms: dict[str, list[Curves]] = {}
-    if study.verdict:
-        verdict = study.verdict
-        for kind, setting in ("baseline", verdict.baseline), ("best", verdict.recommended):
-            networks = [study.confirmed[setting, seed] for seed in verdict.seeds]
-            arms[kind] = [one.curves for one in networks]
-    else:
-        for kind, trial in ("baseline", study.baseline), ("best", study.best):
-            arms |= {kind: [trial.curves]} if trial else {}
-    if arms["best"] == arms.get("baseline"):
-        del arms["best"]
+def _arms(study: StudyRecord) -> dict[str, Arm]:
+    """Both arms, by the kind of their lines: what the verdict compares, or the best trials."""
+    if study.verdict is None:
+        penalised = (trial for trial in study.ranked if trial.setting.arm == PENALISED)
+        trials = {"baseline": study.baseline, "best": next(penalised, None)}
+        words = {"baseline": WITHOUT_PENALTIES, "best": "best with penalties"}
+        return {
+            kind: Arm(words[kind], trial.best_epoch, [trial.curves])
+            for kind, trial in trials.items()
+            if trial
+        }
+    verdict = study.verdict
+    best = RECOMMENDED if verdict.recommended.on else WINNER
+    named = {RECOMMENDED: "recommended", WINNER: "best with penalties"}
+    arms = {}
+    for kind, role in (("baseline", BASELINE), ("best", best)):
+        one = verdict.confirmed(role)
+        networks = [study.confirmed[one.setting, seed].curves for seed in verdict.seeds]
+        arms[kind] = Arm(named.get(role, WITHOUT_PENALTIES), one.best_epoch, networks)
     return arms
 
 
-def _plot(title: str, lines: dict[str, np.ndarray]) -> Plot:
-    """The mean of each line over its networks, within a band from the lowest to the highest."""
-    percent = title.endswith("accuracy")
-    epochs = next(iter(lines.values())).shape[1]
+def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
+    """The mean of each line over its networks; that on the validation rows within a band from the
+    lowest to the highest.
+    """
+    epochs = lines[0][-1].shape[1]
     at = np.unique(np.linspace(0, epochs - 1, min(epochs, MOST_POINTS)).astype(int))
-    ends = [end(values) for values in lines.values() for end in (np.min, np.max)]
-    plot = Plot(title, linear([1, epochs], "epoch"), linear(ends, percent=percent), height=280)
-    for kind, values in lines.items():
-        low, high, mean = (part(values, axis=0)[at] for part in (np.min, np.max, np.mean))
-        around = [*zip(at + 1, low, strict=True), *zip(at[::-1] + 1, high[::-1], strict=True)]
-        plot.lines([(f'class="{kind}"', around)], "polygon")
-        plot.line(kind, zip(at + 1, mean, strict=True))
-        for n in range(0, len(at), 1 + len(at) // MOST_TIPS):
-            words = tip(f"epoch {at[n] + 1}: {mean[n]:.4g}")
-            plot.point("circle" if epochs == 1 else "unseen", kind, at[n] + 1, mean[n], words)
+    ends = [end(values) for _, _, values in lines for end in (np.min, np.max)]
+    y = linear(ends, percent=title == "accuracy")
+    plot = Plot(title, linear([1, epochs], "epoch"), y, height=280)
+    for kind, rows, values in lines:
+        low, high, mean = (part(values, axis=0) for part in (np.min, np.max, np.mean))
+        if rows == VALIDATION:
+            around = [
+                *zip(at + 1, low[at], strict=True),
+                *zip(at[::-1] + 1, high[at[::-1]], strict=True),
+            ]
+            plot.lines([(f'class="{kind}"', around)], "polygon")
+        plot.line(
+            kind if rows == VALIDATION else f"dashed {kind}", zip(at + 1, mean[at], strict=True)
+        )
+        for epoch in at[:: 1 + len(at) // MOST_TIPS] + 1:
+            words = tip(f"{arms[kind].words}, {rows}, epoch {epoch}: {mean[epoch - 1]:.4g}")
+            plot.point("circle" if epochs == 1 else "unseen", kind, epoch, mean[epoch - 1], words)
+    for kind, rows, values in lines:
+        arm = arms[kind]
+        if rows == VALIDATION or len(METRICS[title]) == 1:
+            kept = float(values.mean(axis=0)[arm.best_epoch - 1])
+            words = tip(f"{arm.words}, kept epoch {arm.best_epoch}: {kept:.4g}")
+            plot.point("disc", kind, arm.best_epoch, kept, words)
     return plot

@@ -2,7 +2,7 @@
 
 import math
 
-from experiments.reports.axes import Axis, categories, lambda_axis
+from experiments.reports.axes import Axis, categories, searched_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown, of
 
@@ -11,9 +11,9 @@ def figure(shown: Shown) -> Figure:
     """Everything at once; the better a trial, the darker its line and the further on top."""
     study, trials = shown.study, shown.ranked[::-1]
     axes: dict[str, tuple[Axis, list[float]]] = {}
-    for name, searched in study.experiment.lambdas.searched.items():
-        axis = lambda_axis(name, searched)
-        axes[name] = axis, [axis.place(trial.lambdas, trial.trial) for trial in trials]
+    for name, searched in study.experiment.searched.items():
+        axis = searched_axis(name, searched)
+        axes[name] = axis, [axis.place(trial.setting, trial.trial) for trial in trials]
     heights = [shown.height(study.value(trial)) for trial in trials]
     axes[study.objective] = shown.axis, heights
     for name in ("data_loss", "regularization_loss"):

@@ -1,4 +1,4 @@
-"""The objective in the order of the search, and how much each lambda mattered."""
+"""The objective in the order of the search, and how much each axis mattered."""
 
 import itertools
 
@@ -22,12 +22,13 @@ def figure(shown: Shown) -> Figure:
             steps += [(trial.trial, before) for _, before in steps[-1:]] + [(trial.trial, best)]
     plots[0].line("best", [*steps, (last, steps[-1][1])])
     if any(study.importances.values()):
-        names = list(study.experiment.lambdas.searched)
+        names = list(study.experiment.searched)
         shares = [study.importances.get(name, 0.0) for name in names]
-        title = "how much each lambda mattered in the search (an estimate)"
+        title = "how much each of them mattered in the search (an estimate)"
         x, y = linear(shares, percent=True, zero=True), categories(names, downwards=True)
         plots.append(Plot(title, x, y))
         for row, (name, share) in enumerate(zip(names, shares, strict=True)):
             ends = row - WIDTH, row + WIDTH
             plots[1].box("column trial", (0, share), ends, tip(f"{name}: {share:.2%}"))
-    return Figure(plots, [("circle", "trial", "a trial"), ("line", "best", "best so far")])
+    legend = [("circle", "trial", "a trial"), ("lozenge", "baseline", "a trial without penalties")]
+    return Figure(plots, [*legend, ("line", "best", "best so far")])
