@@ -7,21 +7,12 @@ from pathlib import Path
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files, page
-from experiments.tracking import Outcome, Tracker, TrackerProcess
+from experiments.tracking import Runs, Tracker, TrackerProcess
 from experiments.tracking.plan import network_plans
 from experiments.tracking.sync import SyncedRuns, sync_runs
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"
-
-
-@dataclass(frozen=True)
-class Runs:
-    """MLflow's run ids by trial; what went wrong; and how many confirmation runs are missing."""
-
-    ids: dict[int, str]
-    error: TrackingError | None = None
-    unconfirmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,12 +50,12 @@ def write_all(
     place: Workspace,
     study: StudyRecord,
     tracker: Tracker | TrackerProcess,
-    outcome: Outcome,
+    runs: Runs,
     observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
     """Write reports, confirmation runs, artifacts and model; `observe` counts waiting runs."""
     planned, folder = network_plans(study), place.reports_of(study.study)
-    runs = Runs(dict(outcome.runs), outcome.error, unconfirmed=len(planned))
+    runs = replace(runs, unconfirmed=len(planned))
     written = write_reports(place, study, runs)
     if runs.error:
         return runs, written

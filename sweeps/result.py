@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from experiments.model import Model, find_model
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
+from experiments.tracking import Runs
 from experiments.verdict import Verdict
-from sweeps import publish
 from sweeps.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Sweep:
     record: StudyRecord
     study: "optuna.Study"
     workspace: Workspace
-    runs: publish.Runs
+    runs: Runs
     files: tuple[Path, ...]
 
     @functools.cached_property

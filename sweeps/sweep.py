@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments import experiment_file
 from experiments.errors import InputError
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
+from experiments.tracking import Runs
 from sweeps import publish
 from sweeps.confirmation import is_current
 from sweeps.executors.resources import Resources
@@ -96,7 +97,7 @@ def confirm(
     if record.verdict:
         last = Confirm.model_validate(record.verdict.basis["confirm"])
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
-        shown = Sweep(record, loaded, place, publish.Runs({}), ())
+        shown = Sweep(record, loaded, place, Runs(), ())
         if is_current(record, last, open_test=open_test) and shown.model:
             return replace(shown, runs=publish.read_runs(place.tracker(record)))
     with prepare(place, name, Search(definition), resources, progress or Progress()) as session:

@@ -5,11 +5,11 @@ from experiments.tracking.store import Store, choose
 from experiments.tracking.sync import SyncedRuns, audit_runs, sync_runs
 from experiments.tracking.tracker import Tracker
 from experiments.tracking.view import Links
-from experiments.tracking.writer import Outcome, Writer
+from experiments.tracking.writer import Runs, Writer
 
 __all__ = [
     "Links",
-    "Outcome",
+    "Runs",
     "Store",
     "SyncedRuns",
     "Tracker",

@@ -19,12 +19,12 @@ LONGEST_ABANDONED = 0.5  # seconds that `abandon` waits for the run that is bein
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The runs by trial, the trials that are not on MLflow, and why."""
+class Runs:
+    """MLflow's run ids by trial; what went wrong; and how many confirmation runs are missing."""
 
-    runs: Mapping[int, str] = field(default_factory=dict)
-    unwritten: tuple[int, ...] = ()
+    ids: Mapping[int, str] = field(default_factory=dict)
     error: TrackingError | None = None
+    unconfirmed: int = 0
 
 
 class Writer:
@@ -63,7 +63,7 @@ class Writer:
             self._changed.notify_all()
         self._thread.join(LONGEST_ABANDONED)
 
-    def close(self, observe: Callable[[int], None] = lambda depth: None) -> Outcome:
+    def close(self, observe: Callable[[int], None] = lambda depth: None) -> Runs:
         """Write what still waits, and end; give up at the first error. `observe` is called with how
         many trials still wait. Raises what the thread raised if it is no TrackingError: a bug.
         """
@@ -76,8 +76,7 @@ class Writer:
         observe(len(self._waiting))
         if self._bug:
             raise self._bug
-        unwritten = sorted(trial.trial for trial in self._waiting)
-        return Outcome(dict(self._runs), tuple(unwritten), self._error)
+        return Runs(dict(self._runs), self._error)
 
     def _run(self) -> None:
         try:

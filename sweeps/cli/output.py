@@ -15,8 +15,9 @@ from nnreg import LAMBDA_NAMES
 from sweeps.progress import counted
 
 if TYPE_CHECKING:
+    from experiments.tracking import Runs
     from sweeps.checkup.agreement import Finding
-    from sweeps.publish import Runs, Synced
+    from sweeps.publish import Synced
     from sweeps.result import Sweep
 
 MARKS = {"fine": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}

@@ -24,7 +24,7 @@ import pytest
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.tracking import (
-    Outcome,
+    Runs,
     Store,
     Tracker,
     TrackerProcess,
@@ -91,11 +91,11 @@ def test_a_process_writes_the_same_and_ends_with_all_in_one_file(
     store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with TrackerProcess(store, BEGUN) as tracker:
-        assert Writer(tracker).close() == Outcome()
+        assert Writer(tracker).close() == Runs()
         depths: list[int] = []
         writer = writing(tracker)
         outcome = writer.close(observe=depths.append)
-        assert (len(outcome.runs), outcome.unwritten, outcome.error) == (6, (), None)
+        assert (len(outcome.ids), outcome.error) == (6, None)
         assert (writer.depth, depths) == (0, sorted(depths, reverse=True))
         (tmp_path / "trials.csv").write_text("x")
         tracker.call(Tracker.log_file, tmp_path / "trials.csv")
@@ -106,7 +106,7 @@ def test_a_process_writes_the_same_and_ends_with_all_in_one_file(
     (tmp_path / "copied").mkdir()
     shutil.copy(tmp_path / "mlflow.db", tmp_path / "copied")  # and not the log beside it
     copied = Tracker(choose(tmp_path / "copied", "digits", environ={}), STUDY)
-    assert outcome.runs == copied.run_ids()
+    assert outcome.ids == copied.run_ids()
     assert not sync_runs(Tracker(store, STUDY), STUDY)
     assert capfd.readouterr() == ("", "")  # neither a traceback nor MLflow's chatter
 
@@ -133,7 +133,7 @@ def test_the_search_does_not_wait_for_an_mlflow_that_is_gone(
         wait_for(lambda: writer.error)
         outcome = writer.close()
         assert time.monotonic() - before < LONGEST
-    assert (outcome.runs, outcome.unwritten) == ({}, (0, 1, 2, 3, 4, 5))
+    assert outcome.ids == {}
     assert f"MLflow at {store.uri} does not answer" in str(outcome.error)
     assert writer.depth == 6
 
@@ -153,7 +153,7 @@ def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store
     writer = writing(Faulty(store, BEGUN))
     wait_for(lambda: writer.depth == 1)
     outcome = writer.close()
-    assert (len(outcome.runs), outcome.unwritten, str(outcome.error)) == (5, (0,), "not this one")
+    assert (sorted(outcome.ids), str(outcome.error)) == ([1, 2, 3, 4, 5], "not this one")
 
 
 def test_a_mistake_of_the_program_is_raised_and_not_swallowed(
@@ -189,7 +189,7 @@ def test_a_locked_database_is_not_waited_for_and_written_later(
         wait_for(lambda: writer.error)
         assert "database is locked" in str(writer.error)
         assert "sweeps sync" in str(writer.error)
-    assert len(writer.close().runs) == 6
+    assert len(writer.close().ids) == 6
 
 
 def test_a_reader_that_a_lock_stops_is_given_up(

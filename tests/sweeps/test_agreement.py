@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 import sweeps
-from experiments.tracking import Outcome
+from experiments.tracking import Runs
 from experiments.tracking.plan import network_plans
 from sweeps import publish
 from sweeps.checkup import agreement
@@ -146,7 +146,7 @@ def test_an_mlflow_that_does_not_answer_is_reported_and_asked_once(
     record, networks = swept.record, len(network_plans(swept.record))
     place = workspace(tmp_path, tracking_uri=f"http://127.0.0.1:{free_port()}")
     tracker, waiting = place.tracker(record), list[int]()
-    runs, files = publish.write_all(place, record, tracker, Outcome(swept.runs.ids), waiting.append)
+    runs, files = publish.write_all(place, record, tracker, Runs(swept.runs.ids), waiting.append)
     assert (waiting, runs.ids, runs.unconfirmed) == ([networks], swept.runs.ids, networks)
     assert {path.name for path in files} > {"trials.csv", "confirm.csv", "report.html"}
     output.say_unwritten(dataclasses.replace(swept, workspace=place, runs=runs))

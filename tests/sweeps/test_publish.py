@@ -10,7 +10,7 @@ import pandas as pd
 
 from experiments.records import StudyRecord
 from experiments.reports import Format, files
-from experiments.tracking import Outcome, Tracker, audit_runs, sync_runs
+from experiments.tracking import Runs, Tracker, audit_runs, sync_runs
 from experiments.tracking.plan import network_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
@@ -24,7 +24,7 @@ def swept(place: Workspace, study: StudyRecord) -> list[int]:
     ids = {trial.trial: tracker.write(trial_plan(study, trial)).run_id for trial in study.trials}
     place.reports_of(study.study).mkdir(parents=True, exist_ok=True)
     (place.reports_of(study.study) / "model.npz").write_bytes(b"of the confirmation")
-    found, _ = publish.write_all(place, study, tracker, Outcome(ids), waiting.append)
+    found, _ = publish.write_all(place, study, tracker, Runs(ids), waiting.append)
     assert (found.ids, found.error, found.unconfirmed) == (ids, None, 0)
     return waiting
 
@@ -55,14 +55,14 @@ def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_
     study, run, server = confirmed_study(), "f" * 32, "http://127.0.0.1:1/mlflow"
     for uri in ("http://me:s3cret@127.0.0.1:1/mlflow", None):
         place = workspace(tmp_path, tracking_uri=uri)
-        page = publish.write_reports(place, study, publish.Runs({1: run}))[-1]
+        page = publish.write_reports(place, study, Runs({1: run}))[-1]
         text = page.read_text(encoding="utf-8")
         assert (server in text) == bool(uri)
         assert (run in text, "s3cret" in text) == (True, False)
 
 
 def test_tables_in_another_format_do_not_fall_behind(tmp_path: Path) -> None:
-    study, place, runs = make_study(3), workspace(tmp_path), publish.Runs({})
+    study, place, runs = make_study(3), workspace(tmp_path), Runs({})
     earlier = dataclasses.replace(study, trials=study.trials[:2])
     files.export(earlier, place.reports_of(study.study), {}, [Format.parquet])
     publish.write_reports(place, study, runs)
