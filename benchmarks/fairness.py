@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.command import begin
@@ -62,15 +63,36 @@ class Division:
     opponent: float
 
 
-def experiments(tables: Path | None, folder: Path) -> dict[str, Experiment]:
-    """The catalog, and each table of a folder as `sweeps new` writes its experiment file."""
+def experiments(
+    tables: Path | None, folder: Path, most: int | None = None
+) -> dict[str, Experiment]:
+    """The catalog, and each table of a folder as `sweeps new` writes its experiment file, of a
+    large one so many rows.
+    """
     found = {name: experiment_file.load(name) for name in CATALOG}
     for path in sorted(tables.iterdir()) if tables else ():
         if path.suffix in (".csv", ".npz"):
+            path = path if most is None else drawn(path, most, folder)
             last = pd.read_csv(path, nrows=0).columns[-1] if path.suffix == ".csv" else None
             written = template.write(path, last, folder / f"{path.stem}.toml")
             found[path.stem] = experiment_file.load(written.path)
     return found
+
+
+def drawn(path: Path, most: int, folder: Path) -> Path:
+    """The table, or where it has more rows a new one in the folder with so many, drawn."""
+    rng = np.random.default_rng(0)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            rows = rng.permutation(len(arrays["y"]))[:most]
+            np.savez(
+                folder / path.name, allow_pickle=False, X=arrays["X"][rows], y=arrays["y"][rows]
+            )
+    else:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = rng.permutation(len(frame))[:most]
+        frame.iloc[rows].to_csv(folder / path.name, index=False)
+    return folder / path.name
 
 
 def divided(experiment: Experiment, edits: Sequence[str], number: int) -> Division:
