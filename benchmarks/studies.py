@@ -2,33 +2,26 @@
 its own, without MLflow and reports.
 """
 
-import functools
 import itertools
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scipy import stats
 
+from benchmarks.in_process import searched
 from benchmarks.simulated import Problem
-from experiments import datasets, experiment_file
+from experiments import experiment_file
 from experiments.datasets import Dataset, Sealed
-from experiments.evaluation import stored
 from experiments.spec import Experiment
 from experiments.verdict import BASELINE, BETTER, WINNER, WORSE, Comparison, Verdict
 from sweeps.confirmation import Means, choice, confirmed, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.replicates import Replicates
-from sweeps.executors.local import InlineExecutor
-from sweeps.executors.resources import lanes_per_task
-from sweeps.interrupts import Interrupts
-from sweeps.search.driver import drive
 from sweeps.search.study import Study
-from sweeps.workspace import workspace
 
 FALSE = (BETTER, WORSE)
 
@@ -59,33 +52,10 @@ class Outcome:
 def judged(experiment: Experiment, folder: Path, *, force: bool = False) -> Outcome:
     """Search, confirm and open the test set; then force a comparison, if that is asked for."""
     start = time.perf_counter()
-    place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
-    config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
-    lanes = functools.partial(
-        lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
-    )
-    with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
-        spec = experiment.evaluation(arrays)
-        drive(
-            study,
-            executor,
-            spec,
-            trials=experiment.sweep.trials,
-            lanes=lanes,
-            interrupts=interrupts,
-            observe=lambda trial: None,
-        )
-        means = Means(
-            executor=executor,
-            spec=spec,
-            lanes=lanes,
-            interrupts=interrupts,
-            others=functools.partial(place.attributes, study),
-            observe=lambda trained, networks: None,
-        )
-        verdict = confirmed(
-            study, data, means, open_test=True, folder=place.reports_of(experiment.name)
-        )
+    with searched(experiment, folder) as found:
+        study, data, means = found.study, found.data, found.means
+        reports = found.place.reports_of(experiment.name)
+        verdict = confirmed(study, data, means, open_test=True, folder=reports)
         seconds = time.perf_counter() - start
         assert verdict is not None
         forced, over_seeds = _forced(study, data, means, verdict) if force else ((), 1.0)
