@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 import sweeps
 from experiments import datasets
 from experiments.model import read_model
+from experiments.references import REFERENCES
 from experiments.spec import Data
 from experiments.verdict import (
     BASELINE,
@@ -171,6 +172,13 @@ def test_interrupted_it_goes_on_where_it_was(
     on_test_rows = ["test_accuracy", "test_data_loss"]
     expected = calm.confirmation[there].drop(columns=on_test_rows)
     assert other.confirmation.drop(columns=on_test_rows).equals(expected)
+
+
+def test_references_may_be_left_out_and_change_no_claim(calm: sweeps.Sweep, tmp_path: Path) -> None:
+    assert [one.name for one in calm.verdict.references] == list(REFERENCES)
+    without = swept(tmp_path, "confirm.references=false").verdict
+    assert without.references == without.left_out == ()
+    assert without.comparisons == calm.verdict.comparisons
 
 
 def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path) -> None:
