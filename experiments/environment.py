@@ -17,11 +17,15 @@ def versions() -> dict[str, str]:
 
 def differences(before: Mapping[str, str]) -> str:
     """Return what decides the last bits of a number and has changed, as a clause; or nothing."""
-    now = versions()
-    then = {name: before.get(name, "unknown") for name in DECIDING}
-    changed = [f"{name}: {then[name]} -> {now[name]}" for name in then if then[name] != now[name]]
+    changed = changes({name: before.get(name, "unknown") for name in DECIDING}, versions())
     effect = "so the last bits of new trials may differ from what they would be there"
-    return f"was begun elsewhere ({', '.join(changed)}), {effect}" if changed else ""
+    return f"was begun elsewhere ({changed}), {effect}" if changed else ""
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Return what is not as in `old`, as `name: old -> new`; empty where all is."""
+    pairs = {name: (value, new.get(name, "")) for name, value in old.items()}
+    return ", ".join(f"{name}: {one} -> {two}" for name, (one, two) in pairs.items() if one != two)
 
 
 def installed(package: str) -> str:

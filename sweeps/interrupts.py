@@ -49,9 +49,7 @@ class Interrupts:
             raise self._pending
 
     def _end_late(self, number: int) -> None:
-        """End by force where something does not let go. An exception that a signal raises inside
-        the standard library may leave a lock locked, which a thread then waits for.
-        """
+        """End by force where something does not let go, as a lock that a signal left locked."""
         if not self._over.wait(PATIENCE):
             print(
                 "stopped by force; what was recorded is kept. Go on with the same command.",

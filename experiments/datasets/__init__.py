@@ -25,12 +25,11 @@ class Dataset:
     """The training and validation rows as arrays. The test rows are counted and left sealed.
 
     `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64
-    class numbers; `classes` are the labels in the order of their class numbers, `features` the
-    names of the columns of x, `rows` the number of rows of "training", "validation" and "test",
-    `notes` one sentence for each thing that was done to a column and that a person should know,
-    `preparation` what turns raw rows into x, `groups` the number of each validation row's group
-    (None where rows have none), `target` the name of the column of labels, `label_type` their type
-    (`labels.TYPES`), `example` a few of the training rows, raw.
+    class numbers; `classes` are the labels by class number, `features` the names of the columns of
+    x, `rows` counts "training", "validation" and "test", `notes` has a sentence for each thing that
+    was done to a column, `preparation` turns raw rows into x, `groups` are the numbers of the
+    validation rows' groups, `target` is the column of labels, `label_type` their type in
+    `labels.TYPES`, `example` a few of the training rows, raw.
     """
 
     split: Split

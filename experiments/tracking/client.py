@@ -80,9 +80,8 @@ def answering(store: Store) -> Iterator[None]:
         yield
     except (configparser.Error, UnicodeDecodeError):  # their text has a line of the file in it
         raise TrackingError(
-            "the file ~/.mlflow/credentials is not as MLflow reads it; write the lines [mlflow],"
-            " mlflow_tracking_username = NAME and mlflow_tracking_password = PASSWORD (% as %%), or"
-            f" set the variables of these names; {KEPT}"
+            "the file ~/.mlflow/credentials is not as MLflow reads it (a % in it must be %%); set"
+            f" MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead; {KEPT}"
         ) from None
     except foreseen as error:
         reason = _reason(error, store.uri)

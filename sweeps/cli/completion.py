@@ -1,7 +1,5 @@
-"""The values that a shell offers at TAB. It has a tenth of a second, so nothing heavy is imported.
-
-Values that a shell would have to quote are not offered. Typer keeps those that begin as what was
-typed.
+"""The values that a shell offers at TAB, which it would not have to quote. Nothing heavy is
+imported for them. Typer keeps those that begin as what was typed.
 """
 
 import re

@@ -16,11 +16,12 @@ from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
+from experiments.environment import changes
 from experiments.errors import InputError, SweepsError, WorkersError
 from experiments.evaluation import HELD, after_epoch
 from nnreg import Split
 from sweeps.executors.local import Later, WorkerDied, Workers
-from sweeps.executors.signature import DISTRIBUTION, differences, signature
+from sweeps.executors.signature import DISTRIBUTION, signature
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
 FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
@@ -181,7 +182,7 @@ class ClusterExecutor(Workers):
                 f"worker {worker} cannot take the data; install {DISTRIBUTION} there, as it is here"
             )
         there, result = answer
-        found = differences(signature(), there)
+        found = changes(signature(), there)
         if found and not self._mixed:
             raise WorkersError(
                 f"worker {worker} differs from this machine ({found}), so its numbers may differ in"

@@ -24,8 +24,8 @@ class WorkerDied(BrokenExecutor):
 
 
 class Workers(Executor):
-    """A concurrent.futures executor whose tasks find a split; `mixture` says in what ways its
-    processes differ from this one. To shut it down ends what is still being trained.
+    """An executor whose tasks find a split; `mixture` says in what ways its processes differ from
+    this one. To shut it down ends what is still being trained.
     """
 
     mixture: Collection[str] = ()

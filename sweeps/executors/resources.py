@@ -92,10 +92,9 @@ def lanes_per_task(
 
 
 def bytes_per_lane(split: Split, config: TrainConfig) -> int:
-    """What a step of training touches for each lane.
-
-    Seven numbers per parameter: itself, its gradient, Adam's two moments and three work arrays. Two
-    numbers per hidden neuron and row of the batch: its output, and the gradient of it.
+    """What a step of training touches for each lane: seven numbers per parameter (itself, its
+    gradient, Adam's two moments, three work arrays), and two per hidden neuron and row of the batch
+    (its output, and the gradient of it).
     """
     rows, features = split.x_train.shape
     sizes = (features, *config.hidden, split.classes)

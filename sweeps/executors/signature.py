@@ -37,15 +37,6 @@ def signature() -> Mapping[str, str]:
     }
 
 
-def differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
-    """Return what is not the same, as `name: here -> there`; empty where all is."""
-    return ", ".join(
-        f"{name}: {value} -> {there.get(name, '')}"
-        for name, value in here.items()
-        if there.get(name) != value
-    )
-
-
 def _probe() -> Iterator[bytes]:
     """Yield products, exponentials and logarithms of numbers that are the same everywhere."""
     whole = np.arange(PROBE_ROWS * PROBE_COLUMNS).reshape(PROBE_ROWS, PROBE_COLUMNS)

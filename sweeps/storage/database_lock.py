@@ -57,9 +57,8 @@ def parsed_url(url: str) -> "URL":
 
 
 def reading_options(url: str) -> dict[str, Any]:
-    """Return the options of an engine that closes each connection after use.
-
-    What the URL or the environment says of a connection stays as it is.
+    """Return the options of an engine that closes each connection after use. What the URL or the
+    environment says of a connection stays as it is.
     """
     from sqlalchemy import NullPool
 

@@ -19,9 +19,7 @@ logger = logging.getLogger(__name__)
 
 def open_journal(path: Path, *, writing: bool) -> JournalStorage:
     """Return the storage in a journal. For `writing`, a torn last record is cut off first; Optuna's
-    reader ignores it.
-
-    Raises StorageError where the file is no journal, or a record before the last one is damaged.
+    reader ignores it. Raises StorageError where the file is no journal, or damaged before its end.
     """
     lock = JournalFileSymlinkLock(str(path), grace_period=GRACE)
     if writing and path.exists():

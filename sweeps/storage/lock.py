@@ -1,7 +1,7 @@
 """The lock of a study: one driver at a time. A second one is refused, a dead one's lock is free.
 
-For a study in a journal or in SQLite it is a lock of the operating system on a file, which ends
-with the process that holds it. For PostgreSQL see database_lock.
+In a journal and in SQLite it is a lock of the operating system on a file, which ends with its
+process. For PostgreSQL see database_lock.
 """
 
 import json
@@ -21,7 +21,7 @@ LOOK = 0.1  # seconds that a process that looks waits for another one
 
 @dataclass(frozen=True)
 class Owner:
-    """The process that drives a study, `since` when (ISO 8601 in UTC). Unknown fields are empty."""
+    """The process that drives a study, and since when. Unknown fields are empty."""
 
     host: str = ""
     pid: int = 0

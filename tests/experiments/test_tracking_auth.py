@@ -111,5 +111,5 @@ def test_a_file_of_credentials_that_cannot_be_read_is_one_sentence_without_them(
     (tmp_path / ".mlflow").mkdir()
     (tmp_path / ".mlflow" / "credentials").write_bytes(content)
     text = refusal(Tracker(choose(tmp_path, "digits", uri="http://127.0.0.1:9", environ={}), STUDY))
-    assert text.startswith("the file ~/.mlflow/credentials is not as MLflow reads it; write ")
+    assert text.startswith("the file ~/.mlflow/credentials is not as MLflow reads it (")
     assert "canary" not in text

@@ -179,6 +179,7 @@ def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(sto
 def test_a_locked_database_is_not_waited_for_and_written_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert database.LONGEST_LOCK < LONGEST
     monkeypatch.setattr(database, "LONGEST_LOCK", 0.2)
     sync_runs(Tracker(store, STUDY), STUDY)
     later = make_study(6)
@@ -235,6 +236,7 @@ def test_a_full_disk_is_said_and_what_is_missing_is_written_when_there_is_room(
 def test_a_process_that_is_stopped_or_killed_is_given_up_and_replaced(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert process.LONGEST_CALL + process.LONGEST_END < LONGEST
     with TrackerProcess(store, BEGUN) as tracker:
         assert tracker.call(Tracker.write, plan(0)).new
         first = tracker._process
