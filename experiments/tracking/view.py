@@ -79,7 +79,7 @@ def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
 
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
     """These runs alone, best first: first the numbers that matter, last what went wrong."""
-    setting = (*LAMBDA_NAMES, "learning_rate")
+    setting = (*LAMBDA_NAMES, "learning_rate") if study.experiment.rates else LAMBDA_NAMES
     numbers = dict.fromkeys(
         [study.objective, "val_accuracy", "data_loss", "regularization_loss", *setting]
     )
@@ -88,7 +88,7 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
         columns.append(NOTE)
     # In pixels: room for the name, and for a lambda that is written in full and cut off.
     widths = {NAME: 140, CREATED: 140, NOTE: 260} | {
-        f"metrics.`{name}`": 170 if name in setting else 50 + 7 * len(name) for name in numbers
+        f"metrics.`{name}`": 170 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
     }
     return {
         "searchFilter": f"{query} and tags.study_uid = '{study.study_uid}'",
