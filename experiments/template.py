@@ -21,7 +21,7 @@ from experiments.writing import write_text
 STEPS_PER_EPOCH = 8  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
 FEWEST_EPOCHS = 20
-ROWS_IN_ALL = 200_000  # that a network sees in all its epochs; docs/statistics.md has the evidence
+ROWS_IN_ALL = 300_000  # that a network sees in all its epochs; docs/statistics.md has the evidence
 CODES = range(3, 21)  # how many different whole numbers look like codes
 
 

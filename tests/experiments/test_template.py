@@ -172,7 +172,7 @@ def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
     ("rows", "size", "epochs"),
     [
         *((1, 16, 100), (106, 16, 100), (300, 32, 100), (1036, 128, 100)),
-        *((3242, 128, 60), (6000, 128, 30), (10**6, 128, 20)),
+        *((3242, 128, 90), (6000, 128, 50), (10**6, 128, 20)),
     ],
 )
 def test_the_training_suits_the_rows(rows: int, size: int, epochs: int) -> None:
