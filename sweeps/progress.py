@@ -26,8 +26,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def __init__(self) -> None:
         self.finished = self.trials = self._most_waiting = 0
-        self._best: float | None = None
-        self._baseline: float | None = None
+        self._best: dict[str, float] = {}  # objectives, by arm
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
         """Show the trials there and asked for; `behind` counts those that MLflow lacks."""
@@ -61,20 +60,24 @@ class Progress(AbstractContextManager["Progress"]):
     def _count(self, trial: TrialRecord) -> None:
         self.finished += 1
         if trial.state == COMPLETE:
-            value, better = self.study.value(trial), max if self.study.maximize else min
-            self._best = value if self._best is None else better(value, self._best)
-            if trial.setting.arm == BASELINE:
-                self._baseline = value if self._baseline is None else better(value, self._baseline)
+            value, arm = self.study.value(trial), trial.setting.arm
+            self._best[arm] = self._better(value, self._best.get(arm, value))
 
     def _show_search(self) -> None:
         details = "; ".join(filter(None, (self._values(), self._pace())))
         self.show("", self.finished, max(self.trials, self.finished), "trials", details)
 
     def _values(self) -> str:
-        if self._best is None:
+        if not self._best:
             return ""
-        baseline = "" if self._baseline is None else f", baseline {self._baseline:.4f}"
-        return f"best {self.study.objective} {self._best:.4f}{baseline}"
+        objective, baseline = self.study.objective, self._best.get(BASELINE)
+        if list(self._best) == [BASELINE]:
+            return f"baseline {objective} {baseline:.4f}"
+        beside = "" if baseline is None else f", baseline {baseline:.4f}"
+        return f"best {objective} {self._better(*self._best.values()):.4f}{beside}"
+
+    def _better(self, *values: float) -> float:
+        return max(values) if self.study.maximize else min(values)
 
     def _pace(self) -> str:
         """Trials per second, the time left, and how far MLflow is behind if that is far."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from experiments import environment
+from experiments.cautions import further
 from experiments.errors import ForeignStudyError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
@@ -25,7 +26,7 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
     silent: set[str] = set()
     for name in names:
         try:
-            versions = study_record(place.load(name)).versions
+            record = study_record(place.load(name))
         except ForeignStudyError:
             if study:
                 raise
@@ -33,8 +34,11 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
             yield Finding(FINE, f"study {name}: {what}")
             continue
         yield from agreement.examine(place, name, silent)
-        if changed := environment.differences(versions):
+        if changed := environment.differences(record.versions):
             yield Finding(NOTE, f"study {name} {changed}")
+        if found := further(record, place.options()):
+            what, command = found
+            yield Finding(NOTE, f"study {name}: {what}", f"train them further with: {command}")
 
 
 def _installation() -> Iterator[Finding]:

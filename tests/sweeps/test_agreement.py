@@ -15,7 +15,8 @@ from experiments.tracking import Runs
 from experiments.tracking.plan import network_plans
 from sweeps import publish
 from sweeps.checkup import agreement
-from sweeps.checkup.agreement import WRONG
+from sweeps.checkup.agreement import NOTE, WRONG
+from sweeps.checkup.doctor import examine as doctor_of_all
 from sweeps.cli import output
 from sweeps.workspace import workspace
 from tests.commands import sweeps as command
@@ -23,7 +24,7 @@ from tests.mlflow_reading import everything
 from tests.servers import free_port
 
 pytestmark = pytest.mark.usefixtures("tracker_here")
-EDITS = ["training.epochs=2", "confirm.seeds=2", "confirm.top=2"]
+EDITS = ["training.epochs=2", "sweep.baseline=2", "confirm.seeds=2", "confirm.top=2"]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,17 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     assert gone == ["there is no trials.csv", "there is no history.csv"]
     command("export", cwd=folder)
     assert doctor(folder, 0) == [counts]
+
+
+def test_networks_that_are_not_trained_to_the_end_are_a_note(swept: sweeps.Sweep) -> None:
+    folder = swept.workspace.directory
+    (finding,) = [
+        one for one in doctor_of_all(workspace(folder)) if "trained to the end" in one.what
+    ]
+    assert finding.level == NOTE
+    assert "most are best at the last epoch (training.epochs = 2)" in finding.what
+    further = "train them further with: sweeps run iris --study iris-further"
+    assert finding.remedy.startswith(f"{further} --set training.epochs=4")
 
 
 def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
