@@ -33,13 +33,15 @@ from optuna.trial import TrialState
 from sqlalchemy.pool import NullPool
 
 from benchmarks.side_by_side import environment, machine
+from experiments.verdict import REFERENCE
+from nnreg import LAMBDA_NAMES
 
 TRIALS = 24
 COMMAND = [
     str(Path(sys.executable).with_name("sweeps")),
     *("run", "iris", f"--trials={TRIALS}", "--workers=2"),
     *("--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]"),
-    *("--set=confirm.seeds=2", "--set=confirm.top=1"),
+    *("--set=sweep.baseline=4", "--set=confirm.seeds=2", "--set=confirm.top=1"),
 ]
 SEARCH = 0.25
 """Seconds after a trial or a run within which a sweep is killed: less than it takes."""
@@ -344,9 +346,9 @@ def check_tracking(place: Place, counts: Counts) -> None:
     counts.twice += sum(number - 1 for number in by_trial.values())
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
     confirmed = pd.read_csv(place.reports / "confirm.csv")
-    networks = len(
-        confirmed.drop_duplicates(["seed", "weight_l1", "weight_l2", "bias_l1", "bias_l2"])
-    )
+    is_reference = confirmed.role.str.startswith(REFERENCE)
+    trained = confirmed[~is_reference].drop_duplicates(["seed", *LAMBDA_NAMES, "learning_rate"])
+    networks = len(trained) + int(is_reference.sum())
     by_network = Counter(
         run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm"
     )

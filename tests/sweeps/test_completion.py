@@ -67,7 +67,7 @@ def test_keys_are_offered_with_their_values(folder: Path) -> None:
         "training.epsilon=1e-07",
     ]
     everything = offered("sweeps run --set ", folder)
-    assert {"training.epochs=30", "lambdas.weight_l1.low=1e-06", "data.target="} < set(everything)
+    assert {"training.epochs=100", "lambdas.weight_l1.low=1e-06", "data.target="} < set(everything)
     assert [edit for edit in everything if edit != shlex.quote(edit)] == []
     load("digits", [edit for edit in everything if not edit.endswith("=")])
 
