@@ -37,6 +37,7 @@ def edits(context: typer.Context) -> list[str]:
     from experiments import experiment_file
     from experiments.errors import SweepsError
     from experiments.spec import flatten
+    from experiments.wording import toml
 
     # Not in context.params yet: Typer stops at the option without a value.
     name = next(iter(context.args), "digits")
@@ -45,7 +46,10 @@ def edits(context: typer.Context) -> list[str]:
     except SweepsError:  # reported when the command is given
         experiment = experiment_file.load("digits")
     rows = flatten(experiment.model_dump(mode="json"))
-    texts = {key: "" if value is None else str(value) for key, value in rows}
+    texts = {
+        key: "" if value is None else toml(value) if isinstance(value, bool) else str(value)
+        for key, value in rows
+    }
     return sorted(f"{key}={text if PLAIN.fullmatch(text) else ''}" for key, text in texts.items())
 
 
