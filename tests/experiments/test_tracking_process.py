@@ -169,11 +169,13 @@ def test_an_abandoned_writer_leaves_no_half_written_run_and_the_rest_to_sync(sto
     writer = writing(Tracker(store, study), study)
     wait_for(lambda: writer.depth < 200)
     writer.abandon()
+    left = writer.depth
     tracker = Tracker(store, study)
     missing = audit_runs(tracker, study).missing("trial")
     assert 0 < len(missing) < 200
     assert len(tracker.run_ids()) == 200 - len(missing)
     assert sync_runs(tracker, study).trials == len(missing)
+    assert left - writer.depth <= 1  # the run that was being written
 
 
 def test_a_locked_database_is_not_waited_for_and_written_later(
