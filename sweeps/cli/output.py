@@ -122,7 +122,7 @@ def _remarks(sweep: "Sweep") -> Iterable[str]:
     best, baseline = study.best, study.baseline
     both_arms = not no_verdict(study)
     if both_arms and best and baseline and study.value(best) == study.value(baseline):
-        yield f"No trial did better than the baseline; {study.tied - 1} did as well."
+        yield f"No trial did better than the baseline; {study.tied - 1 or 'none'} did as well."
     elif both_arms and study.tied > 1:
         yield f"The best is one of {study.tied} tied."
     if diverged := sum(trial.diverged for trial in study.trials):
