@@ -14,9 +14,9 @@ from typing import Any
 
 from latex2mathml.converter import convert
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 ROOT = Path(__file__).parents[1]
+REQUIRED = object()
 MEANINGS = tomllib.loads(Path(__file__).with_name("meanings.toml").read_text(encoding="utf-8"))
 INLINE = re.compile(r"(?<![`\w])\$(?! )([^$`]+)\$(?!\w)")
 
@@ -107,14 +107,14 @@ def keys(section: str = "") -> str:
     model: type[Section] = Experiment
     for part in section.split(".") if section else []:
         model = typing.cast("type[Section]", model.model_fields[part].annotation)
-    rows = []
+    rows, defaults = [], model.model_construct()  # also of keys whose default depends on others
     for name, field in plain_keys(model).items():
         rows.append(
             (
                 f"`{name}`",
                 _type(field.annotation),
                 _rules(field),
-                _default(field),
+                _default(defaults, name),
                 field.description or "",
             )
         )
@@ -136,7 +136,8 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(arguments[0])}s"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "{ " + ", ".join(f"{name} = ..." for name in annotation.model_fields) + " }"
-    return {str: "text", int: "whole number", float: "number"}[annotation]
+    plain = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+    return plain[annotation]
 
 
 def _rules(field: Any) -> str:
@@ -159,12 +160,13 @@ def _bounds(metadata: list[Any], annotation: Any) -> Iterator[str]:
             )
 
 
-def _default(field: Any) -> str:
+def _default(defaults: BaseModel, name: str) -> str:
     from experiments.wording import toml
 
-    if field.default is PydanticUndefined:
+    default = getattr(defaults, name, REQUIRED)
+    if default is REQUIRED:
         return "required"
-    return "" if field.default is None else f"`{toml(field.default)}`"
+    return "" if default is None else f"`{toml(default)}`"
 
 
 def columns(file: str) -> str:
