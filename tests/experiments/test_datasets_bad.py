@@ -115,13 +115,15 @@ def test_groups_that_cannot_be_divided(tmp_path: Path) -> None:
         assert words in text
 
 
-def test_files_that_do_not_go_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_files_that_do_not_go_together(part: str, tmp_path: Path) -> None:
+    """A file of test rows is looked at long before they are opened."""
     source = written(tmp_path, GOOD, "source.csv")
 
     def message(content: str, **keys: object) -> str:
-        path = written(tmp_path, content, "val.csv")
-        spec = {"source": str(source), "target": "label", "validation": str(path), **keys}
-        with pytest.raises(DataError, match=r"val\.csv") as caught:
+        path = written(tmp_path, content, "part.csv")
+        spec = {"source": str(source), "target": "label", part: str(path), **keys}
+        with pytest.raises(DataError, match=r"part\.csv") as caught:
             load(Data.model_validate(spec))
         return str(caught.value)
 
