@@ -237,7 +237,9 @@ def test_a_run_that_is_not_right_is_replaced_when_its_trial_is_written(
     client.log_metric(
         trial_runs(store, STUDY.study_uid)[1].info.run_id, "val_accuracy", 0.25, step=99
     )
-    assert Tracker(store, STUDY).write(trial_plan(STUDY, STUDY.trials[1])).new
+    tracker = Tracker(store, STUDY)
+    assert tracker.write(trial_plan(STUDY, STUDY.trials[1])).new
+    assert tracker.finish(STUDY)
     assert audited(store, STUDY).problems == ()
 
 
