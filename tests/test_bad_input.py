@@ -66,6 +66,7 @@ def refused(folder: Path, command: Sequence[str], says: Sequence[str], status: i
         ("sweep.sampler = 'gp'", ("sweep.sampler", "'gp'")),
         ("data.source = 'irish'", ("data.source", "'irish'", "'iris'")),
         ("data.source = 'rows.xlsx'", ("data.source", "rows.xlsx")),
+        ("data.target = 'kind'", ("data.target goes with a file", "bundled 'iris'", "remove it")),
         ("name = 'a/b'", ("name", "'a/b'", "slash")),
         ("name = ''", ("name", "''", "letter")),
         (f"name = '{'x' * 300}'", ("name", "300")),
