@@ -38,8 +38,13 @@ def no_verdict(study: StudyRecord, options: str = "") -> str:
     if PENALISED in arms:
         return ""
     first = study.experiment.baseline_trials
-    if done > first or not any(study.experiment.lambdas.axes.values()):
-        return "There is no verdict: no trial with a penalty is complete."
+    if not any(study.experiment.lambdas.axes.values()):
+        return "There is no verdict: all lambdas are fixed to 0. Give one of them a range."
+    if done > first:
+        return (
+            "There is no verdict: no trial with a penalty is complete. What went wrong is in"
+            " trials.csv."
+        )
     trials = max(study.experiment.sweep.trials, first + study.experiment.sweep.generation)
     before = f"the first {first} trials have" if first > 1 else "the first trial has"
     return (

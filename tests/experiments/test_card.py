@@ -11,7 +11,7 @@ from experiments.card import card
 from experiments.cautions import no_verdict
 from experiments.evaluation import Setting
 from experiments.model import origin
-from experiments.records import StudyRecord
+from experiments.records import FAIL, StudyRecord
 from experiments.reports.snippets import snippets
 from experiments.verdict import (
     BASELINE,
@@ -270,6 +270,20 @@ def test_where_there_is_no_verdict_it_says_what_to_do(trials: list[int], says: s
     assert bool(no_verdict(study)) == bool(says)
     if trials == [0]:
         assert no_verdict(study, " --here").endswith("--study digits --trials 100 --here")
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ({}, "There is no verdict: no trial with a penalty is complete."),
+        (dict.fromkeys(LAMBDA_NAMES, 0), "There is no verdict: all lambdas are fixed to 0."),
+    ],
+)
+def test_where_no_penalty_was_ever_trained_it_says_why(axes: dict[str, int], says: str) -> None:
+    failed = make_trial(16, state=FAIL, metrics=None, curves={}, error="killed")
+    trials = (*(make_trial(n, lambdas=Lambdas()) for n in range(16)), failed)
+    study = dataclasses.replace(make_study(0, lambdas=axes), trials=trials)
+    assert no_verdict(study).startswith(says)
 
 
 def test_facts_and_tolerances() -> None:

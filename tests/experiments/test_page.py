@@ -18,7 +18,7 @@ from experiments.records import FAIL, StudyRecord
 from experiments.reports.figures import curves, strengths
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
-from nnreg import LAMBDA_NAMES
+from nnreg import LAMBDA_NAMES, Lambdas
 from tests.browser import Browser, browser
 from tests.needs import needs_module
 from tests.studies import confirmed_study, make_study, make_trial
@@ -188,16 +188,22 @@ def test_where_no_penalty_is_recommended_the_best_one_is_drawn_against_none() ->
 
 def test_both_arms_are_drawn_over_the_learning_rate() -> None:
     study = make_study(12)
+    off = dataclasses.replace(study.trials[5].setting, lambdas=Lambdas())
+    trials = tuple(
+        dataclasses.replace(one, setting=off) if one.trial == 5 else one for one in study.trials
+    )
+    study = dataclasses.replace(study, trials=trials)
     (*_, plot) = strengths.figure(Shown(study)).plots
     assert plot.title == "validation accuracy against learning_rate"
-    marks = re.findall(
-        r'<use href="#(\w+)" class="\w+" x="([\d.]+)%".*?data-trial="(\d+)"', "".join(plot.drawn)
-    )
-    places = {int(trial): (shape, float(x)) for shape, x, trial in marks}
-    assert [trial for trial, (shape, _) in places.items() if shape == "diamond"] == [0]
-    rates = {trial.trial: trial.setting.learning_rate for trial in study.trials}
-    by_rate = sorted(places, key=rates.__getitem__)
-    assert by_rate == sorted(places, key=lambda trial: places[trial][1])
+    assert "off" not in plot.x.ticks.values()
+    mark = r'<use href="#(\w+)" class="\w+" x="([\d.]+)%".*?data-trial="(\d+)"'
+    found = re.findall(mark, "".join(plot.drawn))
+    shapes = {int(trial): shape for shape, _, trial in found}
+    places = {int(trial): float(x) for _, x, trial in found}
+    other = ({0, 5} - {study.baseline.trial}).pop()
+    assert (shapes[study.baseline.trial], shapes[other]) == ("diamond", "lozenge")
+    by_rate = sorted(study.trials, key=lambda trial: trial.setting.learning_rate)
+    assert [trial.trial for trial in by_rate] == sorted(places, key=places.__getitem__)
     fixed = strengths.figure(Shown(make_study(12, training={"learning_rate": 0.01}))).plots
     assert [plot.x.title for plot in fixed] == list(LAMBDA_NAMES)
 
