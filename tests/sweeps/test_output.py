@@ -7,10 +7,11 @@ import optuna
 import pytest
 
 from experiments.records import StudyRecord
+from experiments.tracking import Runs
 from experiments.verdict import UNDECIDED, Tolerance
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.cli import output
-from sweeps.publish import Runs
+from sweeps.progress import Lines
 from sweeps.result import Sweep
 from sweeps.workspace import workspace
 from tests.studies import confirmed_study, make_study, make_trial
@@ -57,3 +58,18 @@ def test_without_trials_in_both_arms_it_says_what_to_do(
     command = f"sweeps run digits --study digits --trials 100{workspace(tmp_path).options()}"
     assert text.count(f"Run trials with penalties too: {command}\n") == 1
     assert "No trial did better" not in text
+
+
+def test_the_progress_names_a_best_once_there_are_penalties(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study = make_study(1)
+    progress = Lines()
+    progress.begin(study, 3)
+    value = study.value(study.trials[0])
+    assert f"digits: 1/3 trials; baseline val_accuracy {value:.4f}\n" == capsys.readouterr().err
+    for trial in map(make_trial, (1, 2)):
+        progress.add(trial)
+    study = make_study(3)
+    best = f"best val_accuracy {study.value(study.best):.4f}, baseline {value:.4f}"
+    assert capsys.readouterr().err.splitlines()[-1] == f"digits: 3/3 trials; {best}"

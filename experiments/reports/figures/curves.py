@@ -12,7 +12,11 @@ from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown
 from experiments.verdict import BASELINE, RECOMMENDED, WINNER
 
-WITHOUT_PENALTIES = "without penalties"
+WORDS = {
+    BASELINE: "without penalties",
+    WINNER: "best with penalties",
+    RECOMMENDED: "recommended",
+}
 MOST_POINTS, MOST_TIPS = 400, 50  # of a curve: more are finer than a screen, or than a pointer
 TRAINING, VALIDATION = "training", "validation"
 METRICS = {
@@ -59,24 +63,20 @@ def figure(shown: Shown) -> Figure:
 
 def _arms(study: StudyRecord) -> dict[str, Arm]:
     """Both arms, by the kind of their lines: what the verdict compares, or the best trials."""
-    if study.verdict is None:
+    found: dict[str, tuple[int, Sequence[Curves]]] = {}
+    if verdict := study.verdict:
+        for role in (BASELINE, RECOMMENDED if verdict.recommended.on else WINNER):
+            one = verdict.confirmed(role)
+            networks = [study.confirmed[one.setting, seed].curves for seed in verdict.seeds]
+            found[role] = one.best_epoch, networks
+    else:
         penalised = (trial for trial in study.ranked if trial.setting.arm == PENALISED)
-        trials = {"baseline": study.baseline, "best": next(penalised, None)}
-        words = {"baseline": WITHOUT_PENALTIES, "best": "best with penalties"}
-        return {
-            kind: Arm(words[kind], trial.best_epoch, [trial.curves])
-            for kind, trial in trials.items()
-            if trial
-        }
-    verdict = study.verdict
-    best = RECOMMENDED if verdict.recommended.on else WINNER
-    named = {RECOMMENDED: "recommended", WINNER: "best with penalties"}
-    arms = {}
-    for kind, role in (("baseline", BASELINE), ("best", best)):
-        one = verdict.confirmed(role)
-        networks = [study.confirmed[one.setting, seed].curves for seed in verdict.seeds]
-        arms[kind] = Arm(named.get(role, WITHOUT_PENALTIES), one.best_epoch, networks)
-    return arms
+        for role, trial in ((BASELINE, study.baseline), (WINNER, next(penalised, None))):
+            found |= {role: (trial.best_epoch, [trial.curves])} if trial else {}
+    return {
+        "baseline" if role == BASELINE else "best": Arm(WORDS[role], *networks)
+        for role, networks in found.items()
+    }
 
 
 def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
@@ -96,16 +96,14 @@ def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
                 *zip(at[::-1] + 1, high[at[::-1]], strict=True),
             ]
             plot.lines([(f'class="{kind}"', around)], "polygon")
-        plot.line(
-            kind if rows == VALIDATION else f"dashed {kind}", zip(at + 1, mean[at], strict=True)
-        )
-        for epoch in at[:: 1 + len(at) // MOST_TIPS] + 1:
-            words = tip(f"{arms[kind].words}, {rows}, epoch {epoch}: {mean[epoch - 1]:.4g}")
-            plot.point("circle" if epochs == 1 else "unseen", kind, epoch, mean[epoch - 1], words)
-    for kind, rows, values in lines:
+        look = kind if rows == VALIDATION else f"dashed {kind}"
+        plot.line(look, zip(at + 1, mean[at], strict=True))
         arm = arms[kind]
-        if rows == VALIDATION or len(METRICS[title]) == 1:
-            kept = float(values.mean(axis=0)[arm.best_epoch - 1])
+        for epoch in at[:: 1 + len(at) // MOST_TIPS] + 1:
+            words = tip(f"{arm.words}, {rows}, epoch {epoch}: {mean[epoch - 1]:.4g}")
+            plot.point("circle" if epochs == 1 else "unseen", kind, epoch, mean[epoch - 1], words)
+        if rows == list(METRICS[title])[-1]:
+            kept = mean[arm.best_epoch - 1]
             words = tip(f"{arm.words}, kept epoch {arm.best_epoch}: {kept:.4g}")
             plot.point("disc", kind, arm.best_epoch, kept, words)
     return plot
