@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments import experiment_file
+from experiments.errors import InputError
 from sweeps.workspace import workspace
 from tests.commands import sweeps
 
@@ -144,6 +145,12 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     for directory in ("file/below", closed):
         command = ["run", "iris", "--directory", directory]
         refused(tmp_path, command, (directory, "cannot be written"), status=1)
+
+
+@pytest.mark.parametrize("directory", ["a\0b", "\udcff"])
+def test_a_directory_that_cannot_be_one(directory: str) -> None:
+    with pytest.raises(InputError, match=r"^--directory .* cannot be one .*; choose another$"):
+        workspace(directory)
 
 
 def test_a_study_that_belongs_to_another_experiment(tmp_path: Path) -> None:

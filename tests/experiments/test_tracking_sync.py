@@ -229,20 +229,6 @@ def test_a_run_that_was_made_after_nobody_waited_for_it_is_deleted(store: Store)
     assert sorted(trial_runs(store, STUDY.study_uid)) == [0, 1, 2]
 
 
-def test_a_run_that_is_not_right_is_replaced_when_its_trial_is_written(
-    store: Store, client: MlflowClient
-) -> None:
-    """As a sweep does it that continues: `sync` deletes what is wrong before it writes."""
-    synced(store, STUDY)
-    client.log_metric(
-        trial_runs(store, STUDY.study_uid)[1].info.run_id, "val_accuracy", 0.25, step=99
-    )
-    tracker = Tracker(store, STUDY)
-    assert tracker.write(trial_plan(STUDY, STUDY.trials[1])).new
-    assert tracker.finish(STUDY)
-    assert audited(store, STUDY).problems == ()
-
-
 def test_looking_makes_nothing(tmp_path: Path) -> None:
     tracker = Tracker(choose(tmp_path, "digits", environ={}), STUDY)
     assert audit_runs(tracker, STUDY).missing("trial") == ["0", "1", "2"]
