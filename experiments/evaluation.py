@@ -54,7 +54,7 @@ class Setting:
     @property
     def numbers(self) -> dict[str, float]:
         """The four lambdas and the learning rate, by their names."""
-        return {**asdict(self.lambdas), "learning_rate": self.learning_rate}
+        return {**vars(self.lambdas), "learning_rate": self.learning_rate}
 
 
 PENALISED, BASELINE = "penalised", "baseline"

@@ -83,7 +83,7 @@ class StudyRecord:
         """The trials that have an objective."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)
 
-    @property
+    @functools.cached_property
     def baseline(self) -> TrialRecord | None:
         """The best trial without any penalty. None until one is complete."""
         return next((trial for trial in self.ranked if trial.setting.arm == BASELINE), None)
