@@ -17,9 +17,10 @@ from experiments.records import StudyRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.figures import strengths
 from experiments.reports.figures.strengths import strength_plot
-from experiments.reports.page import environment, own
+from experiments.reports.page import own
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown
+from experiments.reports.snippets import template
 from experiments.tracking import Tracker
 from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import serving
@@ -54,7 +55,7 @@ def side_by_side(studies: dict[str, StudyRecord]) -> Figure:
     for plot, name in zip(plots, studies, strict=True):
         plot.title, plot.height = f"{name}: {SHOWN[name]}", 340
     legend = strengths.figure(next(iter(shown.values()))).legend
-    return Figure(plots, legend[:3])  # a trial, the baseline, the best
+    return Figure(plots, legend[:4])  # trials of both arms, and the best of each
 
 
 def throughput() -> Figure:
@@ -81,7 +82,7 @@ def tutorial(folder: Path) -> None:
     with warm() as programs, ExitStack() as stack:
         Reader(place, stack, programs).follow(ROOT / "docs" / "tutorial.md")
     report = place / "reports" / "cancer" / "report.html"
-    shoot(report.as_uri(), (1100, 1130), HERE / "report.png", folder, scale=0.8)
+    shoot(report.as_uri(), (1100, 1235), HERE / "report.png", folder, scale=0.8)
     here = workspace(place, None, None)
     with (
         here.tracker(here.record("cancer")) as tracker,
@@ -107,7 +108,7 @@ def tutorial(folder: Path) -> None:
 def save(figure: Figure, size: tuple[int, int], path: Path, folder: Path) -> None:
     """A figure as a PNG file."""
     page = folder / "figure.html"
-    macros: Any = environment().get_template("figure.html.j2").module
+    macros: Any = template("figure.html.j2", escaped=True).module
     body = f"{macros.shapes()}{macros.draw('picture', figure)}"
     page.write_text(
         f"<!doctype html><style>{own('page.css')} body {{ padding: 8px; }}</style>{body}",
