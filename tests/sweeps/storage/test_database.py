@@ -138,7 +138,13 @@ class Heard(Progress):
 def test_a_stopped_server_ends_the_run_and_the_same_command_continues(
     postgres: Postgres, name: str, tmp_path: Path, made: Path, request: pytest.FixtureRequest
 ) -> None:
-    edits = ["training.epochs=2", "sweep.generation=4", "confirm.seeds=2", "confirm.top=1"]
+    edits = [
+        "sweep.baseline=4",
+        "training.epochs=2",
+        "sweep.generation=4",
+        "confirm.seeds=2",
+        "confirm.top=1",
+    ]
     engines: set[sqlalchemy.Engine] = set()
 
     def note(connection: sqlalchemy.Connection) -> None:
@@ -240,7 +246,7 @@ def test_a_trial_takes_few_statements(postgres: Postgres, name: str) -> None:
 
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
     try:
-        study.record(proposal, measured(proposal.lambdas, epochs=1_000))
+        study.record(proposal, measured(proposal.setting, epochs=1_000))
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
     study.close()
