@@ -31,16 +31,16 @@ def measure(workers: int, lanes: tuple[int, ...], trials: int) -> dict[int, floa
     the data.
     """
     from experiments import datasets, experiment_file
-    from experiments.evaluation import EvaluationSpec, Job, stored
+    from experiments.evaluation import Job, Setting, stored
     from nnreg import Lambdas
     from sweeps.executors import local
     from sweeps.executors.evaluator import Evaluator
 
     experiment = experiment_file.load("digits")
     data = datasets.load(experiment.data, experiment.training.dtype)
-    jobs = [Job(Lambdas(weight_l2=1e-4), seed=0)] * trials
+    jobs = [Job(Setting(Lambdas(weight_l2=1e-4), learning_rate=1e-3), seeds=(0,))] * trials
     with stored(data.split) as arrays, local.make(workers) as executor:
-        spec = EvaluationSpec(experiment.train_config(), experiment.lambdas.layers, arrays)
+        spec = experiment.evaluation(arrays)
 
         def seconds(each: int, trials: int) -> float:
             start = time.perf_counter()
