@@ -166,7 +166,8 @@ class Laboratory:
         """Seconds of a task that is done at once, among many."""
         from experiments.evaluation import Job
 
-        job, tasks = Job(self._search(LEAST).study.propose()[0].lambdas, 0), 8 * self._plan.behind
+        job = Job(self._search(LEAST).study.propose()[0].setting, seeds=(0,))
+        tasks = 8 * self._plan.behind
         for count in (LEAST, tasks):  # a few at first, to warm up
             start = time.perf_counter()
             for future in [self._executor.submit(None, None, [job]) for _ in range(count)]:

@@ -43,7 +43,7 @@ class Instant(Executor):
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         _, jobs = args
         future: Future[Any] = Future()
-        future.set_result([made_up(job) for job in jobs])
+        future.set_result([(made_up(job),) for job in jobs])
         return future
 
 
@@ -54,13 +54,13 @@ def made_up(job: Any) -> Any:
     from experiments.evaluation import CURVES, METRICS, Metrics, TrialResult
 
     value = math.exp(
-        -sum((math.log10(max(each, 1e-7)) + 4) ** 2 for each in astuple(job.lambdas)) / 40
+        -sum((math.log10(max(each, 1e-7)) + 4) ** 2 for each in astuple(job.setting.lambdas)) / 40
     )
     curve = tuple(value * (1 - math.exp(-epoch / 7)) for epoch in range(1, 31))
     now = datetime.now(UTC)
     return TrialResult(
         metrics=Metrics(**dict.fromkeys(METRICS, curve[-1])), curves=dict.fromkeys(CURVES, curve),
-        epochs=len(curve), seconds=0.01, started=now, finished=now,
+        epochs=len(curve), best_epoch=len(curve), seconds=0.01, started=now, finished=now,
     )  # fmt: skip
 
 

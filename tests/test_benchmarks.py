@@ -10,7 +10,7 @@ from benchmarks.command import scripts
 from benchmarks.side_by_side import ROOT
 
 ROWS = {
-    "cluster": r"4 workers, 0\.1 s a trial +\d+\.\d +\d+% +\d+%",
+    "cluster": r"4 workers, 0\.1 s per trial +\d+\.\d +\d+% +\d+%",
     "fairness": r"digits \| 1,079 \| \d+\.\d \| \d+\.\d \| [+-]\d+\.\d",
     "growth": r"the last against the first +\d+\.\d+ +<= 3",
     "lanes": r"1 +\d+\.\d+ +\d+\.\d+ +\d+%",
