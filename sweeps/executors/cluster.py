@@ -24,6 +24,7 @@ from sweeps.executors.local import Later, WorkerDied, Workers
 from sweeps.executors.signature import DISTRIBUTION, signature
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
+LOOK = 5.0  # seconds between two looks whether the scheduler is still there
 FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
 LONGEST_SETUP = 5.0  # seconds within which a worker that can take the data has it
 LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
@@ -172,7 +173,7 @@ class ClusterExecutor(Workers):
     def _result(self, future: "Future[Any]") -> Any:
         try:
             with self._answering():
-                worker, answer = future.result()
+                worker, answer = self._awaited(future)
         except KilledWorker as error:
             workers = error.allowed_failures + 1
             what = f"{workers} workers of the cluster ended, perhaps out of memory"
@@ -191,6 +192,15 @@ class ClusterExecutor(Workers):
             )
         self.mixture.update([found] if found else [])
         return result
+
+    def _awaited(self, future: "Future[Any]") -> Any:
+        """Wait for a result. Dask never ends one that it was fetching when the scheduler ended."""
+        while True:
+            try:
+                return future.result(LOOK)
+            except TimeoutError:
+                if self._client.status == "closed" and not future.done():
+                    raise
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

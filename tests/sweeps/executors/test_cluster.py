@@ -35,8 +35,8 @@ OTHER_KERNEL = "Nehalem"  # any x86 processor can run it
 def small() -> Experiment:
     return experiment_file.load(
         "iris",
-        ["training.epochs=3", "model.hidden=[7]", "sweep.generation=6", "confirm.seeds=2",
-         "confirm.top=1"],
+        ["training.epochs=3", "model.hidden=[7]", "sweep.baseline=4", "sweep.generation=6",
+         "confirm.seeds=2", "confirm.top=1"],
     )  # fmt: skip
 
 

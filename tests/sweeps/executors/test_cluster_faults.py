@@ -24,6 +24,7 @@ from tests.processes import started
 from tests.sweeps.test_same_table import recorded, tables
 
 TRIALS = 12
+EDITS = ["sweep.baseline=4", "sweep.generation=4", "training.epochs=3"]
 SOON = 60  # seconds, on a machine that runs other tests too
 
 
@@ -51,7 +52,7 @@ def run(tracking_uri: str, tracker_here: None) -> Callable[..., sweeps.Sweep]:
 
     def run(folder: Path, act: Callable[[], object] = int, **where: object) -> sweeps.Sweep:
         return sweeps.run(
-            "iris", trials=TRIALS, edits=["sweep.generation=4", "training.epochs=3"], lanes=1,
+            "iris", trials=TRIALS, edits=EDITS, lanes=1,
             confirm=False, directory=folder, tracking_uri=tracking_uri, progress=AtFirst(act),
             **where,
         )  # fmt: skip

@@ -132,7 +132,7 @@ def broken(seed: int) -> BaseSampler:
 
 
 ONE = RandomSampler(seed=0)
-FAILED = r"failed at generation 0 "
+FAILED = r"failed at generation 1 "
 BAD: list[tuple[Any, str]] = [
     (3, r"sampler is 3; it must be one of tpe, random, qmc, cmaes, or a function"),
     ("gp", r"sweep.sampler is 'gp'; it must be 'tpe', 'random', 'qmc' or 'cmaes'"),
