@@ -9,12 +9,21 @@ from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.section import RateRange
 from experiments.spec import Experiment
-from experiments.verdict import BETTER, DROP, OPTIONAL, SEALED, UNDECIDED, WORSE, Verdict
+from experiments.verdict import (
+    BETTER,
+    DROP,
+    EPOCHS,
+    OPTIONAL,
+    RATE,
+    SEALED,
+    UNDECIDED,
+    WORSE,
+    Verdict,
+)
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
 UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
-EPOCHS, RATE = "training.epochs", "training.learning_rate"
 LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to go on with
 
 

@@ -208,6 +208,11 @@ class Experiment(Section):
         return self.sweep.baseline if self.rates else 1
 
     @property
+    def first_generation(self) -> int:
+        """The size of generation 0: the baseline arm, where there is something to tune."""
+        return self.sweep.baseline if self.rates else self.sweep.generation
+
+    @property
     def kept_by(self) -> str | None:
         """The curve whose best epoch is kept; None where the last epoch is."""
         return self.sweep.objective if self.training.keep == "best" else None

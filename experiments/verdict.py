@@ -19,6 +19,8 @@ NARROW = 0.9
 """The level of the interval that lies within the margin where a difference does not matter: two
 one-sided tests at 5 % (Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987)."""
 
+EPOCHS, RATE = "training.epochs", "training.learning_rate"  # keys that leave networks undertrained
+
 KEEP, OPTIONAL, DROP = "keep", "optional", "drop"
 KEEPING = {BETTER: KEEP, WORSE: DROP, SAME: OPTIONAL, UNDECIDED: UNDECIDED, SEALED: SEALED}
 """What to do with a lambda, by how the recommended setting compares with itself without it."""

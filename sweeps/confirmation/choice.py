@@ -15,18 +15,17 @@ from experiments.evaluation import BASELINE, PENALISED, Setting
 from experiments.records import StudyRecord, TrialRecord
 from experiments.section import Range
 from experiments.spec import Experiment
-from experiments.verdict import Replicate
+from experiments.verdict import EPOCHS, RATE, Replicate
 from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
 
 FEWEST_LOSSES = 30
 """Test rows, or groups of them: intervals of losses at 97.5 % missed the truth in 15 of 100 cases
 with 10 of them, in 5 with 30 (docs/statistics.md)."""
 DEVIATIONS = 2.0
-RATE = "training.learning_rate"
 FURTHER = 10.0  # how far beyond the search's upper end to look, where that cut the span off
 AROUND = (0.5, 1.0, 2.0)
-"""The learning rates, as multiples of the recommended one, with which it is compared where one of
-its lambdas is off (docs/statistics.md has what more of them changed)."""
+"""The learning rates, as multiples of the recommended one, that are tried where one of its lambdas
+is off: nothing else would tune that setting."""
 
 ScoresOf = Mapping[Setting, Scores]
 """Scores (seeds, rows) of each setting; more is better, also where the objective is a loss."""
@@ -158,7 +157,7 @@ def undertrained(
     are the last, or a learning rate that is used lies at an end of its range.
     """
     last = sum(epoch == experiment.training.epochs for epoch in epochs)
-    keys = ["training.epochs"] if 2 * last > len(epochs) else []
+    keys = [EPOCHS] if 2 * last > len(epochs) else []
     if rates := experiment.rates:
         tuned = [setting.learning_rate for setting in used]
         keys += [f"{RATE}.low"] * any(map(rates.begins_near, tuned))

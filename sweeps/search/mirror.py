@@ -78,7 +78,8 @@ class Mirror:
     def __init__(self, search: Search) -> None:
         sweep, self._kind, self._space = search.experiment.sweep, search.kind, search.space
         self._seed, self._size = sweep.seed, sweep.generation
-        self._baseline = search.experiment.baseline_trials if search.experiment.rates else 0
+        self._first = search.experiment.first_generation
+        self._tuned = search.experiment.rates is not None
         self.generation = 0
         self._asked: list[int] = []
         remembers = self._kind.remembers
@@ -95,19 +96,19 @@ class Mirror:
     @property
     def size(self) -> int:
         """How many trials the next generation has."""
-        return self._baseline if self._is_baseline else self._size
+        return self._first if self.generation == 0 else self._size
 
     @property
     def _is_baseline(self) -> bool:
         """Whether the next generation is the baseline arm, which the sampler never sees: it would
         take what is off in all trials for good.
         """
-        return self.generation == 0 and self._baseline > 0
+        return self.generation == 0 and self._tuned
 
     def ask(self) -> list[dict[str, float]]:
         """Return the draws of the next generation. Raises InputError if a user's sampler fails."""
         if self._is_baseline:
-            return self._space.baseline(self._baseline)
+            return self._space.baseline(self._first)
         try:
             self.study.sampler = self._kind.make(self._seed, self.generation, self._size)
             if self.generation == 0:

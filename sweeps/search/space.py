@@ -36,10 +36,11 @@ class Space:
         self.distributions: dict[str, BaseDistribution] = {**self.axes}
 
     def baseline(self, trials: int) -> list[dict[str, float]]:
-        """The draws of the baseline arm: all lambdas off, learning rates spread over their axis."""
+        """The draws of a baseline arm that is tuned: all lambdas off, learning rates spread over
+        their axis.
+        """
         rates = self._rates
-        if rates is None:
-            return [self.bottom] * trials
+        assert rates is not None
         shares = ((trial + 0.5) / trials for trial in range(trials))
         return [
             {**self.bottom, RATE: rates.low * (rates.high / rates.low) ** share} for share in shares

@@ -57,7 +57,7 @@ class Study:
         self.optuna, self.storage, self.closing = study, storage, closing
         self.experiment = search.experiment
         self._search, self._url, self._size = search, url, self.experiment.sweep.generation
-        self._first = self.experiment.baseline_trials if self.experiment.rates else self._size
+        self._first = self.experiment.first_generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
         self._noted: set[str] = set()
