@@ -4,7 +4,7 @@ It is stored as JSON beside a model, and does to new rows exactly what it did to
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from experiments.datasets import values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import check_columns
 from experiments.errors import DataError
+from experiments.section import Positive
 from experiments.wording import listed
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Number:
     column: str
     fill: float
     mean: float
-    deviation: float
+    deviation: Positive
     kind: Literal["number"] = "number"
 
 
@@ -102,16 +103,6 @@ class Preparation:
             out[:, start:end] = _inputs(frame[step.column], step, self.missing, where)
             start = end
         return out
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> "Preparation":
-        """Return the preparation that `as_json` gave, also after it went through a file."""
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls).validate_python(table)
 
 
 def _features(step: Step) -> list[str]:

@@ -1,16 +1,24 @@
 """The kept model: a trained network and its preparation, as two files without any code."""
 
+import io
 import json
+import logging
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from experiments.datasets import Preparation, labels
 from experiments.datasets.preparation import Example
+from experiments.digest import digest
+from experiments.errors import DataError
 from experiments.writing import write_text, write_whole
 from nnreg import probabilities
 from nnreg.network import LayerParameters
@@ -21,6 +29,12 @@ if TYPE_CHECKING:
     from experiments.records import StudyRecord
 
 NUMBERS, WORDS = "model.npz", "model.json"
+UNREADABLE = (  # what json, NumPy, its zip files and pydantic raise for a file that is none of ours
+    *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +45,8 @@ class Model:
     the labels by class number as text, `target` their column, `label_type` their type in
     `labels.TYPES`, `example` a few raw rows, `origin` the verdict that it belongs to.
     """
+
+    __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "allow_inf_nan": False}
 
     parameters: Sequence[LayerParameters]
     preparation: Preparation
@@ -69,41 +85,61 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Write model.npz and model.json. Raises DirectoryError."""
+        numbers, words = io.BytesIO(), vars(self) | {"preparation": asdict(self.preparation)}
         arrays = {
             f"{name}_{layer}": array
-            for layer, pair in enumerate(self.parameters)
+            for layer, pair in enumerate(words.pop("parameters"))
             for name, array in zip("wb", pair, strict=True)
         }
-        words = vars(self) | {"preparation": self.preparation.as_json()}
-        del words["parameters"]
-
-        def save_arrays(path: Path) -> None:
-            with path.open("wb") as file:  # savez given a name would append .npz to it
-                np.savez(file, allow_pickle=False, **arrays)
-
-        write_whole(folder / NUMBERS, save_arrays)
+        np.savez(numbers, allow_pickle=False, **arrays)
+        words["digest"] = _digest(words, numbers.getvalue())
+        write_whole(folder / NUMBERS, lambda path: path.write_bytes(numbers.getvalue()))
         write_text(json.dumps(words, indent=1), folder / WORDS)
 
 
+def _digest(words: Mapping[str, Any], numbers: bytes) -> str:
+    return digest([words, sha256(numbers).hexdigest()])
+
+
 def read_model(folder: Path) -> Model:
-    """Read the model in a folder. Raises what `find_model` lists."""
-    words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
-    with (
-        (folder / NUMBERS).open("rb") as file,  # NumPy leaves a damaged one open
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    """Read the model in a folder. Raises DataError where it is not as it was written."""
+    try:
+        return _read(folder / WORDS, folder / NUMBERS)
+    except UNREADABLE as error:
+        raise DataError(
+            f"{folder / WORDS} and {NUMBERS} are not as sweeps wrote them ({error}); make them"
+            " again with: sweeps confirm STUDY"
+        ) from None
+
+
+def _read(words_file: Path, numbers_file: Path) -> Model:
+    for file in (words_file, numbers_file):
+        if not file.is_file():  # a pipe would be waited for
+            raise ValueError(f"there is no file {file.name}")
+    words, numbers = dict(json.loads(words_file.read_bytes())), numbers_file.read_bytes()
+    if words.pop("digest", None) != _digest(words, numbers):
+        raise ValueError("they do not belong together, or were changed")
+    with np.load(io.BytesIO(numbers), allow_pickle=False) as arrays:
         layers = range(len(arrays.files) // 2)
         parameters = [(arrays[f"w_{layer}"], arrays[f"b_{layer}"]) for layer in layers]
-    words["preparation"] = Preparation.from_json(words["preparation"])
-    words |= {name: tuple(words[name]) for name in ("classes", "example")}
-    return Model(parameters=parameters, **words)
+    model = TypeAdapter(Model).validate_python({**words, "parameters": parameters})
+    hidden = [biases.size for _, biases in parameters[:-1]]
+    sizes = [len(model.preparation.features), *hidden, len(model.labels)]
+    expected = [((n, m), (1, m)) for n, m in pairwise(sizes)]
+    if [(weights.shape, biases.shape) for weights, biases in parameters] != expected:
+        raise ValueError(f"the shapes of its arrays are not {expected}")
+    arrays_there = [array for layer in parameters for array in layer]
+    if not all(array.dtype.kind == "f" and np.isfinite(array).all() for array in arrays_there):
+        raise ValueError("its arrays are not of finite floats")
+    return model
 
 
 def find_model(folder: Path, study: "StudyRecord") -> Model | None:
     """Return the model of a study's verdict, if it is in a folder and can be read."""
     try:
         model = read_model(folder)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except DataError as error:
+        logger.debug(error)
         return None
     return model if study.verdict and model.origin == origin(study) else None
 

@@ -59,7 +59,7 @@ def predict(
     folder = place.reports_of(record.study)
     model = find_model(folder, record)
     if model is None:
-        what = f"study {record.study}: the model of its verdict is not in {folder}"
+        what = f"study {record.study}: the model of its verdict is not in {folder}, or damaged"
         raise InputError(f"{what}; make it with: sweeps confirm {record.study}{place.options()}")
     data = files.read(Path(rows), record.experiment.data, labelled=False)
     table = model.table(data.frame, where=data.where)  # the label, and one column per class

@@ -2,14 +2,21 @@
 
 import dataclasses
 import json
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from experiments import datasets
-from experiments.datasets import labels
+from experiments.datasets import Preparation, labels
 from experiments.errors import DataError
 from experiments.model import NUMBERS, WORDS, Model, find_model, read_model
 from experiments.spec import Data
@@ -128,10 +135,61 @@ def test_a_model_of_another_verdict_or_damaged_is_not_found(model: Model, tmp_pa
     assert find_model(tmp_path, make_study(3)) is None
     assert find_model(tmp_path, confirmed_study(STUDY, winner=2)) is None
     for file in (NUMBERS, WORDS):
-        whole = (tmp_path / file).read_bytes()
-        for damaged in (whole[:-9], b""):
-            (tmp_path / file).write_bytes(damaged)
-            assert find_model(tmp_path, STUDY) is None
+        (tmp_path / file).unlink()
+        assert find_model(tmp_path, STUDY) is None
+        os.mkfifo(tmp_path / file)  # which nobody writes into: to read it would take forever
+        assert find_model(tmp_path, STUDY) is None
         model.write(tmp_path)
-    (tmp_path / NUMBERS).unlink()
-    assert find_model(tmp_path, STUDY) is None
+        assert find_model(tmp_path, STUDY) is not None
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from((NUMBERS, WORDS)), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+def test_any_changed_bit_is_noticed(
+    model: Model, tmp_path: Path, file: str, share: float, bit: int
+) -> None:
+    model.write(tmp_path)
+    whole = (tmp_path / file).read_bytes()
+    at = int(share * len(whole))
+    flipped = bytes([whole[at] ^ 1 << bit])  # of a digit mostly another one
+    for changed in (whole[:at], whole[:at] + flipped + whole[at + 1 :]):
+        (tmp_path / file).write_bytes(changed)
+        with suppress(DataError):  # but for another space between two words of the JSON
+            np.testing.assert_equal(vars(read_model(tmp_path)), vars(model))
+
+
+WRONG: dict[str, Callable[[Model], Any]] = {
+    "weights not finite": lambda model: {"parameters": _changed(model, 0, np.nan)},
+    "no floats": lambda model: {"parameters": _changed(model, 0, np.datetime64(0, "s"))},
+    "one class less": lambda model: {"classes": model.classes[:-1]},
+    "one layer less": lambda model: {"parameters": model.parameters[1:]},
+    "labels of another type": lambda model: {"classes": ("1", "2", "c")},
+    "no such type": lambda model: {"label_type": "complex"},
+    "no deviation": lambda model: {"preparation": _deviating(model, 0.0)},
+    "a deviation that is no number": lambda model: {"preparation": _deviating(model, math.nan)},
+    "no steps": lambda model: {"preparation": Preparation(steps=())},
+    "no text": lambda model: {"target": 5},
+}
+
+
+def _changed(model: Model, layer: int, value: Any) -> list[Any]:
+    parameters = list(model.parameters)
+    weights, biases = parameters[layer]
+    parameters[layer] = (np.full_like(weights, value, dtype=np.asarray(value).dtype), biases)
+    return parameters
+
+
+def _deviating(model: Model, deviation: float) -> Preparation:
+    first, *others = model.preparation.steps
+    return Preparation(steps=(dataclasses.replace(first, deviation=deviation), *others))
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_model_that_cannot_be_used_is_refused_with_the_right_digest_too(
+    model: Model, tmp_path: Path, wrong: str
+) -> None:
+    dataclasses.replace(model, **WRONG[wrong](model)).write(tmp_path)
+    with pytest.raises(
+        DataError, match=r"not as sweeps wrote them .*; make them again with: sweeps confirm"
+    ):
+        read_model(tmp_path)
