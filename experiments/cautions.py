@@ -8,7 +8,6 @@ from experiments.measures import MEASURES, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.section import RateRange
-from experiments.spec import Experiment
 from experiments.verdict import (
     BETTER,
     DROP,
@@ -27,16 +26,20 @@ UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measur
 LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to go on with
 
 
-def source(experiment: Experiment) -> str:
-    """Return what `sweeps run` takes an experiment from: the catalog, or a file of its name."""
-    name = experiment.name
-    return name if name in catalog() else f"{name}.toml"
+def begun(study: StudyRecord) -> str:
+    """Return the command that began a study, with its edits; where Python did, one that would, from
+    the catalog or a file of the experiment's name. Options behind it replace its own.
+    """
+    command, name = study.provenance.get("command", ""), study.experiment.name
+    if command.startswith("sweeps run "):
+        return command
+    return f"sweeps run {name if name in catalog() else f'{name}.toml'}"
 
 
 def no_verdict(study: StudyRecord, options: str = "") -> str:
     """Return why no verdict can be made, and what to do; empty where both arms have a trial."""
     arms, done = {trial.setting.arm for trial in study.complete}, len(study.trials)
-    run = f"sweeps run {source(study.experiment)} --study {study.study}"
+    run = f"{begun(study)} --study {study.study}"
     if BASELINE not in arms:
         if not done:
             return ""
@@ -85,7 +88,7 @@ def further(study: StudyRecord, options: str = "") -> tuple[str, str] | None:
     edits = "".join(f" --set {key}={better[key]}" for key in keys)
     return (
         f"the networks are not trained to the end: {' and '.join(why)}",
-        f"sweeps run {source(study.experiment)} --study {study.study}-further{edits}{options}",
+        f"{begun(study)} --study {study.study}-further{edits}{options}",
     )
 
 
@@ -154,7 +157,7 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             end = study.experiment.lambdas.searched[tolerance.name].high
             yield (
                 f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"
-                f" further with: sweeps run {source(study.experiment)} --study {study.study}-wider"
+                f" further with: {begun(study)} --study {study.study}-wider"
                 f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
             )
 
@@ -167,6 +170,6 @@ def _untuned(study: StudyRecord, verdict: Verdict, options: str) -> str:
     return (
         "The baseline was not tuned: both sides use the learning rate"
         f" {strength(verdict.baseline.learning_rate)}{last}. Give {RATE} a range:"
-        f" sweeps run {source(study.experiment)} --study {study.study}-tuned"
+        f" {begun(study)} --study {study.study}-tuned"
         f" --set {RATE}.high={RateRange().high:g}{keep}{options}"
     )

@@ -15,6 +15,7 @@ from nnreg import LAMBDA_NAMES, Lambdas
 
 LAYER = LayerTerms(penalties=(0.01, 0.01, 0.01, 0.01), near_zero_weights=0.1)
 EPOCHS = 3
+WEIGHT_L2 = Lambdas(weight_l2=3.1e-4)
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
 
@@ -195,3 +196,32 @@ def _verdict(
         diverged=0,
         **(claimed if look else {"word": verdict.SEALED}),
     )
+
+
+def compared(against: str, word: str, mean: float, low: float, high: float) -> verdict.Comparison:
+    """What comparing the recommended setting with another found."""
+    gain = verdict.Interval(mean=mean, low=low, high=high, level=0.975)
+    narrow = verdict.Interval(mean=mean, low=low / 2, high=high / 2, level=0.9)
+    return verdict.Comparison(
+        against=against, gain=gain, narrow=narrow, p=0.01, detectable=0.031, word=word
+    )
+
+
+def study_with(
+    word: str,
+    *comparisons: verdict.Comparison,
+    recommended: Lambdas = WEIGHT_L2,
+    training: dict[str, Any] | None = None,
+    **changes: Any,
+) -> StudyRecord:
+    """A study whose winner, recommended too, is one setting."""
+    trials = (
+        dataclasses.replace(make_trial(0), setting=Setting(Lambdas(), 0.003)),
+        dataclasses.replace(make_trial(1), setting=Setting(recommended, 0.0104)),
+        make_trial(2),
+    )
+    study = dataclasses.replace(make_study(3, training=training or {}), trials=trials)
+    confirmed = confirmed_study(study, look=1)
+    assert confirmed.verdict
+    found = dataclasses.replace(confirmed.verdict, word=word, comparisons=comparisons, **changes)
+    return dataclasses.replace(confirmed, verdict=found)

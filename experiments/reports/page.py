@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.card import card
-from experiments.cautions import no_verdict, source
+from experiments.cautions import begun, no_verdict
 from experiments.measures import strength
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames
@@ -63,7 +63,7 @@ def render(
         snippets=snippets(study),
         runs=runs,
         server=server,
-        source=source(study.experiment),
+        begun=begun(study),
         css=own("page.css"),
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments import experiment_file
 from experiments.card import card
-from experiments.cautions import no_verdict
-from experiments.evaluation import Setting
 from experiments.model import origin
-from experiments.records import FAIL, StudyRecord
 from experiments.reports.snippets import snippets
 from experiments.verdict import (
     BASELINE,
@@ -22,43 +18,10 @@ from experiments.verdict import (
     SAME,
     UNDECIDED,
     WORSE,
-    Comparison,
-    Interval,
-    Opening,
     Tolerance,
 )
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.studies import confirmed_study, make_study, make_trial
-
-WEIGHT_L2 = Lambdas(weight_l2=3.1e-4)
-
-
-def compared(against: str, word: str, mean: float, low: float, high: float) -> Comparison:
-    gain = Interval(mean=mean, low=low, high=high, level=0.975)
-    narrow = Interval(mean=mean, low=low / 2, high=high / 2, level=0.9)
-    return Comparison(
-        against=against, gain=gain, narrow=narrow, p=0.01, detectable=0.031, word=word
-    )
-
-
-def study_with(
-    word: str,
-    *comparisons: Comparison,
-    recommended: Lambdas = WEIGHT_L2,
-    training: dict[str, Any] | None = None,
-    **changes: Any,
-) -> StudyRecord:
-    """A study whose winner, recommended too, is one setting."""
-    trials = (
-        dataclasses.replace(make_trial(0), setting=Setting(Lambdas(), 0.003)),
-        dataclasses.replace(make_trial(1), setting=Setting(recommended, 0.0104)),
-        make_trial(2),
-    )
-    study = dataclasses.replace(make_study(3, training=training or {}), trials=trials)
-    confirmed = confirmed_study(study, look=1)
-    verdict = dataclasses.replace(confirmed.verdict, word=word, comparisons=comparisons, **changes)
-    return dataclasses.replace(confirmed, verdict=verdict)
-
+from tests.studies import WEIGHT_L2, compared, confirmed_study, make_trial, study_with
 
 OURS = "weight_l2 = 0.00031 (learning rate 0.01, stopped at epoch 2)"
 OPPONENT = (
@@ -216,76 +179,6 @@ def test_it_never_says_to_drop_all_where_each_can_go_alone(word: str) -> None:
     assert "drop" not in str(found)
 
 
-@pytest.mark.parametrize(
-    ("keys", "why", "edits"),
-    [
-        (
-            ("training.epochs",),
-            "most are best at the last epoch (training.epochs = 100)",
-            "--set training.epochs=200",
-        ),
-        (
-            ("training.epochs", "training.learning_rate.high"),
-            "most are best at the last epoch (training.epochs = 100) and the learning rate lies at"
-            " an end of its range (training.learning_rate.high = 0.1)",
-            "--set training.epochs=200 --set training.learning_rate.high=0.3",
-        ),
-        (
-            ("training.learning_rate.low",),
-            "the learning rate lies at an end of its range (training.learning_rate.low = 0.0003)",
-            "--set training.learning_rate.low=0.0001",
-        ),
-    ],
-)
-def test_an_undertrained_network_is_a_reservation(
-    keys: tuple[str, ...], why: str, edits: str
-) -> None:
-    better = compared(BASELINE, BETTER, 0.023, 0.006, 0.04)
-    found = card(study_with(BETTER, better, undertrained=keys), " --here")
-    reservation = "One reservation: the networks are not trained to the end (see below)."
-    assert found.says.endswith(f" {reservation}")
-    assert found.cautions == (
-        f"The networks are not trained to the end: {why}; train them further with: sweeps run"
-        f" digits --study digits-further {edits} --here",
-    )
-    experiment_file.load("digits", edits.replace("--set ", "").split())
-    assert reservation not in card(study_with(BETTER, better)).says
-
-
-@pytest.mark.parametrize(
-    ("trials", "says"),
-    [
-        (
-            [0],
-            "There is no verdict yet: the first 16 trials have no penalty, and 1 of 16 are there.",
-        ),
-        ([1, 2], "There is no verdict: no trial without penalties is complete, so there"),
-        ([0, 1], ""),
-        ([], ""),
-    ],
-)
-def test_where_there_is_no_verdict_it_says_what_to_do(trials: list[int], says: str) -> None:
-    study = dataclasses.replace(make_study(0), trials=tuple(map(make_trial, trials)))
-    assert no_verdict(study).startswith(says)
-    assert bool(no_verdict(study)) == bool(says)
-    if trials == [0]:
-        assert no_verdict(study, " --here").endswith("--study digits --trials 100 --here")
-
-
-@pytest.mark.parametrize(
-    ("axes", "says"),
-    [
-        ({}, "There is no verdict: no trial with a penalty is complete."),
-        (dict.fromkeys(LAMBDA_NAMES, 0), "There is no verdict: all lambdas are fixed to 0."),
-    ],
-)
-def test_where_no_penalty_was_ever_trained_it_says_why(axes: dict[str, int], says: str) -> None:
-    failed = make_trial(16, state=FAIL, metrics=None, curves={}, error="killed")
-    trials = (*(make_trial(n, lambdas=Lambdas()) for n in range(16)), failed)
-    study = dataclasses.replace(make_study(0, lambdas=axes), trials=trials)
-    assert no_verdict(study).startswith(says)
-
-
 def test_facts_and_tolerances() -> None:
     tolerances = (
         Tolerance(name="weight_l1", low=1e-6, high=2.1e-3, off=True),
@@ -330,28 +223,3 @@ def test_a_loss_is_not_said_in_points_and_few_rows_show_nothing() -> None:
     assert "difference in loss on 360 test rows is -0.0031 (90 % CI -0.0040 to 0.0030)" in says
     hopeless = dataclasses.replace(compared(BASELINE, UNDECIDED, 0.008, -40, 40), detectable=430.0)
     assert card(study_with(UNDECIDED, hopeless)).says.endswith(" So few rows can show none.")
-
-
-LOOK = Opening(number=3, alpha=0.00625, opened=make_trial(0).started)
-EDGE = Tolerance(name="weight_l2", low=1e-3, high=0.09, off=False, bound=1.0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"basis": {"trials": 2}}, "on the first 2 trials, and there are 3 now"),
-        ({"opening": LOOK}, "look number 3"),
-        ({"rarest": 4}, "The rarest class has 4 test rows"),
-        ({"majority": 0.8}, "80.0 % of the rows are of one class"),
-        ({"diverged": 2}, "2 of the 2 networks with the recommended lambdas diverged"),
-        ({"tolerances": (EDGE,)}, "run digits --study digits-wider --set lambdas.weight_l2.high=1"),
-        ({"margin": 0.05}, "The gain is there, but smaller than 5.0 percentage points"),
-    ],
-)
-def test_cautions_are_there_when_there_is_something_to_beware_of(
-    changes: dict[str, Any], says: str
-) -> None:
-    comparison = compared(BASELINE, BETTER, 0.023, 0.006, 0.04)
-    assert card(study_with(BETTER, comparison)).cautions == ()
-    (caution,) = card(study_with(BETTER, comparison, **changes)).cautions
-    assert says in caution
