@@ -230,7 +230,7 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     )
     if len(verdict.tied) > 1:
         yield (
-            f"{len(verdict.tied)} of the {len(study.complete)} trials are statistically"
+            f"{len(verdict.tied):,} of the {len(study.complete):,} trials are statistically"
             " indistinguishable from the best."
         )
 

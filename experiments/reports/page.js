@@ -12,10 +12,9 @@ const tip = document.getElementById("tip");
 
 function words(mark) {
   if (mark.dataset.tip) return mark.dataset.tip;
-  const [trial, objective, ...cells] = byTrial.get(mark.dataset.trial).cells;
-  const on = cells.slice(0, 4).map((cell, n) => [names(trials)[n + 2], cell.textContent]).filter(([, strength]) => strength !== "off");
-  const setting = [on.map(pair => pair.join(" ")).join(", ") || "all off", `learning_rate ${cells[4].textContent}`];
-  return `trial ${trial.textContent}: ${setting.join(", ")}\n${objective.textContent}`;
+  const { cells } = byTrial.get(mark.dataset.trial), row = new Map(names(trials).map((name, at) => [name, cells[at].textContent]));
+  const on = [...row].filter(([name, strength]) => /^(weight|bias)_l[12]$/.test(name) && strength !== "off").map(pair => pair.join(" "));
+  return `trial ${row.get("trial")}: ${on.join(", ") || "all off"}, learning_rate ${row.get("learning_rate")}\n${cells[1].textContent}`;
 }
 
 addEventListener("pointerover", event => {

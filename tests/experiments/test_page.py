@@ -4,21 +4,19 @@ paper.
 
 import dataclasses
 import html
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from experiments.card import card
 from experiments.cautions import no_verdict
+from experiments.measures import strength
 from experiments.records import FAIL, StudyRecord
-from experiments.reports.figures import curves, strengths
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
-from nnreg import LAMBDA_NAMES, Lambdas
+from nnreg import LAMBDA_NAMES
 from tests.browser import Browser, browser
 from tests.needs import needs_module
 from tests.studies import confirmed_study, make_study, make_trial
@@ -145,7 +143,9 @@ def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> 
     places = [text.index(part) for part in (made.says, *made.facts, *made.cautions, "<h2>")]
     assert places == sorted(places)
     assert all(f">{one.role}</td>" in text for one in record.verdict.settings if one.trial)
-    assert "sweeps confirm digits</code>" in render(make_study(5))
+    searched = render(make_study(5))
+    assert "sweeps confirm digits</code>" in searched
+    assert "sweeps run digits --study digits --trials 5</code>" in searched
 
 
 def test_without_trials_in_both_arms_it_says_what_to_do() -> None:
@@ -154,72 +154,19 @@ def test_without_trials_in_both_arms_it_says_what_to_do() -> None:
     assert "sweeps confirm" not in alone
 
 
-def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_rows() -> None:
-    study = confirmed(epochs=3)
-    data_loss, accuracy, _ = curves.figure(Shown(study)).plots
-    for plot, names in (
-        (data_loss, ("data_loss", "val_data_loss")),
-        (accuracy, ("train_accuracy", "val_accuracy")),
-    ):
-        drawn = "".join(plot.drawn)
-        for role, words in (("baseline", "without penalties"), ("recommended", "recommended")):
-            one = study.verdict.confirmed(role)
-            networks = [study.confirmed[one.setting, seed] for seed in study.verdict.seeds]
-            for rows, name in zip(("training", "validation"), names, strict=True):
-                means = np.mean([network.curves[name] for network in networks], axis=0)
-                for epoch, mean in enumerate(means, start=1):
-                    assert f'"{words}, {rows}, epoch {epoch}: {mean:.4g}"' in drawn
-            kept = means[one.best_epoch - 1]
-            assert f'"{words}, kept epoch {one.best_epoch}: {kept:.4g}"' in drawn
-
-
-def test_where_no_penalty_is_recommended_the_best_one_is_drawn_against_none() -> None:
-    study = confirmed()
-    baseline = study.verdict.confirmed("baseline")
-    settings = [
-        dataclasses.replace(baseline, role=one.role) if one.role == "recommended" else one
-        for one in study.verdict.settings
-    ]
-    verdict = dataclasses.replace(study.verdict, settings=tuple(settings))
-    legend = curves.figure(Shown(dataclasses.replace(study, verdict=verdict))).legend
-    words = [words for shape, _, words in legend if shape == "line"]
-    assert words == ["without penalties: validation", "best with penalties: validation"]
-
-
-def test_both_arms_are_drawn_over_the_learning_rate() -> None:
-    study = make_study(12)
-    off = dataclasses.replace(study.trials[5].setting, lambdas=Lambdas())
-    trials = tuple(
-        dataclasses.replace(one, setting=off) if one.trial == 5 else one for one in study.trials
-    )
-    study = dataclasses.replace(study, trials=trials)
-    (*_, plot) = strengths.figure(Shown(study)).plots
-    assert plot.title == "validation accuracy against learning_rate"
-    assert "off" not in plot.x.ticks.values()
-    mark = r'<use href="#(\w+)" class="\w+" x="([\d.]+)%".*?data-trial="(\d+)"'
-    found = re.findall(mark, "".join(plot.drawn))
-    shapes = {int(trial): shape for shape, _, trial in found}
-    places = {int(trial): float(x) for _, x, trial in found}
-    other = ({0, 5} - {study.baseline.trial}).pop()
-    assert (shapes[study.baseline.trial], shapes[other]) == ("diamond", "lozenge")
-    by_rate = sorted(study.trials, key=lambda trial: trial.setting.learning_rate)
-    assert [trial.trial for trial in by_rate] == sorted(places, key=places.__getitem__)
-    fixed = strengths.figure(Shown(make_study(12, training={"learning_rate": 0.01}))).plots
-    assert [plot.x.title for plot in fixed] == list(LAMBDA_NAMES)
-
-
 def mouse(window: Browser) -> Any:
     return needs_module("selenium.webdriver.common.action_chains").ActionChains(window.driver)
 
 
 def test_a_mark_says_which_trial_it_is(window: Browser, tmp_path: Path) -> None:
-    show(window, make_study(2), tmp_path)
+    record = make_study(2)
+    show(window, record, tmp_path)
     mark = window.driver.find_element("css selector", "#figure-plane [data-trial='1']")
     mouse(window).move_to_element(mark).perform()
-    (words,) = window.texts("#tip")
-    values = {row[0]: row[1] for row in rows(window)}
-    assert words.startswith("trial 1: weight_l1 ")
-    assert words.endswith(f"\n{values['1']}")
+    setting = record.trials[1].setting.numbers.items()
+    on = [f"{name} {strength(value)}" for name, value in setting if value]
+    value = f"{record.value(record.trials[1]):.4f}"
+    assert window.texts("#tip") == [f"trial 1: {', '.join(on)}\n{value}"]
 
 
 def test_the_table_sorts_and_filters(window: Browser, tmp_path: Path) -> None:
@@ -295,14 +242,3 @@ def test_of_many_trials_the_best_and_the_baseline_are_shown_and_the_others_count
     shown = {trial.trial for trial in Shown(MANY).ranked}
     assert shown == {trial.trial for trial in MANY.ranked[:BEST_SHOWN]} | {MANY.baseline.trial}
     assert f"The other {len(MANY.trials) - len(shown):,} did worse." in render(MANY)
-
-
-def test_a_limit_leaves_out_the_worst_tenth_but_never_the_baseline() -> None:
-    def limit(*values: float) -> float:
-        metrics = [dataclasses.replace(make_trial(0).metrics, val_accuracy=one) for one in values]
-        trials = tuple(make_trial(n, metrics=one) for n, one in enumerate(metrics))
-        return Shown(dataclasses.replace(make_study(0), trials=trials)).limit
-
-    assert 0.7 < limit(0.8, *[0.9] * 18, 0.0) < 0.8
-    # there is no room for less where all others are equal
-    assert limit(*[0.9] * 19, 0.0) == 0.0

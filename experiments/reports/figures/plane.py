@@ -2,7 +2,7 @@
 
 from experiments.reports.axes import searched_axis
 from experiments.reports.plot import Figure, Plot
-from experiments.reports.shown import BEST_SHOWN, Shown, of, tip_of
+from experiments.reports.shown import Shown, of, tip_of
 
 
 def figure(shown: Shown) -> Figure:
@@ -15,7 +15,7 @@ def figure(shown: Shown) -> Figure:
     which = "the two lambdas that matter most" if study.importances else "two lambdas"
     plot = Plot(f"{shown.objective} (colour) over {which}", x, y, height=420, wide=True)
     heights = [shown.height(study.value(trial)) for trial in shown.ranked]
-    best, worst = heights[0], heights[:BEST_SHOWN][-1]
+    best, worst = heights[0], heights[-1]
     for trial, height in reversed(list(zip(shown.ranked, heights, strict=True))):
         good = max((height - worst) / (best - worst or 1.0), 0.0)
         at = x.place(trial.setting, trial.trial), y.place(trial.setting, trial.trial)

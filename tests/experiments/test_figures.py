@@ -1,0 +1,88 @@
+"""The figures of the page: what is drawn, where, and in which colour."""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from experiments.records import StudyRecord
+from experiments.reports.figures import curves, plane, strengths
+from experiments.reports.shown import BEST_SHOWN, Shown
+from nnreg import LAMBDA_NAMES, Lambdas
+from tests.studies import confirmed_study, make_study, make_trial
+
+
+def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_rows() -> None:
+    study = confirmed_study(look=1)
+    data_loss, accuracy, _ = curves.figure(Shown(study)).plots
+    for plot, names in (
+        (data_loss, ("data_loss", "val_data_loss")),
+        (accuracy, ("train_accuracy", "val_accuracy")),
+    ):
+        drawn = "".join(plot.drawn)
+        for role, words in (("baseline", "without penalties"), ("recommended", "recommended")):
+            one = study.verdict.confirmed(role)
+            networks = [study.confirmed[one.setting, seed] for seed in study.verdict.seeds]
+            for rows, name in zip(("training", "validation"), names, strict=True):
+                means = np.mean([network.curves[name] for network in networks], axis=0)
+                for epoch, mean in enumerate(means, start=1):
+                    assert f'"{words}, {rows}, epoch {epoch}: {mean:.4g}"' in drawn
+            kept = means[one.best_epoch - 1]
+            assert f'"{words}, kept epoch {one.best_epoch}: {kept:.4g}"' in drawn
+
+
+def test_where_no_penalty_is_recommended_the_best_one_is_drawn_against_none() -> None:
+    study = confirmed_study(look=1)
+    baseline = study.verdict.confirmed("baseline")
+    settings = [
+        dataclasses.replace(baseline, role=one.role) if one.role == "recommended" else one
+        for one in study.verdict.settings
+    ]
+    verdict = dataclasses.replace(study.verdict, settings=tuple(settings))
+    legend = curves.figure(Shown(dataclasses.replace(study, verdict=verdict))).legend
+    words = [words for shape, _, words in legend if shape == "line"]
+    assert words == ["without penalties: validation", "best with penalties: validation"]
+
+
+def test_both_arms_are_drawn_over_the_learning_rate() -> None:
+    study = make_study(12)
+    off = dataclasses.replace(study.trials[5].setting, lambdas=Lambdas())
+    trials = tuple(
+        dataclasses.replace(one, setting=off) if one.trial == 5 else one for one in study.trials
+    )
+    study = dataclasses.replace(study, trials=trials)
+    (*_, plot) = strengths.figure(Shown(study)).plots
+    assert plot.title == "validation accuracy against learning_rate"
+    assert "off" not in plot.x.ticks.values()
+    mark = r'<use href="#(\w+)" class="\w+" x="([\d.]+)%".*?data-trial="(\d+)"'
+    found = re.findall(mark, "".join(plot.drawn))
+    shapes = {int(trial): shape for shape, _, trial in found}
+    places = {int(trial): float(x) for _, x, trial in found}
+    other = ({0, 5} - {study.baseline.trial}).pop()
+    assert (shapes[study.baseline.trial], shapes[other]) == ("diamond", "lozenge")
+    by_rate = sorted(study.trials, key=lambda trial: trial.setting.learning_rate)
+    assert [trial.trial for trial in by_rate] == sorted(places, key=places.__getitem__)
+    fixed = strengths.figure(Shown(make_study(12, training={"learning_rate": 0.01}))).plots
+    assert [plot.x.title for plot in fixed] == list(LAMBDA_NAMES)
+
+
+def accuracies(*values: float) -> StudyRecord:
+    """A study of trials with these accuracies, the first of which is the baseline."""
+    metrics = [dataclasses.replace(make_trial(0).metrics, val_accuracy=one) for one in values]
+    trials = tuple(make_trial(n, epochs=1, metrics=one) for n, one in enumerate(metrics))
+    return dataclasses.replace(make_study(0), trials=trials)
+
+
+def test_colours_tell_the_best_from_the_others_though_most_are_as_good() -> None:
+    values = [0.8, *[0.9] * BEST_SHOWN, 0.85]
+    (plot,) = plane.figure(Shown(accuracies(*values))).plots
+    found = re.findall(r'data-trial="(\d+)" style="--good:(\d+)%"', "".join(plot.drawn))
+    good = {int(trial): int(share) for trial, share in found}
+    assert [good[n] for n in range(1, BEST_SHOWN + 1)] == [100] * BEST_SHOWN
+    assert good[0] < good[BEST_SHOWN + 1] < 100
+
+
+def test_a_limit_leaves_out_the_worst_tenth_but_never_the_baseline() -> None:
+    assert 0.7 < Shown(accuracies(0.8, *[0.9] * 18, 0.0)).limit < 0.8
+    # there is no room for less where all others are equal
+    assert Shown(accuracies(*[0.9] * 19, 0.0)).limit == 0.0
