@@ -58,7 +58,7 @@ def refused(folder: Path, command: Sequence[str], says: Sequence[str], status: i
             "training.learning_rate = { low = 0 }",
             ("training.learning_rate", "low is 0", "one number"),
         ),
-        ("training.learning_rate = { low = 1, high = 0.1 }", ("low = 1 is not below high = 0.1",)),
+        ("training.learning_rate = { low = 1, high = 1 }", ("low = 1 is not below high = 1",)),
         ("training.learning_rate = 0", ("training.learning_rate", "0", "greater than 0")),
         ("sweep.baseline = 101", ("sweep.baseline is 101", "trials is 100", "lower baseline")),
         ("model.hidden = [0]", ("model.hidden.0", "0")),
@@ -79,6 +79,11 @@ def test_an_experiment_file(line: str, says: Sequence[str], tmp_path: Path) -> N
     lines = [f"{key} = {value}" for key, value in keys.items()]
     (tmp_path / "mine.toml").write_text("\n".join([*lines, line]))
     refused(tmp_path, ["run", "mine.toml"], ["mine.toml", *says])
+
+
+def test_all_trials_may_be_of_the_baseline_arm_and_without_tuning_one_is_enough() -> None:
+    experiment_file.load("iris", ["sweep.trials=16", "sweep.baseline=16"])
+    experiment_file.load("iris", ["sweep.trials=1", "training.learning_rate=0.01"])
 
 
 @pytest.mark.parametrize(
