@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tests.needs import needs_module, needs_program
 
+REBOUND = "10.evil.example"  # another site's name, whose address is now this machine's
 ARGUMENTS = (
     "--headless=new",
     "--disable-gpu",
@@ -19,6 +20,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1600,1000",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 )
 PATIENCE = 30.0  # seconds for a page to show what it shall; 1 to 3 on a quiet machine
 

@@ -6,10 +6,14 @@ can look at them.
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,7 +23,7 @@ from experiments.reports.page import write_page
 from experiments.tracking import Links, Tracker, choose, sync_runs
 from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import HOST, serving
-from tests.browser import Browser, browser
+from tests.browser import REBOUND, Browser, browser
 from tests.studies import confirmed_study, make_study, make_trial
 
 COLUMNS = ["val_accuracy", "data_loss", "regularization_loss", *LAMBDA_NAMES, "learning_rate"]
@@ -78,7 +82,17 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+def opened() -> Iterator[None]:
+    """The user's environment has a server of theirs open to everybody."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ALLOWED_HOSTS", "CORS_ALLOWED_ORIGINS"):
+            patch.setenv(f"MLFLOW_SERVER_{name}", "*")
+        patch.setenv("MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE", "true")
+        yield
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory, opened: None) -> Iterator[Shown]:
     """One server and one browser for all."""
     folder = tmp_path_factory.mktemp("page")
     pictures = Path(os.environ.get("SCREENSHOTS", folder))
@@ -280,3 +294,32 @@ def test_what_went_wrong_with_a_trial_is_its_description(
     window.picture(f"trial-{status.lower()}")
     evil = "img[onerror], a[href^='javascript']"
     assert window.page.driver.find_elements("css selector", evil) == []
+
+
+def status(window: Shown, **headers: str) -> int:
+    """The status of a request that makes an experiment, or would, with these headers."""
+    connection = HTTPConnection(HOST, urlsplit(window.links[SMALL.study].plain).port or 0)
+    sent = {"Content-Type": "application/json"} | headers
+    with closing(connection):
+        body = json.dumps({"name": f"made {headers}"})
+        connection.request("POST", "/ajax-api/2.0/mlflow/experiments/create", body, sent)
+        return connection.getresponse().status
+
+
+def test_a_page_of_another_site_reads_and_writes_nothing(window: Shown) -> None:
+    port = urlsplit(window.links[SMALL.study].plain).port
+    ours = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"}
+    assert status(window, **ours) == 200
+    for host in ("10.evil.example", "10.0.0.1", "192.168.1.5", "evil.localhost", "localhost"):
+        end = f":{port}" if host != "localhost" else ":1"
+        assert status(window, Host=host + end) == 403
+    for origin in ("http://evil.example", f"http://{REBOUND}:{port}", "null"):
+        assert status(window, Origin=origin) == 403
+    window.page.open(f"http://{REBOUND}:{port}")  # DNS rebinding
+    assert "Invalid Host header" in window.text()
+    asked = "/ajax-api/2.0/mlflow/experiments/get?experiment_id=0"
+    read = f"return fetch('{asked}').then(answer => answer.status)"
+    assert window.run(read) == 403
+    assert REBOUND in window.page.hosts()
+    window.page.open(window.links[SMALL.study].plain)
+    assert window.run(read) == 200

@@ -23,6 +23,11 @@ LIGHT = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "PYTHONWARNINGS": "ignore",  # of the libraries below MLflow
 }
+CLOSED = {  # to pages of other sites, also where the user's environment opens a server of theirs
+    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "",
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
+    "MLFLOW_SERVER_X_FRAME_OPTIONS": "SAMEORIGIN",
+}
 
 
 class Server(NamedTuple):
@@ -45,7 +50,9 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
         *("--uvicorn-opts", "--log-level warning"),
     ]
     # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
-    environment = {**os.environ, **LIGHT, "MLFLOW_BACKEND_STORE_URI": store.uri}
+    environment = {**os.environ, **LIGHT, **CLOSED, "MLFLOW_BACKEND_STORE_URI": store.uri}
+    # By default MLflow takes any name that begins as an address of a private network: 10.evil.com.
+    environment["MLFLOW_SERVER_ALLOWED_HOSTS"] = f"{HOST}:{port},localhost:{port}"
     environment.pop("MLFLOW_TRACKING_URI", None)
     if store.artifacts:
         environment["MLFLOW_ARTIFACTS_DESTINATION"] = str(store.artifacts)
