@@ -9,11 +9,13 @@ into training, validation and test is another one. The tables of the folder are 
 last column holds the labels, and .npz files.
 """
 
+import argparse
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -40,6 +42,11 @@ TOO_SMALL = ("iris", "wine")
 MORE = 4  # times as many baseline trials
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 """The opponent's learning rates: of seven from 1e-4 to 1e-1 the five with which it is best."""
+OPTIONS: dict[str, tuple[int | str, str]] = {
+    "tables": ("", "a folder of tables to add to the catalog"),
+    "divisions": (5, "of each table"),
+    "workers": (1, "processes"),
+}
 TINY = ("training.epochs=2", "sweep.baseline=2", "confirm.top=2", "confirm.seeds=2")
 
 
@@ -61,6 +68,20 @@ class Division:
     baseline: Baseline
     more: Baseline
     opponent: float
+
+
+@contextmanager
+def tables_and_pool(
+    arguments: argparse.Namespace, most: int | None = None
+) -> Iterator[tuple[dict[str, Experiment], ProcessPoolExecutor]]:
+    """The experiments that OPTIONS ask for, and processes to carry them out."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
+    ):
+        tables = Path(arguments.tables) if arguments.tables else None
+        found = experiments(tables, Path(folder), most)
+        yield {"digits": found["digits"]} if arguments.tiny else found, pool
 
 
 def experiments(
@@ -202,27 +223,17 @@ def head(*columns: str) -> None:
 
 
 def main() -> None:
-    arguments = begin(
-        __doc__,
-        tables=("", "a folder of tables to add to the catalog"),
-        divisions=(5, "of each table"),
-        workers=(1, "processes"),
-    )
+    arguments = begin(__doc__, **OPTIONS)
     divisions, edits = (1, TINY) if arguments.tiny else (arguments.divisions, ())
     found: list[Table] = []
     head(
         "table", "rows", "baseline", "MLPClassifier", "difference", "learning rates", "epochs", "s"
     )
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
-    ):
-        tables = experiments(Path(arguments.tables) if arguments.tables else None, Path(folder))
+    with tables_and_pool(arguments) as (tables, pool):
         for name, experiment in tables.items():
-            if not arguments.tiny or name == "digits":
-                each = pool.map(partial(divided, experiment, edits), range(divisions))
-                found.append(Table(name=name, divisions=list(each)))
-                print(found[-1].against_opponent(), flush=True)
+            each = pool.map(partial(divided, experiment, edits), range(divisions))
+            found.append(Table(name=name, divisions=list(each)))
+            print(found[-1].against_opponent(), flush=True)
     judged = [table for table in found if table.name not in CATALOG or table.name == "digits"]
     ours, other = mean(table.ours for table in judged), mean(table.opponent for table in judged)
     least = min(table.ours - table.opponent for table in judged)

@@ -12,15 +12,13 @@ so many rows as many are drawn.
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
 
 from benchmarks.command import begin
-from benchmarks.fairness import experiments, head
+from benchmarks.fairness import OPTIONS, head, tables_and_pool
 from benchmarks.in_process import searched
 from experiments import experiment_file
 from experiments.spec import Experiment
@@ -73,24 +71,12 @@ def row(name: str, before: Sequence[Found], fair: Sequence[Found]) -> str:
 
 
 def main() -> None:
-    arguments = begin(
-        __doc__,
-        tables=("", "a folder of tables to add to the catalog"),
-        divisions=(5, "of each table"),
-        workers=(1, "processes"),
-        rows=(2_000, "of a table at most"),
-    )
+    arguments = begin(__doc__, **OPTIONS, rows=(2_000, "of a table at most"))
     divisions, edits = (1, TINY) if arguments.tiny else (arguments.divisions, ())
     pairs: Counter[tuple[str, str]] = Counter()
     head("table", "before", "gain", "fair", "gain", "changed")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
-    ):
-        tables = Path(arguments.tables) if arguments.tables else None
-        for name, experiment in experiments(tables, Path(folder), arguments.rows).items():
-            if arguments.tiny and name != "iris":
-                continue
+    with tables_and_pool(arguments, arguments.rows) as (tables, pool):
+        for name, experiment in tables.items():
             old = (*FIXED, *BEFORE.get(name, ()), *edits)
             before, fair = (
                 list(pool.map(partial(judged, experiment, each), range(divisions)))

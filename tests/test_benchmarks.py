@@ -19,7 +19,7 @@ ROWS = {
     "startup": r"sweeps --help +\d+\.\d+ s +< 0\.[35] s",
     "sweep": r"sweeps run, 2 trials +\d",
     "throughput": r"4, 2 +\d+",
-    "verdicts": r"iris \| \w+ \| [+-]\d+\.\d \| \w+ \| [+-]\d+\.\d \| [01] of 1",
+    "verdicts": r"digits \| \w+ \| [+-]\d+\.\d \| \w+ \| [+-]\d+\.\d \| [01] of 1",
     "workers": r"1, in \d+\.\d s +1\.00",
 }
 """A row of each script's table; a script without one fails."""
