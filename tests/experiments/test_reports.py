@@ -104,7 +104,7 @@ def test_every_number_reads_back_the_same_and_a_failed_trial_has_none(tmp_path: 
 
 
 def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
-    trials = make_trial(0), make_trial(1, diverged=True)
+    trials = make_trial(0), make_trial(1, diverged=True, best_epoch=2)
     files.export(dataclasses.replace(make_study(), trials=trials), tmp_path, {1: "abc"})
     first, second = read_as_text(tmp_path / "trials.csv")
     assert first["started"] == "2026-11-23T07:25:49.123456Z"
@@ -112,6 +112,7 @@ def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
     assert (first["mlflow_run_id"], second["mlflow_run_id"], first["error"]) == ("", "abc", "")
     assert (first["diverged"], second["diverged"]) == ("false", "true")
     assert (first["arm"], second["arm"]) == ("baseline", "penalised")
+    assert (second["epochs"], second["best_epoch"]) == ("3", "2")
 
 
 @pytest.mark.parametrize(
@@ -122,13 +123,16 @@ def test_times_and_flags_are_written_as_promised(tmp_path: Path) -> None:
         (confirmed_study(undertrained=("training.epochs",)), "true"),
     ],
 )
-def test_a_flag_without_a_verdict_is_empty(
+def test_what_a_verdict_adds_is_empty_without_one(
     record: StudyRecord, undertrained: str, tmp_path: Path
 ) -> None:
     files.export(record, tmp_path)
     (row,) = read_as_text(tmp_path / "summary.csv")
     assert row["undertrained"] == undertrained
-    assert (row["baseline_learning_rate"] == "") == (record.verdict is None)
+    verdict = record.verdict
+    settings = (verdict.recommended, verdict.baseline) if verdict else ()
+    rates = row["recommended_learning_rate"], row["baseline_learning_rate"]
+    assert rates == (tuple(repr(one.learning_rate) for one in settings) or ("", ""))
 
 
 def read_as_text(path: Path) -> list[dict[str, str]]:

@@ -94,6 +94,10 @@ def test_a_first_generation_that_all_diverged_ends_the_search(tmp_path: Path) ->
             study.propose()
         study.close()
         study = opened(tmp_path / "s.journal", experiment())
+    study = opened(tmp_path / "other.journal", experiment())
+    for number, proposal in enumerate(study.propose()):
+        study.record(proposal, replace(measured(proposal.setting), diverged=number > 0))
+    assert study.propose()  # one that did not diverge is enough
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
