@@ -119,7 +119,7 @@ class Place:
         would be too late to tell.
         """
         try:
-            uid = self.study.user_attrs["sweep"]["study_uid"]
+            uid = self.study.user_attrs["sweep"]["value"]["study_uid"]
         except (KeyError, StorageInternalError, OSError):  # it is not there yet
             return 0
         if not self.tracking_uri.startswith("sqlite"):
@@ -331,7 +331,7 @@ def check_study(place: Place, kept: list[optuna.trial.FrozenTrial], counts: Coun
 
 
 def check_tracking(place: Place, counts: Counts) -> None:
-    uid = place.study.user_attrs["sweep"]["study_uid"]
+    uid = place.study.user_attrs["sweep"]["value"]["study_uid"]
     client = MlflowClient(place.tracking_uri)
     experiment = client.get_experiment_by_name("iris")
     assert experiment

@@ -122,6 +122,11 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             f" {verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is"
             " a validation set."
         )
+    if verdict.opening and verdict.opening.unread:
+        yield (
+            f"Earlier looks at these test rows by {', '.join(verdict.opening.unread)} could not be"
+            " counted, because what is stored there cannot be read: `sweeps doctor` says why."
+        )
     for one in verdict.references[::-1]:
         if one.comparison.word == WORSE:
             claimed = measure.claimed(one.comparison, turned=True)

@@ -131,11 +131,14 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A look at the test rows: how often they have been used (1 = first), the error rate left."""
+    """A look at the test rows: how often they have been used (1 = first), the error rate left.
+    `unread` are studies whose looks could not be counted.
+    """
 
     number: int
     alpha: float
     opened: datetime
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,15 +73,16 @@ class Session:
             spec=self.spec,
             lanes=self._lanes,
             interrupts=self.interrupts,
-            others=functools.partial(self.place.attributes, self.study),
+            others=functools.partial(self.place.kept, self.progress.note),
             observe=self.progress.confirming,
         )
         folder = self.place.reports_of(self.before.study)
         confirmed(self.study, self.data, means, open_test=open_test, folder=folder)
 
     def publish(self) -> Sweep:
-        observe, study = self.progress.writing, self.study.optuna
+        observe = self.progress.writing
         outcome = self.writer.close(observe=observe)
+        study = self.study.reread()
         record = study_record(study, importances(study))
         runs, files = publish.write_all(self.place, record, self.tracker, outcome, observe)
         return Sweep(record, study, self.place, runs, tuple(files))

@@ -2,16 +2,15 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import optuna
-from optuna.storages import BaseStorage
 
-from experiments.errors import ForeignStudyError, InputError, unwritable
+from experiments.errors import InputError, SweepsError, unwritable
 from experiments.names import valid_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
@@ -21,12 +20,16 @@ from experiments.wording import relative, suggestion
 from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
 from sweeps.search.study import Study, open_study
-from sweeps.search.study_record import importances, study_record
+from sweeps.search.study_record import importances, kept, load, study_record
+from sweeps.storage.integrity import reading
 from sweeps.storage.lock import Owner
 from sweeps.storage.storage import SUFFIX, answering, journal_path, open_storage, study_lock
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
+
+Arguments = TypeVarTuple("Arguments")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -64,20 +67,28 @@ class Workspace:
     def _journals(self) -> list[str]:
         return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
 
-    def _stored(self, url: str, storage: BaseStorage | None = None) -> dict[str, Mapping[str, Any]]:
+    def _stored(self, url: str) -> dict[str, Mapping[str, Any]]:
         """Return the user attributes of every study in a storage, by its name."""
         if "://" not in url and not Path(url).exists():
             return {}
-        with answering(url):
-            studies = (storage or open_storage(url)).get_all_studies()
+        with answering(url), reading(masked_url(url)):
+            studies = open_storage(url).get_all_studies()
         return {study.study_name: study.user_attrs for study in studies}
 
-    def attributes(self, opened: Study) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield name and user attributes of every study, one of which is open."""
-        for name in self._journals():
-            yield from self._stored(str(journal_path(self.directory, name))).items()
+    def kept(self, note: Callable[[str], None]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+        """Yield the name of every study and what is kept on it, None where that cannot be read:
+        `note` gets the reason.
+        """
+        urls = {name: str(journal_path(self.directory, name)) for name in self._journals()}
         if self.storage:
-            yield from self._stored(self.storage, opened.storage).items()
+            urls[masked_url(self.storage)] = self.storage
+        for name, url in urls.items():
+            stored = _noted(note, self._stored, url)
+            if stored is None:
+                yield name, None
+            for study, attributes in (stored or {}).items():
+                if BIRTH in attributes:
+                    yield study, _noted(note, kept, study, attributes)
 
     def choose(self, study: str | None) -> str:
         """Return the study of this name, or the only one of sweeps. Raises InputError."""
@@ -101,16 +112,7 @@ class Workspace:
     def load(self, study: str) -> optuna.Study:
         """Return the Optuna study of this name. Raises ForeignStudyError."""
         _check_name(study)  # others may write to the storage, and the name becomes that of a folder
-        url = self.storage_of(study)
-        with answering(url):
-            try:
-                loaded = optuna.load_study(study_name=study, storage=open_storage(url))
-            except KeyError:
-                loaded = None
-        if loaded is None or BIRTH not in loaded.user_attrs:
-            what = f"study {study}: it was never begun, or sweeps did not make it"
-            raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
-        return loaded
+        return load(self.storage_of(study), study)
 
     def record(self, study: str) -> StudyRecord:
         """Return a study as plain data, importances included."""
@@ -166,6 +168,17 @@ class Workspace:
     def tracker(self, study: StudyRecord) -> TrackerProcess:
         """Return what writes the study to MLflow, unopened."""
         return TrackerProcess(self.store(study.experiment.name), study)
+
+
+def _noted(
+    note: Callable[[str], None], call: Callable[[*Arguments], R], *args: *Arguments
+) -> R | None:
+    """Return what a call returns; None where it raises a SweepsError, which is noted."""
+    try:
+        return call(*args)
+    except SweepsError as error:
+        note(str(error))
+        return None
 
 
 def _check_name(study: str) -> None:

@@ -170,7 +170,7 @@ def test_status_says_so(job: Job, study: optuna.Study) -> None:
     done = sweeps("status", "--json", *job.options, cwd=job.folder)
     (row,) = json.loads(done.stdout)
     assert (row["study"], row["experiment"]) == ("digits", "digits")
-    assert row["study_uid"] == study.user_attrs["sweep"]["study_uid"]
+    assert row["study_uid"] == study.user_attrs["sweep"]["value"]["study_uid"]
     assert (row["finished"], row["trials"]) == (TRIALS, TRIALS)
     assert (row["best_value"], row["baseline_value"]) == (study.best_value, baseline(study))
     assert (row["driver"], row["mlflow_missing"]) == (None, 0)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from experiments import environment
 from experiments.cautions import further
-from experiments.errors import ForeignStudyError
+from experiments.errors import DirectoryError, ForeignStudyError, StorageError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
@@ -32,6 +32,11 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
                 raise
             what = "sweeps did not create or begin it; it is left alone"
             yield Finding(FINE, f"study {name}: {what}")
+            continue
+        except (StorageError, DirectoryError) as error:
+            if study:
+                raise
+            yield Finding(WRONG, str(error))
             continue
         yield from agreement.examine(place, name, silent)
         if changed := environment.differences(record.versions):

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from experiments.errors import ForeignStudyError, TrackingError
+from experiments.errors import DirectoryError, StorageError, StudyError, TrackingError
 from experiments.tracking import TrackerProcess, audit_runs
 from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
@@ -11,17 +11,17 @@ from sweeps.workspace import Workspace
 
 
 def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the status of one study, or of all; and the names of studies that are not ours."""
+    """Return the status of one study, or of all; and of the others why they have none."""
     silent: set[str] = set()
     if study:
         return [status(place, place.choose(study), silent)], []
-    found, foreign = [], []
+    found, left_out = [], []
     for name in place.studies():
         try:
             found.append(status(place, name, silent))
-        except ForeignStudyError:
-            foreign.append(name)
-    return found, foreign
+        except (StudyError, StorageError, DirectoryError) as error:
+            left_out.append(str(error))
+    return found, left_out
 
 
 def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:

@@ -21,13 +21,13 @@ def status(
     from sweeps.cli import output
     from sweeps.workspace import workspace
 
-    found, foreign = statuses(workspace(directory, storage, tracking_uri), study)
+    found, left_out = statuses(workspace(directory, storage, tracking_uri), study)
     if as_json:
         output.print_json(found)
     else:
         output.print_status(found)
-    if foreign:
-        output.say(f"left out, because sweeps did not create or begin them: {', '.join(foreign)}")
+    for why in left_out:
+        output.say(f"left out: {why}")
 
 
 def doctor(

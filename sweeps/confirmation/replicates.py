@@ -35,15 +35,16 @@ FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn 
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What a confirmation works with. `others` yields the name and the attributes of every study
-    there is; `observe` is called with the number of networks trained and that of all.
+    """What a confirmation works with. `others` yields the name of every study there is and what is
+    kept on it, None where that cannot be read; `observe` is called with the number of networks
+    trained and that of all.
     """
 
     executor: Executor
     spec: EvaluationSpec
     lanes: Lanes
     interrupts: Interrupts
-    others: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]
+    others: Callable[[], Iterable[tuple[str, Mapping[str, Any] | None]]]
     observe: Callable[[int, int], None]
 
 
@@ -67,7 +68,7 @@ class Replicates:
         self._spec = replace(means.spec, with_networks=True)
         self._kept: dict[Setting, tuple[tuple[Replicate, ...], np.ndarray]] = {}
         self._networks: dict[Setting, list[list[LayerParameters]]] = {}
-        for name, value in study.optuna.user_attrs.items():
+        for name, value in study.kept.items():
             if name.startswith(PREFIX):
                 kept = replicates_of(value)
                 if len(kept) == len(self.seeds):  # others share another kept epoch

@@ -10,6 +10,7 @@ from experiments.digest import digest
 from experiments.evaluation import Setting
 from experiments.verdict import BETTER, NARROW, SAME, UNDECIDED, WORSE, Comparison, Opening
 from sweeps.confirmation.crossed import Estimate
+from sweeps.search.birth import BIRTH
 from sweeps.search.study import Study
 
 ALPHA = 0.05
@@ -22,27 +23,35 @@ def open_test_set(
     study: Study,
     rows: str,
     plan: Mapping[str, Any],
-    others: Callable[[], Iterable[tuple[str, Mapping[str, Any]]]],
+    others: Callable[[], Iterable[tuple[str, Mapping[str, Any] | None]]],
 ) -> Opening:
     """Note on the study, before anybody looks, what will be compared; return the look, counted.
 
     `rows` is the digest of the test rows, `plan` are the comparisons, as JSON; `others` yields the
-    name and the attributes of every study. The same plan again is the same look.
+    name of every study and what is kept on it. The same plan again is the same look.
     """
     key = PREFIX + digest([rows, plan])[:32]
-    kept = study.optuna.user_attrs.get(key)
-    if kept is None:
-        kept = {"digest": rows, "opened": datetime.now(UTC).isoformat(), **plan}
-        study.keep(key, kept)  # first note it, then count: of two at once, one sees the other
-    earlier = sum(
-        look["digest"] == rows and look["opened"] < kept["opened"]
-        for _, attributes in others()
-        for name, look in attributes.items()
-        if name.startswith(PREFIX)
+    look = study.kept.get(key)
+    if look is None:
+        look = {"digest": rows, "opened": datetime.now(UTC).isoformat(), **plan}
+        study.keep(key, look)  # first note it, then count: of two at once, each sees the other
+    if "number" not in look:  # counted once, whatever is opened later and whatever clocks say
+        found, this = list(others()), (study.kept[BIRTH]["study_uid"], key)
+        looks = [
+            (attributes[BIRTH]["study_uid"], name)
+            for attributes in filter(None, [attributes for _, attributes in found])
+            for name, other in attributes.items()
+            if name.startswith(PREFIX) and other["digest"] == rows
+        ]
+        look["number"] = 1 + sum(one != this for one in looks)
+        look["unread"] = sorted({name for name, attributes in found if attributes is None})
+        study.keep(key, look)
+    return Opening(
+        number=look["number"],
+        alpha=ALPHA / 2 ** look["number"],  # those of all looks add up to ALPHA
+        opened=datetime.fromisoformat(look["opened"]),
+        unread=tuple(look["unread"]),
     )
-    opened = datetime.fromisoformat(kept["opened"])
-    alpha = ALPHA / 2 ** (1 + earlier)  # those of all looks add up to ALPHA
-    return Opening(number=1 + earlier, alpha=alpha, opened=opened)
 
 
 def levels(p_values: Sequence[float], alpha: float) -> list[float]:

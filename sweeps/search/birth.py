@@ -5,7 +5,6 @@ import shlex
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # the attribute of the study
-FORMAT = 3  # of all that is kept with a study
+FORMAT = 4  # of all that is kept with a study
 LONGEST = 1_000  # characters of a command
 SLOWEST = 5.0  # seconds for git, on a slow disk
 PROGRAM = "sweeps"
@@ -37,6 +36,7 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
         "fingerprint": experiment.fingerprint,
         "identity": identity,
         "spec": experiment.model_dump(mode="json"),
+        "direction": experiment.direction,
         "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
         "provenance": {"command": command(sys.argv), "commit": commit(), "user": user()},
         "data": (
@@ -47,13 +47,14 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
     }
 
 
-def check_format(study: str, birth: Mapping[str, Any]) -> None:
+def check_format(study: str, birth: Any) -> None:
     """Raise ForeignStudyError where another version of sweeps began the study in another format."""
-    if birth.get("format") != FORMAT:
+    found = birth.get("format", 1) if isinstance(birth, dict) else "unknown"
+    if found != FORMAT:
         raise ForeignStudyError(
-            f"study {study}: another version of sweeps began it ({birth['versions']['sweeps']},"
-            f" format {birth.get('format', 1)}), this one reads format {FORMAT}; continue it with"
-            " that version, or start a study of its own with --study NAME"
+            f"study {study}: another version of sweeps began it (format {found}), this one reads"
+            f" format {FORMAT}; continue it with that version, or start a study of its own with"
+            " --study NAME"
         )
 
 

@@ -2,8 +2,8 @@
 
 import functools
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +11,43 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from experiments.errors import InputError, StudyError
+from experiments.errors import ForeignStudyError, InputError, StorageError, StudyError
 from experiments.evaluation import Setting, TrialResult
 from experiments.records import TrialRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import Lambdas
-from sweeps.search.birth import BIRTH, birth, check_format
+from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, recorded, trial_record
-from sweeps.storage.attributes import points, result_of, system_attributes, user_attributes
-from sweeps.storage.storage import answering, create_study, open_storage, study_lock
+from sweeps.search.study_record import (
+    AIM,
+    GENERATION,
+    MIXED,
+    check,
+    kept,
+    load,
+    recorded,
+    trial_record,
+)
+from sweeps.storage.attributes import (
+    DIGEST,
+    RESULT,
+    points,
+    result_of,
+    system_attributes,
+    user_attributes,
+)
+from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
+from sweeps.storage.storage import (
+    answering,
+    create_study,
+    file_of,
+    is_journal,
+    open_storage,
+    study_lock,
+)
+from sweeps.storage.written_file import WrittenFile
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
@@ -60,6 +85,9 @@ class Study:
         self._first = self.experiment.first_generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
+        path = file_of(url)
+        self._file = WrittenFile(path, is_journal=is_journal(url)) if path else None
+        self._last: tuple[str, dict[str, Any]] | None = None  # what was kept last
         self._noted: set[str] = set()
         self._asked: list[Proposal] = []
 
@@ -87,13 +115,13 @@ class Study:
 
     def aim(self, trials: int) -> None:
         """Note how many trials are asked for, which `status` shows."""
-        if self.optuna.user_attrs.get(AIM) != trials:
+        if self.kept.get(AIM) != trials:
             self.keep(AIM, trials)
 
     def note_mixture(self, mixture: Collection[str]) -> None:
         """Note in what ways workers differ from this process."""
         if set(mixture) - self._noted:
-            self._noted |= {*self.optuna.user_attrs.get(MIXED, ()), *mixture}
+            self._noted |= {*self.kept.get(MIXED, ()), *mixture}
             self.keep(MIXED, sorted(self._noted))
 
     def propose(self) -> list[Proposal]:
@@ -141,11 +169,13 @@ class Study:
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
         """Write the finished trial that follows the last one."""
         trial = self._finished_trial(proposal, result)
-        with answering(self._url):
+        with self._writing():
+            trial_at = self.storage.get_trial_id_from_study_id_trial_number
+            if self._recorded:
+                trial_at(self._study_id, self._recorded[-1].number)  # raises if it is not there
             trial_id = self.storage.create_new_trial(self._study_id, template_trial=trial)
             # The next number, unless somebody else wrote; to read the trial takes six statements.
             number = self._recorded[-1].number + 1 if self._recorded else 0
-            trial_at = self.storage.get_trial_id_from_study_id_trial_number
             if trial_at(self._study_id, number) != trial_id:
                 number = self.storage.get_trial_number_from_id(trial_id)
             trial.number = number
@@ -157,8 +187,45 @@ class Study:
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value on the study, in place of an earlier one of the same key."""
+        with self._writing():
+            there = self.optuna.user_attrs
+            self._last = key, attested(key, value, there, self._recorded)
+            self.optuna.set_user_attr(*self._last)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What sweeps keeps on the study, by key."""
+        return kept(self.optuna.study_name, self.optuna.user_attrs)
+
+    def reread(self) -> optuna.Study:
+        """Return the study as its storage has it now. Raises StorageError where that is not what
+        this process wrote.
+        """
+        with self._writing():
+            stored = load(self._url, self.optuna.study_name)
+            if last_digest(recorded(stored)) != last_digest(self._recorded):
+                raise KeyError
+            if self._last and stored.user_attrs[self._last[0]] != self._last[1]:
+                raise KeyError
+            return stored
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The storage is what this process left, before and after. Raises StorageError."""
         with answering(self._url):
-            self.optuna.set_user_attr(key, value)
+            try:
+                if self._file and not self._file.is_whole:
+                    raise KeyError
+                yield
+                if self._file:
+                    self._file.note()
+            # Optuna's errors for a trial that is not there, and for a line that is none.
+            except (KeyError, ValueError, ForeignStudyError) as error:
+                raise StorageError(
+                    f"study {self.optuna.study_name}: another program removed, replaced or changed"
+                    f" {masked_url(self._url)} during this sweep; put it back, or give the same"
+                    " command again: what is missing is made again, the same to the bit"
+                ) from error
 
     def _finished_trial(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
@@ -172,6 +239,8 @@ class Study:
             system_attrs=system_attributes(result),
             intermediate_values=points(result, objective),
         )
+        before = last_digest(self._recorded)
+        trial.system_attrs[RESULT][DIGEST] = trial_digest(before, self.finished, trial)
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
         trial.datetime_start = result.started.astimezone().replace(tzinfo=None)
         trial.datetime_complete = result.finished.astimezone().replace(tzinfo=None)
@@ -194,17 +263,20 @@ def open_study(
         logger.debug("study %s locked", name)
         storage = open_storage(url, lock)
         study = _load_or_create(storage, name, search.experiment)
-        born = study.user_attrs.get(BIRTH)
-        if born is None:
-            if study.get_trials(deepcopy=False):
+        with reading(name):
+            attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
+        if BIRTH not in attributes:
+            if trials:
                 raise StudyError(
                     f"study {name}: it holds trials that sweeps did not make; choose another name"
                     " with --study NAME"
                 )
             born = birth(search.experiment, data)
-            study.set_user_attr(BIRTH, born)
+            study.set_user_attr(BIRTH, attested(BIRTH, born, {}, []))
             logger.info("study %s born in %s", name, masked_url(url))
-        check_format(name, born)
+        with reading(name):
+            check(study)
+        born = kept(name, study.user_attrs)[BIRTH]
         if born["fingerprint"] != search.experiment.fingerprint:
             raise StudyError(
                 f"study {name} belongs to another experiment: {search.changes(born['identity'])}"

@@ -3,19 +3,57 @@
 import json
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from experiments.errors import ForeignStudyError
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from sweeps.search.birth import BIRTH, check_format
+from sweeps.storage import integrity
 from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
-from sweeps.storage.storage import create_study
+from sweeps.storage.storage import answering, create_study, open_storage
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
 MIXED = "mixed_hardware"  # of the study: how workers of a cluster differed from their driver
+
+
+def load(url: str, name: str) -> optuna.Study:
+    """Return the study of this name in a storage.
+
+    Raises ForeignStudyError where sweeps did not begin it, StorageError where it was changed.
+    """
+    study = None
+    with answering(url), integrity.reading(name):
+        with suppress(KeyError):
+            study = optuna.load_study(study_name=name, storage=open_storage(url))
+        if study is not None and BIRTH in study.user_attrs:
+            check(study)
+            return study
+    what = f"study {name}: it was never begun, or sweeps did not make it"
+    raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
+
+
+def check(study: optuna.Study) -> None:
+    """Raise StorageError where a study is not as it was recorded."""
+    directions = [direction.name.lower() for direction in study.directions]
+    if directions != [kept(study.study_name, study.user_attrs)[BIRTH]["direction"]]:
+        raise integrity.damaged(study.study_name, "its direction")
+    integrity.check(study.study_name, study.user_attrs, recorded(study))
+
+
+def kept(study: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what sweeps keeps in the attributes of a study of this name.
+
+    Raises ForeignStudyError where another version began it, StorageError where one was changed.
+    """
+    values = integrity.values_of(study, attributes)
+    check_format(study, values.get(BIRTH, attributes[BIRTH]))  # bare up to format 3
+    return values
 
 
 def recorded(study: optuna.Study) -> list[FrozenTrial]:
@@ -43,9 +81,8 @@ def study_record(
     study: optuna.Study, importances: Mapping[str, float] | None = None
 ) -> StudyRecord:
     """Return a study as plain data."""
-    attributes = study.user_attrs
+    attributes = kept(study.study_name, study.user_attrs)
     birth = attributes[BIRTH]
-    check_format(study.study_name, birth)
     experiment = Experiment.model_validate_json(json.dumps(birth["spec"]))
     return StudyRecord(
         study=study.study_name,

@@ -20,6 +20,7 @@ from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
 RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
+PACKED, DIGEST = "packed", "digest"  # in it: the result, and what `integrity` checks
 SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
 PREFIX = "replicates:"  # of the attributes of a study that hold the replicates of a setting each
 VERDICT = "verdict"
@@ -44,14 +45,14 @@ def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
 
 
 def system_attributes(result: TrialResult) -> dict[str, Any]:
-    """Return the whole result of a trial, packed."""
+    """Return the whole result of a trial, packed, without its digest."""
     packed = vars(result) | {
         "metrics": asdict(result.metrics) if result.metrics else None,
         "started": result.started.isoformat(),
         "finished": result.finished.isoformat(),
     }
     del packed["network"]
-    return {RESULT: pack(packed)}
+    return {RESULT: {PACKED: pack(packed)}}
 
 
 def points(result: TrialResult, objective: str) -> dict[int, float]:
@@ -71,7 +72,7 @@ def setting_of(trial: FrozenTrial) -> Setting:
 
 def result_of(trial: FrozenTrial) -> TrialResult:
     """Return the result that `system_attributes` packed."""
-    value = unpack(trial.system_attrs[RESULT])
+    value = unpack(trial.system_attrs[RESULT][PACKED])
     value["metrics"] = Metrics(**value["metrics"]) if value["metrics"] else None
     value["curves"] = {name: tuple(curve) for name, curve in value["curves"].items()}
     for name in ("started", "finished"):

@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import shlex
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -21,6 +23,8 @@ def open_journal(path: Path, *, writing: bool) -> JournalStorage:
     """Return the storage in a journal. For `writing`, a torn last record is cut off first; Optuna's
     reader ignores it. Raises StorageError where the file is no journal, or damaged before its end.
     """
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise StorageError(f"{path}: this is not a regular file; correct --storage, or move it")
     lock = JournalFileSymlinkLock(str(path), grace_period=GRACE)
     if writing and path.exists():
         lock.acquire()
@@ -28,10 +32,29 @@ def open_journal(path: Path, *, writing: bool) -> JournalStorage:
             _mend(path)
         finally:
             lock.release()
+    backend = _CountingBackend(str(path), lock)
     try:
-        return JournalStorage(JournalFileBackend(str(path), lock))
-    except (ValueError, TypeError, KeyError) as error:
-        raise _damaged(path) from error
+        return JournalStorage(backend)
+    except OSError:
+        raise
+    except Exception as error:  # whatever Optuna makes of a record that was changed
+        raise _damaged(path, backend.line) from error
+
+
+class _CountingBackend(JournalFileBackend):
+    """Knows the number of the line that is being read, from 1."""
+
+    line = 0
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        self.line = log_number_from
+        logs = super().read_logs(log_number_from)
+        while True:
+            self.line += 1
+            try:
+                yield next(logs)
+            except StopIteration:
+                return
 
 
 def _mend(path: Path) -> None:
@@ -59,16 +82,13 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _damaged(path: Path) -> StorageError:
-    with path.open("rb") as file:
-        number = next((n for n, line in enumerate(file) if not _is_whole(line)), 0)
-    if number == 0:
+def _damaged(path: Path, line: int) -> StorageError:
+    if line == 1:
         return _no_journal(path)
     name = shlex.quote(str(path))
     return StorageError(
-        f"{path}, line {number + 1}: it is damaged, and other lines follow; put a copy of the file"
-        " back, or keep what is before it, and the rest is made again: head -n"
-        f" {number} {name} > kept && mv kept {name}"
+        f"{path}, line {line}: it is damaged; put a copy of the file back, or keep what is before"
+        f" it, and the rest is made again: head -n {line - 1} {name} > kept && mv kept {name}"
     )
 
 

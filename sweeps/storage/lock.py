@@ -7,6 +7,7 @@ process. For PostgreSQL see database_lock.
 import json
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +53,7 @@ def iso(time: datetime) -> str:
 class FileStudyLock:
     """A lock on the file `NAME.STUDY.driver` beside the storage, which names the owner."""
 
-    def __init__(self, storage: str, study: str) -> None:
+    def __init__(self, storage: str | Path, study: str) -> None:
         self._path, self._study = Path(f"{os.path.realpath(storage)}.{study}.driver"), study
         self._lock = self._new()
 
@@ -71,7 +72,8 @@ class FileStudyLock:
     def release(self) -> None:
         """Empty the file, then unlock it. It stays: who waits for it must lock the same file."""
         if self._lock.is_locked:
-            self._path.write_text("")
+            with suppress(OSError):  # its folder was moved or deleted, or is full
+                self._path.write_text("")
             self._lock.release()
 
     def owner(self) -> Owner | None:

@@ -43,15 +43,21 @@ def journal_path(directory: Path, study: str) -> Path:
 
 def study_lock(url: str, study: str) -> StudyLock:
     """Return the lock of a study, which need not exist. Raises InputError for another storage."""
+    path = file_of(url)
+    return FileStudyLock(path, study) if path else DatabaseStudyLock(url, study)
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a storage, None for PostgreSQL. Raises InputError for another storage."""
     if is_journal(url):
-        return FileStudyLock(url, study)
+        return Path(url)
     with answering(url):
         parsed = parsed_url(url)
         backend = parsed.get_backend_name()
-        if backend == "postgresql":
-            return DatabaseStudyLock(url, study)
+    if backend == "postgresql":
+        return None
     if backend == "sqlite" and parsed.database:
-        return FileStudyLock(parsed.database, study)
+        return Path(parsed.database)
     raise InputError(
         f"storage {masked_url(url)}: not supported; use a {SUFFIX} file, a file of SQLite such as"
         " sqlite:///studies.db, or a PostgreSQL such as postgresql+psycopg://user@host/name"

@@ -3,6 +3,7 @@ the test set is opened once.
 """
 
 import shutil
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 import sweeps
 from experiments import datasets
+from experiments.card import card
 from experiments.model import read_model
 from experiments.references import REFERENCES
 from experiments.spec import Data
@@ -30,6 +32,7 @@ from experiments.verdict import (
     WITHOUT,
 )
 from nnreg import LAMBDA_NAMES, Lambdas, Split, TrainConfig, losses_and_hits, train
+from sweeps.confirmation import tests
 from sweeps.confirmation.replicates import fresh_seeds
 from sweeps.confirmation.tests import PREFIX
 from sweeps.progress import Progress
@@ -53,7 +56,8 @@ def opened(sweep: sweeps.Sweep) -> tuple[int, float]:
 
 
 def looks(sweep: sweeps.Sweep) -> list[dict[str, Any]]:
-    return [value for key, value in sweep.study.user_attrs.items() if key.startswith(PREFIX)]
+    kept = sweep.study.user_attrs.items()
+    return [one["value"] for key, one in kept if key.startswith(PREFIX)]
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +207,28 @@ def test_kept_sealed_opened_once_and_counted(calm: sweeps.Sweep, tmp_path: Path)
 
     assert opened(swept(tmp_path, "training.epochs=5", study="another")) == (2, 0.0125)
     assert opened(swept(tmp_path, "data.split.seed=1", study="other_rows")) == (1, 0.025)
+
+
+def test_a_look_is_counted_whatever_the_clock_says_and_a_neighbour_that_is_broken_is_named(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - timedelta(days=2)
+
+    monkeypatch.setattr(tests, "datetime", Earlier)
+    broken = copy / "studies" / "broken.journal"
+    broken.write_bytes((copy / "studies" / "wine.journal").read_bytes().replace(b"wine", b"w"))
+    second = swept(copy, "training.epochs=5", study="second")
+    assert opened(second) == (2, 0.0125)
+    assert second.verdict.opening.unread == ("w",)
+    assert sum("study w: its sweep is not as it was" in str(one.message) for one in recwarn) == 1
+    assert "by w could not be counted" in str(card(second.record).cautions)
+    # Counted once: a look of later that is there when the study goes on is none of before.
+    assert opened(swept(copy, "training.epochs=7", study="third")) == (3, 0.00625)
+    assert sweeps.confirm("second", open_test=True, workers=1, directory=copy,
+                          tracking_uri=NO_TRACKER).verdict == second.verdict  # fmt: skip
 
 
 def test_a_database_keeps_the_same_and_looks_are_counted_over_it_and_the_directory(
