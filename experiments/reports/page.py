@@ -104,16 +104,8 @@ def settings_table(verdict: Verdict | None) -> "pd.DataFrame":
     """The settings of the confirmation with their means over the fresh seeds."""
     import pandas as pd
 
-    columns = [
-        "role",
-        "trial",
-        *LAMBDA_NAMES,
-        "learning_rate",
-        "best_epoch",
-        "mean",
-        "behind",
-        "error",
-    ]
+    columns = ["role", "trial", *LAMBDA_NAMES, "learning_rate", "best_epoch"]
+    columns += ["mean", "behind", "error"]
     settings = verdict.settings if verdict else ()
     rows = [vars(one) | one.setting.numbers | {"role": role(one)} for one in settings]
     return pd.DataFrame(rows, columns=columns).astype({"trial": "Int64"})

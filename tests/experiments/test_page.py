@@ -203,6 +203,8 @@ def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path
     script = "return document.querySelectorAll('#parallel polyline:not(.out)').length"
     lit = window.driver.execute_script(script)
     assert 0 < lit < 40
+    brush = window.driver.find_elements("css selector", "#parallel .brush")[objective]
+    assert brush.size["height"] == pytest.approx(height / 2, abs=2)
     # the best, as the drag began on top
     assert [row[0] for row in rows(window)] == [str(trial.trial) for trial in record.ranked[:lit]]
     assert window.texts("#parallel .note")[0].startswith(f"{lit} of 40 trials selected")
