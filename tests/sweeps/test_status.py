@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import optuna
+import pytest
 
 from experiments import experiment_file
+from experiments.errors import StorageError
 from sweeps.checkup.doctor import examine
 from sweeps.checkup.status import statuses
 from sweeps.storage.storage import open_storage
@@ -23,3 +25,20 @@ def test_studies_of_others_are_named_and_left_alone(tmp_path: Path) -> None:
     said = [finding.what for finding in examine(place)]
     assert "study mine: 0 of 100 trials, 0 runs on MLflow" in said
     assert "study theirs: sweeps did not create or begin it; it is left alone" in said
+
+
+def test_a_broken_neighbour_is_named_once_and_passed_over(tmp_path: Path) -> None:
+    place = workspace(tmp_path)
+    for name in ("good", "broken"):
+        place.open(name, experiment_file.load("iris")).close()
+    journal = tmp_path / "studies" / "broken.journal"
+    journal.write_bytes(journal.read_bytes().replace(b'"op_code":2', b'"op_code":99'))
+    found, left_out = statuses(place)
+    assert [one["study"] for one in found] == ["good"]
+    (why,) = left_out
+    assert why.startswith(f"{journal}, line 2: it is damaged; put a copy of the file back, or")
+    findings = list(examine(place))
+    assert [one.what for one in findings if one.level == "wrong"] == [why]
+    assert "study good: 0 of 100 trials, 0 runs on MLflow" in [one.what for one in findings]
+    with pytest.raises(StorageError, match="line 2"):
+        statuses(place, "broken")
