@@ -1,5 +1,8 @@
 """The claims: Holm's procedure and its intervals say the same; the words mean what they say."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -8,8 +11,10 @@ from hypothesis import strategies as st
 from experiments.evaluation import Setting
 from experiments.verdict import BETTER, SAME, UNDECIDED, WORSE
 from nnreg import Lambdas
+from sweeps.confirmation import tests
 from sweeps.confirmation.crossed import Estimate
 from sweeps.confirmation.tests import compare, levels
+from tests.sweeps.search.trials import experiment, opened
 
 OFF = Setting(Lambdas(), 0.01)
 
@@ -64,3 +69,17 @@ def test_a_comparison_that_is_another_counts_once() -> None:
     apart = names | {"weight_l2": other}
     both = compare(apart, {OFF: one, other: one}, alpha=0.025, margin=0.01)
     assert both[0].gain.level == 0.9875
+
+
+def test_a_look_that_goes_on_later_keeps_its_number(memory: Path) -> None:
+    study = opened(memory / "s.journal", experiment())
+    earlier = {"sweep": {"study_uid": "another"}, "opening:1": {"digest": "rows"}}
+    of_other_rows = {"sweep": {"study_uid": "third"}, "opening:2": {"digest": "others"}}
+    found: list[tuple[str, dict[str, Any] | None]] = [("a", earlier), ("b", of_other_rows)]
+    for _ in range(2):
+        found += [("s", study.kept), ("broken", None)]
+        look = tests.open_test_set(study, "rows", {"seeds": [1]}, lambda: found)
+        assert (look.number, look.alpha, look.unread) == (2, 0.0125, ("broken",))
+        found += [("later", earlier)]
+    assert tests.open_test_set(study, "rows", {"seeds": [2]}, lambda: found).number > 2
+    study.close()

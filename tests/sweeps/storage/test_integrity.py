@@ -176,3 +176,9 @@ def test_a_journal_with_half_a_record_of_another_program(memory: Path) -> None:
     with pytest.raises(StorageError, match=SAME_TABLE):
         grow(study, 3)
     study.close()
+
+
+def test_a_turned_direction_is_noticed(whole: Path, memory: Path) -> None:
+    path = memory / "s.journal"
+    path.write_bytes(whole.read_bytes().replace(b'"directions":[2]', b'"directions":[1]'))
+    assert "its direction is not as it was recorded" in outcome(path)
