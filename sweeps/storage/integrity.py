@@ -15,7 +15,7 @@ from experiments.digest import digest
 from experiments.errors import StorageError
 from sweeps.storage.attributes import DIGEST, PACKED, RESULT
 
-FIELDS = {"value", "order", "after", "digest"}  # of an attribute of the study
+FIELDS = {"value", "order", "trials", "others", "digest"}  # of an attribute of the study
 
 
 def trial_digest(before: str, number: int, trial: FrozenTrial) -> str:
@@ -35,8 +35,12 @@ def attested(
     key: str, value: Any, attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]
 ) -> dict[str, Any]:
     """Return what is kept of a value of JSON under a key, in place of an earlier one."""
-    order = 1 + max((one["order"] for one in _ours(attributes).values()), default=0)
-    seal = {"value": value, "order": order, "after": _after(key, attributes, last_digest(trials))}
+    seal = {
+        "value": value,
+        "order": 1 + max((one["order"] for one in _ours(attributes).values()), default=0),
+        "trials": last_digest(trials),
+        "others": _others(key, attributes),
+    }
     return seal | {"digest": digest([key, seal])}
 
 
@@ -51,15 +55,15 @@ def values_of(study: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(study: str, attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> None:
     """Raise StorageError where trials or attributes are not those that were recorded."""
-    before, known = "", [""]
+    before, known = "", {""}
     for number, trial in enumerate(trials):
         before = trial_digest(before, number, trial)
-        known.append(before)
+        known.add(before)
         if _result(trial).get(DIGEST) != before:
             raise damaged(study, f"trial {trial.number}")
     values_of(study, attributes)
     key, last = max(_ours(attributes).items(), key=lambda item: item[1]["order"])
-    if last["after"] not in [_after(key, attributes, one) for one in known]:
+    if last["trials"] not in known or last["others"] != _others(key, attributes):
         raise damaged(study, f"what was recorded before its {key.partition(':')[0]}")
 
 
@@ -68,18 +72,15 @@ def _result(trial: FrozenTrial) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _after(key: str, attributes: Mapping[str, Any], trials: str) -> str:
-    """Return the digest of trials and of all attributes but one."""
-    others = {name: one["digest"] for name, one in _ours(attributes).items() if name != key}
-    return digest([trials, others])
+def _others(key: str, attributes: Mapping[str, Any]) -> str:
+    """Return the digest of all attributes but one."""
+    ours = _ours(attributes).items()
+    return digest({name: one["digest"] for name, one in ours if name != key})
 
 
 def _ours(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: one
-        for key, one in attributes.items()
-        if isinstance(one, dict) and one.keys() == FIELDS
-    }
+    found = attributes.items()
+    return {key: one for key, one in found if isinstance(one, dict) and one.keys() == FIELDS}
 
 
 @contextmanager
