@@ -3,17 +3,18 @@
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.records import StudyRecord
 from experiments.reports import Format, frames
-from experiments.writing import write_text, write_whole
+from experiments.writing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # as OWASP lists them, with the full-width ones  # noqa: RUF001
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+CSV: dict[str, Any] = {"index": False, "lineterminator": "\n", "date_format": TIME_FORMAT}
 
 
 def export(
@@ -41,18 +42,23 @@ def there(folder: Path) -> set[Format]:
 
 def csv_text(frame: "pd.DataFrame") -> str:
     """A table as CSV: floats by repr, booleans true and false, times in UTC, nothing for null."""
+    text: str = _prepared(frame).to_csv(**CSV)
+    return text
+
+
+def _prepared(frame: "pd.DataFrame") -> "pd.DataFrame":
     frame = frame.copy()
     for name, column in frame.items():
         if column.dtype in (bool, "boolean"):
             frame[name] = column.map({True: "true", False: "false"}, na_action="ignore")
         elif column.dtype == "str":
             frame[name] = column.map(defused, na_action="ignore")
-    return frame.to_csv(index=False, lineterminator="\n", date_format=TIME_FORMAT)
+    return frame
 
 
 def write_csv(frame: "pd.DataFrame", path: Path) -> Path:
     """Write a table as CSV in UTF-8. Raises DirectoryError."""
-    return write_text(csv_text(frame), path)
+    return write_whole(path, lambda temporary: _prepared(frame).to_csv(temporary, **CSV))
 
 
 def _write_parquet(frame: "pd.DataFrame", path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from experiments.evaluation import CURVES, METRICS
@@ -67,14 +68,19 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
 
 def history(study: StudyRecord) -> "pd.DataFrame":
     """One row per epoch of each trial, epochs from 1."""
+    import numpy as np
     import pandas as pd
 
-    rows = [
-        (one, epoch) for one in study.trials for epoch in range(len(one.curves.get(CURVES[0], ())))
-    ]
+    trials = [one for one in study.trials if one.curves]
+    epochs = [range(1, len(one.curves[CURVES[0]]) + 1) for one in trials]
+    numbers = (repeat(one.trial, len(each)) for one, each in zip(trials, epochs, strict=True))
+    # As arrays: a study may have millions of rows.
     columns: dict[str, Any] = {"study": study.study}
-    columns |= {"trial": [one.trial for one, _ in rows], "epoch": [epoch + 1 for _, epoch in rows]}
-    columns |= {name: [one.curves[name][epoch] for one, epoch in rows] for name in CURVES}
+    columns |= {"trial": np.fromiter(chain(*numbers), int)}
+    columns |= {"epoch": np.fromiter(chain(*epochs), int)}
+    columns |= {
+        name: np.fromiter(chain(*(one.curves[name] for one in trials)), float) for name in CURVES
+    }
     return pd.DataFrame(columns).astype(HISTORY)
 
 
