@@ -62,6 +62,7 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
     said = "\n".join(guessed.guesses)
     for word in ("60 rows", "'no', 'yes'", "'id'", "'seen'", "dates", "'grade'", "batch_size = 16"):
         assert word in said
+    assert "suit 36 rows to train on" in said
     assert all(len(sentence.splitlines()) == 1 for sentence in guessed.guesses)
 
 
@@ -135,6 +136,7 @@ def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: 
     guessed = written(tmp_path, frame)
     (sentence,) = [each for each in guessed.guesses if "cannot run yet" in each]
     assert "'unknown'" in sentence
+    assert guessed.guesses[-1].endswith("suit 36 rows to train on")
     assert experiment_file.load(guessed.path).data.drop == ("id", "seen")
 
 
