@@ -74,14 +74,11 @@ def history(study: StudyRecord) -> "pd.DataFrame":
     trials = [one for one in study.trials if one.curves]
     epochs = [range(1, len(one.curves[CURVES[0]]) + 1) for one in trials]
     numbers = (repeat(one.trial, len(each)) for one, each in zip(trials, epochs, strict=True))
+    columns: dict[str, Any] = {"trial": chain(*numbers), "epoch": chain(*epochs)}
+    columns |= {name: chain(*(one.curves[name] for one in trials)) for name in CURVES}
     # As arrays: a study may have millions of rows.
-    columns: dict[str, Any] = {"study": study.study}
-    columns |= {"trial": np.fromiter(chain(*numbers), int)}
-    columns |= {"epoch": np.fromiter(chain(*epochs), int)}
-    columns |= {
-        name: np.fromiter(chain(*(one.curves[name] for one in trials)), float) for name in CURVES
-    }
-    return pd.DataFrame(columns).astype(HISTORY)
+    arrays = {name: np.fromiter(column, HISTORY[name]) for name, column in columns.items()}
+    return pd.DataFrame({"study": study.study, **arrays}).astype(HISTORY)
 
 
 def lambdas(study: StudyRecord) -> "pd.DataFrame":

@@ -122,6 +122,7 @@ def test_networks_that_are_not_trained_to_the_end_are_a_note(swept: sweeps.Sweep
     assert "most are best at the last epoch (training.epochs = 2)" in finding.what
     further = "train them further with: sweeps run iris --study iris-further"
     assert finding.remedy.startswith(f"{further} --set training.epochs=4")
+    assert finding.remedy.endswith(workspace(folder).options())
 
 
 def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
