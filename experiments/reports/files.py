@@ -47,12 +47,12 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 
 def _prepared(frame: "pd.DataFrame") -> "pd.DataFrame":
-    frame = frame.copy()
+    frame = frame.copy(deep=False)  # columns are replaced, never written into
     for name, column in frame.items():
         if column.dtype in (bool, "boolean"):
             frame[name] = column.map({True: "true", False: "false"}, na_action="ignore")
         elif column.dtype == "str":
-            frame[name] = column.map(defused, na_action="ignore")
+            frame[name] = column.map({one: defused(one) for one in column.dropna().unique()})
     return frame
 
 

@@ -78,7 +78,7 @@ def history(study: StudyRecord) -> "pd.DataFrame":
     columns |= {name: chain(*(one.curves[name] for one in trials)) for name in CURVES}
     # As arrays: a study may have millions of rows.
     arrays = {name: np.fromiter(column, HISTORY[name]) for name, column in columns.items()}
-    return pd.DataFrame({"study": study.study, **arrays}).astype(HISTORY)
+    return pd.DataFrame({"study": study.study, **arrays}, copy=False).astype(HISTORY)
 
 
 def lambdas(study: StudyRecord) -> "pd.DataFrame":
