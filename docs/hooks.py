@@ -134,6 +134,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(one) for one in arguments if one is not type(None))
     if origin is tuple:
         return f"list of {_type(arguments[0])}s"
+    if origin is dict:
+        return f"{{ COLUMN = {_type(arguments[1])} }}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "{ " + ", ".join(f"{name} = ..." for name in annotation.model_fields) + " }"
     plain = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}

@@ -1,10 +1,11 @@
 """The tables [data], [data.split] and [data.spiral]: where the rows come from."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from experiments.notation import Notation
 from experiments.section import Names, Section, Seed, Share
 
 FILE_SUFFIXES = (".csv", ".parquet", ".npz")
@@ -16,6 +17,11 @@ def _divides_fields(separator: str) -> str:
     ):
         raise ValueError('it is one character such as "," or ";", or "auto"; correct it')
     return separator
+
+
+def _is_a_number(example: str) -> str:
+    Notation.of(example)  # raises
+    return example
 
 
 class Shares(Section):
@@ -64,6 +70,10 @@ class Data(Section):
     """Columns of numbers that are codes and no quantities, such as a zip code."""
     missing: Names = ("", "NA", "NaN", "?")
     """The texts that mean no value: a number is then the median, a category is "missing"."""
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of the numbers in a .csv, for columns that data.numbers does not name."""
+    numbers: dict[str, Annotated[str, AfterValidator(_is_a_number)]] = Field(default_factory=dict)
+    """How a column writes its numbers, by example: "1,000.5", "1.000,5", "1 000", "$1", "1 cm"."""
     separator: Annotated[str, AfterValidator(_divides_fields)] = "auto"
     """What stands between the fields of a .csv: one character, or "auto" to find out."""
     encoding: str = "utf-8-sig"
@@ -74,6 +84,12 @@ class Data(Section):
     test: Annotated[str | None, Field(examples=["test.csv"])] = None
     """A file of rows for the last word, in place of the share split.test."""
     spiral: Spiral = Spiral()
+
+    def notation(self, column: str) -> Notation | None:
+        """How a column of text writes its numbers; None is plainly, as a program writes them."""
+        if column in self.numbers:
+            return Notation.of(self.numbers[column])
+        return None if self.decimal == "." else Notation(decimal=self.decimal)
 
     @property
     def suffix(self) -> str:

@@ -47,6 +47,9 @@ def toml(value: object) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, BaseModel):
         return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value)} }}"
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{toml(key)} = {toml(each)}" for key, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(each) for each in value)}]"
     return repr(value)

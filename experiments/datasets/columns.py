@@ -12,6 +12,7 @@ from experiments.data_section import Data
 from experiments.datasets import values
 from experiments.datasets.files import RawTable, check_columns
 from experiments.errors import DataError
+from experiments.notation import Notation
 from experiments.wording import row_number, short_repr, toml
 
 MOST_CATEGORIES = 1000
@@ -27,18 +28,26 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """What a column holds, why it is refused, and a note on what a person may not expect."""
+    """What a column holds, why it is refused, a note on what a person may not expect, and how its
+    numbers are written where that is not plain.
+    """
 
     kind: Literal["number", "category", "refused"]
     reason: str = ""
     note: str = ""
+    notation: Notation | None = None
 
 
 def inputs(table: RawTable, data: Data) -> list[str]:
     """Return all columns but the target, the group and the dropped."""
     names = list(table.frame.columns)
     group = () if data.split.group is None else (data.split.group,)
-    keys = {"drop": data.drop, "categorical": data.categorical, "split.group": group}
+    keys = {
+        "drop": data.drop,
+        "categorical": data.categorical,
+        "numbers": tuple(data.numbers),
+        "split.group": group,
+    }
     for key, given in keys.items():
         check_columns(names, given, f"{table.where}: data.{key}")
         if table.target in given:
@@ -76,10 +85,11 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
         if strange := held - {"str", "bool", "int", "float"}:
             reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
             return ColumnKind("refused", reason)
-    numbers, bad = values.parse_numbers(column, data.missing)
+    notation = data.notation(name)
+    numbers, bad = values.parse_numbers(column, data.missing, notation)
     if bad is None:
-        values.numbers(column, data.missing, table.where)  # raises where one is too large
-        return ColumnKind("number", note=_id_note(name, numbers))
+        values.numbers(column, data.missing, table.where, notation)  # raises where one is too large
+        return ColumnKind("number", note=_id_note(name, numbers), notation=notation)
     return _judge_text(table, name, data)
 
 
@@ -144,4 +154,4 @@ def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> 
     check_columns(table.frame.columns, kinds, table.where, remedy)
     for name, kind in kinds.items():
         if kind.kind == "number":
-            values.numbers(table.frame[name], data.missing, table.where)
+            values.numbers(table.frame[name], data.missing, table.where, kind.notation)

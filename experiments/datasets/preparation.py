@@ -4,7 +4,7 @@ It is stored as JSON beside a model, and does to new rows exactly what it did to
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from experiments.datasets import values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import check_columns
 from experiments.errors import DataError
+from experiments.notation import Notation
 from experiments.section import Positive
 from experiments.wording import listed
 
@@ -66,10 +67,13 @@ Step = Number | Missing | Category
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """The steps, in the order of the features that they make, and the texts that mean missing."""
+    """The steps, in the order of the features that they make, the texts that mean missing, and the
+    columns whose numbers are not written plainly, each with an example (`data.numbers`).
+    """
 
     steps: tuple[Step, ...]
     missing: tuple[str, ...] = ()
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -83,7 +87,7 @@ class Preparation:
     def example(self, frame: "pd.DataFrame") -> Example:
         """Return a few of the rows, those with the fewest gaps first."""
         frame = frame.iloc[:LOOKED_AT]
-        columns = {step.column: _raw(frame[step.column], step, self.missing) for step in self.steps}
+        columns = {step.column: self._raw(frame[step.column], step) for step in self.steps}
         table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
         return tuple(dict(zip(columns, row, strict=True)) for row in table[:FEW])
 
@@ -100,9 +104,37 @@ class Preparation:
         start = 0
         for step in self.steps:
             end = start + len(_features(step))
-            out[:, start:end] = _inputs(frame[step.column], step, self.missing, where)
+            out[:, start:end] = self._inputs(frame[step.column], step, where)
             start = end
         return out
+
+    def _numbers(self, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
+        example = self.numbers.get(str(column.name))
+        notation = None if example is None else Notation.of(example)
+        return values.numbers(column, self.missing, where, notation)
+
+    def _inputs(self, column: "pd.Series[Any]", step: Step, where: str) -> NDArray[Any]:
+        """Return what a step makes of a column, `(rows, its features)`."""
+        if isinstance(step, Category):
+            numbers_of = {text: number for number, text in enumerate(step.values)}
+            texts = values.texts(column, self.missing)
+            codes = np.array([numbers_of.get(text, -1) for text in texts])
+            one_hot: NDArray[Any] = codes[:, None] == np.arange(len(step.values))
+            return one_hot
+        numbers = self._numbers(column, where)
+        absent = np.isnan(numbers)
+        if isinstance(step, Missing):
+            return absent[:, None]
+        scaled = (np.where(absent, step.fill, numbers) - step.mean) / step.deviation
+        return np.clip(scaled, -FARTHEST, FARTHEST)[:, None]
+
+    def _raw(self, column: "pd.Series[Any]", step: Step) -> list[Any]:
+        if isinstance(step, Category):
+            return list(values.texts(column, self.missing, verbatim=True))
+        return [
+            None if np.isnan(number) else int(number) if number.is_integer() else number
+            for number in self._numbers(column, "the rows").tolist()
+        ]
 
 
 def _features(step: Step) -> list[str]:
@@ -113,33 +145,6 @@ def _features(step: Step) -> list[str]:
     return [missing if text is None else f"{step.column}={text}" for text in texts]
 
 
-def _inputs(
-    column: "pd.Series[Any]", step: Step, missing: tuple[str, ...], where: str
-) -> NDArray[Any]:
-    """Return what a step makes of a column, `(rows, its features)`."""
-    if isinstance(step, Category):
-        numbers_of = {text: number for number, text in enumerate(step.values)}
-        codes = np.array([numbers_of.get(text, -1) for text in values.texts(column, missing)])
-        one_hot: NDArray[Any] = codes[:, None] == np.arange(len(step.values))
-        return one_hot
-    numbers = values.numbers(column, missing, where)
-    absent = np.isnan(numbers)
-    if isinstance(step, Missing):
-        return absent[:, None]
-    scaled = (np.where(absent, step.fill, numbers) - step.mean) / step.deviation
-    return np.clip(scaled, -FARTHEST, FARTHEST)[:, None]
-
-
-def _raw(column: "pd.Series[Any]", step: Step, missing: tuple[str, ...]) -> list[Any]:
-    if isinstance(step, Category):
-        return list(values.texts(column, missing, verbatim=True))
-    numbers = values.numbers(column, missing, "the rows").tolist()
-    return [
-        None if np.isnan(number) else int(number) if number.is_integer() else number
-        for number in numbers
-    ]
-
-
 def fit(
     frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], missing: tuple[str, ...], where: str
 ) -> tuple[Preparation, tuple[str, ...]]:
@@ -148,7 +153,7 @@ def fit(
     left_out: dict[str, list[str]] = {"the same value": [], "no value": []}
     for name, kind in kinds.items():
         if kind.kind == "number":
-            numbers = values.numbers(frame[name], missing, where)
+            numbers = values.numbers(frame[name], missing, where, kind.notation)
             fitted, empty = _fit_number(name, numbers), bool(np.isnan(numbers).all())
         else:
             texts = set(values.texts(frame[name], missing).tolist())
@@ -166,7 +171,8 @@ def fit(
             f" ({'; '.join(notes) or 'there is none but the target'}); check data.target, data.drop"
             " and data.separator"
         )
-    return Preparation(steps=tuple(steps), missing=missing), tuple(notes)
+    written = {name: kind.notation.example for name, kind in kinds.items() if kind.notation}
+    return Preparation(steps=tuple(steps), missing=missing, numbers=written), tuple(notes)
 
 
 def _fit_number(name: str, numbers: NDArray[np.float64]) -> list[Step]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import DataError
+from experiments.notation import Notation
 from experiments.wording import row_number, short_repr
 
 if TYPE_CHECKING:
@@ -20,9 +21,12 @@ LARGEST = 1e140
 
 
 def parse_numbers(
-    column: "pd.Series[Any]", missing: Collection[str]
+    column: "pd.Series[Any]", missing: Collection[str], notation: Notation | None = None
 ) -> tuple[NDArray[np.float64], int | None]:
-    """Return the column with NaN where it is missing, and the index of its first other text."""
+    """Return the column with NaN where it is missing, and the index of its first other text.
+
+    `notation` is how a column of text writes its numbers, None where plainly.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -32,24 +36,37 @@ def parse_numbers(
         numbers = column.to_numpy(np.float64, na_value=np.nan)
     else:
         marks = pa.array(list(missing), pa.large_string())
+        if notation and column.dtype == object:  # numbers among texts, as JSON or Excel has them
+            column = column.map(
+                lambda value: value if isinstance(value, str) else notation.write(value),
+                na_action="ignore",
+            )
         texts = pc.utf8_trim_whitespace(pa.array(_as_str(column), pa.large_string()))
         texts = pc.if_else(pc.is_in(texts, value_set=marks), None, texts)
+        present = texts.is_valid().to_numpy(zero_copy_only=False)
+        texts = texts if notation is None else notation.plain(texts)
         try:
             numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            wrong = present & ~texts.is_valid().to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             numbers = pd.to_numeric(texts.to_pandas(), errors="coerce").to_numpy(
                 np.float64, na_value=np.nan
             )
-            wrong = np.isnan(numbers) & texts.is_valid().to_numpy(zero_copy_only=False)
-            bad = int(wrong.argmax()) if wrong.any() else None
+            wrong = present & np.isnan(numbers)
+        bad = int(wrong.argmax()) if wrong.any() else None
     # A parquet file holds a mark such as -999 as a number.
     is_mark = np.isin(numbers, [float(text) for text in missing if NUMBER.fullmatch(text)])
     return np.where(is_mark, np.nan, numbers) if is_mark.any() else numbers, bad
 
 
-def numbers(column: "pd.Series[Any]", missing: Collection[str], where: str) -> NDArray[np.float64]:
+def numbers(
+    column: "pd.Series[Any]",
+    missing: Collection[str],
+    where: str,
+    notation: Notation | None = None,
+) -> NDArray[np.float64]:
     """Return the column as float64 with NaN where it is missing; other text is an error."""
-    values, bad = parse_numbers(column, missing)
+    values, bad = parse_numbers(column, missing, notation)
     place = f"{where}: column {short_repr(column.name)} holds"
     if bad is not None:
         raise DataError(
