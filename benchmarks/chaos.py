@@ -164,6 +164,7 @@ class Counts:
     running: int = 0  # trials or runs that were left RUNNING, the first looked for at the kill too
     orphans: int = 0  # processes that outlived the driver
     tables: int = 0  # tables that differ
+    left: int = 0  # temporary files that are there after the last run
     failures: list[str] = field(default_factory=list)  # what last runs said that did not do all
     again: int = 0  # last runs that a loaded machine made too slow for MLflow, so run once more
     found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
@@ -182,6 +183,7 @@ class Counts:
             + self.running
             + self.orphans
             + self.tables
+            + self.left
             + len(self.failures)
         )
 
@@ -236,7 +238,7 @@ def run(place: Place) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *place.options],
         cwd=place.folder,
-        env=environment(),
+        env=environment() | {"TMPDIR": str(place.folder)},
         capture_output=True,
         text=True,
     )
@@ -248,7 +250,7 @@ def watched(place: Place, counts: Counts) -> None:
     with subprocess.Popen(
         [*COMMAND, *place.options],
         cwd=place.folder,
-        env=environment(),
+        env=environment() | {"TMPDIR": str(place.folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -272,7 +274,7 @@ def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: 
     process = subprocess.Popen(
         [*COMMAND, *place.options],
         cwd=place.folder,
-        env=environment(),
+        env=environment() | {"TMPDIR": str(place.folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -316,6 +318,7 @@ def resume(place: Place, expected: list[str], counts: Counts) -> None:
         return
     check_study(place, kept, counts)
     check_tracking(place, counts)
+    counts.left += sum(len(list(place.folder.glob(name))) for name in ("sweeps-*", "tmp*"))
     counts.tables += sum(
         there != wanted for there, wanted in zip(tables(place), expected, strict=True)
     )
@@ -427,7 +430,7 @@ def main() -> None:
         "trials held at the kill:",
         ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())),
     )
-    for name in ("lost", "twice", "missing", "running", "orphans", "tables", "again"):
+    for name in ("lost", "twice", "missing", "running", "orphans", "tables", "left", "again"):
         print(f"  {name:10s} {getattr(counts, name):4d}")
     print(
         f"  {'failures':10s} {len(counts.failures):4d}   the slowest last run took"

@@ -1,7 +1,6 @@
 """One evaluation: `evaluate`, the one place that knows how a network is trained."""
 
 import functools
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -249,13 +248,14 @@ def _networks(
 @contextmanager
 def stored(split: Split) -> Iterator[str]:
     """Store a split in a temporary folder, for workers to map. Raises DirectoryError."""
-    from experiments.errors import unwritable  # a worker imports this module, and needs none
+    from experiments.errors import unwritable  # a worker imports this module, and needs neither
+    from experiments.temporary import temporary_folder
 
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sweeps-"))
+            folder = stack.enter_context(temporary_folder())
             for name, array in asdict(split).items():
-                _save(array, Path(folder) / f"{name}.npy")
+                _save(array, folder / f"{name}.npy")
         except OSError as error:
             raise unwritable(
                 "the temporary folder",
@@ -263,7 +263,7 @@ def stored(split: Split) -> Iterator[str]:
                 "set TMPDIR to a folder that can be",
                 full="make room there, or set TMPDIR to another",
             ) from None
-        yield folder
+        yield str(folder)
 
 
 def _save(array: np.ndarray, path: Path) -> None:

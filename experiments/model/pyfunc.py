@@ -49,31 +49,39 @@ def log(model: Model, model_id: str) -> None:
     """Give a logged model of MLflow's current tracking store its files. Raises MlflowException."""
     import pandas as pd
 
+    from experiments.temporary import temporary_folder  # predicting needs no filelock
+
     for name in ("mlflow.pyfunc", "mlflow.utils.environment"):  # this process is the tracker's
         logging.getLogger(name).setLevel(logging.CRITICAL)
     columns = model.preparation.columns
     with (
-        tempfile.TemporaryDirectory(prefix="sweeps-") as folder,
+        temporary_folder() as folder,
         warnings.catch_warnings(action="ignore"),  # MLflow warns of its own code
     ):
         import mlflow.pyfunc
 
-        model.write(Path(folder))
+        data = folder / "model"
+        data.mkdir()
+        model.write(data)
         for package in ("nnreg", "experiments"):
             shutil.copytree(
                 str(files(package)),
-                Path(folder) / "packages" / package,
+                data / "packages" / package,
                 ignore=shutil.ignore_patterns("__pycache__"),
             )
-        mlflow.pyfunc.log_model(
-            model_id=model_id,
-            loader_module=nnreg_sweeps_loader.__name__.rpartition(".")[2],
-            code_paths=[nnreg_sweeps_loader.__file__],
-            data_path=folder,
-            signature=signature(model),
-            input_example=pd.DataFrame(model.example, columns=columns, dtype=object),
-            pip_requirements=requirements(),
-        )
+        tempfile.tempdir = str(folder)  # MLflow's own copy is removed too, if we are killed
+        try:
+            mlflow.pyfunc.log_model(
+                model_id=model_id,
+                loader_module=nnreg_sweeps_loader.__name__.rpartition(".")[2],
+                code_paths=[nnreg_sweeps_loader.__file__],
+                data_path=str(data),
+                signature=signature(model),
+                input_example=pd.DataFrame(model.example, columns=columns, dtype=object),
+                pip_requirements=requirements(),
+            )
+        finally:
+            tempfile.tempdir = None
 
 
 def signature(model: Model) -> "ModelSignature":

@@ -2,13 +2,13 @@
 
 import shutil
 import sqlite3
-import tempfile
 from contextlib import chdir, closing, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
+from experiments.temporary import temporary_folder
 from experiments.tracking.store import DATABASE, SQLITE, Store
 
 LONGEST_LOCK = 5  # seconds to wait for another program; MLflow waits 20 at every statement
@@ -25,21 +25,21 @@ LOCATIONS = (
 def make(path: Path) -> None:
     """Make the database, whole or not at all, if nobody else has made it meanwhile.
 
-    MLflow takes a second to make its tables, in a folder that is left to the system if we are
+    MLflow takes a second to make its tables, in a folder that the next one removes if we are
     killed. Artifacts of MLflow's experiment "Default" go below the working directory.
     """
     from mlflow import MlflowClient
 
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, lock = (path.with_name(f".{path.name}.{end}") for end in ("new", "lock"))
-    with tempfile.TemporaryDirectory(prefix="sweeps-") as folder, chdir(path.parent):
+    with temporary_folder() as folder, chdir(path.parent):
         MlflowClient(f"{SQLITE}{folder}/made.db").search_experiments()
         with FileLock(lock, timeout=LONGEST_LOCK):
             if not path.exists():
                 for log in LOGS:  # SQLite would write those of a deleted database into this one
                     path.with_name(path.name + log).unlink(missing_ok=True)
                 try:
-                    shutil.copyfile(Path(folder) / "made.db", partial)
+                    shutil.copyfile(folder / "made.db", partial)
                     with closing(sqlite3.connect(partial)) as connection:
                         connection.execute("PRAGMA journal_mode = WAL")  # 2.5 times cheaper writes
                     partial.rename(path)
