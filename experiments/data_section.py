@@ -8,7 +8,13 @@ from pydantic import AfterValidator, Field, model_validator
 from experiments.notation import Notation
 from experiments.section import Names, Section, Seed, Share
 
-FILE_SUFFIXES = (".csv", ".parquet", ".npz")
+TEXT_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".xlsx")  # whose cells are read as text
+FILE_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", ".npz")
+
+
+def suffix_of(name: str) -> str:
+    """Return what the name of a file of rows ends with, in small letters; empty for other names."""
+    return next((suffix for suffix in FILE_SUFFIXES if name.lower().endswith(suffix)), "")
 
 
 def _divides_fields(separator: str) -> str:
@@ -61,7 +67,7 @@ class Data(Section):
     """[data]: where the rows come from, and what happens to their columns."""
 
     source: Annotated[str, Field(min_length=1)]
-    """A .csv, .parquet or .npz file, relative to this file, or a bundled name such as "digits"."""
+    """A .csv, .csv.gz, .tsv, .xlsx, .parquet or .npz file beside this one, or a name: "digits"."""
     target: Annotated[str | None, Field(examples=["y"])] = None
     """The column that holds the labels (in an .npz: the array)."""
     drop: Names = ()
@@ -74,6 +80,8 @@ class Data(Section):
     """The decimal mark of the numbers in a .csv, for columns that data.numbers does not name."""
     numbers: dict[str, Annotated[str, AfterValidator(_is_a_number)]] = Field(default_factory=dict)
     """How a column writes its numbers, by example: "1,000.5", "1.000,5", "1 000", "$1", "1 cm"."""
+    unlabelled: Literal["error", "drop"] = "error"
+    """What happens where rows have no label: an error, or they are left out."""
     separator: Annotated[str, AfterValidator(_divides_fields)] = "auto"
     """What stands between the fields of a .csv: one character, or "auto" to find out."""
     encoding: str = "utf-8-sig"
@@ -93,13 +101,13 @@ class Data(Section):
 
     @property
     def suffix(self) -> str:
-        """What the name of the source ends with, in small letters."""
-        return Path(self.source).suffix.lower()
+        """What the name of the source ends with, in small letters; empty for bundled data."""
+        return suffix_of(self.source)
 
     @property
     def is_file(self) -> bool:
         """Whether the source is a file rather than the name of bundled data."""
-        return self.suffix in FILE_SUFFIXES
+        return self.suffix != ""
 
     @property
     def files(self) -> dict[str, Path]:

@@ -1,6 +1,5 @@
 """The template: a data file in, a commented experiment file out, with what could be guessed."""
 
-import codecs
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments import datasets
-from experiments.data_section import Data
-from experiments.datasets import columns, files, labels, values
+from experiments.data_section import TEXT_SUFFIXES, Data, suffix_of
+from experiments.datasets import columns, delimited, files, labels, values
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
@@ -41,16 +40,22 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     or cannot be an experiment file, DirectoryError where it cannot be written. What else keeps the
     data from being used is a sentence of the guesses.
     """
-    output = output or Path(f"{data_file.stem}.toml")
+    output = output or Path(f"{_stem(data_file)}.toml")
     _check_output(output)
     data = Data(source=str(data_file), target=target)
-    encoding, found = _guess_encoding(data_file, data)
+    encoding = _guess_encoding(data_file, data)
+    unusual = encoding != data.encoding
     data = data.model_copy(update={"encoding": encoding})
     table = files.read(data_file, data)
+    found = [f"data.encoding = {toml(encoding)}, because the file is not UTF-8"] * unusual
     rows = len(table.frame)
     classes = labels.find_classes(table, data.missing)
     name = short_repr(table.target)
-    guesses = [f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}", *found]
+    guesses = [
+        f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}",
+        *found,
+        *table.notes,
+    ]
     drop, codes = _judge(table, data)
     guesses += [f"data.drop has {short_repr(key)}, because it {drop[key]}" for key in drop]
     if codes:
@@ -76,6 +81,10 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     return Written(path=output, guesses=tuple(guesses))
 
 
+def _stem(data_file: Path) -> str:
+    return data_file.name[: len(data_file.name) - len(suffix_of(data_file.name))]
+
+
 def _check_output(output: Path) -> None:
     if output.suffix != ".toml":
         reason = f"an experiment file ends with .toml; write --output {output.name}.toml"
@@ -88,25 +97,10 @@ def _check_output(output: Path) -> None:
     raise InputError(f"{output}: {reason}")
 
 
-def _guess_encoding(path: Path, data: Data) -> tuple[str, list[str]]:
-    """Return the default where it fits, else one that does; and notes, also on the separator."""
-    encoding = data.encoding
-    if data.suffix != ".csv" or not path.is_file():
-        return encoding, []  # reading it says what is wrong
-    content = path.read_bytes()
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text, notes = "", []
-    for encoding in ("utf-16",) if marked else (data.encoding, "cp1252", "latin-1"):
-        with suppress(UnicodeError):
-            text = content.decode(encoding)
-            break
-    if encoding != data.encoding:
-        notes.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
-    separator = files.find_separator(text)
-    if separator != ",":
-        found = f"the fields are divided by {short_repr(separator)}"
-        notes.append(f'{found}, which data.separator = "auto" finds')
-    return encoding, notes
+def _guess_encoding(path: Path, data: Data) -> str:
+    if data.suffix not in TEXT_SUFFIXES or data.suffix == ".xlsx" or not path.is_file():
+        return data.encoding  # reading it says what is wrong
+    return delimited.guess_encoding(delimited.unpacked(path)[0], data.encoding)
 
 
 def _judge(table: files.RawTable, data: Data) -> tuple[dict[str, str], list[str]]:
@@ -143,7 +137,7 @@ def _render(data: Data, codes: list[str], training: Training, output: Path) -> s
     source = Path(data.source)
     relative = Path(os.path.relpath(source.resolve(), output.parent.resolve())).as_posix()
     experiment = Experiment(
-        name=name_from(source.stem),
+        name=name_from(_stem(source)),
         data=data.model_copy(update={"source": relative}),
         training=training,
     )

@@ -77,7 +77,7 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
         label_type=labels.type_of(
             table.frame[table.target],
             parts.classes,
-            typed=data.is_file and data.suffix != ".csv",
+            typed=data.suffix in (".parquet", ".npz"),
         ),
         example=preparation.example(training.frame),
     )

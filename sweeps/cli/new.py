@@ -11,7 +11,7 @@ from sweeps.cli import options
 def new(
     data: Annotated[
         Path,
-        typer.Argument(metavar="DATA", help="A file of rows: .csv, .parquet or .npz."),
+        typer.Argument(metavar="DATA", help="A file of rows: .csv, .tsv, .xlsx, .parquet, .npz."),
     ],
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column to predict.")

@@ -13,7 +13,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="[STUDY] ROWS",  # Typer has no optional argument before a required one
-            help="The study, if there are several; and a file of rows: .csv, .parquet or .npz.",
+            help="The study, if there are several; and a file of rows, such as .csv or .xlsx.",
             autocompletion=completion.studies,
         ),
     ],

@@ -44,13 +44,12 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "empty": (b"", "empty"),
     "blank lines": (b"\n\n  \n", "empty"),
     "header only": (HEADER, "no rows"),
-    "short row": (GOOD + "1,2\n", "#42: Expected 3 columns, got 2"),
-    "long row": (HEADER + '"1\n1",2,x\n1,2,x,9\n', "#3: Expected 3 columns, got 4"),
+    "short row": (GOOD + "1,2\n", "line 42 has 2 fields.*3 names.*line 1.*last line.*cut"),
+    "long row": (HEADER + '"1\n1",2,x\n1,2,x,9\n', "line 4 has 4 fields.*3 names.*line 1"),
     "binary": (bytes(range(256)) * 8, "data.encoding.*position 128"),
     "utf-16": (GOOD.encode("utf-16"), 'encoding = "utf-16"'),
-    "latin-1": (GOOD.replace("x", "é").encode("latin-1"), '0xe9.*encoding = "latin-1"'),
+    "latin-1": (GOOD.replace("x", "é").encode("latin-1"), '0xe9.*encoding = "cp1252"'),
     "duplicate header": (GOOD.replace("a,b,", "a,a,"), "'a' is there more than once"),
-    "empty header": (GOOD.replace("a,b,", "a,,"), "column 2 has no name"),
     "open quote": (HEADER + LINES[0] + '"1,2,x\n' + LINES[1], "line 3 opens a quote"),
     "open quote at the end": (GOOD + '1,2,"x\n', "line 42 opens a quote"),
     "no target": (GOOD.replace("label", "labels"), "data.target.*'label'.*did you mean 'labels'"),
@@ -85,7 +84,7 @@ def test_where_there_is_no_file(tmp_path: Path) -> None:
         assert "No such file" in sentence(tmp_path / f"gone.{suffix}")
     (tmp_path / "folder.csv").mkdir()
     assert "directory" in sentence(tmp_path / "folder.csv")
-    assert ".parquet" in sentence(written(tmp_path, GOOD, "rows.xlsx"))
+    assert ".parquet" in sentence(written(tmp_path, GOOD, "rows.txt"))
 
 
 KEYS: dict[str, tuple[dict[str, Any], str]] = {

@@ -1,0 +1,242 @@
+"""Text files and Excel sheets as a table of text: decoding, parsing, and what is no row."""
+
+import codecs
+import csv
+import gzip
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.datasets import shapes
+from experiments.datasets.shapes import SAMPLE, Shape
+from experiments.wording import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_BLOCK = (1 << 31) - 1  # bytes that Arrow parses at a time; a row must be within one block
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+OTHERS = {  # how files begin that people mistake for text
+    ZIP: "it is an Excel workbook or another archive; name it .xlsx, or unpack it",
+    b"\xd0\xcf\x11\xe0": "it is an old or a locked Excel workbook; save it as .xlsx or .csv",
+    b"%PDF": "it is a PDF; export the table itself as .csv",
+    b"PAR1": "it is a Parquet file; name it .parquet",
+    b"BZh": "it is packed with bzip2; unpack it",
+    b"\xfd7zXZ": "it is packed with xz; unpack it",
+    b"\x28\xb5\x2f\xfd": "it is packed with Zstandard; unpack it",
+}
+WEB_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+
+
+class NoTable(ValueError):
+    """What is wrong with a file, with the remedy."""
+
+
+Table = tuple["pd.DataFrame", tuple[str, ...]]
+"""Cells as text, and a sentence for each thing about the file that a person should know."""
+
+
+def unpacked(path: Path) -> tuple[bytes, bool]:
+    """Return what is in a text file, and whether it was packed with gzip, whatever its name."""
+    content = path.read_bytes()
+    packed = content.startswith(GZIP)
+    return gzip.decompress(content) if packed else content, packed
+
+
+def read_text(path: Path, encoding: str, separator: str) -> Table:
+    """Return the table in a text file."""
+    content, packed = unpacked(path)
+    _check_signature(content)
+    frame, notes = _parsed(_decoded(content, encoding), separator)
+    if packed and not path.name.lower().endswith(".gz"):
+        notes = (*notes, "it is packed with gzip, whatever its name says, and read as it is")
+    return frame, notes
+
+
+def _check_signature(content: bytes, but: bytes | None = None) -> None:
+    """Raise NoTable for a file that is known not to be text, unless it begins as `but` does."""
+    for signature, reason in OTHERS.items():
+        if content.startswith(signature) and signature != but:
+            raise NoTable(reason)
+    if content[:SAMPLE].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGES):
+        raise NoTable("it is a web page; download the file that the page shows")
+
+
+def read_excel(path: Path) -> Table:
+    """Return the table in the first sheet of an Excel workbook."""
+    try:
+        import openpyxl
+    except ImportError:
+        raise NoTable(
+            "that needs openpyxl; install it with: pip install 'nnreg-sweeps[excel]'"
+        ) from None
+    content = path.read_bytes()
+    _check_signature(content, but=ZIP)
+    with warnings.catch_warnings(action="ignore"):  # of styles and charts that it leaves out
+        try:
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # some programs write wrong ones
+            rows = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        except MemoryError:
+            raise
+        except Exception as error:  # openpyxl has no error of its own for a damaged file
+            reason = type(error).__name__
+            raise NoTable(f"it is no .xlsx, or damaged ({reason}); save it again") from None
+    names = book.sheetnames
+    width = max(map(len, rows), default=0)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([*row, *[""] * (width - len(row))] for row in rows)
+    frame, notes = _parsed(text.getvalue(), ",")
+    if len(names) > 1:
+        notes = (f"of the sheets {listed(names)} the first is read", *notes)
+    return frame, notes
+
+
+def _cell(value: Any) -> str:
+    """Return a cell as pandas writes it into a .csv."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).removesuffix(" 00:00:00")  # a date is a time at midnight
+
+
+def guess_encoding(content: bytes, usual: str) -> str:
+    """Return the usual encoding where it fits, else one that does."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    sample = content[:SAMPLE]
+    zeros = {"utf-16-le": sample[1::2].count(0), "utf-16-be": sample[::2].count(0)}
+    for encoding, count in zeros.items():
+        if count > len(sample) // 4 and count > 3 * sample.count(0) // 4:
+            return encoding
+    for encoding in (usual, "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except (UnicodeError, LookupError) as error:  # it does not fit, or there is none of this name
+        reason = str(error)
+    else:
+        if "\0" not in text:
+            return text
+        reason = f"line {text[: text.index(chr(0))].count(chr(10)) + 1} holds a NUL character"
+    guess = guess_encoding(content, "utf-8-sig")
+    if guess == encoding:
+        raise NoTable(f"{reason}, which no text has; the file is damaged: get it again")
+    what = f"data.encoding = {encoding!r} does not fit: {reason}"
+    raise NoTable(f'{what}; try encoding = "{guess}"')
+
+
+def _parsed(text: str, separator: str) -> Table:
+    if not text.strip():
+        raise ValueError("it is empty")
+    shape = shapes.find(text, separator)
+    text = shapes.below(text, shape.start)
+    if text.count('"') % 2:
+        _check_quotes(text, shape)
+    return _tidied(_parse(text, shape), shape.notes)
+
+
+def _parse(text: str, shape: Shape) -> "pd.DataFrame":
+    """Return the rows as Arrow reads them.
+
+    pandas' own parser fills a row that is too short; Arrow refuses it, but not an open quote.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    keys = [str(index) for index in range(len(shape.names))]  # names may be there twice
+    content = text.encode()
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(content),
+            read_options=arrow.ReadOptions(
+                block_size=min(len(content) + 1, LARGEST_BLOCK),
+                column_names=keys,
+                skip_rows_after_names=1,
+            ),
+            parse_options=arrow.ParseOptions(
+                delimiter=shape.separator,
+                escape_char=shape.escape or False,
+                newlines_in_values=True,
+            ),
+            convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(keys, pa.string())),
+        )
+    except pa.ArrowInvalid:
+        _explain(text, shape)
+        raise
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.set_axis(pd.Index(shape.names, dtype="str"), axis="columns")
+
+
+def _explain(text: str, shape: Shape) -> None:
+    """Raise NoTable that names the first line with another number of fields, if there is one."""
+    records, line, number = shapes.reader(text, shape.separator, shape.escape), 0, len(shape.names)
+    for record in records:
+        if line and record and len(record) != number:
+            break
+        line = records.line_num
+    else:
+        return
+    header, line = shape.start + 1, shape.start + line + 1
+    if shape.width != number:
+        raise NoTable(
+            f"line {header} has {number} fields by {shape.separator!r}, and most lines below it"
+            f" have {shape.width}; the first line must have the names of columns: write a name for"
+            " each, delete lines above the names, or write the right data.separator"
+        )
+    what = (
+        f"line {line} has {len(record)} fields, and there are {number} names of columns in line"
+        f" {header}"
+    )
+    if len(record) < number and not any(records):
+        raise NoTable(f"{what}: it is the last line, and cut; delete it, or get the file again")
+    raise NoTable(f"{what}; correct it: a field with {shape.separator!r} in it needs quotes")
+
+
+def _check_quotes(text: str, shape: Shape) -> None:
+    """Raise csv.Error where a quote opens a field and is never closed."""
+    reader, last = shapes.reader(text, shape.separator, shape.escape, strict=True), 0
+    try:
+        for _ in reader:
+            last = reader.line_num
+    except csv.Error as error:
+        line = shape.start + last + 1
+        raise csv.Error(f"line {line} opens a quote that is never closed ({error})") from None
+
+
+def _tidied(frame: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
+    """Return the table without rows and nameless columns that are empty, and without the index that
+    pandas writes first, without a name. Other nameless columns are called as pandas calls them.
+    """
+    import pandas as pd
+
+    empty = frame
+    for index in range(frame.shape[1]):
+        empty = empty[empty.iloc[:, index].str.strip() == ""]
+    if len(empty):
+        frame = frame.drop(index=empty.index)
+        notes = (*notes, f"left out: {len(empty)} rows without any value")
+    names = list(frame.columns)
+    nameless = [index for index, name in enumerate(names) if name == ""]
+    if not nameless or len(frame) == 0:
+        return frame, notes
+    left_out = [index for index in nameless if (frame.iloc[:, index].str.strip() == "").all()]
+    if left_out:
+        notes = (*notes, f"left out: {len(left_out)} columns without a name and without any value")
+    if nameless[0] == 0 and frame.iloc[:, 0].tolist() == [str(row) for row in range(len(frame))]:
+        left_out.append(0)
+    named = [name or f"Unnamed: {index}" for index, name in enumerate(names)]
+    frame = frame.set_axis(pd.Index(named, dtype="str"), axis="columns")
+    return frame.iloc[:, [index for index in range(len(names)) if index not in left_out]], notes
