@@ -70,6 +70,7 @@ def whole_app() -> typer.Typer:
 
 def main() -> None:
     """Carry out the command in `sys.argv`, and exit."""
+    _open_streams()
     gc.set_threshold(50_000)  # collecting garbage while we import would take a tenth of the time
     if problem := installation.problem():
         sys.exit(_fail(problem, 1))
@@ -77,6 +78,20 @@ def main() -> None:
     errors = io.StringIO() if completing else sys.stderr  # nothing into the line being typed
     with contextlib.redirect_stderr(errors):
         sys.exit(_carry_out())
+
+
+def _open_streams() -> None:
+    """Open the null device as each standard stream that is closed. Otherwise the next file that is
+    opened, such as a journal, would become that stream and get its messages.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name) or os.fdopen(descriptor, "w")  # None is one that was closed
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what its encoding lacks
+        setattr(sys, name, stream)
 
 
 def _carry_out() -> int:
@@ -109,6 +124,9 @@ def _carry_out() -> int:
     except MemoryError as error:
         remedy = "use a smaller network, fewer rows or fewer workers"
         return _fail(f"there is not enough memory ({error}); {remedy}", 1)
+    except ImportError as error:  # such as a library that finds no memory, or too few open files
+        remedy = "free some memory, raise the limits (ulimit -a), or install nnreg-sweeps again"
+        return _fail(f"a package cannot be loaded ({error}); {remedy}", 1)
     except (KeyboardInterrupt, Terminated) as signal:
         print(STOPPED, file=sys.stderr)
         return 143 if isinstance(signal, Terminated) else 130
@@ -118,5 +136,7 @@ def _carry_out() -> int:
 
 
 def _fail(sentence: str, status: int) -> int:
-    print(f"sweeps: {sentence}" if len(sentence.splitlines()) == 1 else sentence, file=sys.stderr)
+    message = f"sweeps: {sentence}" if len(sentence.splitlines()) == 1 else sentence
+    with contextlib.suppress(OSError):  # nobody reads it, or it goes to a full disk
+        print(message, file=sys.stderr, flush=True)
     return status
