@@ -15,7 +15,8 @@ GROUPS = {"": "", ",": ",", ".": "[.]", " ": f"[{SPACES}]", "'": "['\u2019]"}
 EXAMPLE = re.compile(
     rf"(?P<before>[^0-9.,()+{MINUS}]*)[(]?[+{MINUS}]?"
     rf"(?P<whole>[0-9]{{1,3}}(?P<thousands>[,.'\u2019{SPACES}])[0-9]{{3}}|[0-9]+)"
-    r"((?P<decimal>[.,])[0-9]+)?[)]?(?P<behind>[^0-9.,()]*)"
+    rf"((?P<decimal>[.,])[0-9]+)?[)]?[{SPACES}]*"
+    rf"(?P<behind>([^0-9.,(){SPACES}{MINUS}][^.,()]*)?)"
 )
 
 
@@ -52,7 +53,8 @@ class Notation:
     def example(self) -> str:
         """The shortest example that shows all of it."""
         whole = f"1{self.thousands}000" if self.thousands else "1"
-        fraction = f"{self.decimal}5" if self.decimal == "," or self.thousands == "," else ""
+        shown = "," in (self.decimal, self.thousands) or self == Notation()
+        fraction = f"{self.decimal}5" if shown else ""
         before = f"{self.before} " if self.before[-1:].isalpha() else self.before
         behind = f" {self.behind}" if self.behind else ""
         return f"{before}{whole}{fraction}{behind}"
@@ -61,8 +63,9 @@ class Notation:
     def pattern(self) -> str:
         """A number in this notation, as Python and RE2 read it; the unit may be left out."""
         group, point, gap = GROUPS[self.thousands], re.escape(self.decimal), f"[{SPACES}]*"
-        whole = f"[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+"
-        number = f"(?:{whole if group else '[0-9]+'})(?:{point}[0-9]*)?|{point}[0-9]+"
+        inner = "{2,3}" if group == "," else "{3}"  # India writes 12,34,567
+        groups = f"[1-9][0-9]{{0,2}}(?:{group}[0-9]{inner})*{group}[0-9]{{3}}|" if group else ""
+        number = f"(?:{groups}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+"
         return (
             f"^(?P<bracket>[(]?)(?P<sign>[+{MINUS}]?){gap}(?:{re.escape(self.before)})?{gap}"
             f"(?P<second>[+{MINUS}]?)(?P<number>{number})(?P<exponent>(?:[eE][+-]?[0-9]+)?){gap}"

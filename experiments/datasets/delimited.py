@@ -33,8 +33,9 @@ class NoTable(ValueError):
     """What is wrong with a file, with the remedy."""
 
 
-Table = tuple["pd.DataFrame", tuple[str, ...]]
-"""Cells as text, and a sentence for each thing about the file that a person should know."""
+Table = tuple["pd.DataFrame", tuple[str, ...], str]
+"""Cells as text, a sentence for each thing about the file that a person should know, and what
+divides the fields."""
 
 
 def unpacked(path: Path) -> tuple[bytes, bool]:
@@ -48,10 +49,10 @@ def read_text(path: Path, encoding: str, separator: str) -> Table:
     """Return the table in a text file."""
     content, packed = unpacked(path)
     _check_signature(content)
-    frame, notes = _parsed(_decoded(content, encoding), separator)
+    frame, notes, separator = _parsed(_decoded(content, encoding), separator)
     if packed and not path.name.lower().endswith(".gz"):
         notes = (*notes, "it is packed with gzip, whatever its name says, and read as it is")
-    return frame, notes
+    return frame, notes, separator
 
 
 def _check_signature(content: bytes, but: bytes | None = None) -> None:
@@ -88,10 +89,10 @@ def read_excel(path: Path) -> Table:
     width = max(map(len, rows), default=0)
     text = io.StringIO(newline="")
     csv.writer(text).writerows([*row, *[""] * (width - len(row))] for row in rows)
-    frame, notes = _parsed(text.getvalue(), ",")
+    frame, notes, _ = _parsed(text.getvalue(), ",")
     if len(names) > 1:
         notes = (f"of the sheets {listed(names)} the first is read", *notes)
-    return frame, notes
+    return frame, notes, ""
 
 
 def _cell(value: Any) -> str:
@@ -144,7 +145,7 @@ def _parsed(text: str, separator: str) -> Table:
     text = shapes.below(text, shape.start)
     if text.count('"') % 2:
         _check_quotes(text, shape)
-    return _tidied(_parse(text, shape), shape.notes)
+    return (*_tidied(_parse(text, shape), shape.notes), shape.separator)
 
 
 def _parse(text: str, shape: Shape) -> "pd.DataFrame":
@@ -216,7 +217,9 @@ def _check_quotes(text: str, shape: Shape) -> None:
         raise csv.Error(f"line {line} opens a quote that is never closed ({error})") from None
 
 
-def _tidied(frame: "pd.DataFrame", notes: tuple[str, ...]) -> Table:
+def _tidied(
+    frame: "pd.DataFrame", notes: tuple[str, ...]
+) -> tuple["pd.DataFrame", tuple[str, ...]]:
     """Return the table without rows and nameless columns that are empty, and without the index that
     pandas writes first, without a name. Other nameless columns are called as pandas calls them.
     """

@@ -38,13 +38,14 @@ UNREADABLE = (ValueError, NotImplementedError, EOFError, csv.Error, zipfile.BadZ
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
     """Raw rows, with the labels as the column `target`; `where` names them in sentences, and
-    `notes` says what was found in the file around them.
+    `notes` says what was found in the file around them; `separator` divides fields of text.
     """
 
     where: str
     frame: "pd.DataFrame"
     target: str
     notes: tuple[str, ...] = ()
+    separator: str = ""
 
 
 def check_columns(
@@ -65,15 +66,16 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
     """Return the rows of a file; there must be labels among them if `labelled`."""
     suffix = suffix_of(path.name)
     notes: tuple[str, ...] = ()
+    separator = ""
     if not suffix:
         raise DataError(f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it")
     try:
         if suffix == ".xlsx":
-            frame, notes = delimited.read_excel(path)
+            frame, notes, separator = delimited.read_excel(path)
         elif suffix in TEXT_SUFFIXES:
             tabs = suffix == ".tsv" and data.separator == "auto"
-            separator = "\t" if tabs else data.separator
-            frame, notes = delimited.read_text(path, data.encoding, separator)
+            given = "\t" if tabs else data.separator
+            frame, notes, separator = delimited.read_text(path, data.encoding, given)
         elif suffix == ".parquet":
             frame = _read_parquet(path)
         else:
@@ -101,7 +103,7 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
             f' write for example target = "{names[-1]}"'
         )
     check_columns(names, [target] if labelled else [], f"{path}: data.target")
-    return RawTable(where=str(path), frame=frame, target=target, notes=notes)
+    return RawTable(where=str(path), frame=frame, target=target, notes=notes, separator=separator)
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":

@@ -41,7 +41,7 @@ def parse_numbers(
                 lambda value: value if isinstance(value, str) else notation.write(value),
                 na_action="ignore",
             )
-        texts = pc.utf8_trim_whitespace(pa.array(_as_str(column), pa.large_string()))
+        texts = pc.utf8_trim_whitespace(pa.array(as_texts(column), pa.large_string()))
         texts = pc.if_else(pc.is_in(texts, value_set=marks), None, texts)
         present = texts.is_valid().to_numpy(zero_copy_only=False)
         texts = texts if notation is None else notation.plain(texts)
@@ -89,7 +89,7 @@ def texts(
     """Return a column as text, None where it is missing; numbers and other text are canonical."""
     import pandas as pd
 
-    codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else _as_str(column))
+    codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else as_texts(column))
     table: list[str | None] = []
     for value in uniques.tolist():  # each value once, however many rows
         as_it_stands = verbatim and isinstance(value, str | bool)
@@ -98,7 +98,7 @@ def texts(
     return np.array([*table, None], dtype=object)[codes]  # a missing value has the code -1
 
 
-def _as_str(column: "pd.Series[Any]") -> "pd.Series[Any]":
+def as_texts(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return a column of text or of objects of any kind as text; missing values stay missing."""
     if column.dtype == "str":
         return column
