@@ -1,6 +1,9 @@
 """The cautions: what to beware of in a verdict, why there is none, and what to do about it."""
 
+import shlex
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
 
 from experiments.evaluation import BASELINE, PENALISED
 from experiments.experiment_file import catalog
@@ -27,13 +30,15 @@ LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to 
 
 
 def begun(study: StudyRecord) -> str:
-    """Return the command that began a study, with its edits; where Python did, one that would, from
-    the catalog or a file of the experiment's name. Options behind it replace its own.
+    """Return `sweeps run` of the experiment, from the catalog or a file of its name, with the edits
+    of the command that began the study.
     """
-    command, name = study.provenance.get("command", ""), study.experiment.name
-    if command.startswith("sweeps run "):
-        return command
-    return f"sweeps run {name if name in catalog() else f'{name}.toml'}"
+    name, edits = study.experiment.name, ""
+    with suppress(ValueError):  # of a command so long that it was cut
+        for before, word in pairwise(shlex.split(study.provenance.get("command", ""))):
+            if before == "--set" or word.startswith("--set="):
+                edits += f" --set {shlex.quote(word.removeprefix('--set='))}"
+    return f"sweeps run {name if name in catalog() else f'{name}.toml'}{edits}"
 
 
 def no_verdict(study: StudyRecord, options: str = "") -> str:

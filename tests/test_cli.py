@@ -72,6 +72,8 @@ def test_run_for_programs_and_fewer_trials_than_there_are(folder: Path) -> None:
     told = json.loads(done.stdout)
     assert (told["study"], told["complete"], told["mlflow_missing"]) == ("flowers", 3, 0)
     assert set(told["lambdas"]) == {"weight_l1", "weight_l2", "bias_l1", "bias_l2"}
+    trials = pd.read_csv(folder / "reports" / "flowers" / "trials.csv")
+    assert told["learning_rate"] == trials.learning_rate[told["best_trial"]]
     assert all((folder / path).exists() for path in told["files"])
 
 

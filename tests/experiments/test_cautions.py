@@ -51,9 +51,12 @@ def test_an_undertrained_network_is_a_reservation(
 
 
 def test_a_command_to_go_on_with_keeps_the_edits_that_the_study_began_with() -> None:
-    command = "sweeps run mine/rows.toml --set training.epochs=3 --study one"
+    given = (
+        "sweeps run -v --set training.epochs=3 digits --keep-sealed '--set=training.keep=\"best\"'"
+    )
+    command = "sweeps run digits --set training.epochs=3 --set 'training.keep=\"best\"'"
     study = study_with(BETTER, undertrained=("training.epochs",))
-    begun = dataclasses.replace(study, provenance={"command": command})
+    begun = dataclasses.replace(study, provenance={"command": given})
     (caution,) = card(begun).cautions
     assert caution.endswith(f": {command} --study digits-further --set training.epochs=200")
     alone = dataclasses.replace(begun, trials=begun.trials[:1], verdict=None)
