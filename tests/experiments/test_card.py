@@ -121,7 +121,7 @@ def test_card_model_and_snippets_use_the_same(word: str) -> None:
     assert strengths == {name: written["lambdas"][name] for name in LAMBDA_NAMES}
     trained = {"learning_rate": used.learning_rate, "epochs": kept, "keep": "last"}
     assert written["training"] == trained
-    assert {**trained, **origin(study)} == {**origin(study), "keep": "last"}
+    assert trained.items() <= {**origin(study), "keep": "last"}.items()
     assert [line.name for line in lines if line.word or line.why] == [
         name for name in LAMBDA_NAMES if strengths[name]
     ]

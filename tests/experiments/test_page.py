@@ -132,7 +132,7 @@ def test_each_number_of_the_trials_is_there_once_with_all_digits() -> None:
     record = make_study(30)
     text = render(record).partition('id="trials"')[2]
     for trial in record.trials:
-        numbers = [trial.numbers[name] for name in (*METRICS, *LAMBDA_NAMES)]
+        numbers = [trial.numbers[name] for name in (*METRICS, *LAMBDA_NAMES, "learning_rate")]
         assert [number for number in numbers if number and text.count(repr(number)) != 1] == []
 
 
@@ -142,7 +142,10 @@ def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> 
     text = html.unescape(render(record))
     places = [text.index(part) for part in (made.says, *made.facts, *made.cautions, "<h2>")]
     assert places == sorted(places)
-    assert all(f">{one.role}</td>" in text for one in record.verdict.settings if one.trial)
+    settings = text.partition('id="trials"')[0]
+    for one in record.verdict.settings:
+        assert f">{one.role}</td>" in settings or not one.trial
+        assert f'title="{one.setting.learning_rate}"' in settings
     searched = render(make_study(5))
     assert "sweeps confirm digits</code>" in searched
     assert "sweeps run digits --study digits --trials 5</code>" in searched

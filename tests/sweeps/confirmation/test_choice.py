@@ -157,8 +157,8 @@ def test_tied_is_who_is_no_further_below(objective: str, keep: str) -> None:
     study = make_study(5, sweep={"objective": objective}, training={"keep": keep})
     study = scored(study, {trial: 0.5 + trial / 10 for trial in range(5)})
     best = study.value(study.ranked[0])
-    worse = best + (-0.3 if study.maximize else 0.3)
-    curve = (worse, best, worse) if keep == "best" else (worse, worse, best)
+    worse, better = (best - 0.3, best + 0.3)[:: 1 if study.maximize else -1]
+    curve = (worse, best, worse) if keep == "best" else (worse, better, best)
     made = confirmed_study().replicates[0]
     replicates = [dataclasses.replace(made, curves={objective: curve})] * 2
     for width, tied in ((0.0, [4]), (0.15, [3, 4]), (1.0, [0, 1, 2, 3, 4])):
