@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 
+from experiments.datasets.labels import UNEVEN
 from experiments.evaluation import BASELINE, PENALISED
 from experiments.experiment_file import catalog
 from experiments.measures import MEASURES, percent, strength
@@ -25,7 +26,6 @@ from experiments.verdict import (
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
-UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
 LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to go on with
 
 

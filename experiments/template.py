@@ -47,6 +47,10 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     unusual = encoding != data.encoding
     data = data.model_copy(update={"encoding": encoding})
     table = files.read(data_file, data)
+    dropping = data.model_copy(update={"unlabelled": "drop"})
+    labelled = labels.labelled(table, dropping)
+    if labelled is not table:
+        table, data = labelled, dropping
     found = [f"data.encoding = {toml(encoding)}, because the file is not UTF-8"] * unusual
     rows = len(table.frame)
     classes = labels.find_classes(table, data.missing)
@@ -55,6 +59,7 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
         f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}",
         *found,
         *table.notes,
+        *labels.notes(table, classes, data.missing),
     ]
     drop, codes = _judge(table, data)
     guesses += [f"data.drop has {short_repr(key)}, because it {drop[key]}" for key in drop]

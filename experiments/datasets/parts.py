@@ -67,13 +67,13 @@ def divide(data: Data) -> Parts:
     if data.source in bundled.BUNDLED:
         source = bundled.table(data.source, data.spiral)
     else:
-        source = read(Path(data.source), data)
+        source = labels.labelled(read(Path(data.source), data), data)
     kinds = columns.judge_all(source, data)
     classes = labels.find_classes(source, data.missing)
     parts = _divide(_whole(source, classes, data), classes, data)
     for key, path in data.files.items():
         if key != "source":
-            table = read(path, data)
+            table = labels.labelled(read(path, data), data)
             columns.check_like(table, data, kinds)
             parts[key] = _whole(table, classes, data)
     if data.source == "digits_noisy":
@@ -122,8 +122,9 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> t
                         " to one of them"
                     )
                 places[name] = part.table.where
-    absent = sorted(set(range(len(classes))) - set(parts["validation"].y.tolist()))
-    if absent:
-        missing = listed([classes[index] for index in absent])
-        notes.append(f"no validation row has the class {missing}")
+    for name in ("validation", "test"):
+        absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
+        if absent and len(parts[name].y):
+            missing = listed([classes[index] for index in absent])
+            notes.append(f"no {name} row has the class {missing}: too few rows, all to train on")
     return tuple(notes)

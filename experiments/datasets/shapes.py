@@ -21,6 +21,7 @@ SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1 << 16  # characters to look at first; no cell of it is too long for csv
 MOST_TITLES = 20  # records that may stand above the names of columns
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)  # of Excel
+BACKSLASHED = re.compile(r'\\"[^,;\t|\r\n]')  # a quote within a field; not a path that ends one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,8 @@ def find(text: str, separator: str = "auto") -> Shape:
     if named:
         notes.append(f"line 1 is no row: it says that fields are divided by {named[1]!r}")
         separator = named[1] if separator == "auto" else separator
-    separator, escape, records = _divided(text, separator, int(named is not None))
+    escape = "\\" if BACKSLASHED.search(text, 0, SAMPLE) else None
+    separator, records = _divided(text, separator, escape, int(named is not None))
     width, start = _width(records), _header(records)
     names = [cell.strip() for cell in records[start].cells]
     if start:
@@ -102,22 +104,20 @@ def find(text: str, separator: str = "auto") -> Shape:
     )
 
 
-def _divided(text: str, separator: str, start: int) -> tuple[str, str | None, list[_Record]]:
-    """Return the separator and the escape that give most of the first records equally many fields,
-    and those records.
-    """
-    best: tuple[str, str | None, list[_Record]] | None = None
-    most: tuple[bool, float, int] | None = None
-    for escape in (None, "\\") if '\\"' in text[:SAMPLE] else (None,):
-        for one in SEPARATORS if separator == "auto" else (separator,):
-            records = _records(text, one, escape, start)
-            width = _width(records)
-            share = sum(len(record.cells) == width for record in records) / len(records)
-            merit = (width > 1, share, width)
-            if most is None or merit > most:
-                best, most = (one, escape, records), merit
+def _divided(
+    text: str, separator: str, escape: str | None, start: int
+) -> tuple[str, list[_Record]]:
+    """Return the separator that gives most of the first records equally many fields, and them."""
+    best: tuple[tuple[bool, float, int], str, list[_Record]] | None = None
+    for one in SEPARATORS if separator == "auto" else (separator,):
+        records = _records(text, one, escape, start)
+        width = _width(records)
+        share = sum(len(record.cells) == width for record in records) / len(records)
+        merit = (width > 1, share, width)
+        if best is None or merit > best[0]:
+            best = merit, one, records
     assert best is not None
-    return best
+    return best[1:]
 
 
 def _records(text: str, separator: str, escape: str | None, start: int) -> list[_Record]:
@@ -145,8 +145,9 @@ def _header(records: Sequence[_Record]) -> int:
     """
     width, used = _width(records), max(record.filled for record in records)
     for index, record in enumerate(records[:MOST_TITLES]):
-        named = width - 1 <= len(record.cells) and 2 * record.filled > used
-        if named and (width == 1 or len(record.cells) > 1):
+        comment = record.cells[0].startswith("#")
+        fewest = max(width - (not comment), min(width, 2))  # R has no name for the names of rows
+        if len(record.cells) >= fewest and 2 * record.filled > used:
             numbers = any(NUMBER.fullmatch(cell.strip()) for cell in record.cells)
             return 0 if index and numbers else index
     return 0

@@ -20,17 +20,21 @@ def stratified(
     """Return the rows of each part, ascending: each class divided by `shares` (they add up to 1).
 
     A part with a share gets at least one row of each class, and in all as many as its share says.
+    A class with fewer rows than parts stays in the first.
     """
     counts = np.bincount(y, minlength=len(classes))
     parts = sum(share > 0 for share in shares)
-    if counts.min() < parts:
+    common = counts >= parts
+    if common.sum() < 2:
         few = int(counts.argmin())
         raise DataError(
             f"{where}: the class {short_repr(classes[few])} has {counts[few]} of the at least"
             f" {parts} rows that the parts of data.split need, one each; add rows of that class,"
             " leave it out, or give the parts as files"
         )
-    sizes = _sizes(counts, shares)
+    sizes = np.zeros((len(shares), len(counts)), dtype=np.int64)
+    sizes[0] = counts
+    sizes[:, common] = _sizes(counts[common], shares)
     order = np.random.default_rng(seed).permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]  # class by class, shuffled within each
     starts = np.cumsum(counts) - counts

@@ -55,7 +55,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "no target": (GOOD.replace("label", "labels"), "data.target.*'label'.*did you mean 'labels'"),
     "target far off": (GOOD.replace("label", "zzz"), "'label'.*'a', 'b', 'zzz'"),
     "one class": (GOOD.replace("y", "x"), "'label'.*one class, 'x'"),
-    "class of two rows": (GOOD + "1,2,rare\n1,2,rare\n", "'rare' has 2 of the at least 3 rows"),
+    "class of two rows": (GOOD.replace("y", "x") + "1,2,y\n" * 2, "'y' has 2 of the at least 3"),
     "no label": (GOOD + "1,2,?\n1,2,\n", "2 of 42 rows.*'label'.*row 41.*data.missing"),
     "measured target": (
         "label,b\n" + "".join(f"{i},1\n" for i in range(40)),
