@@ -23,6 +23,7 @@ from experiments.verdict import (
     WORSE,
     Verdict,
 )
+from experiments.wording import command_line, quoted
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
@@ -33,18 +34,19 @@ def begun(study: StudyRecord) -> str:
     """Return `sweeps run` of the experiment, from the catalog or a file of its name, with the edits
     of the command that began the study.
     """
-    name, edits = study.experiment.name, ""
+    name = study.experiment.name
+    words = ["run", name if name in catalog() else f"{name}.toml"]
     with suppress(ValueError):  # of a command so long that it was cut
         for before, word in pairwise(shlex.split(study.provenance.get("command", ""))):
             if before == "--set" or word.startswith("--set="):
-                edits += f" --set {shlex.quote(word.removeprefix('--set='))}"
-    return f"sweeps run {name if name in catalog() else f'{name}.toml'}{edits}"
+                words += ["--set", word.removeprefix("--set=")]
+    return command_line(*words)
 
 
 def no_verdict(study: StudyRecord, options: str = "") -> str:
     """Return why no verdict can be made, and what to do; empty where both arms have a trial."""
     arms, done = {trial.setting.arm for trial in study.complete}, len(study.trials)
-    run = f"{begun(study)} --study {study.study}"
+    run = f"{begun(study)} --study {quoted(study.study)}"
     if BASELINE not in arms:
         if not done:
             return ""
@@ -93,24 +95,22 @@ def further(study: StudyRecord, options: str = "") -> tuple[str, str] | None:
     edits = "".join(f" --set {key}={better[key]}" for key in keys)
     return (
         f"the networks are not trained to the end: {' and '.join(why)}",
-        f"{begun(study)} --study {study.study}-further{edits}{options}",
+        f"{begun(study)} --study {quoted(study.study)}-further{edits}{options}",
     )
 
 
 def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
     """Yield what to beware of, the most important first; `options` go behind commands."""
     rows, gain = verdict.rows["test"], verdict.against_baseline
+    confirm = command_line("confirm", study.study)
     measure = MEASURES[verdict.objective]
     if verdict.basis["trials"] != len(study.trials):
         yield (
             f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
-            f" {len(study.trials)} now; make it again with: sweeps confirm {study.study}{options}"
+            f" {len(study.trials)} now; make it again with: {confirm}{options}"
         )
     if verdict.word == SEALED:
-        yield (
-            f"test set still sealed; open it with: sweeps confirm {study.study}"
-            f" --open-test{options}"
-        )
+        yield f"test set still sealed; open it with: {confirm} --open-test{options}"
     if not rows:
         yield (
             "There are no test rows, so nothing can be claimed; give some with data.split.test or"
@@ -167,7 +167,7 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             end = study.experiment.lambdas.searched[tolerance.name].high
             yield (
                 f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"
-                f" further with: {begun(study)} --study {study.study}-wider"
+                f" further with: {begun(study)} --study {quoted(study.study)}-wider"
                 f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
             )
 
@@ -180,6 +180,6 @@ def _untuned(study: StudyRecord, verdict: Verdict, options: str) -> str:
     return (
         "The baseline was not tuned: both sides use the learning rate"
         f" {strength(verdict.baseline.learning_rate)}{last}. Give {RATE} a range:"
-        f" {begun(study)} --study {study.study}-tuned"
+        f" {begun(study)} --study {quoted(study.study)}-tuned"
         f" --set {RATE}.high={RateRange().high:g}{keep}{options}"
     )

@@ -23,25 +23,20 @@ def temporary_folder() -> Iterator[Path]:
     parent = Path(tempfile.gettempdir())
     for lock in parent.glob(NAME.format("[0-9a-f]" * DIGITS)):
         with suppress(OSError), _locked(lock, timeout=0):  # locked, or another user's
-            _remove(lock)
-    lock = parent / NAME.format(secrets.token_hex(DIGITS // 2))
-    with _locked(lock):
+            pass
+    with _locked(parent / NAME.format(secrets.token_hex(DIGITS // 2))) as folder:
+        folder.mkdir(mode=0o700)
+        yield folder
+
+
+@contextmanager
+def _locked(lock: Path, timeout: float = -1) -> Iterator[Path]:
+    """Hold the lock of a folder, and remove both at the end. Raises OSError."""
+    folder = lock.with_suffix("")
+    with FileLock(lock, timeout, fallback_to_soft=False):
         try:
-            folder = lock.with_suffix("")
-            folder.mkdir(mode=0o700)
             yield folder
         finally:
-            with suppress(OSError):  # the next one tries again
-                _remove(lock)
-
-
-def _locked(lock: Path, timeout: float = -1) -> FileLock:
-    return FileLock(lock, timeout, fallback_to_soft=False)
-
-
-def _remove(lock: Path) -> None:
-    """Remove a folder, then its lock, which this process holds."""
-    folder = lock.with_suffix("")
-    if folder.exists():
-        shutil.rmtree(folder)
-    lock.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():  # else the next one tries again
+                lock.unlink()

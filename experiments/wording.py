@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -22,6 +23,20 @@ def relative(path: Path) -> str:
     """Return a path as short as it can be written from here."""
     here = os.path.relpath(path)
     return str(path) if here.startswith("..") else here
+
+
+def command_line(*words: str) -> str:
+    """Return a command of sweeps as a line that can be pasted into a shell."""
+    return " ".join(["sweeps", *map(quoted, words)])
+
+
+def quoted(word: str) -> str:
+    """Quote a word for a shell, on one line."""
+    if "\n" not in word:
+        return shlex.quote(word)
+    for plain, escaped in (("\\", r"\\"), ("'", r"\'"), ("\n", r"\n")):
+        word = word.replace(plain, escaped)
+    return f"$'{word}'"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """The workspace: a directory with studies, tracking and reports, or the servers in their place."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from experiments.records import StudyRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from experiments.tracking import Store, TrackerProcess, choose
-from experiments.wording import relative, suggestion
+from experiments.wording import quoted, relative, suggestion
 from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
 from sweeps.search.study import Study, open_study
@@ -46,9 +45,9 @@ class Workspace:
     def options(self) -> str:
         """Return the options that reach this workspace from here, to be put behind a command."""
         directory = relative(self.directory)
-        options = "" if directory == "." else f" --directory {shlex.quote(directory)}"
+        options = "" if directory == "." else f" --directory {quoted(directory)}"
         for name, url in (("--storage", self.storage), ("--tracking-uri", self.tracking_uri)):
-            options += f" {name} {shlex.quote(masked_url(url))}" if url else ""
+            options += f" {name} {quoted(masked_url(url))}" if url else ""
         return options
 
     def shown_storage(self, study: str) -> str:
@@ -56,7 +55,7 @@ class Workspace:
         url = self.storage_of(study)
         if "://" in url:
             return masked_url(url)
-        return shlex.quote(min(os.path.relpath(url), url, key=len))
+        return quoted(min(os.path.relpath(url), url, key=len))
 
     def reports_of(self, study: str) -> Path:
         return self.directory / "reports" / study

@@ -16,6 +16,7 @@ from experiments.reports.figures import figures
 from experiments.reports.shown import BEST_SHOWN, Shown, role
 from experiments.reports.snippets import snippets, template
 from experiments.verdict import Verdict
+from experiments.wording import quoted
 from experiments.writing import write_text
 from nnreg import LAMBDA_NAMES
 
@@ -64,6 +65,7 @@ def render(
         runs=runs,
         server=server,
         begun=begun(study),
+        quoted=quoted,
         css=own("page.css"),
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)

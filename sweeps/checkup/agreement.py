@@ -15,6 +15,7 @@ from experiments.reports.files import csv_text
 from experiments.tracking import audit_runs
 from experiments.tracking.plan import CONFIRM, TRIAL
 from experiments.tracking.sync import Audit
+from experiments.wording import command_line
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
 from sweeps.search.study_record import study_record
@@ -51,9 +52,9 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     driven = f", driven by {driver}" if driver else ""
     counts = ", ".join(_counts(study, audit, tables))
     yield Finding(FINE, f"study {name}: {counts}{driven}")
-    sync = f"put it right with: sweeps sync {name}{options}"
-    export = f"write it again with: sweeps export {name}{options}"
-    confirm = f"make it again with: sweeps confirm {name}{options}"
+    sync = f"put it right with: {command_line('sync', name)}{options}"
+    export = f"write it again with: {command_line('export', name)}{options}"
+    confirm = f"make it again with: {command_line('confirm', name)}{options}"
     if audit is None:
         yield Finding(NOTE, f"study {name}: MLflow does not answer", f"start it, then {sync}")
     differences = [(what, sync) for what in (_runs(audit) if audit else ())]

@@ -27,11 +27,11 @@ def new(
     Example: sweeps new rows.csv --target class
     """
     from experiments import template
-    from experiments.wording import relative
+    from experiments.wording import command_line, relative
     from sweeps.cli.output import say
 
     written = template.write(data, target, file)
     for sentence in written.guesses:
         say(sentence)
     path = relative(written.path)
-    print(f"{path} written; look at it, then: sweeps run {path}")
+    print(f"{path} written; look at it, then: {command_line('run', str(path))}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.wording import relative
+from experiments.wording import command_line, relative
 from nnreg import LAMBDA_NAMES
 from sweeps.progress import counted
 
@@ -83,7 +83,7 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
         say(f"sweeps: {sweep.runs.error}")
     numbers = {"trial": trials, "confirmation run": sweep.runs.unconfirmed}
     if missing := [counted(number, noun) for noun, number in numbers.items() if number]:
-        sync = f"sweeps sync {sweep.record.study}{sweep.workspace.options()}"
+        sync = command_line("sync", sweep.record.study) + sweep.workspace.options()
         say(f"sweeps: not on MLflow: {' and '.join(missing)}; write what is missing with: {sync}")
 
 
@@ -142,10 +142,11 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     folder = sweep.workspace.reports_of(study)
     tables = ", ".join(path.name for path in sweep.files if path.suffix == ".csv")
     yield "study", storage, f"optuna-dashboard {storage}"
-    yield "MLflow", counted(len(sweep.runs.ids), "run"), f"sweeps ui {study}{options}"
+    yield "MLflow", counted(len(sweep.runs.ids), "run"), command_line("ui", study) + options
     yield "tables", relative(folder), tables
     if sweep.model:
-        yield "model", relative(folder / WORDS), f"sweeps predict {study}{options} rows.csv"
+        predict = command_line("predict", study) + options
+        yield "model", relative(folder / WORDS), f"{predict} rows.csv"
     for path in sweep.files:
         if path.suffix == ".html":
             yield "page", relative(path), "open it in a browser"

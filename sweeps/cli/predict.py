@@ -40,7 +40,7 @@ def predict(
     from experiments.errors import InputError
     from experiments.model import find_model
     from experiments.reports.files import csv_text, defused, write_csv
-    from experiments.wording import relative
+    from experiments.wording import command_line, relative
     from sweeps.progress import counted
     from sweeps.search.study_record import study_record
     from sweeps.workspace import workspace
@@ -50,7 +50,7 @@ def predict(
         raise InputError(f"{len(given)} arguments; give one study and one file of rows at a time")
     study, rows = given if len(given) == 2 else (None, given[0])
     if study is None and rows in place.studies():
-        command = f"sweeps predict {rows}{place.options()} rows.csv"
+        command = f"{command_line('predict', rows)}{place.options()} rows.csv"
         raise InputError(f"which rows? Give a file of them: {command}")
     if file is not None and file.exists():
         remedy = "delete it, or give another --output"
@@ -60,7 +60,8 @@ def predict(
     model = find_model(folder, record)
     if model is None:
         what = f"study {record.study}: the model of its verdict is not in {folder}, or damaged"
-        raise InputError(f"{what}; make it with: sweeps confirm {record.study}{place.options()}")
+        confirm = command_line("confirm", record.study) + place.options()
+        raise InputError(f"{what}; make it with: {confirm}")
     data = files.read(Path(rows), record.experiment.data, labelled=False)
     table = model.table(data.frame, where=data.where)  # the label, and one column per class
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case

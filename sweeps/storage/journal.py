@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shlex
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from experiments.errors import StorageError
+from experiments.wording import quoted
 
 OPENING = b'{"op_code":'  # how Optuna begins each record
 GRACE = 5  # seconds after which the lock of a dead writer is removed
@@ -85,7 +85,7 @@ def _is_whole(line: bytes) -> bool:
 def _damaged(path: Path, line: int) -> StorageError:
     if line == 1:
         return _no_journal(path)
-    name = shlex.quote(str(path))
+    name = quoted(str(path))
     return StorageError(
         f"{path}, line {line}: it is damaged; put a copy of the file back, or keep what is before"
         f" it, and the rest is made again: head -n {line - 1} {name} > kept && mv kept {name}"
