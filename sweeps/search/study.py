@@ -27,6 +27,7 @@ from sweeps.search.study_record import (
     check,
     kept,
     load,
+    load_or_create,
     recorded,
     trial_record,
 )
@@ -41,7 +42,6 @@ from sweeps.storage.attributes import (
 from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
 from sweeps.storage.storage import (
     answering,
-    create_study,
     file_of,
     is_journal,
     open_storage,
@@ -248,9 +248,15 @@ class Study:
 
 
 def open_study(
-    url: str, name: str, search: Search | Experiment, data: "Dataset | None" = None
+    url: str,
+    name: str,
+    search: Search | Experiment,
+    data: "Dataset | None" = None,
+    *,
+    alone: bool = False,
 ) -> Study:
-    """Lock the study of this name and open it, made now with these data if it is not there.
+    """Lock the study of this name and open it, made now with these data if it is not there. Where
+    studies are `alone` in their storage, it is not made beside another one.
 
     Raises LockError where another process drives it, StudyError where it belongs to another
     experiment, with `key: old -> new`.
@@ -262,7 +268,7 @@ def open_study(
         stack.callback(lock.release)
         logger.debug("study %s locked", name)
         storage = open_storage(url, lock)
-        study = _load_or_create(storage, name, search.experiment)
+        study = load_or_create(storage, name, search.experiment.direction, alone=alone)
         with reading(name):
             attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
         if BIRTH not in attributes:
@@ -282,12 +288,3 @@ def open_study(
                 f"study {name} belongs to another experiment: {search.changes(born['identity'])}"
             )
         return Study(study, storage, search, url, stack.pop_all())
-
-
-def _load_or_create(storage: BaseStorage, name: str, experiment: Experiment) -> optuna.Study:
-    try:  # load first: asking to create a study that is there writes into a journal
-        return optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
-        return create_study(
-            study_name=name, storage=storage, direction=experiment.direction, load_if_exists=True
-        )

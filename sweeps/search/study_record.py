@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import ForeignStudyError
@@ -36,6 +37,20 @@ def load(url: str, name: str) -> optuna.Study:
             return study
     what = f"study {name}: it was never begun, or sweeps did not make it"
     raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
+
+
+def load_or_create(storage: BaseStorage, name: str, direction: str, *, alone: bool) -> optuna.Study:
+    """Return the study of this name, made now if it is not there; where studies are `alone` in
+    their storage, not beside another one: StorageError.
+    """
+    try:  # load first: asking to create a study that is there writes into a journal
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        if alone and storage.get_all_studies():
+            raise integrity.damaged(name, "its name") from None
+        return create_study(
+            study_name=name, storage=storage, direction=direction, load_if_exists=True
+        )
 
 
 def check(study: optuna.Study) -> None:
@@ -115,7 +130,8 @@ def importances(study: optuna.Study) -> dict[str, float]:
     )
 
     own = create_study(direction=study.direction)  # foreign trials may lack a lambda
-    own.add_trials(trials)
+    with integrity.reading(study.study_name):  # Optuna checks each trial, its times too
+        own.add_trials(trials)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where all top trials share a value, the share is 0
         shares = get_param_importances(own, evaluator=PedAnovaImportanceEvaluator())

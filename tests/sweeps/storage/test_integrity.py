@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from experiments.errors import StorageError, SweepsError
 from sweeps.search.study import Study
 from sweeps.search.study_record import study_record
 from sweeps.storage.storage import open_storage
+from sweeps.workspace import workspace
 from tests.sweeps.search.trials import experiment, grow, opened, table
 
 TRIALS = 8
@@ -188,3 +190,22 @@ def test_a_turned_direction_is_noticed(whole: Path, memory: Path) -> None:
     path = memory / "s.journal"
     path.write_bytes(whole.read_bytes().replace(b'"directions":[2]', b'"directions":[1]'))
     assert "its direction is not as it was recorded" in outcome(path)
+
+
+def test_no_study_is_made_beside_one_whose_name_was_changed(whole: Path, memory: Path) -> None:
+    path = memory / "studies" / "s.journal"
+    path.parent.mkdir()
+    path.write_bytes(whole.read_bytes().replace(b'"study_name":"s"', b'"study_name":"r"'))
+    changed = path.read_bytes()
+    with pytest.raises(StorageError, match="its name is not as it was recorded"):
+        workspace(memory).open("s", DEFINITION)
+    assert path.read_bytes() == changed
+
+
+def test_a_time_that_was_removed_is_noticed(whole: Path, memory: Path) -> None:
+    path = memory / "studies" / "s.journal"
+    path.parent.mkdir()
+    changed = re.sub(rb'("datetime_start":)"[^"]+"', rb"\1null", whole.read_bytes(), count=1)
+    path.write_bytes(changed)
+    with pytest.raises(StorageError, match="a record is not as it was recorded"):
+        workspace(memory).record("s")
