@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
@@ -26,9 +26,6 @@ from sweeps.storage.storage import SUFFIX, answering, journal_path, open_storage
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
-
-Arguments = TypeVarTuple("Arguments")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,21 @@ class Workspace:
         urls = {name: str(journal_path(self.directory, name)) for name in self._journals()}
         if self.storage:
             urls[masked_url(self.storage)] = self.storage
+
+        def read(name: str, call: Callable[..., Any], *args: Any) -> tuple[str, Any]:
+            try:
+                return name, call(*args)
+            except SweepsError as error:
+                note(str(error))
+                return name, None
+
         for name, url in urls.items():
-            stored = _noted(note, self._stored, url)
+            unread, stored = read(name, self._stored, url)
             if stored is None:
-                yield name, None
+                yield unread, None
             for study, attributes in (stored or {}).items():
                 if BIRTH in attributes:
-                    yield study, _noted(note, kept, study, attributes)
+                    yield read(study, kept, study, attributes)
 
     def choose(self, study: str | None) -> str:
         """Return the study of this name, or the only one of sweeps. Raises InputError."""
@@ -167,17 +172,6 @@ class Workspace:
     def tracker(self, study: StudyRecord) -> TrackerProcess:
         """Return what writes the study to MLflow, unopened."""
         return TrackerProcess(self.store(study.experiment.name), study)
-
-
-def _noted(
-    note: Callable[[str], None], call: Callable[[*Arguments], R], *args: *Arguments
-) -> R | None:
-    """Return what a call returns; None where it raises a SweepsError, which is noted."""
-    try:
-        return call(*args)
-    except SweepsError as error:
-        note(str(error))
-        return None
 
 
 def _check_name(study: str) -> None:

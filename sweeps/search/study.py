@@ -17,37 +17,14 @@ from experiments.records import TrialRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import Lambdas
+from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.study_record import (
-    AIM,
-    GENERATION,
-    MIXED,
-    check,
-    kept,
-    load,
-    load_or_create,
-    recorded,
-    trial_record,
-)
-from sweeps.storage.attributes import (
-    DIGEST,
-    RESULT,
-    points,
-    result_of,
-    system_attributes,
-    user_attributes,
-)
+from sweeps.search.study_record import AIM, GENERATION, MIXED, check, kept, recorded
+from sweeps.storage import attributes
 from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
-from sweeps.storage.storage import (
-    answering,
-    file_of,
-    is_journal,
-    open_storage,
-    study_lock,
-)
-from sweeps.storage.written_file import WrittenFile
+from sweeps.storage.storage import answering, file_of, open_storage, study_lock
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
@@ -85,8 +62,8 @@ class Study:
         self._first = self.experiment.first_generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
-        path = file_of(url)
-        self._file = WrittenFile(path, is_journal=is_journal(url)) if path else None
+        self._file, self._left = file_of(url), (0, 0, 0)
+        self._left = self._stamp()
         self._last: tuple[str, dict[str, Any]] | None = None  # what was kept last
         self._noted: set[str] = set()
         self._asked: list[Proposal] = []
@@ -148,7 +125,11 @@ class Study:
     def _check_first(self) -> None:
         """Raise InputError where every learning rate of the baseline arm is too large."""
         rates, first = self.experiment.rates, self._recorded[: self._first]
-        if rates and len(first) == self._first and all(result_of(one).diverged for one in first):
+        if (
+            rates
+            and len(first) == self._first
+            and all(attributes.result_of(one).diverged for one in first)
+        ):
             raise InputError(
                 f"study {self.optuna.study_name}: all {self._first} networks of the first"
                 f" generation diverged, with learning rates from {rates.low:g} to"
@@ -183,7 +164,7 @@ class Study:
         if self._begun == 0:
             self._mirror.tell(self._recorded[-self._mirror.size :])
             self._asked = []
-        return trial_record(trial)
+        return stored.trial_record(trial)
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value on the study, in place of an earlier one of the same key."""
@@ -202,30 +183,35 @@ class Study:
         this process wrote.
         """
         with self._writing():
-            stored = load(self._url, self.optuna.study_name)
-            if last_digest(recorded(stored)) != last_digest(self._recorded):
+            found = stored.load(self._url, self.optuna.study_name)
+            if last_digest(recorded(found)) != last_digest(self._recorded):
                 raise KeyError
-            if self._last and stored.user_attrs[self._last[0]] != self._last[1]:
+            if self._last and found.user_attrs[self._last[0]] != self._last[1]:
                 raise KeyError
-            return stored
+            return found
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """The storage is what this process left, before and after. Raises StorageError."""
         with answering(self._url):
             try:
-                if self._file and not self._file.is_whole:
+                *file, size = self._stamp()
+                if file != [*self._left[:2]] or size < self._left[2]:
                     raise KeyError
                 yield
-                if self._file:
-                    self._file.note()
-            # Optuna's errors for a trial that is not there, and for a line that is none.
-            except (KeyError, ValueError, ForeignStudyError) as error:
+                self._left = self._stamp()
+            # No file; Optuna's errors for a trial that is not there, and for a line that is none.
+            except (FileNotFoundError, KeyError, ValueError, ForeignStudyError) as error:
                 raise StorageError(
                     f"study {self.optuna.study_name}: another program removed, replaced or changed"
                     f" {masked_url(self._url)} during this sweep; put it back, or give the same"
                     " command again: what is missing is made again, the same to the bit"
                 ) from error
+
+    def _stamp(self) -> tuple[int, int, int]:
+        """Return device, inode and size of the storage's file; zeros for a server."""
+        status = self._file.stat() if self._file else None
+        return (status.st_dev, status.st_ino, status.st_size) if status else (0, 0, 0)
 
     def _finished_trial(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
@@ -235,12 +221,14 @@ class Study:
             distributions=self._search.space.distributions,
             value=getattr(result.metrics, objective, None),
             user_attrs={GENERATION: proposal.generation}
-            | user_attributes(proposal.setting, result),
-            system_attrs=system_attributes(result),
-            intermediate_values=points(result, objective),
+            | attributes.user_attributes(proposal.setting, result),
+            system_attrs=attributes.system_attributes(result),
+            intermediate_values=attributes.points(result, objective),
         )
         before = last_digest(self._recorded)
-        trial.system_attrs[RESULT][DIGEST] = trial_digest(before, self.finished, trial)
+        trial.system_attrs[attributes.RESULT][attributes.DIGEST] = trial_digest(
+            before, self.finished, trial
+        )
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
         trial.datetime_start = result.started.astimezone().replace(tzinfo=None)
         trial.datetime_complete = result.finished.astimezone().replace(tzinfo=None)
@@ -268,10 +256,10 @@ def open_study(
         stack.callback(lock.release)
         logger.debug("study %s locked", name)
         storage = open_storage(url, lock)
-        study = load_or_create(storage, name, search.experiment.direction, alone=alone)
+        study = stored.load_or_create(storage, name, search.experiment.direction, alone=alone)
         with reading(name):
-            attributes, trials = study.user_attrs, study.get_trials(deepcopy=False)
-        if BIRTH not in attributes:
+            is_new, trials = BIRTH not in study.user_attrs, study.get_trials(deepcopy=False)
+        if is_new:
             if trials:
                 raise StudyError(
                     f"study {name}: it holds trials that sweeps did not make; choose another name"

@@ -3,9 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -32,29 +30,12 @@ def open_journal(path: Path, *, writing: bool) -> JournalStorage:
             _mend(path)
         finally:
             lock.release()
-    backend = _CountingBackend(str(path), lock)
     try:
-        return JournalStorage(backend)
+        return JournalStorage(JournalFileBackend(str(path), lock))
     except OSError:
         raise
     except Exception as error:  # whatever Optuna makes of a record that was changed
-        raise _damaged(path, backend.line) from error
-
-
-class _CountingBackend(JournalFileBackend):
-    """Knows the number of the line that is being read, from 1."""
-
-    line = 0
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        self.line = log_number_from
-        logs = super().read_logs(log_number_from)
-        while True:
-            self.line += 1
-            try:
-                yield next(logs)
-            except StopIteration:
-                return
+        raise _damaged(path) from error
 
 
 def _mend(path: Path) -> None:
@@ -82,13 +63,19 @@ def _is_whole(line: bytes) -> bool:
         return False
 
 
-def _damaged(path: Path, line: int) -> StorageError:
-    if line == 1:
+def _damaged(path: Path) -> StorageError:
+    with path.open("rb") as file:
+        number = next((n for n, line in enumerate(file) if not _is_whole(line)), None)
+    if number == 0:
         return _no_journal(path)
+    remedy = "put a copy of the file back"
+    if number is None:
+        return StorageError(f"{path}: a record in it is not as it was recorded; {remedy}")
     name = quoted(str(path))
     return StorageError(
-        f"{path}, line {line}: it is damaged; put a copy of the file back, or keep what is before"
-        f" it, and the rest is made again: head -n {line - 1} {name} > kept && mv kept {name}"
+        f"{path}, line {number + 1}: it is damaged, and other lines follow; {remedy}, or keep what"
+        f" is before it, and the rest is made again: head -n {number} {name} > kept && mv kept"
+        f" {name}"
     )
 
 
