@@ -51,6 +51,10 @@ class TrackingError(SweepsError):
     """MLflow does not answer."""
 
 
+class DatabaseError(TrackingError):
+    """MLflow's database is broken, or of another version of MLflow."""
+
+
 class DirectoryError(SweepsError):
     """The directory cannot be written."""
 

@@ -3,13 +3,15 @@
 import configparser
 import logging
 import os
+import shlex
 import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import TrackingError
+from experiments.errors import DatabaseError, TrackingError
 from experiments.redaction import redacted
 from experiments.tracking import database
 from experiments.tracking.store import Store
@@ -38,6 +40,8 @@ REFUSED = {
     ),
 }
 WRONG_HOST = "Invalid Host header"  # MLflow's word, with the status of PERMISSION_DENIED
+# What SQLite says of a file that is damaged, or whose tables are not MLflow's.
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 KEPT = (
     "nothing of the study is lost: when MLflow is right again, `sweeps sync` writes what is missing"
 )
@@ -59,13 +63,53 @@ def load() -> None:
 def open_client(store: Store) -> "MlflowClient":
     """A client for the store; a SQLite file that is not there yet is made."""
     from mlflow import MlflowClient
-    from sqlalchemy import create_engine
 
-    if store.file is None and store.is_database:
-        create_engine(store.uri).connect().close()  # MLflow would try ten times, for 100 s
-    elif store.file and not store.file.exists():
+    if store.file and not store.file.exists():
         database.make(store.file)
+    elif store.is_database:
+        _check(store)  # and connect: MLflow would try ten times, for 100 s
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
+
+
+def _check(store: Store) -> None:
+    """Raise DatabaseError for a broken SQLite file, and where MLflow would migrate the database: it
+    does not ask. See docs/decisions/0024-an-old-database-is-not-migrated.md.
+    """
+    import mlflow
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import NullPool, create_engine
+
+    with create_engine(store.uri, poolclass=NullPool).connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if store.file:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            if found != "ok":
+                raise _broken(store, found)
+    migrations = Path(mlflow.__file__).with_name("store") / "db_migrations"
+    if revision is None or not migrations.exists():  # an empty database, or another MLflow
+        return
+    known = [one.revision for one in ScriptDirectory(str(migrations)).walk_revisions()]
+    if revision not in known[:1]:  # the newest is the first
+        whose = f"a newer MLflow than {mlflow.__version__}, or of another program"
+        remedy = "install that MLflow, or name another database with --tracking-uri"
+        if revision in known:
+            whose = f"an older MLflow than {mlflow.__version__}"
+            remedy = f"copy it, then give: mlflow db upgrade {shlex.quote(store.shown)}"
+        raise DatabaseError(
+            f"MLflow at {store.shown} has the tables of {whose} (revision {revision}); nothing of"
+            f" the study is lost: {remedy}"
+        )
+
+
+def _broken(store: Store, reason: str) -> DatabaseError:
+    remedy = "put a copy of it back, or move it away, and give: sweeps sync"
+    if store.is_own:
+        remedy = "set it aside and write all studies to a new one with: sweeps sync --fresh"
+    shown = " ".join(reason.split())[:300]
+    return DatabaseError(
+        f"MLflow at {store.shown} is broken ({shown}); nothing of the study is lost: {remedy}"
+    )
 
 
 @contextmanager
@@ -84,11 +128,11 @@ def answering(store: Store) -> Iterator[None]:
             f" MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead; {KEPT}"
         ) from None
     except foreseen as error:
-        reason = _reason(error, store.uri)
+        reason = _reason(error, store)
         raise TrackingError(f"MLflow at {store.shown} {reason}; {KEPT}") from None
 
 
-def _reason(error: Exception, uri: str) -> str:
+def _reason(error: Exception, store: Store) -> str:
     from requests import RequestException
 
     cause = error.__cause__ or error.__context__
@@ -105,4 +149,6 @@ def _reason(error: Exception, uri: str) -> str:
         return refused
     original = getattr(error, "orig", None) or getattr(cause, "orig", None) or error
     lines = str(original).strip().splitlines() or [type(error).__name__]
-    return f"cannot be used ({redacted(lines[0], uri)[:300]})"
+    if getattr(original, "sqlite_errorcode", 0) & 0xFF in BROKEN:
+        raise _broken(store, lines[0])
+    return f"cannot be used ({redacted(lines[0], store.uri)[:300]})"

@@ -1,5 +1,6 @@
 """MLflow's database where it is a SQLite file of ours: made whole, and moved with its directory."""
 
+import itertools
 import shutil
 import sqlite3
 from contextlib import chdir, closing, suppress
@@ -8,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
+from experiments.errors import InputError
 from experiments.temporary import temporary_folder
 from experiments.tracking.store import DATABASE, SQLITE, Store
 
@@ -31,7 +33,7 @@ def make(path: Path) -> None:
     """
     from mlflow import MlflowClient
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.stat()  # a lock would make a folder that was moved away
     partial, lock = (path.with_name(f".{path.name}.{end}") for end in ("new", "lock"))
     with temporary_folder() as folder, chdir(folder):
         MlflowClient(f"{SQLITE}{folder}/made.db").search_experiments()
@@ -50,6 +52,24 @@ def make(path: Path) -> None:
                 finally:
                     partial.unlink(missing_ok=True)
             lock.unlink(missing_ok=True)  # who waits for it finds the database
+
+
+def set_aside(store: Store) -> Path | None:
+    """Rename the directory's own database, and the logs beside it; return what it is called then,
+    or None if there is none. Raises InputError for another one.
+    """
+    if store.file is None or not store.is_own:
+        raise InputError(
+            f"--fresh: the runs are at {store.shown}, not in the directory's own {DATABASE}; leave"
+            " out --tracking-uri and unset MLFLOW_TRACKING_URI"
+        )
+    path = store.file
+    names = (path.with_stem(f"{path.stem}-old-{number}") for number in itertools.count(1))
+    free = next(name for name in names if not name.exists())
+    for end in (*LOGS, ""):  # the database last: `make` deletes logs that have none
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(free.with_name(free.name + end))
+    return free if free.exists() else None
 
 
 def check(path: Path, statement: str) -> None:
@@ -71,7 +91,7 @@ def checkpoint(path: Path) -> None:
 def moved(store: Store, location: str) -> bool:
     """Whether artifacts are recorded where the directory was before it moved (decision 6)."""
     ours = store.artifact_location
-    if ours is None or store.artifacts is None or store.file != store.artifacts.with_name(DATABASE):
+    if ours is None or not store.is_own:
         return False  # only in a directory's own database: elsewhere locations are people's choice
     if location == ours or not location.startswith("file:"):
         return False

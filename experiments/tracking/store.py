@@ -39,6 +39,11 @@ class Store:
         return Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
 
     @property
+    def is_own(self) -> bool:
+        """Whether this is the database of the directory itself."""
+        return self.artifacts is not None and self.file == self.artifacts.with_name(DATABASE)
+
+    @property
     def artifact_location(self) -> str | None:
         if self.artifacts is None:
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from experiments.errors import DatabaseError, TrackingError
 from experiments.model import find_model
 from experiments.records import StudyRecord
 from experiments.reports import frames
@@ -40,7 +41,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
+def examine(place: Workspace, name: str, silent: dict[str, TrackingError]) -> Iterator[Finding]:
     """Yield every difference of a study; the MLflows in `silent` are not asked."""
     driver = place.driver(name)
     with place.tracker(study_record(place.load(name))) as tracker:
@@ -55,7 +56,9 @@ def examine(place: Workspace, name: str, silent: set[str]) -> Iterator[Finding]:
     sync = f"put it right with: {command_line('sync', name)}{options}"
     export = f"write it again with: {command_line('export', name)}{options}"
     confirm = f"make it again with: {command_line('confirm', name)}{options}"
-    if audit is None:
+    if isinstance(error := silent.get(tracker.store.uri), DatabaseError):
+        yield Finding(WRONG, f"study {name}: {error}")
+    elif error:
         yield Finding(NOTE, f"study {name}: MLflow does not answer", f"start it, then {sync}")
     differences = [(what, sync) for what in (_runs(audit) if audit else ())]
     differences += [(what, export) for what in _table_differences(study, tables)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from experiments import environment
 from experiments.cautions import further
-from experiments.errors import DirectoryError, ForeignStudyError, StorageError
+from experiments.errors import DirectoryError, ForeignStudyError, StorageError, TrackingError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
@@ -23,7 +23,7 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
     names = [place.choose(study)] if study else place.studies()
     if not names:
         yield Finding(FINE, f"no study in {place.directory} yet", "run one: sweeps run digits")
-    silent: set[str] = set()
+    silent: dict[str, TrackingError] = {}
     for name in names:
         try:
             record = study_record(place.load(name))

@@ -12,7 +12,7 @@ from sweeps.workspace import Workspace
 
 def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the status of one study, or of all; and of the others why they have none."""
-    silent: set[str] = set()
+    silent: dict[str, TrackingError] = {}
     if study:
         return [status(place, place.choose(study), silent)], []
     found, left_out = [], []
@@ -24,7 +24,7 @@ def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str,
     return found, left_out
 
 
-def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
+def status(place: Workspace, study: str, silent: dict[str, TrackingError]) -> dict[str, Any]:
     """Return the status of one study; `mlflow_missing` is None if MLflow does not answer."""
     record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
@@ -47,11 +47,11 @@ def status(place: Workspace, study: str, silent: set[str]) -> dict[str, Any]:
     }
 
 
-def answers(tracker: TrackerProcess, silent: set[str]) -> bool:
-    """Return whether MLflow answers; a URI that does not is added to `silent`, and asked once."""
+def answers(tracker: TrackerProcess, silent: dict[str, TrackingError]) -> bool:
+    """Return whether MLflow answers; a URI that does not is kept in `silent`, and asked once."""
     if tracker.store.uri not in silent:
         try:
             tracker.open()
-        except TrackingError:
-            silent.add(tracker.store.uri)
+        except TrackingError as error:
+            silent[tracker.store.uri] = error
     return tracker.store.uri not in silent

@@ -1,5 +1,6 @@
 """The commands about MLflow: `sync` and `ui`."""
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -9,6 +10,13 @@ from sweeps.cli import options
 
 def sync(
     study: options.StudyArgument = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Set the directory's mlflow.db aside, and write all studies to a new one.",
+        ),
+    ] = False,
     directory: options.Directory = options.HERE,
     storage: options.Storage = None,
     tracking_uri: options.TrackingUri = None,
@@ -20,14 +28,28 @@ def sync(
 
     Example: sweeps sync digits
     """
+    from experiments.errors import ForeignStudyError, SweepsError
+    from experiments.tracking import database
     from sweeps import publish
-    from sweeps.cli.output import print_synced
+    from sweeps.cli.output import print_synced, say
     from sweeps.workspace import workspace
 
-    place = workspace(directory, storage, tracking_uri)
-    name = place.choose(study)
-    with place.locked(name):  # a driver writes to MLflow too: two would write a run twice
-        print_synced(publish.sync(place, name))
+    place, failed = workspace(directory, storage, tracking_uri), False
+    names = place.studies() if fresh else [place.choose(study)]
+    with ExitStack() as locks:  # a driver writes to MLflow too: two would write a run twice
+        for name in names:
+            locks.enter_context(place.locked(name))
+        if fresh and (aside := database.set_aside(place.store(""))):
+            print(f"what was there is kept in {aside.name}")
+        for name in names:
+            try:
+                print_synced(publish.sync(place, name))
+            except SweepsError as error:
+                if not fresh:
+                    raise
+                say(f"sweeps: study {name}: {error}")
+                failed = failed or not isinstance(error, ForeignStudyError)
+    raise typer.Exit(failed)
 
 
 def ui(

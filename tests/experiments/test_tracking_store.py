@@ -1,15 +1,31 @@
 """Which MLflow is written to, and what a message may say of it."""
 
 import dataclasses
+import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import pytest
+from alembic import command
+from alembic.config import Config
+from mlflow.store.tracking.dbmodels import initial_models
+from sqlalchemy import create_engine
 
-from experiments.errors import InputError, TrackingError
+from experiments.errors import DatabaseError, InputError, TrackingError
 from experiments.records import StudyRecord
 from experiments.redaction import redacted
-from experiments.tracking import SyncedRuns, Tracker, TrackerProcess, choose, database, sync_runs
+from experiments.tracking import (
+    Store,
+    SyncedRuns,
+    Tracker,
+    TrackerProcess,
+    choose,
+    database,
+    sync_runs,
+)
 from tests.studies import make_study
 
 HOME, SERVER = Path("/home"), "http://127.0.0.1:5000"
@@ -120,8 +136,67 @@ def test_a_file_that_is_no_database_and_a_folder_that_is_none_are_said(tmp_path:
     file.write_bytes(b"this is no database, and long enough to be read as one" * 20)
     with pytest.raises(TrackingError, match="not a database"):
         Tracker(choose(tmp_path, "digits", environ={}), STUDY).open()
-    with pytest.raises(TrackingError, match=r"\(File exists\)"):
+    with pytest.raises(TrackingError, match=r"\((File exists|Not a directory)\)"):
         sync_runs(Tracker(choose(file, "digits", environ={}), STUDY), STUDY)
+
+
+def old_database(path: Path) -> None:
+    """Make one as MLflow 3.1 did, with the migrations of the MLflow that is here."""
+    initial_models.Base.metadata.create_all(create_engine(f"sqlite:///{path}"))
+    migrations = Path(mlflow.__file__).parent / "store" / "db_migrations"
+    config = Config(migrations / "alembic.ini")
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
+    command.upgrade(config, "6953534de441")
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        (None, "the tables of an older MLflow.*mlflow db upgrade sqlite"),
+        ("f" * 12, "a newer MLflow"),
+    ],
+)
+def test_a_database_of_another_mlflow_is_refused_and_not_touched(
+    tmp_path: Path, own: bool, revision: str | None, said: str
+) -> None:
+    old_database(file := tmp_path / "mlflow.db")
+    if revision:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    before = file.read_bytes()
+    uri = None if own else f"sqlite:///{file}"
+    with pytest.raises(DatabaseError, match=said):
+        sync_runs(Tracker(choose(tmp_path, "digits", uri=uri, environ={}), STUDY), STUDY)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def flipped(data: bytes) -> bytes:
+    """Turn bits in every page but the first."""
+    pages = range(4096, len(data), 4096)
+    return data[:4096] + b"".join(b"\xff" * 8 + data[at + 8 : at + 4096] for at in pages)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"no database" * 99, lambda data: data[:50_000], flipped, None]
+)
+def test_a_broken_database_is_named_with_its_remedy(
+    store: Store, damage: Callable[[bytes], bytes] | None
+) -> None:
+    assert store.file
+    if damage:
+        store.file.write_bytes(damage(store.file.read_bytes()))
+    else:
+        with closing(sqlite3.connect(store.file)) as connection, connection:
+            connection.execute("DROP TABLE runs")
+    remedy = r"is broken \(.*\); nothing of the study is lost: set it aside.*sweeps sync --fresh$"
+    with pytest.raises(DatabaseError, match=remedy):
+        sync_runs(Tracker(store, STUDY), STUDY)
+    other = choose(Path("/"), "digits", uri=store.uri, environ={})
+    with pytest.raises(DatabaseError, match="put a copy of it back, or move it away"):
+        sync_runs(Tracker(other, STUDY), STUDY)
 
 
 def test_processes_that_make_one_database_at_once_all_get_it_whole(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@ sweep, and real commands.
 """
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -36,7 +38,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, made: Path) -> sweeps.Sweep:
 
 def doctor(folder: Path, status: int) -> list[str]:
     """What the doctor says of the study; `status` is 1 if something is wrong."""
-    findings = list(agreement.examine(workspace(folder), "iris", set()))
+    findings = list(agreement.examine(workspace(folder), "iris", {}))
     assert any(finding.level == WRONG for finding in findings) == bool(status)
     remedies = ("put it right with: sweeps", "write it again with: sweeps")
     assert all(finding.remedy.startswith(remedies) for finding in findings[1:]), findings
@@ -146,7 +148,7 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
     assert everything(place.store("iris")) == everything(swept.workspace.store("iris"))
 
     (folder / "reports" / "iris" / "model.npz").unlink()
-    _, finding = agreement.examine(place, "iris", set())
+    _, finding = agreement.examine(place, "iris", {})
     assert finding.what == "study iris: the model of its verdict is not in its reports"
     assert finding.remedy.startswith("make it again with: sweeps confirm iris")
     assert sweeps.confirm(directory=folder, workers=1).model
@@ -160,7 +162,7 @@ def test_an_mlflow_that_does_not_answer_is_reported_and_asked_once(
     place = workspace(tmp_path, tracking_uri=f"http://127.0.0.1:{free_port()}")
     tracker, waiting = place.tracker(record), list[int]()
     runs, files = publish.write_all(place, record, tracker, Runs(swept.runs.ids), waiting.append)
-    assert (waiting, runs.ids, runs.unconfirmed) == ([networks], swept.runs.ids, networks)
+    assert (waiting, runs.ids, runs.unconfirmed) == ([], swept.runs.ids, networks)
     assert {path.name for path in files} > {"trials.csv", "confirm.csv", "report.html"}
     output.say_unwritten(dataclasses.replace(swept, workspace=place, runs=runs))
     missing, remedy = (
@@ -168,6 +170,38 @@ def test_an_mlflow_that_does_not_answer_is_reported_and_asked_once(
         "write what is missing with: sweeps sync iris",
     )
     assert f"not on MLflow: {missing}; {remedy}" in capsys.readouterr().err
+
+
+def test_a_broken_mlflow_is_named_and_made_again_with_all_studies(
+    swept: sweeps.Sweep, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    for part in ("studies", "reports"):
+        shutil.copytree(swept.workspace.directory / part, folder / part)
+    # Elsewhere: MLflow in this process would keep the file open that is renamed below.
+    where: dict[str, Any] = {"directory": folder, "tracking_uri": f"sqlite:///{tmp_path}/other.db"}
+    sweeps.run("iris", study="two", trials=2, edits=EDITS, confirm=False, workers=1, **where)
+    records = (folder / "studies" / "iris.journal").read_bytes()
+    damaged = records.replace(b'"op_code":2', b'"op_code":99')
+    (folder / "studies" / "bad.journal").write_bytes(damaged)
+    (database := folder / "mlflow.db").write_bytes(b"no database" * 99)
+    said = command("doctor", cwd=folder, status=1).stdout
+    assert said.count("is broken (file is not a database)") == 2
+    assert "sweeps sync --fresh" in said
+    with workspace(folder).locked("two"):  # nothing happens while one has a driver
+        command("sync", "--fresh", cwd=folder, status=1)
+    elsewhere = command("sync", "--fresh", "--tracking-uri=sqlite:///x.db", cwd=folder, status=2)
+    assert "x.db, not in the directory's own mlflow.db" in elsewhere.stderr
+    assert database.read_bytes() == b"no database" * 99
+
+    (folder / "mlflow.db-wal").write_bytes(b"its log")
+    done = command("sync", "--fresh", cwd=folder, status=1)  # it passes over the broken study
+    assert "kept in mlflow-old-1.db" in done.stdout
+    assert "sweeps: study bad: " in done.stderr
+    assert (folder / "mlflow-old-1.db").read_bytes() == b"no database" * 99
+    assert (folder / "mlflow-old-1.db-wal").read_bytes() == b"its log"
+    (wrong,) = re.findall("^WRONG .*", command("doctor", cwd=folder, status=1).stdout, re.M)
+    assert "bad.journal" in wrong
 
 
 def test_a_moved_directory_is_found_and_put_right(swept: sweeps.Sweep, tmp_path: Path) -> None:
