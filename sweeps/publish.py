@@ -8,7 +8,7 @@ from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files, page
 from experiments.tracking import Runs, Tracker, TrackerProcess
-from experiments.tracking.plan import network_plans
+from experiments.tracking.plan import network_plans, trial_plan
 from experiments.tracking.sync import SyncedRuns, sync_runs
 from sweeps.workspace import Workspace
 
@@ -55,7 +55,7 @@ def write_all(
 ) -> tuple[Runs, list[Path]]:
     """Write reports, confirmation runs, artifacts and model; `observe` counts waiting runs."""
     planned, folder = network_plans(study), place.reports_of(study.study)
-    runs = replace(runs, unconfirmed=len(planned))
+    runs = replace(_completed(study, tracker, runs), unconfirmed=len(planned))
     written = write_reports(place, study, runs)
     if runs.error:
         return runs, written
@@ -75,6 +75,20 @@ def write_all(
     except TrackingError as error:
         runs = replace(runs, error=error)
     return runs, written
+
+
+def _completed(study: StudyRecord, tracker: Tracker | TrackerProcess, runs: Runs) -> Runs:
+    """Write the trials again that are no longer on MLflow; return the runs that are."""
+    if runs.error:
+        return runs
+    ids = dict(runs.ids)
+    try:
+        ids = tracker.call(Tracker.run_ids)
+        for trial in [trial for trial in study.trials if trial.trial not in ids]:
+            ids[trial.trial] = tracker.call(Tracker.write, trial_plan(study, trial)).run_id
+    except TrackingError as error:
+        return Runs(ids, error)
+    return Runs(ids)
 
 
 def sync(place: Workspace, name: str) -> Synced:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
@@ -18,6 +18,7 @@ from experiments.worker import Worker
 LONGEST_START = 60.0  # seconds to import and open MLflow, or to make its database
 LONGEST_CALL = 8.0  # seconds for a run or a file; MLflow's own limits are shorter, if there is one
 LONGEST_END = 0.5  # seconds; a run that is cut off is written again by the next sweep or sync
+TRIES = 3  # of a call whose process died, as of a trial whose worker died
 # Objects between two looks for garbage: MLflow makes thousands per trial. It saves a tenth.
 RARELY = 50_000
 
@@ -27,7 +28,8 @@ R = TypeVar("R")
 
 class TrackerProcess(AbstractContextManager["TrackerProcess"]):
     """Calls the methods of a Tracker in a process that is started when needed, and again when it
-    died or took too long: both are a TrackingError. One thread at a time, but for `close`.
+    died or took too long: a TrackingError, of deaths at the third of a call. One thread at a time,
+    but for `close`.
     """
 
     def __init__(self, store: Store, study: StudyRecord) -> None:
@@ -41,19 +43,30 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
         self.close()
 
     def open(self) -> None:
-        if self._process is None:
-            self._start()
-        self._ask(LONGEST_START, Tracker.read)
-        self._read = True
+        self.call(Tracker.read)
 
     def call(self, method: Callable[[Tracker, *Arguments], R], *args: *Arguments) -> R:
         """Call a method of the tracker. Raises TrackingError after LONGEST_CALL."""
-        if not self._read:
-            self.open()
-        makes_database = self.store.file and not self.store.file.exists()
-        limit = LONGEST_START if makes_database else LONGEST_CALL
-        result: R = self._ask(limit, method, *args)
-        return result
+        for _ in range(TRIES):
+            if self._process is None:
+                self._start()
+            makes_database = self.store.file and not self.store.file.exists()
+            limit = LONGEST_CALL if self._read and not makes_database else LONGEST_START
+            try:
+                self._connection.send((method, *args))
+                if not self._connection.poll(limit):
+                    self._end()
+                    raise TrackingError(self._sentence(f"did not answer within {limit:g} s"))
+                answer: tuple[Exception | None, R] = self._connection.recv()
+            except (EOFError, OSError):
+                self._end()
+                continue
+            error, result = answer
+            self._read = error is None  # else a call may have been carried out, its answer lost
+            if error is not None:
+                raise error
+            return result
+        raise TrackingError(self._sentence("ended"))
 
     def close(self) -> None:
         """End the process, also in the middle of a call, and start no other. From any thread."""
@@ -79,23 +92,6 @@ class TrackerProcess(AbstractContextManager["TrackerProcess"]):
                 self._process.end(LONGEST_END)
             self._process, self._read = None, False
 
-    def _ask(self, limit: float, *call: Any) -> Any:
-        try:
-            self._connection.send(call)
-            if not self._connection.poll(limit):
-                raise self._failed(f"did not answer within {limit:g} s")
-            error, result = self._connection.recv()
-        except (EOFError, OSError):
-            raise self._failed("ended") from None
-        if error is not None:
-            self._read = False  # a call may have been carried out though its answer is lost
-            raise error
-        return result
-
-    def _failed(self, how: str) -> TrackingError:
-        self._end()
-        return TrackingError(self._sentence(how))
-
     def _sentence(self, how: str) -> str:
         where = f"the process that writes to MLflow at {self.store.shown}"
         return f"{where} {how}; write what is missing with: sweeps sync"
@@ -111,6 +107,8 @@ def serve(connection: Connection) -> None:
         gc.freeze()  # MLflow itself is no garbage
         while True:
             method, *args = connection.recv()
+            if tracker.is_cut_off():
+                os._exit(1)  # the next process opens the file that is there now, if one is
             try:
                 result = tracker.call(method, *args)
             except Exception as error:  # raised again where somebody handles it

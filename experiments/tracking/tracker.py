@@ -1,5 +1,6 @@
 """The tracker: all that is asked of MLflow for one study."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -52,6 +53,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         self.store, self.study = store, study
         self._whole_runs: WholeRuns | None = None
         self._snapshot: Snapshot | None = None
+        self._opened: os.stat_result | None = None  # of the SQLite file in use
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -70,10 +72,21 @@ class Tracker(AbstractContextManager["Tracker"]):
         client = open_client(self.store)
         if self.store.file:
             self._whole_runs = WholeRuns(self.store.file)
+            self._opened = self.store.file.stat()
         return client
 
     def open(self) -> None:
         self.call(Tracker.read)
+
+    def is_cut_off(self) -> bool:
+        """Whether the SQLite file in use was deleted, moved, replaced or cut short meanwhile."""
+        before, file = self._opened, self.store.file
+        if before is None or file is None:
+            return False
+        if not file.exists():
+            return True
+        self._opened = now = file.stat()
+        return not os.path.samestat(before, now) or now.st_size < before.st_size
 
     def close(self) -> None:
         """Leave nothing in the log beside a SQLite file."""
@@ -192,9 +205,11 @@ class Tracker(AbstractContextManager["Tracker"]):
         return [run for run in there if run.run_id not in kept]
 
     def delete(self, run: RunState) -> None:
-        """Delete a run. MLflow keeps it, and `mlflow runs restore` brings it back."""
-        self.client.delete_run(run.run_id)
-        self.snapshot.runs[run.key].remove(run)
+        """Delete a run if it is there. MLflow keeps it: `mlflow runs restore` brings it back."""
+        there = self.snapshot.runs.get(run.key, [])
+        for one in [one for one in there if one.run_id == run.run_id]:
+            self.client.delete_run(one.run_id)
+            there.remove(one)
 
     def restore(self) -> None:
         if self.snapshot.deleted:

@@ -252,17 +252,58 @@ def test_a_process_that_is_stopped_or_killed_is_given_up_and_replaced(
         assert not first.alive
         monkeypatch.undo()
         assert not tracker.call(Tracker.write, plan(0)).new
-        assert tracker._process
-        tracker._process.kill()
+
+
+def die(tracker: Tracker, wanted: RunPlan, deaths: Path, most: int) -> str:
+    """Be killed after writing a run, so many times."""
+    written = tracker.write(wanted).run_id
+    if len(number := deaths.read_text()) < most:
+        deaths.write_text(f"{number}x")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return written
+
+
+def test_a_process_that_dies_is_started_again_and_its_call_is_carried_out_once(
+    store: Store, tmp_path: Path
+) -> None:
+    (deaths := tmp_path / "deaths").touch()
+    with TrackerProcess(store, BEGUN) as tracker:
+        run_id = tracker.call(die, plan(0), deaths, 2)
+        (run,) = trial_runs(store, STUDY.study_uid).values()
+        assert run.info.run_id == run_id
+        surplus = tracker.call(Tracker.surplus, BEGUN)
+        tracker.call(Tracker.delete, surplus[0])
+        tracker.call(Tracker.delete, surplus[0])  # as if it died before it answered
         with pytest.raises(TrackingError, match=r"ended; .*sweeps sync"):
-            tracker.call(Tracker.write, plan(1))
-        assert tracker.call(Tracker.write, plan(1)).new
+            tracker.call(die, plan(0), deaths, 99)
+    assert len(deaths.read_text()) == 2 + process.TRIES
+
+
+@pytest.mark.parametrize("moved", ["file", "folder"])
+def test_a_database_that_is_moved_away_is_made_again_and_its_folder_is_not(
+    made: Path, tmp_path: Path, moved: str
+) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    store = choose(home, "digits", environ={})
+    shutil.copy(made, home)
+    with TrackerProcess(store, BEGUN) as tracker:
+        tracker.call(Tracker.write, plan(0))
+        (home if moved == "folder" else home / "mlflow.db").rename(away)
+        if moved == "folder":
+            with pytest.raises(TrackingError, match="No such file or directory"):
+                tracker.call(Tracker.write, plan(1))
+            assert not home.exists()
+        else:
+            assert tracker.call(Tracker.write, plan(1)).new
+            assert list(trial_runs(store, STUDY.study_uid)) == [1]
 
 
 def test_a_process_that_is_ended_while_it_makes_the_database_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
     elsewhere.mkdir()
     monkeypatch.setenv("TMPDIR", str(elsewhere))
     tracker, others = TrackerProcess(choose(home, "digits", environ={}), STUDY), spawned()

@@ -3,18 +3,22 @@ Records made without training.
 """
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from experiments.errors import DatabaseError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files
 from experiments.tracking import Runs, Tracker, audit_runs, sync_runs
+from experiments.tracking.database import checkpoint
 from experiments.tracking.plan import network_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
-from tests.mlflow_reading import everything, study_run
+from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import confirmed_study, make_study
 
 
@@ -49,6 +53,37 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path, ma
     assert not sync_runs(tracker, later)
     before, after = ({plan.key for plan in network_plans(study)} for study in (first, later))
     assert before - after  # some had to go
+
+
+@pytest.mark.parametrize("damage", ["older", "older in place", "cut"])
+def test_runs_that_are_gone_at_the_end_are_written_again_or_said(
+    tmp_path: Path, made: Path, damage: str
+) -> None:
+    study, place, older = make_study(12), workspace(tmp_path), tmp_path / "older.db"
+    database = Path(shutil.copy(made, tmp_path))
+    with place.tracker(study) as tracker:
+        ids = {}
+        for trial in study.trials:
+            ids[trial.trial] = tracker.call(Tracker.write, trial_plan(study, trial)).run_id
+            if trial.trial == 6:
+                checkpoint(database)
+                shutil.copyfile(database, older)
+        checkpoint(database)
+        tracker.call(Tracker.run_ids)
+        if damage == "older":
+            older.rename(database)
+        elif damage == "older in place":
+            shutil.copyfile(older, database)
+        else:
+            os.truncate(database, 200_000)
+        runs, _ = publish.write_all(place, study, tracker, Runs(ids), lambda depth: None)
+    if damage == "cut":
+        assert isinstance(runs.error, DatabaseError)
+        return
+    there = trial_runs(place.store("digits"), study.study_uid)
+    assert runs.error is None
+    assert runs.ids == {number: run.info.run_id for number, run in there.items()}
+    assert len(there) == 12
 
 
 def test_the_page_links_to_a_server_without_its_password_and_to_no_database(tmp_path: Path) -> None:
