@@ -192,6 +192,11 @@ class Tracker(AbstractContextManager["Tracker"]):
         above = [plan for plan in plans(study) if plan.key[0] in (STUDY, CONFIRMATION)]
         differed = [self._bring(plan) for plan in above]
         self._keep_views()
+        if left := [name for plan in above for name in self.find(plan)[1]]:
+            raise TrackingError(
+                f"MLflow keeps the {', '.join(left)} of study {study.study} as it is; delete the"
+                " study's run on MLflow's page, then give: sweeps sync"
+            )
         return any(differed)
 
     def surplus(self, study: StudyRecord) -> list[RunState]:

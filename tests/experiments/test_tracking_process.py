@@ -156,6 +156,26 @@ def test_one_trial_that_cannot_be_written_does_not_keep_the_others_waiting(store
     assert (sorted(outcome.ids), str(outcome.error)) == ([1, 2, 3, 4, 5], "not this one")
 
 
+class Unheard(Tracker):
+    """MLflow makes the first run, and its answer is lost."""
+
+    lost = False
+
+    def _create(self, plan: RunPlan) -> str:
+        run_id = super()._create(plan)
+        if not self.lost:
+            self.lost = True
+            raise ConnectionResetError
+        return run_id
+
+
+def test_a_run_whose_answer_was_lost_is_found_and_not_made_twice(store: Store) -> None:
+    writer = writing(Unheard(store, BEGUN))
+    wait_for(lambda: writer.depth == 0)
+    there = trial_runs(store, STUDY.study_uid)  # each once
+    assert {number: run.info.run_id for number, run in there.items()} == writer.close().ids
+
+
 def test_a_mistake_of_the_program_is_raised_and_not_swallowed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

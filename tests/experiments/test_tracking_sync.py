@@ -204,6 +204,18 @@ def test_what_was_deleted_is_written_again(
     assert everything(store) == wanted
 
 
+def test_a_study_run_that_mlflow_does_not_let_change_is_named_with_the_remedy(store: Store) -> None:
+    study = confirmed_study(look=1)
+    synced(store, study)
+    client, run_id = MlflowClient(store.uri), study_run(store, study.study_uid).info.run_id
+    client.log_metric(run_id, "gain", 7.0, step=1000)  # it stays the last one
+    with pytest.raises(TrackingError, match=r"metric gain of study .*delete .*sweeps sync"):
+        synced(store, study)
+    client.delete_run(run_id)
+    synced(store, study)
+    assert audited(store, study).problems == ()
+
+
 def test_of_two_runs_of_one_trial_the_right_one_stays(store: Store, client: MlflowClient) -> None:
     synced(store, STUDY)
     right = trial_runs(store, STUDY.study_uid)[0]
