@@ -5,6 +5,7 @@ import logging
 import os
 import shlex
 import sqlite3
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,13 +49,23 @@ KEPT = (
 
 
 def load() -> None:
-    """Import MLflow, which takes two seconds, with SETTINGS in this process's environment."""
+    """Import MLflow, which takes two seconds, with SETTINGS in this process's environment. Raises
+    TrackingError.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code
-        # What databases and models need too: calls have a limit.
-        import mlflow.pyfunc
-        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    try:
+        Path.home()
+    except RuntimeError:  # the system does not know the user, as in a container; MLflow asks
+        os.environ["HOME"] = tempfile.gettempdir()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code
+            # What databases and models need too: calls have a limit.
+            import mlflow.pyfunc
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    except Exception as error:  # of any library below it, such as one that finds no memory
+        what = f"MLflow cannot be loaded ({error})"
+        raise TrackingError(f"{what}; free some memory, or install it again; {KEPT}") from None
 
     # It narrates how tables are made, and logs what it raises as well, with a traceback.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL + 1)

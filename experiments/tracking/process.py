@@ -1,5 +1,6 @@
 """The process: a tracker of its own, so that MLflow's client cannot hold up the search."""
 
+import functools
 import gc
 import os
 import threading
@@ -103,13 +104,12 @@ def serve(connection: Connection) -> None:
     tracker = None
     try:
         tracker = Tracker(*connection.recv())
-        load()
-        gc.freeze()  # MLflow itself is no garbage
         while True:
             method, *args = connection.recv()
             if tracker.is_cut_off():
                 os._exit(1)  # the next process opens the file that is there now, if one is
             try:
+                _load_once()
                 result = tracker.call(method, *args)
             except Exception as error:  # raised again where somebody handles it
                 connection.send((error, None))
@@ -119,3 +119,9 @@ def serve(connection: Connection) -> None:
         if tracker:
             tracker.close()
         os._exit(0)  # all is written; taking MLflow apart would take a second
+
+
+@functools.cache  # an error is not kept, so the next call tries again
+def _load_once() -> None:
+    load()
+    gc.freeze()  # MLflow itself is no garbage

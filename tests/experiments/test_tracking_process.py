@@ -346,3 +346,26 @@ def test_the_users_own_mlflow_keeps_its_limits(store: Store) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     command = [sys.executable, "-c", PROGRAM, str(store.file.parent)]
     subprocess.run(command, check=True, env=kept)
+
+
+def test_a_user_whom_the_system_does_not_know_has_runs(store: Store) -> None:
+    """Without a home directory either, which MLflow looks for."""
+    assert store.file
+    someone = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
+    if not shutil.which("unshare") or subprocess.run([*someone, "true"], check=False).returncode:
+        pytest.skip("no user namespace can be made here")
+    kept = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, "HOME")}
+    command = [*someone, sys.executable, "-c", PROGRAM, str(store.file.parent)]
+    subprocess.run(command, check=True, env=kept)
+
+
+def test_an_mlflow_that_cannot_be_loaded_says_why(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "__init__.py").write_text("raise ImportError('no room to map it')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with TrackerProcess(store, STUDY) as tracker:
+        for _ in range(2):
+            with pytest.raises(TrackingError, match=r"cannot be loaded \(no room to map it\); "):
+                tracker.call(Tracker.run_ids)
