@@ -1,15 +1,15 @@
 """The template: a data file in, a commented experiment file out, with what could be guessed."""
 
 import os
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from experiments import datasets
 from experiments.data_section import TEXT_SUFFIXES, Data, suffix_of
-from experiments.datasets import columns, delimited, files, labels, values
+from experiments.datasets import delimited, files, labels, marks
+from experiments.datasets.preparation import features
+from experiments.datasets.proposal import propose
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
@@ -21,7 +21,7 @@ STEPS_PER_EPOCH = 8  # that the batch size leaves at least, so that few rows do 
 SMALLEST_BATCH = 16
 FEWEST_EPOCHS = 20
 ROWS_IN_ALL = 300_000  # that a network sees in all its epochs; docs/statistics.md has the evidence
-CODES = range(3, 21)  # how many different whole numbers look like codes
+FEWEST_TO_TEST = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,8 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     unusual = encoding != data.encoding
     data = data.model_copy(update={"encoding": encoding})
     table = files.read(data_file, data)
+    missing = marks.find(table, data.missing)
+    data = data.model_copy(update={"missing": (*data.missing, *missing)})
     dropping = data.model_copy(update={"unlabelled": "drop"})
     labelled = labels.labelled(table, dropping)
     if labelled is not table:
@@ -54,35 +56,30 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     found = [f"data.encoding = {toml(encoding)}, because the file is not UTF-8"] * unusual
     rows = len(table.frame)
     classes = labels.find_classes(table, data.missing)
-    name = short_repr(table.target)
-    guesses = [
-        f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}",
-        *found,
-        *table.notes,
-        *labels.notes(table, classes, data.missing),
-    ]
-    drop, codes = _judge(table, data)
-    guesses += [f"data.drop has {short_repr(key)}, because it {drop[key]}" for key in drop]
-    if codes:
-        guesses.append(
-            f"few different whole numbers in {listed(codes)}: if these are codes, name them in"
-            " data.categorical"
-        )
-    data = data.model_copy(update={"drop": tuple(drop)})
+    proposal = propose(table, data, missing)
+    data = proposal.data
+    notes = [*table.notes, *labels.notes(table, classes, data.missing)]
+    guesses = [*proposal.sentences, *found, *notes]
     try:
         dataset = datasets.load(data)  # as `sweeps run` will
     except DataError as error:
-        guesses.append(f"it cannot run yet: {error}")
-        training = int(rows * (1 - data.split.val - data.split.test))
+        guesses.insert(0, f"it cannot run yet: {error}")
+        inputs, training = [], int(rows * (1 - data.split.val - data.split.test))
     else:
         guesses += dataset.notes
-        training = dataset.rows["training"]
+        inputs, training = [_count_inputs(dataset)], dataset.rows["training"]
+        if dataset.rows["test"] < FEWEST_TO_TEST:
+            few = f"only {dataset.rows['test']} rows to test on, of {rows}: hardly any difference"
+            guesses.insert(0, f"{few} will show; get more rows")
     chosen = suited(training)
     guesses.append(
         f"training.batch_size = {chosen.batch_size} and training.epochs = {chosen.epochs}, which"
         f" suit {training} rows to train on"
     )
-    write_text(_render(data, codes, chosen, output), output)
+    name = short_repr(table.target)
+    guesses.append(f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}")
+    guesses += inputs
+    write_text(_render(data, proposal.codes, chosen, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
@@ -108,20 +105,16 @@ def _guess_encoding(path: Path, data: Data) -> str:
     return delimited.guess_encoding(delimited.unpacked(path)[0], data.encoding)
 
 
-def _judge(table: files.RawTable, data: Data) -> tuple[dict[str, str], list[str]]:
-    """Return why columns are refused, by name, and the columns with few different whole numbers."""
-    refused, codes = {}, []
-    for name in columns.inputs(table, data):
-        with suppress(DataError):  # loading the data says which value must be corrected first
-            kind = columns.judge(table, name, data)
-            if kind.kind == "refused":
-                refused[name] = kind.reason
-            elif kind.kind == "number" and data.suffix != ".npz":
-                numbers = values.numbers(table.frame[name], data.missing, table.where)
-                different = np.unique(numbers[~np.isnan(numbers)])
-                if len(different) in CODES and (different == np.floor(different)).all():
-                    codes.append(name)
-    return refused, codes
+def _count_inputs(dataset: datasets.Dataset) -> str:
+    """Return how many inputs result, and which columns make most of them."""
+    steps = dataset.preparation.steps
+    made = Counter(dict.fromkeys(dataset.preparation.columns, 0))
+    for step in steps:
+        made[step.column] += len(features(step))
+    most = [f"{short_repr(name)} makes {count}" for name, count in made.most_common(3) if count > 2]
+    total, columns = made.total(), len(made)
+    inputs = f"{total} input{'s' * (total != 1)} from {columns} column{'s' * (columns != 1)}"
+    return "; ".join([inputs, *most])
 
 
 def suited(rows: int) -> Training:

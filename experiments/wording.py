@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -63,7 +64,10 @@ def toml(value: object) -> str:
     if isinstance(value, BaseModel):
         return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value)} }}"
     if isinstance(value, dict):
-        pairs = ", ".join(f"{toml(key)} = {toml(each)}" for key, each in value.items())
+        names = [key if re.fullmatch("[A-Za-z0-9_-]+", key) else toml(key) for key in value]
+        pairs = ", ".join(
+            f"{name} = {toml(each)}" for name, each in zip(names, value.values(), strict=True)
+        )
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(each) for each in value)}]"

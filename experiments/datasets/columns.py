@@ -1,6 +1,5 @@
 """The columns: which of them are inputs, what each one holds, and which cannot be used."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,21 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets import values
+from experiments.datasets import dates, marks, numbers, values
 from experiments.datasets.files import RawTable, check_columns
+from experiments.datasets.numbers import Guess
 from experiments.errors import DataError
 from experiments.notation import Notation
-from experiments.wording import row_number, short_repr, toml
+from experiments.wording import short_repr, toml
 
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
-FEW_MIXED = 20  # up to these, numbers mixed with text ("2", "3", "5more") are categories
 NEARLY_EVERY = 0.8  # of the rows have a text of their own: an id, a name or free text
-CLOCK = r"([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?\s?(Z|UTC|[+-]\d{2}:?\d{2})?"
-DATE = re.compile(
-    rf"(\d{{4}}([-/.])\d{{1,2}}\2\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\3\d{{4}}){CLOCK}", re.ASCII
-)
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -61,20 +55,26 @@ def inputs(table: RawTable, data: Data) -> list[str]:
 
 def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
     """Return what each input holds; refuse all columns at once that cannot be used."""
-    kinds = {name: judge(table, name, data) for name in inputs(table, data)}
+    names = inputs(table, data)
+    guesses, _ = numbers.guess(table.frame, names, data, table.separator)
+    kinds = {name: judge(table, name, data, guesses.get(name)) for name in names}
     refused = [name for name, kind in kinds.items() if kind.kind == "refused"]
     if refused:
         first = [f"column {short_repr(name)} {kinds[name].reason}" for name in refused[:3]]
         if len(refused) > 3:
             first.append(f"{len(refused) - 3} more columns are like these")
         remedy = f"to go on without, write drop = {toml([*data.drop, *refused])} under [data]"
+        notations = {name: guesses[name].notation for name in refused if name in guesses}
+        readable = {name: each.example for name, each in notations.items() if each}
+        if readable:
+            remedy = f"to read numbers, write numbers = {toml(data.numbers | readable)}; {remedy}"
         raise DataError(f"{table.where}: {'; '.join(first)}; {remedy}")
     return kinds
 
 
-def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
-    """Return what the column holds; values in it that must be corrected are an error."""
-    column = table.frame[name]
+def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) -> ColumnKind:
+    """Return what the column holds, where `guess` is how it seems to write its numbers."""
+    column, question = table.frame[name], guess.question if guess else ""
     if name in data.categorical or column.dtype.kind == "b":
         return _category(values.texts(column, data.missing))
     if column.dtype.kind in "Mm":
@@ -86,38 +86,35 @@ def judge(table: RawTable, name: str, data: Data) -> ColumnKind:
             reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
             return ColumnKind("refused", reason)
     notation = data.notation(name)
-    numbers, bad = values.parse_numbers(column, data.missing, notation)
-    if bad is None:
-        values.numbers(column, data.missing, table.where, notation)  # raises where one is too large
-        return ColumnKind("number", note=_id_note(name, numbers), notation=notation)
-    return _judge_text(table, name, data)
-
-
-def _judge_text(table: RawTable, name: str, data: Data) -> ColumnKind:
-    import pandas as pd
-
-    texts = values.texts(table.frame[name], data.missing)
-    codes, uniques = pd.factorize(texts)
-    if len(uniques) == 0:
-        return _category(texts)
-    if all(DATE.fullmatch(text) for text in uniques):
-        return _date(uniques[0])
-    column = f"column {short_repr(name)}"
-    are_numbers = np.array([bool(values.NUMBER.fullmatch(text)) for text in uniques])
-    commas = [text for text in uniques if DECIMAL_COMMA.fullmatch(text)]
-    if commas and len(commas) + are_numbers.sum() == len(uniques):
-        raise DataError(
-            f"{table.where}: {column} holds {short_repr(commas[0])} in"
-            f" {row_number(int((texts == commas[0]).argmax()))}; numbers have a decimal point, not"
-            " a comma: save the file with points, or name the column in data.categorical"
-        )
-    share = are_numbers[codes[codes >= 0]].mean()  # of the rows with a value
-    if not 0.5 < share < 1:
-        return _category(texts)
-    if len(uniques) > FEW_MIXED:
-        values.numbers(table.frame[name], data.missing, table.where)  # raises, naming the value
-    odd = short_repr(uniques[int(are_numbers.argmin())])
-    return _category(texts, f"{column} is read as categories, because {odd} is no number")
+    found, bad = values.parse_numbers(column, data.missing, notation)
+    reason = values.fault(column, found, bad)
+    if not reason:
+        note = f"column {short_repr(name)}: {question}" if question else _id_note(name, found)
+        return ColumnKind("number", note=note, notation=notation)
+    if bad is None or name in data.numbers:
+        return ColumnKind("refused", f"{reason}: correct it, or add it to data.missing")
+    texts = values.different(column, data.missing)
+    if dates.are_dates(texts):
+        return _date(texts[0])
+    if guess is not None:
+        note = question or f"{short_repr(guess.seen)} may be a number; see data.numbers"
+        if len(texts) > values.FEW_DIFFERENT:
+            return ColumnKind(
+                "refused", question or f"holds numbers such as {short_repr(guess.seen)}"
+            )
+    elif marks.odd(texts):
+        remedy = "correct it, add it to data.missing, or name a column of codes in data.categorical"
+        return ColumnKind("refused", f"{reason}: {remedy}")
+    else:
+        others = [text for text in texts if not values.NUMBER.fullmatch(text)]
+        mixed = 2 * len(others) < len(texts)
+        note = f"{short_repr(others[0])} is no number" if mixed else ""
+    note = (
+        f"column {short_repr(name)} is read as categories, because {note}; data.drop leaves it out"
+        if note
+        else ""
+    )
+    return _category(values.texts(column, data.missing), note)
 
 
 def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
@@ -129,20 +126,19 @@ def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
     if len(uniques) > MOST_CATEGORIES:
         reason += f", and a category may have {MOST_CATEGORIES}"
     elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * (codes >= 0).sum()):
-        reason += f" (such as {short_repr(uniques[0])}), as an id or free text has"
+        reason += ", as ids or free text have"
     else:
         return ColumnKind("category", note=note)
     return ColumnKind("refused", reason)
 
 
 def _date(example: str) -> ColumnKind:
-    what = f"holds dates or times (such as {short_repr(example)}), which are no inputs"
-    return ColumnKind("refused", f"{what}; write what matters in them, such as an age, as numbers")
+    return ColumnKind("refused", f"holds dates or times such as {short_repr(example)}")
 
 
-def _id_note(name: str, numbers: NDArray[np.float64]) -> str:
-    repeats = len(np.unique(numbers)) < len(numbers)
-    if len(numbers) <= FEW_MIXED or repeats or not (numbers == np.floor(numbers)).all():
+def _id_note(name: str, found: NDArray[np.float64]) -> str:
+    repeats = len(np.unique(found)) < len(found)
+    if len(found) <= values.FEW_DIFFERENT or repeats or not (found == np.floor(found)).all():
         return ""
     what = f"column {short_repr(name)} is a different whole number in every row"
     return f"{what}; if it is an id, write drop = {toml([name])}"

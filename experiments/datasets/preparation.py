@@ -78,7 +78,7 @@ class Preparation:
     @property
     def features(self) -> tuple[str, ...]:
         """The names of the columns that `apply` makes."""
-        return tuple(feature for step in self.steps for feature in _features(step))
+        return tuple(feature for step in self.steps for feature in features(step))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ class Preparation:
         out = np.empty((len(frame), len(self.features)), dtype=dtype)
         start = 0
         for step in self.steps:
-            end = start + len(_features(step))
+            end = start + len(features(step))
             out[:, start:end] = self._inputs(frame[step.column], step, where)
             start = end
         return out
@@ -137,7 +137,8 @@ class Preparation:
         ]
 
 
-def _features(step: Step) -> list[str]:
+def features(step: Step) -> list[str]:
+    """Return the names of the inputs that a step makes."""
     if isinstance(step, Number):
         return [step.column]
     texts = step.values if isinstance(step, Category) else [None]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+]?(-?)0*([0-9]+)\.?0*")
+FEW_DIFFERENT = (
+    20  # up to so many values, a column may be of categories also where they are numbers
+)
 # its square, summed over any table, is still a float64: mean and deviation cannot overflow
 LARGEST = 1e140
 
@@ -67,20 +70,24 @@ def numbers(
 ) -> NDArray[np.float64]:
     """Return the column as float64 with NaN where it is missing; other text is an error."""
     values, bad = parse_numbers(column, missing, notation)
-    place = f"{where}: column {short_repr(column.name)} holds"
-    if bad is not None:
+    if reason := fault(column, values, bad):
         raise DataError(
-            f"{place} {short_repr(column.iloc[bad])} in {row_number(bad)}, and otherwise numbers;"
-            " correct it, add it to data.missing, or name a column of codes in data.categorical"
-        )
-    beyond = np.abs(values) > LARGEST
-    if beyond.any():
-        index = int(beyond.argmax())
-        raise DataError(
-            f"{place} {short_repr(column.iloc[index])} in {row_number(index)}; a number must be"
-            f" finite and below {LARGEST:g} in size: correct it, or add it to data.missing"
+            f"{where}: column {short_repr(column.name)} {reason}: correct it, or add it to"
+            " data.missing"
         )
     return values
+
+
+def fault(column: "pd.Series[Any]", values: NDArray[np.float64], bad: int | None) -> str:
+    """Return why values of `parse_numbers` are not all numbers to compute with, if so."""
+    if bad is not None:
+        return f"holds {short_repr(column.iloc[bad])} in {row_number(bad)}, and otherwise numbers"
+    beyond = np.abs(values) > LARGEST
+    if not beyond.any():
+        return ""
+    index = int(beyond.argmax())
+    what = f"holds {short_repr(column.iloc[index])} in {row_number(index)}"
+    return f"{what}; a number must be finite and below {LARGEST:g} in size"
 
 
 def texts(
@@ -96,6 +103,14 @@ def texts(
         text = str(value).strip() if as_it_stands else canonical(value)
         table.append(None if text in missing else text)
     return np.array([*table, None], dtype=object)[codes]  # a missing value has the code -1
+
+
+def different(column: "pd.Series[Any]", missing: Collection[str]) -> list[str]:
+    """Return the different texts of a column as they stand, without blanks around them, in the
+    order of their first rows; none of the missing.
+    """
+    texts = as_texts(column).dropna().str.strip().unique()
+    return [text for text in texts if text not in missing]
 
 
 def as_texts(column: "pd.Series[Any]") -> "pd.Series[Any]":

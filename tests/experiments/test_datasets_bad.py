@@ -65,7 +65,10 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "infinity": (GOOD + "-inf,2,x\n", "'a' holds '-inf' in row 41"),
     "too large": (GOOD + "1e308,2,x\n", "'a' holds '1e308' in row 41"),
     "text": (column([*range(39), "n/a"]), "'n/a' in row 40.*data.missing.*data.categorical"),
-    "decimal commas": (column([f"{i},5" for i in range(40)]), "'0,5' in row 1.*comma.*points"),
+    "decimal commas": (
+        column([f"{i},5" for i in range(40)]),
+        "'a' holds.*'10,5'.*numbers = { a = \"1,5\" }",
+    ),
     "free text": (column([f"words {i}" for i in range(40)]), '40 different.*drop = \\["a"\\]'),
     "categories": (column([f"k{i // 3}" for i in range(4000)], 4000), '1334 different.*"a"'),
     "nothing but the target": ("label\nx\ny\n" * 9, "no column is left.*data.separator"),

@@ -131,12 +131,10 @@ def test_bad_data_is_told_and_nothing_is_written(tmp_path: Path) -> None:
         assert not (tmp_path / "mine.toml").exists()
 
 
-def test_what_must_be_corrected_first_is_said_and_the_file_is_written(tmp_path: Path) -> None:
-    frame = table().assign(size=[*range(ROWS - 1), "unknown"])
-    guessed = written(tmp_path, frame)
-    (sentence,) = [each for each in guessed.guesses if "cannot run yet" in each]
-    assert "'unknown'" in sentence
-    assert guessed.guesses[-1].endswith("suit 36 rows to train on")
+def test_what_keeps_a_table_from_being_used_is_said_first(tmp_path: Path) -> None:
+    guessed = written(tmp_path, table()[["id", "seen", "label"]])
+    assert "cannot run yet" in guessed.guesses[0]
+    assert "no column is left" in guessed.guesses[0]
     assert experiment_file.load(guessed.path).data.drop == ("id", "seen")
 
 

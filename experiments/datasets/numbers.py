@@ -1,0 +1,155 @@
+"""The guess how a column of text writes its numbers, from all its values and the other columns."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from experiments.data_section import Data
+from experiments.datasets import values
+from experiments.notation import GROUPS, MINUS, SPACES, Notation
+from experiments.wording import short_repr, toml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CURRENCY = (
+    "[$€£¥₹₽₩₺₪]|[A-Z]{1,2}[$]|Rs[.]?|CHF|EUR|USD|GBP|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL"
+)
+# What may stand behind numbers: several of these in one column are quantities, and no codes.
+UNITS = (
+    "[%‰]|[mck]?m|km/h|mph|in|ft|yd|mi|[mk]?g|t|lbs?|oz|[mc]?l|m?s|sec|min|h|hrs?|d|(day|week|month"
+    "|year|yr)s?|[kKMGT]?B|[kMG]?Hz|k?W|V|m?A|[kMK]|°[CF]|m[23²³]|ft²|PS|hp"
+)
+NUMBERLIKE = re.compile(
+    rf"[(]?[+{MINUS}]?(?P<before>{CURRENCY}|)[{SPACES}]*[+{MINUS}]?"
+    rf"(?P<core>[.,]?[0-9]([0-9.,'\u2019{SPACES}]*[0-9])?[.]?)([eE][+-]?[0-9]+)?[{SPACES}]*"
+    rf"(?P<behind>([^0-9.,;:()_{SPACES}{MINUS}][^.,;:()_]{{0,11}})?)[)]?"
+)
+# Numbers of which none is a thousand with a point in it.
+DECIMALS = re.compile(r"[+-]?(0|[0-9]{4,}|[0-9]*[.]([0-9]{0,2}|[0-9]{4,})$)[0-9]*[.]?.*|.*[eE].*")
+MARKS = {",": {"."}, ";": {","}}  # the decimal mark that a separator speaks for
+CANDIDATES = [Notation(group, mark) for group in GROUPS for mark in ".," if group != mark]
+LOOKED_AT = 100  # rows in which a column of plain decimals shows itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """How a column writes its numbers, such as the one `seen`; or the question that is left."""
+
+    notation: Notation | None = None
+    seen: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Column:
+    """The notations that fit all values; the values with a mark, and those without."""
+
+    fits: Sequence[Notation] = ()
+    marked: Sequence[str] = ()
+    whole: Sequence[str] = ()
+    question: str = ""
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether one mark may divide thousands or be the decimal mark."""
+        return len({each.thousands for each in self.fits} & {"", ",", "."}) > 1
+
+    @property
+    def decimals(self) -> set[str]:
+        """The decimal mark where the values leave no choice."""
+        marks = {each.decimal for each in self.fits}
+        return marks if len(marks) == 1 and re.search("[.,]", "".join(self.marked)) else set()
+
+
+def guess(
+    frame: "pd.DataFrame", names: Iterable[str], data: Data, separator: str
+) -> tuple[dict[str, Guess], set[str]]:
+    """Return how columns write their numbers, by name, and the decimal marks of the file.
+
+    Columns that do so plainly, that hold other text or that the keys name are not among them.
+    `separator` divides the fields of the file.
+    """
+    columns, decimals = {}, {","} if data.decimal == "," else set[str]()
+    for name in names:
+        if frame[name].dtype.kind in "biufcmM" or name in (*data.numbers, *data.categorical):
+            continue
+        texts = values.different(frame[name].iloc[:LOOKED_AT], data.missing)
+        if all(map(values.NUMBER.fullmatch, texts)) and any(map(DECIMALS.fullmatch, texts)):
+            decimals |= {"."} & set("".join(texts))
+        elif found := _notations(values.different(frame[name], data.missing)):
+            columns[name] = found
+            decimals |= found.decimals
+    guesses = {name: _decide(name, each, decimals, separator) for name, each in columns.items()}
+    return {name: each for name, each in guesses.items() if each is not None}, decimals
+
+
+def is_quantity(unit: tuple[str, str]) -> bool:
+    """Whether what stands before and behind a number is a known unit, or nothing."""
+    return bool(re.fullmatch(f"({CURRENCY}|{UNITS}|)", unit[0] or unit[1]))
+
+
+def _notations(texts: Sequence[str]) -> _Column | None:
+    """Return what the different values of a column tell; None where one is no number."""
+    parts = []
+    for text in texts:
+        part = NUMBERLIKE.fullmatch(text)
+        if part is None:
+            return None
+        parts.append(part)
+    others = [part for part in parts if part["core"].strip("0.,")]  # a zero may have no unit
+    units = {(part["before"], part["behind"]): part[0] for part in others}
+    if len(units) > 1:
+        # 35b and 20A are codes; 1.5m and 20 A are none.
+        codes = all(re.fullmatch(r"[0-9]+[^\W\d_]?", text) for text in units.values())
+        quantities = not codes and all(map(is_quantity, units))
+        question = f"{' and '.join(map(short_repr, units.values()))} have different units"
+        return _Column(question=question) if quantities else None
+    before, behind = next(iter(units), ("", ""))
+    cores = [part["core"] for part in parts]
+    fits = [each for each in CANDIDATES if _fits(each, cores)]
+    return _Column(
+        fits=[replace(each, before=before, behind=behind) for each in fits],
+        marked=[part[0] for part in parts if not part["core"].isdecimal()],
+        whole=[part[0] for part in others if part["core"].isdecimal()],
+    )
+
+
+def _fits(notation: Notation, cores: Sequence[str]) -> bool:
+    """Whether numbers without their unit are all written so, and one of them shows it."""
+    shown = GROUPS[notation.thousands] or ("," if notation.decimal == "," else "")
+    return any(re.search(shown, core) for core in cores) and all(
+        re.match(notation.pattern, core) for core in cores
+    )
+
+
+def _decide(name: str, column: _Column, decimals: set[str], separator: str) -> Guess | None:
+    if column.question:
+        return Guess(question=f"{column.question}; convert them to one, in the file")
+    if not column.fits:
+        return None
+    seen = max((*column.marked, *column.whole), key=len)
+    fits = {fit.decimal: fit for fit in column.fits}
+    if not column.ambiguous:
+        chosen = fits.get("".join(decimals), column.fits[0])
+        texts = (*column.marked, *column.whole)
+        plain = chosen == Notation() and all(map(values.NUMBER.fullmatch, texts))
+        return None if plain else Guess(notation=chosen, seen=seen)
+    by_separator = MARKS.get(separator, set())
+    known = decimals or by_separator
+    fraction = next(fit for fit in column.fits if not fit.thousands)
+    thousands = next(fit for fit in column.fits if fit.thousands)
+    told = fits.get("".join(known))
+    if fraction.decimal == "." and not column.whole:  # as a program writes three decimals
+        told = fraction if "," not in known | by_separator else told if decimals == {","} else None
+    if told == thousands or (told == fraction and not column.whole):  # 984 is beside no fraction
+        return Guess(notation=told, seen=seen) if told != Notation() else None
+    beside = f" beside {short_repr(column.whole[0])}" if column.whole else ""
+    digits = re.sub("[.,]", "", seen)
+    return Guess(
+        seen=seen,
+        question=f"{short_repr(seen)}{beside} may be {digits}, by numbers ="
+        f" {toml({name: thousands.example})}, or {seen.replace(',', '.')}, by"
+        f" {toml({name: fraction.example})}",
+    )
