@@ -66,8 +66,11 @@ class Worker:
 
 def main(function: Callable[[Connection], None], descriptor: int) -> None:
     """Be the process of a worker."""
-    threading.Thread(target=_end_with_driver, daemon=True).start()
-    function(Connection(descriptor))
+    try:
+        threading.Thread(target=_end_with_driver, daemon=True).start()
+        function(Connection(descriptor))
+    except (ImportError, MemoryError, RuntimeError) as error:  # a limit; who started us says more
+        sys.exit(f"a process of sweeps ended: {error}")
 
 
 def _end_with_driver() -> None:

@@ -130,7 +130,9 @@ def _carry_out() -> int:
     except (KeyboardInterrupt, Terminated) as signal:
         print(STOPPED, file=sys.stderr)
         return 143 if isinstance(signal, Terminated) else 130
-    except Exception:
+    except Exception as error:
+        if "can't start new thread" in str(error):  # Python has no class of its own for it
+            return _fail("the system starts no more threads; raise the limit (ulimit -u)", 1)
         given = [word for argument in sys.argv for word in (argument, argument.partition("=")[2])]
         return _fail(f"{BUG}\n{redacted(traceback.format_exc(), *given)}", 1)
 
