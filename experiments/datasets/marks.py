@@ -8,7 +8,7 @@ from experiments.datasets import numbers, values
 from experiments.datasets.files import RawTable
 
 USUAL = re.compile(
-    r"n[./]?a[.]?|<na>|nan|nat|[(]?null[)]?|nil|\\n|#(n/a|na|null!|value!|div/0!|ref!|num!|name[?])",
+    r"n[./]?[ad][.]?|k[.]a[.]|<na>|nan|nat|[(]?null[)]?|nil|\\n|#(n/a|na|null!|value!|div/0!|ref!|num!|name[?])",
     re.IGNORECASE,
 )
 WORDS = re.compile("none|unknown|missing|-+|[.]+", re.IGNORECASE)  # or a label

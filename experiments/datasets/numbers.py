@@ -1,8 +1,8 @@
 """The guess how a column of text writes its numbers, from all its values and the other columns."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from experiments.data_section import Data
@@ -44,23 +44,20 @@ class Guess:
 
 @dataclass(frozen=True, kw_only=True)
 class _Column:
-    """The notations that fit all values; the values with a mark, and those without."""
+    """The different values of a column, those among them that are whole, and the notations that fit
+    all; or several units, each with a value.
+    """
 
-    fits: Sequence[Notation] = ()
-    marked: Sequence[str] = ()
+    texts: Sequence[str]
     whole: Sequence[str] = ()
-    question: str = ""
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether one mark may divide thousands or be the decimal mark."""
-        return len({each.thousands for each in self.fits} & {"", ",", "."}) > 1
+    fits: Sequence[Notation] = ()
+    units: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def decimals(self) -> set[str]:
         """The decimal mark where the values leave no choice."""
         marks = {each.decimal for each in self.fits}
-        return marks if len(marks) == 1 and re.search("[.,]", "".join(self.marked)) else set()
+        return marks if len(marks) == 1 and re.search("[.,]", "".join(self.texts)) else set()
 
 
 def guess(
@@ -78,7 +75,9 @@ def guess(
         texts = values.different(frame[name].iloc[:LOOKED_AT], data.missing)
         if all(map(values.NUMBER.fullmatch, texts)) and any(map(DECIMALS.fullmatch, texts)):
             decimals |= {"."} & set("".join(texts))
-        elif found := _notations(values.different(frame[name], data.missing)):
+            continue
+        texts = values.different(frame[name], data.missing)
+        if not all(map(str.isdecimal, texts)) and (found := _notations(texts)):
             columns[name] = found
             decimals |= found.decimals
     guesses = {name: _decide(name, each, decimals, separator) for name, each in columns.items()}
@@ -98,22 +97,18 @@ def _notations(texts: Sequence[str]) -> _Column | None:
         if part is None:
             return None
         parts.append(part)
-    others = [part for part in parts if part["core"].strip("0.,")]  # a zero may have no unit
-    units = {(part["before"], part["behind"]): part[0] for part in others}
+    with_unit = [part for part in parts if re.search("[^0.,]", part[0])]  # a zero may have none
+    units = {(part["before"], part["behind"]): part[0] for part in with_unit}
     if len(units) > 1:
         # 35b and 20A are codes; 1.5m and 20 A are none.
         codes = all(re.fullmatch(r"[0-9]+[^\W\d_]?", text) for text in units.values())
         quantities = not codes and all(map(is_quantity, units))
-        question = f"{' and '.join(map(short_repr, units.values()))} have different units"
-        return _Column(question=question) if quantities else None
+        return _Column(texts=texts, units=units) if quantities else None
     before, behind = next(iter(units), ("", ""))
     cores = [part["core"] for part in parts]
-    fits = [each for each in CANDIDATES if _fits(each, cores)]
-    return _Column(
-        fits=[replace(each, before=before, behind=behind) for each in fits],
-        marked=[part[0] for part in parts if not part["core"].isdecimal()],
-        whole=[part[0] for part in others if part["core"].isdecimal()],
-    )
+    fits = [replace(c, before=before, behind=behind) for c in CANDIDATES if _fits(c, cores)]
+    whole = [part[0] for part in with_unit if part["core"].isdecimal()]
+    return _Column(texts=texts, whole=whole, fits=fits) if fits else None
 
 
 def _fits(notation: Notation, cores: Sequence[str]) -> bool:
@@ -125,17 +120,20 @@ def _fits(notation: Notation, cores: Sequence[str]) -> bool:
 
 
 def _decide(name: str, column: _Column, decimals: set[str], separator: str) -> Guess | None:
-    if column.question:
-        return Guess(question=f"{column.question}; convert them to one, in the file")
-    if not column.fits:
-        return None
-    seen = max((*column.marked, *column.whole), key=len)
+    """Return the notation that the column has or that the file leaves it, or the question."""
+    if column.units:
+        question = f"{' and '.join(map(short_repr, column.units.values()))} have different units"
+        (before, behind), *more = (unit for unit in column.units if any(unit))
+        example = toml({name: Notation(before=before, behind=behind).example})
+        remedy = "convert them to one" if more else f"if it is one, write numbers = {example}"
+        return Guess(question=f"{question}; {remedy}")
+    seen = max(column.texts, key=lambda text: (bool(re.search("[.,]", text)), len(text)))
     fits = {fit.decimal: fit for fit in column.fits}
-    if not column.ambiguous:
+    if len({fit.thousands for fit in column.fits} & {"", ",", "."}) < 2:
         chosen = fits.get("".join(decimals), column.fits[0])
-        texts = (*column.marked, *column.whole)
-        plain = chosen == Notation() and all(map(values.NUMBER.fullmatch, texts))
+        plain = chosen == Notation() and all(map(values.NUMBER.fullmatch, column.texts))
         return None if plain else Guess(notation=chosen, seen=seen)
+    # One mark may divide thousands, or be the decimal mark.
     by_separator = MARKS.get(separator, set())
     known = decimals or by_separator
     fraction = next(fit for fit in column.fits if not fit.thousands)

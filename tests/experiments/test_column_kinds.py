@@ -1,6 +1,7 @@
 """What a column holds: the table of docs/commands/new.md, row by row, and where it must not err."""
 
 import re
+import tempfile
 import tomllib
 from dataclasses import asdict
 from itertools import cycle, islice
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from experiments import datasets, experiment_file, template
@@ -103,6 +106,8 @@ ASKED, PLAIN = "asked", "plain"
         (",", ["150 cm", "150"], [], ASKED),
         (",", ["20042A", "20013", "20011B"], [], PLAIN),
         (",", ["1st", "2nd"], [], PLAIN),
+        (",", ["0%", "(0%)"], [], "1 %"),
+        (",", ["(0)", "0"], [], "1.5"),
         (",", ["10.0.0.1", "10.0.0.2"], [], PLAIN),
     ],
 )
@@ -144,6 +149,37 @@ def test_numbers_are_the_same_however_they_are_written(tmp_path: Path, write: An
     typed = pd.DataFrame({"a": [-1234.5, 0.25, None], "x": 1})
     np.testing.assert_array_equal(kept.apply(new), expected.preparation.apply(typed))
     np.testing.assert_array_equal(kept.apply(typed), expected.preparation.apply(typed))
+
+
+POOLS = [
+    *(["1", "2", "30", "0"], ["1.5", "0.25", "-3"], ["5,8", "6", "0,5"], ["1,234", "984", "0"]),
+    *(["1.234,5", "3"], ["5.941", "984"], ["$5", "$1,000", "0"], ["(5%)", "3 %"], ["5 kg", "3 g"]),
+    *(["N/A", "-", "null", ""], ["2019-03-14", "14.3.2019"], ["35b", "12", "A/5 1"], ["red", "é"]),
+    *(["1e400", "inf", "nan"], ["none", "unknown"], ["9" * 20], ["true", "no"], ["20190314"]),
+]
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> list[str]:
+    """Rows of one pool, or of several, or with a number at the end that tells them apart."""
+    pools = draw(st.lists(st.sampled_from(POOLS), min_size=1, max_size=3))
+    texts = st.sampled_from([text for pool in pools for text in pool])
+    rows = draw(st.lists(texts, min_size=ROWS, max_size=ROWS))
+    return [f"{text}{row}" for row, text in enumerate(rows)] if draw(st.booleans()) else rows
+
+
+@given(st.dictionaries(st.sampled_from(["a", "id", "patient"]), columns(), min_size=1))
+@settings(max_examples=25, deadline=None)
+def test_new_writes_a_file_that_runs(columns: dict[str, list[str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        name, *others = columns
+        data, said = written(
+            Path(folder), name, columns[name], **{other: columns[other] for other in others}
+        )
+        assert not any("cannot run yet" in sentence for sentence in said)
+        loaded = datasets.load(data)
+        assert np.isfinite(loaded.split.x_train).all()
+        assert "x" in loaded.features
 
 
 def test_a_file_by_hand_is_told_all_columns_and_keys_at_once(tmp_path: Path) -> None:
