@@ -106,7 +106,7 @@ def _check(store: Store) -> None:
         remedy = "install that MLflow, or name another database with --tracking-uri"
         if revision in known:
             whose = f"an older MLflow than {mlflow.__version__}"
-            remedy = f"copy it, then give: mlflow db upgrade {shlex.quote(store.shown)}"
+            remedy = f"copy the database, then give: mlflow db upgrade {shlex.quote(store.shown)}"
         raise DatabaseError(
             f"MLflow at {store.shown} has the tables of {whose} (revision {revision}); nothing of"
             f" the study is lost: {remedy}"

@@ -43,7 +43,10 @@ def sync(
             print(f"what was there is kept in {aside.name}")
         for name in names:
             try:
-                print_synced(publish.sync(place, name))
+                done = publish.sync(place, name)
+                if fresh:
+                    print(f"study {name}:")
+                print_synced(done)
             except SweepsError as error:
                 if not fresh:
                     raise
