@@ -23,6 +23,8 @@ MOST_TITLES = 20  # records that may stand above the names of columns
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)  # of Excel
 BACKSLASHED = re.compile(r'\\"[^,;\t|\r\n]')  # a quote within a field; not a path that ends one
 
+Cells = list[str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -36,16 +38,6 @@ class Shape:
     names: tuple[str, ...]
     width: int
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Record:
-    line: int
-    cells: list[str]
-
-    @property
-    def filled(self) -> int:
-        return sum(bool(cell.strip()) for cell in self.cells)
 
 
 def reader(
@@ -74,83 +66,84 @@ def find(text: str, separator: str = "auto") -> Shape:
         notes.append(f"line 1 is no row: it says that fields are divided by {named[1]!r}")
         separator = named[1] if separator == "auto" else separator
     escape = "\\" if BACKSLASHED.search(text, 0, SAMPLE) else None
-    separator, records = _divided(text, separator, escape, int(named is not None))
-    width, start = _width(records), _header(records)
-    names = [cell.strip() for cell in records[start].cells]
+    found = {
+        one: _records(text, one, escape, int(named is not None))
+        for one in (SEPARATORS if separator == "auto" else (separator,))
+    }
+    separator = max(found, key=lambda one: _evenness(found[one]))
+    lines, records = zip(*found[separator], strict=True)
+    *_, width = _evenness(found[separator])
+    start, names = _header(records, width)
     if start:
-        above = short_repr(",".join(records[0].cells))
-        where = f"the names of columns are in line {records[start].line + 1}"
+        where = f"the names of columns are in line {lines[start] + 1}"
+        above = short_repr(separator.join(records[0]))
         notes.append(f"{where}; the lines above are left out, such as {above}")
     if escape:
         notes.append("a quote within a field is written as backslash and quote")
     if separator != ",":
-        found = f"the fields are divided by {short_repr(separator)}"
-        notes.append(f'{found}, which data.separator = "auto" finds')
-    while len(names) > width and names[-1] == "":
-        del names[-1]
-    rows = [record.cells for record in records[start + 1 :]]
-    if len(names) == width - 1 and all(len(row) == width for row in rows):
-        if not any(row[-1].strip() for row in rows):
-            names.append("")  # each row ends with a separator, the names do not
-        elif len({row[0] for row in rows}) == len(rows):
-            names.insert(0, "")  # R writes no name for the names of rows
+        divided = f"the fields are divided by {short_repr(separator)}"
+        notes.append(f'{divided}, which data.separator = "auto" finds')
     return Shape(
         separator=separator,
         escape=escape,
-        start=records[start].line,
+        start=lines[start],
         names=tuple(names),
         width=width,
         notes=tuple(notes),
     )
 
 
-def _divided(
-    text: str, separator: str, escape: str | None, start: int
-) -> tuple[str, list[_Record]]:
-    """Return the separator that gives most of the first records equally many fields, and them."""
-    best: tuple[tuple[bool, float, int], str, list[_Record]] | None = None
-    for one in SEPARATORS if separator == "auto" else (separator,):
-        records = _records(text, one, escape, start)
-        width = _width(records)
-        share = sum(len(record.cells) == width for record in records) / len(records)
-        merit = (width > 1, share, width)
-        if best is None or merit > best[0]:
-            best = merit, one, records
-    assert best is not None
-    return best[1:]
-
-
-def _records(text: str, separator: str, escape: str | None, start: int) -> list[_Record]:
-    """Return the first records that are not blank, with the lines that they begin in."""
-    records, line = [], 0
-    lines = reader(text[:SAMPLE], separator, escape)
-    for cells in lines:
+def _records(text: str, separator: str, escape: str | None, start: int) -> list[tuple[int, Cells]]:
+    """Return the first records that are not blank, each with the line that it begins in."""
+    records: list[tuple[int, Cells]] = []
+    rows, line = reader(text[:SAMPLE], separator, escape), 0
+    for cells in rows:
         if cells and line >= start:
-            records.append(_Record(line, cells))
-        line = lines.line_num
+            records.append((line, [cell.strip() for cell in cells]))
+        line = rows.line_num
     if len(text) > SAMPLE and len(records) > 1:
         del records[-1]  # it is cut
-    return records or [_Record(0, [""])]
+    return records or [(0, [""])]
 
 
-def _width(records: Sequence[_Record]) -> int:
-    """Return how many fields most records have."""
-    counts = Counter(len(record.cells) for record in records)
-    return max(counts, key=lambda width: (counts[width], width))
-
-
-def _header(records: Sequence[_Record]) -> int:
-    """Return which record has the names: the first, or below titles the first that looks like
-    names.
+def _evenness(records: Sequence[tuple[int, Cells]]) -> tuple[bool, float, int]:
+    """Return whether there are several fields, the share of records that have as many as most, and
+    how many these are.
     """
-    width, used = _width(records), max(record.filled for record in records)
-    for index, record in enumerate(records[:MOST_TITLES]):
-        comment = record.cells[0].startswith("#")
-        fewest = max(width - (not comment), min(width, 2))  # R has no name for the names of rows
-        if len(record.cells) >= fewest and 2 * record.filled > used:
-            numbers = any(NUMBER.fullmatch(cell.strip()) for cell in record.cells)
-            return 0 if index and numbers else index
-    return 0
+    counts = Counter(len(cells) for _, cells in records)
+    width = max(counts, key=lambda width: (counts[width], width))
+    return width > 1, counts[width] / len(records), width
+
+
+def _header(records: Sequence[Cells], width: int) -> tuple[int, Cells]:
+    """Return which record has the names, and these: the first, or below titles the first that looks
+    like names.
+    """
+    used = max(len(list(filter(None, cells))) for cells in records)
+    for index, cells in enumerate(records[:MOST_TITLES]):
+        names = _completed(cells, records[index + 1 :], width)
+        if len(names) == width and 2 * len(list(filter(None, names))) > used:
+            return (0, records[0]) if index and _has_numbers(cells) else (index, names)
+    return 0, records[0]
+
+
+def _completed(names: Cells, rows: Sequence[Cells], width: int) -> Cells:
+    """Return the names without separators too many, or with a name too few: rows may end with a
+    separator, and R writes no name for the names of rows.
+    """
+    while len(names) > width and names[-1] == "":
+        names = names[:-1]
+    if len(names) == width - 1 and rows and all(len(row) == width for row in rows):
+        if not any(row[-1] for row in rows):
+            return [*names, ""]
+        alike = _has_numbers(rows[0]) == _has_numbers(rows[-1])  # below a title are names
+        if alike and len({row[0] for row in rows}) == len(rows):
+            return ["", *names]
+    return names
+
+
+def _has_numbers(cells: Cells) -> bool:
+    return any(map(NUMBER.fullmatch, cells))
 
 
 def check_header(frame: "pd.DataFrame", target: str, where: str) -> None:
