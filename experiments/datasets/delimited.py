@@ -230,14 +230,14 @@ def _tidied(
         empty = empty[empty.iloc[:, index].str.strip() == ""]
     if len(empty):
         frame = frame.drop(index=empty.index)
-        notes = (*notes, f"left out: {len(empty)} rows without any value")
+        notes = (*notes, f"left out: rows without any value ({len(empty)})")
     names = list(frame.columns)
     nameless = [index for index, name in enumerate(names) if name == ""]
     if not nameless or len(frame) == 0:
         return frame, notes
     left_out = [index for index in nameless if (frame.iloc[:, index].str.strip() == "").all()]
     if left_out:
-        notes = (*notes, f"left out: {len(left_out)} columns without a name and without any value")
+        notes = (*notes, f"left out: columns without a name and any value ({len(left_out)})")
     if nameless[0] == 0 and frame.iloc[:, 0].tolist() == [str(row) for row in range(len(frame))]:
         left_out.append(0)
     named = [name or f"Unnamed: {index}" for index, name in enumerate(names)]

@@ -62,15 +62,15 @@ def find(text: str, separator: str = "auto") -> Shape:
     """Return how to read the text; its separator is found if it is "auto"."""
     notes = []
     named = SEPARATOR_LINE.match(text)
-    if named:
-        notes.append(f"line 1 is no row: it says that fields are divided by {named[1]!r}")
-        separator = named[1] if separator == "auto" else separator
+    if separator == "auto" and named:
+        separator = named[1]
+        notes.append(f"line 1 is no row: it says that fields are divided by {separator!r}")
     escape = "\\" if BACKSLASHED.search(text, 0, SAMPLE) else None
     found = {
         one: _records(text, one, escape, int(named is not None))
         for one in (SEPARATORS if separator == "auto" else (separator,))
     }
-    separator = max(found, key=lambda one: _evenness(found[one]))
+    separator, given = max(found, key=lambda one: _evenness(found[one])), separator
     lines, records = zip(*found[separator], strict=True)
     *_, width = _evenness(found[separator])
     start, names = _header(records, width)
@@ -80,7 +80,7 @@ def find(text: str, separator: str = "auto") -> Shape:
         notes.append(f"{where}; the lines above are left out, such as {above}")
     if escape:
         notes.append("a quote within a field is written as backslash and quote")
-    if separator != ",":
+    if separator != "," and given == "auto":
         divided = f"the fields are divided by {short_repr(separator)}"
         notes.append(f'{divided}, which data.separator = "auto" finds')
     return Shape(
