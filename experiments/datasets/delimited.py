@@ -6,7 +6,7 @@ import gzip
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.datasets import shapes
 from experiments.datasets.shapes import SAMPLE, Shape
@@ -22,9 +22,6 @@ OTHERS = {  # how files begin that people mistake for text
     b"\xd0\xcf\x11\xe0": "it is an old or a locked Excel workbook; save it as .xlsx or .csv",
     b"%PDF": "it is a PDF; export the table itself as .csv",
     b"PAR1": "it is a Parquet file; name it .parquet",
-    b"BZh": "it is packed with bzip2; unpack it",
-    b"\xfd7zXZ": "it is packed with xz; unpack it",
-    b"\x28\xb5\x2f\xfd": "it is packed with Zstandard; unpack it",
 }
 WEB_PAGES = (b"<!doctype html", b"<html", b"<?xml")
 
@@ -45,11 +42,11 @@ def unpacked(path: Path) -> tuple[bytes, bool]:
     return gzip.decompress(content) if packed else content, packed
 
 
-def read_text(path: Path, encoding: str, separator: str) -> Table:
-    """Return the table in a text file."""
+def read_text(path: Path, encoding: str, separator: str, *, labelled: bool) -> Table:
+    """Return the table in a text file; rows without any value are left out if rows have labels."""
     content, packed = unpacked(path)
     _check_signature(content)
-    frame, notes, separator = _parsed(_decoded(content, encoding), separator)
+    frame, notes, separator = _parsed(_decoded(content, encoding), separator, labelled)
     if packed and not path.name.lower().endswith(".gz"):
         notes = (*notes, "it is packed with gzip, whatever its name says, and read as it is")
     return frame, notes, separator
@@ -64,44 +61,30 @@ def _check_signature(content: bytes, but: bytes | None = None) -> None:
         raise NoTable("it is a web page; download the file that the page shows")
 
 
-def read_excel(path: Path) -> Table:
+def read_excel(path: Path, *, labelled: bool) -> Table:
     """Return the table in the first sheet of an Excel workbook."""
-    try:
-        import openpyxl
-    except ImportError:
-        raise NoTable(
-            "that needs openpyxl; install it with: pip install 'nnreg-sweeps[excel]'"
-        ) from None
+    import pandas as pd
+
     content = path.read_bytes()
     _check_signature(content, but=ZIP)
-    with warnings.catch_warnings(action="ignore"):  # of styles and charts that it leaves out
-        try:
-            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()  # some programs write wrong ones
-            rows = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
-        except MemoryError:
-            raise
-        except Exception as error:  # openpyxl has no error of its own for a damaged file
-            reason = type(error).__name__
-            raise NoTable(f"it is no .xlsx, or damaged ({reason}); save it again") from None
-    names = book.sheetnames
-    width = max(map(len, rows), default=0)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([*row, *[""] * (width - len(row))] for row in rows)
-    frame, notes, _ = _parsed(text.getvalue(), ",")
-    if len(names) > 1:
-        notes = (f"of the sheets {listed(names)} the first is read", *notes)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of styles and charts that are left out
+            book = pd.ExcelFile(io.BytesIO(content), engine="openpyxl")
+            cells = pd.read_excel(book, header=None, dtype=object, na_filter=False)
+    except ImportError:
+        remedy = "install it with: pip install 'nnreg-sweeps[excel]'"
+        raise NoTable(f"that needs openpyxl; {remedy}") from None
+    except Exception as error:  # openpyxl has no error of its own for a damaged file
+        reason = type(error).__name__
+        raise NoTable(f"it is no .xlsx, or damaged ({reason}); save it again") from None
+    # a date is a time at midnight
+    texts = cells.map(lambda cell: str(cell).removesuffix(" 00:00:00"))
+    text = texts.to_csv(header=False, index=False)
+    frame, notes, _ = _parsed(text, ",", labelled)
+    sheets = list(map(str, book.sheet_names))
+    if len(sheets) > 1:
+        notes = (f"of the sheets {listed(sheets)} the first is read", *notes)
     return frame, notes, ""
-
-
-def _cell(value: Any) -> str:
-    """Return a cell as pandas writes it into a .csv."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).removesuffix(" 00:00:00")  # a date is a time at midnight
 
 
 def guess_encoding(content: bytes, usual: str) -> str:
@@ -138,14 +121,16 @@ def _decoded(content: bytes, encoding: str) -> str:
     raise NoTable(f'{what}; try encoding = "{guess}"')
 
 
-def _parsed(text: str, separator: str) -> Table:
+def _parsed(text: str, separator: str, labelled: bool) -> Table:
     if not text.strip():
         raise ValueError("it is empty")
     shape = shapes.find(text, separator)
     text = shapes.below(text, shape.start)
     if text.count('"') % 2:
         _check_quotes(text, shape)
-    return (*_tidied(_parse(text, shape), shape.notes), shape.separator)
+    frame, empty = _without_empty_rows(_parse(text, shape), labelled)
+    rows = [f"left out: rows without any value ({empty})"] * (empty > 0)
+    return (*_named(frame, (*shape.notes, *rows)), shape.separator)
 
 
 def _parse(text: str, shape: Shape) -> "pd.DataFrame":
@@ -217,20 +202,27 @@ def _check_quotes(text: str, shape: Shape) -> None:
         raise csv.Error(f"line {line} opens a quote that is never closed ({error})") from None
 
 
-def _tidied(
-    frame: "pd.DataFrame", notes: tuple[str, ...]
-) -> tuple["pd.DataFrame", tuple[str, ...]]:
-    """Return the table without rows and nameless columns that are empty, and without the index that
-    pandas writes first, without a name. Other nameless columns are called as pandas calls them.
+def _without_empty_rows(frame: "pd.DataFrame", labelled: bool) -> tuple["pd.DataFrame", int]:
+    """Return the table without rows that have no value, and how many these are: all of them, or
+    those at the end where every other row is to be answered.
     """
-    import pandas as pd
-
     empty = frame
     for index in range(frame.shape[1]):
         empty = empty[empty.iloc[:, index].str.strip() == ""]
-    if len(empty):
-        frame = frame.drop(index=empty.index)
-        notes = (*notes, f"left out: rows without any value ({len(empty)})")
+    rows = (
+        empty.index
+        if labelled
+        else empty.index[empty.index > frame.index.difference(empty.index).max()]
+    )
+    return (frame.drop(index=rows) if len(rows) else frame), len(rows)
+
+
+def _named(frame: "pd.DataFrame", notes: tuple[str, ...]) -> tuple["pd.DataFrame", tuple[str, ...]]:
+    """Return the table without nameless columns that are empty, and without the index that pandas
+    writes first, without a name. Other nameless columns are called as pandas calls them.
+    """
+    import pandas as pd
+
     names = list(frame.columns)
     nameless = [index for index, name in enumerate(names) if name == ""]
     if not nameless or len(frame) == 0:

@@ -71,11 +71,13 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         raise DataError(f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it")
     try:
         if suffix == ".xlsx":
-            frame, notes, separator = delimited.read_excel(path)
+            frame, notes, separator = delimited.read_excel(path, labelled=labelled)
         elif suffix in TEXT_SUFFIXES:
             tabs = suffix == ".tsv" and data.separator == "auto"
             given = "\t" if tabs else data.separator
-            frame, notes, separator = delimited.read_text(path, data.encoding, given)
+            frame, notes, separator = delimited.read_text(
+                path, data.encoding, given, labelled=labelled
+            )
         elif suffix == ".parquet":
             frame = _read_parquet(path)
         else:

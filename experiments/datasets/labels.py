@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_CLASSES = 1000
-FEW_ROWS = 10  # with fewer, little can be said of a class
+FEW_ROWS = 10  # of a class: little can be said of one with fewer
 UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
 WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
 
@@ -126,14 +126,14 @@ def notes(table: RawTable, classes: Sequence[str], missing: Collection[str]) -> 
         )
     if len(classes) < len(labels):
         yield f"{where}: all labels are whole numbers, so 1 and 1.0 are one class"
-    for name, count in labels.items():
-        if count >= UNEVEN * rows:
-            yield (
-                f"{where}: {count} of {rows} rows are {short_repr(name)}, so accuracy says little"
-                ' of the others; write objective = "balanced_val_accuracy" under [sweep]'
-            )
-        if count < FEW_ROWS:
-            yield f"{where}: the class {short_repr(name)} has only {count} of {rows} rows"
+    name, most = labels.most_common(1)[0]
+    if most >= UNEVEN * rows:
+        yield (
+            f"{where}: {most} of {rows} rows are {short_repr(name)}, so accuracy says little of the"
+            ' others; write objective = "balanced_val_accuracy" under [sweep]'
+        )
+    if few := [name for name in classes if labels[name] < FEW_ROWS]:
+        yield f"{where}: fewer than {FEW_ROWS} rows have the class {listed(few)}"
 
 
 def type_of(column: "pd.Series[Any]", classes: Sequence[str], *, typed: bool) -> str:

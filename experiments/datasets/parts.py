@@ -126,5 +126,6 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> t
         absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
         if absent and len(parts[name].y):
             missing = listed([classes[index] for index in absent])
-            notes.append(f"no {name} row has the class {missing}: too few rows, all to train on")
+            why = "" if getattr(data, name) else ": too few rows to divide, so all are to train on"
+            notes.append(f"no {name} row has the class {missing}{why}")
     return tuple(notes)

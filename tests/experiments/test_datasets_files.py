@@ -122,6 +122,12 @@ def test_what_is_around_a_table_is_no_part_of_it(tmp_path: Path, kind: str) -> N
     assert changed or found == usual
 
 
+def test_rows_to_answer_keep_their_places(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + LINES[0] + ",,,\n" + LINES[1] + ",,,\n" * 3)
+    data = Data(source=str(path))
+    assert len(datasets.files.read(path, data, labelled=False).frame) == 3
+
+
 def test_names_of_rows_are_a_column(tmp_path: Path) -> None:
     """R writes them, without a name (write.csv) or with one name too few (write.table)."""
     rows = "".join(f"r{index},{line}" for index, line in enumerate(LINES))
