@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files, page
-from experiments.tracking import Runs, Tracker, TrackerProcess
+from experiments.tracking import Runs, Tracker, TrackerProcess, read_trial_runs
 from experiments.tracking.plan import network_plans, trial_plan
 from experiments.tracking.sync import SyncedRuns, sync_runs
 from sweeps.workspace import Workspace
@@ -27,6 +27,8 @@ class Synced:
 
 def read_runs(tracker: TrackerProcess) -> Runs:
     """Return what MLflow has of the study. An MLflow that does not answer is not an error here."""
+    if (ids := read_trial_runs(tracker.store, tracker.study)) is not None:
+        return Runs(ids)
     try:
         with tracker:
             return Runs(tracker.call(Tracker.run_ids))

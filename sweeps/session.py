@@ -82,6 +82,7 @@ class Session:
     def publish(self) -> Sweep:
         observe = self.progress.writing
         outcome = self.writer.close(observe=observe)
+        self.study.keep_importances()
         study = self.study.reread()
         record = study_record(study, importances(study))
         runs, files = publish.write_all(self.place, record, self.tracker, outcome, observe)

@@ -4,6 +4,7 @@ from experiments.tracking.process import TrackerProcess
 from experiments.tracking.store import Store, choose
 from experiments.tracking.sync import SyncedRuns, audit_runs, sync_runs
 from experiments.tracking.tracker import Tracker
+from experiments.tracking.trial_runs import read_trial_runs
 from experiments.tracking.view import Links
 from experiments.tracking.writer import Runs, Writer
 
@@ -17,5 +18,6 @@ __all__ = [
     "Writer",
     "audit_runs",
     "choose",
+    "read_trial_runs",
     "sync_runs",
 ]

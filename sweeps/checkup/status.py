@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import DirectoryError, StorageError, StudyError, TrackingError
-from experiments.tracking import TrackerProcess, audit_runs
+from experiments.tracking import TrackerProcess, audit_runs, read_trial_runs
 from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
@@ -31,7 +31,9 @@ def status(place: Workspace, study: str, silent: dict[str, TrackingError]) -> di
     driver = place.driver(study)
     with place.tracker(record) as tracker:
         missing = None
-        if answers(tracker, silent):
+        if (ids := read_trial_runs(tracker.store, record)) is not None:
+            missing = len(record.trials) - len(ids)
+        elif answers(tracker, silent):
             missing = len(tracker.call(audit_runs, record).missing(TRIAL))
     return {
         "study": study,

@@ -101,6 +101,12 @@ class Study:
             self._noted |= {*self.kept.get(MIXED, ()), *mixture}
             self.keep(MIXED, sorted(self._noted))
 
+    def keep_importances(self) -> None:
+        """Keep the importances of the lambdas: who shows them need not compute them again."""
+        shares = {"trials": self.finished, "shares": stored.importances(self.optuna)}
+        if self.kept.get(stored.IMPORTANCES) != shares:
+            self.keep(stored.IMPORTANCES, shares)
+
     def propose(self) -> list[Proposal]:
         """Return the trials that are missing from the generation in progress: always the same ones.
 

@@ -20,6 +20,7 @@ from sweeps.storage.storage import answering, create_study, open_storage
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
+IMPORTANCES = "importances"  # of the study: `shares` of each lambda, and of how many `trials`
 MIXED = "mixed_hardware"  # of the study: how workers of a cluster differed from their driver
 
 
@@ -119,9 +120,14 @@ def study_record(
 def importances(study: optuna.Study) -> dict[str, float]:
     """Return PED-ANOVA's share of each lambda in the variation of the objective, by name.
 
-    It is empty where there are too few trials, or none differs from another.
+    It is empty where there are too few trials, or none differs from another. What is kept on the
+    study is taken where it is of all its trials.
     """
-    trials = [trial for trial in recorded(study) if trial.value is not None]
+    there = recorded(study)
+    found = kept(study.study_name, study.user_attrs).get(IMPORTANCES, {})
+    if found.get("trials") == len(there):
+        return dict(found["shares"])
+    trials = [trial for trial in there if trial.value is not None]
     if len({trial.value for trial in trials}) < 2:
         return {}
     from optuna.importance import (  # with scikit-learn, nearly a second

@@ -105,15 +105,9 @@ def _open_database(url: str) -> RDBStorage:
 @contextmanager
 def answering(url: str) -> Iterator[None]:
     """Turn what goes wrong while a storage is used into one sentence, without its password."""
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-
     storage = f"storage {masked_url(url)}"
     try:
         yield
-    except (ArgumentError, NoSuchModuleError):
-        raise InputError(
-            f"{storage}: not a database URL; write for example postgresql+psycopg://user@host/name"
-        ) from None
     except ImportError as error:
         package = error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]
         remedy = (
@@ -124,7 +118,20 @@ def answering(url: str) -> Iterator[None]:
         raise InputError(
             f"{storage}: the package for this database is missing ({package}); {remedy}"
         ) from None
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+    except OSError as error:
+        raise unwritable(
+            masked_url(url), error, "check its permissions, or give another --directory"
+        ) from None
+    except Exception as error:
+        from sqlalchemy.exc import ArgumentError, SQLAlchemyError  # only now: it takes 0.2 s
+
+        if isinstance(error, ArgumentError):
+            raise InputError(
+                f"{storage}: not a database URL; write for example"
+                " postgresql+psycopg://user@host/name"
+            ) from None
+        if not isinstance(error, SQLAlchemyError | optuna.exceptions.StorageInternalError):
+            raise
         said = getattr(error.__cause__, "orig", None) or getattr(error, "orig", None) or error
         reason = redacted(str(said).strip().splitlines()[0], url)
         if any(sign in reason for sign in NO_ROOM):
@@ -137,8 +144,4 @@ def answering(url: str) -> Iterator[None]:
         raise StorageError(
             f"{storage} does not answer ({reason}); start it, or correct --storage; then give the"
             " same command again: what was recorded is kept"
-        ) from None
-    except OSError as error:
-        raise unwritable(
-            masked_url(url), error, "check its permissions, or give another --directory"
         ) from None

@@ -5,6 +5,8 @@ sweep, and real commands.
 import dataclasses
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,25 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     assert gone == ["there is no trials.csv", "there is no history.csv"]
     command("export", cwd=folder)
     assert doctor(folder, 0) == [counts]
+
+
+@pytest.mark.parametrize("command", ["status", "export"])
+def test_a_look_needs_neither_mlflow_nor_scikit_learn(swept: sweeps.Sweep, command: str) -> None:
+    """Both take seconds to import, here or in a process of MLflow's."""
+    program = (
+        "import atexit, resource, sys; from sweeps.cli import main;"
+        " children = lambda: resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss;"
+        " atexit.register(lambda: print('loaded', children(), *sys.modules)); main()"
+    )
+    there = [sys.executable, "-c", program, command]
+    done = subprocess.run(
+        there, cwd=swept.workspace.directory, capture_output=True, text=True, check=True
+    )
+    said, _, loaded = done.stdout.partition("loaded ")
+    assert "all there" in said or "trials.csv" in said
+    children, *modules = loaded.split()
+    assert children == "0"
+    assert not {"mlflow", "sklearn", "sqlalchemy", "scipy"} & set(modules)
 
 
 def test_networks_that_are_not_trained_to_the_end_are_a_note(swept: sweeps.Sweep) -> None:
