@@ -1,7 +1,9 @@
 """The template: a data file in, a commented experiment file out, with what could be guessed."""
 
 import os
+import zlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +103,10 @@ def _check_output(output: Path) -> None:
 
 def _guess_encoding(path: Path, data: Data) -> str:
     if data.suffix not in TEXT_SUFFIXES or data.suffix == ".xlsx" or not path.is_file():
-        return data.encoding  # reading it says what is wrong
-    return delimited.guess_encoding(delimited.unpacked(path)[0], data.encoding)
+        return data.encoding
+    with suppress(OSError, EOFError, zlib.error):  # reading it says what is wrong
+        return delimited.guess_encoding(delimited.unpacked(path)[0], data.encoding)
+    return data.encoding
 
 
 def _count_inputs(dataset: datasets.Dataset) -> str:

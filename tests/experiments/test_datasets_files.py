@@ -189,7 +189,10 @@ OTHERS: dict[str, tuple[str | bytes, str]] = {
 @pytest.mark.parametrize("kind", OTHERS)
 def test_what_is_no_table_is_one_sentence(tmp_path: Path, kind: str) -> None:
     content, pattern = OTHERS[kind]
-    assert re.search(pattern, sentence(written(tmp_path, content)))
+    path = written(tmp_path, content)
+    assert re.search(pattern, sentence(path))
+    with pytest.raises(DataError):
+        template.write(path, "label", tmp_path / "mine.toml")
 
 
 def test_a_broken_workbook_is_one_sentence(tmp_path: Path) -> None:
