@@ -59,7 +59,14 @@ def test_what_a_notation_reads(example: str, text: str, number: float) -> None:
     ("example", "text"),
     [
         *(("1,5", "1.5"), ("1,000", "1,5"), ("1.000", "5.94"), ("1 cm", "1.5 m"), ("1 %", "%")),
-        *(("1,000", "1,0000"), ("1 000", "1  000"), ("$1", "€1"), ("1", "1,5"), ("1", "nan")),
+        *(
+            ("1,000", "0,123"),
+            ("1,000", "1,0000"),
+            ("1 000", "1  000"),
+            ("$1", "€1"),
+            ("1", "1,5"),
+            ("1", "nan"),
+        ),
     ],
 )
 def test_what_a_notation_does_not_read(example: str, text: str) -> None:
