@@ -68,14 +68,14 @@ class Notation:
         number = f"(?:{groups}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+"
         return (
             f"^(?P<bracket>[(]?)(?P<sign>[+{MINUS}]?){gap}(?:{re.escape(self.before)})?{gap}"
-            f"(?P<second>[+{MINUS}]?)(?P<number>{number})(?P<exponent>(?:[eE][+-]?[0-9]+)?){gap}"
-            f"(?:{re.escape(self.behind)})?[)]?$"
+            f"(?P<second>[+{MINUS}]?)(?P<number>{number})(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
+            f"(?P<after>[{MINUS}]?){gap}(?:{re.escape(self.behind)})?[)]?$"
         )
 
     def plain(self, texts: "pa.Array") -> "pa.Array":
         """Return numbers as plain text such as "-1000.5", null where a text is none of these.
 
-        Brackets and any form of the minus sign mean a negative number.
+        Brackets and a minus sign, also behind the number, mean a negative one.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -84,7 +84,7 @@ class Notation:
         nothing = pa.scalar("", texts.type)
         *signs, number, exponent = (
             pc.struct_field(found, name)
-            for name in ("bracket", "sign", "second", "number", "exponent")
+            for name in ("bracket", "sign", "second", "after", "number", "exponent")
         )
         signs = pc.binary_join_element_wise(*signs, nothing)
         sign = pc.if_else(pc.match_substring_regex(signs, f"[{MINUS}(]"), "-", nothing)

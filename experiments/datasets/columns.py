@@ -95,7 +95,7 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
         return ColumnKind("refused", f"{reason}: correct it, or add it to data.missing")
     texts = values.different(column, data.missing)
     if dates.are_dates(texts):
-        return _date(texts[0])
+        return _date(next(text for text in texts if dates.are_dates([text])))
     if guess is not None:
         note = question or f"{short_repr(guess.seen)} may be a number; see data.numbers"
         if len(texts) > values.FEW_DIFFERENT:

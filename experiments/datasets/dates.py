@@ -1,13 +1,14 @@
 """The dates: the forms that people and programs write them in."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+LOOKED_AT, NEARLY_ALL = 100, 0.9
 TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s?[ap]\.?m\.?)?"
-CLOCK = rf"(,?[T ]{TIME})?(\s?(Z|UTC|[+-]\d{{2}}:?\d{{2}}))?"
+CLOCK = rf"(,?[T: ]{TIME})?(\s?(Z|UTC|[+-]\d{{2}}:?\d{{2}}))?"
 MONTH = (  # in English, German and French
     "(jan(uary|uar|vier)?|feb(ruary|ruar)?|févr?(ier)?|mar(ch|s)?|mrz|märz|apr(il)?|avr(il)?|may|mai"
     "|june?|juni?|juin|jul[iy]?|juil(let)?|aug(ust)?|août|sept?(ember|embre)?|o[ck]t(ober|obre)?"
@@ -29,14 +30,17 @@ FORMS = [
 ]
 
 
-def are_dates(texts: Iterable[str]) -> bool:
-    """Whether each of these texts is a date or a time."""
-    return all(any(form.fullmatch(text) for form in FORMS) for text in texts)
+def are_dates(texts: Sequence[str]) -> bool:
+    """Whether nearly all of these texts are dates or times, by the first of them."""
+    first = texts[:LOOKED_AT]
+    dates = sum(any(form.fullmatch(text) for form in FORMS) for text in first)
+    return dates > NEARLY_ALL * len(first)
 
 
 def are_days(numbers: NDArray[np.float64]) -> bool:
-    """Whether numbers are days such as 20190314, all of 1900 to 2100."""
+    """Whether numbers are days such as 20190314, or months such as 201903, of 1900 to 2100."""
     numbers = numbers[~np.isnan(numbers)]
+    numbers = np.where(numbers < 1_000_000, 100 * numbers + 1, numbers)
     months, days = np.divmod(numbers, 100)
     years, months = np.divmod(months, 100)
     inside = (years >= 1900) & (years <= 2100) & (months >= 1) & (months <= 12)

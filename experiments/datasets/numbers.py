@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.data_section import Data
 from experiments.datasets import values
+from experiments.datasets.dates import are_dates
 from experiments.notation import GROUPS, MINUS, SPACES, Notation
 from experiments.wording import short_repr, toml
 
@@ -23,7 +24,7 @@ UNITS = (
 )
 NUMBERLIKE = re.compile(
     rf"[(]?[+{MINUS}]?(?P<before>{CURRENCY}|)[{SPACES}]*[+{MINUS}]?"
-    rf"(?P<core>[.,]?[0-9]([0-9.,'\u2019{SPACES}]*[0-9])?[.]?)([eE][+-]?[0-9]+)?[{SPACES}]*"
+    rf"(?P<core>[.,]?[0-9]([0-9.,'\u2019{SPACES}]*[0-9])?[.]?)([eE][+-]?[0-9]+)?[{MINUS}]?[{SPACES}]*"
     rf"(?P<behind>([^0-9.,;:()_{SPACES}{MINUS}][^.,;:()_]{{0,11}})?)[)]?"
 )
 # Numbers of which none is a thousand with a point in it.
@@ -77,7 +78,9 @@ def guess(
             decimals |= {"."} & set("".join(texts))
             continue
         texts = values.different(frame[name], data.missing)
-        if not all(map(str.isdecimal, texts)) and (found := _notations(texts)):
+        if all(map(str.isdecimal, texts)) or are_dates(texts):
+            continue
+        if found := _notations(texts):
             columns[name] = found
             decimals |= found.decimals
     guesses = {name: _decide(name, each, decimals, separator) for name, each in columns.items()}
@@ -86,7 +89,7 @@ def guess(
 
 def is_quantity(unit: tuple[str, str]) -> bool:
     """Whether what stands before and behind a number is a known unit, or nothing."""
-    return bool(re.fullmatch(f"({CURRENCY}|{UNITS}|)", unit[0] or unit[1]))
+    return bool(re.fullmatch(f"({CURRENCY}|{UNITS}|)", unit[0] or unit[1], re.IGNORECASE))
 
 
 def _notations(texts: Sequence[str]) -> _Column | None:

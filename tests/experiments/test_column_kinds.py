@@ -104,6 +104,8 @@ ASKED, PLAIN = "asked", "plain"
         (",", ["5.941", "5.94"], [], PLAIN),
         (",", ["19M", "8.7M", "25k"], [], ASKED),
         (",", ["150 cm", "150"], [], ASKED),
+        (",", ["150 cm", "151 CM"], [], ASKED),
+        (";", ["1.234,50-", "3,20"], [], "1.000,5"),
         (",", ["20042A", "20013", "20011B"], [], PLAIN),
         (",", ["1st", "2nd"], [], PLAIN),
         (",", ["0%", "(0%)"], [], "1 %"),
@@ -196,6 +198,21 @@ def test_a_file_by_hand_is_told_all_columns_and_keys_at_once(tmp_path: Path) -> 
         datasets.load(plain.model_copy(update=keys))
 
 
+def test_what_is_found_in_several_columns_is_said_at_once(tmp_path: Path) -> None:
+    columns = {
+        name: [mark, *np.arange(ROWS - 1) / 7]
+        for name, mark in {"a": "N/A", "b": "null", "c": "-"}.items()
+    }
+    data, said = written(tmp_path, "id", [f"u{row}" for row in range(ROWS)], **columns)
+    (sentence,) = [each for each in said if "'null'" in each]
+    for word in ("'N/A'", "'-'", "'a'", "'b'", "'c'", "data.missing"):
+        assert word in sentence
+    assert {"a", "a is missing", "b", "c", "x"} <= set(datasets.load(data).features)
+    orders = ["to test on", "data.drop: 'id'", "data.missing", "2 classes", "7 inputs"]
+    places = [[word in each for each in said].index(True) for word in orders]
+    assert places == sorted(places)
+
+
 def test_words_that_are_labels_stay_labels(tmp_path: Path) -> None:
     data, _ = written(tmp_path, "a", ["none", "-", "7"] * 20, label=["none", "mild"] * 30)
     assert set(data.missing) - {"", "NA", "NaN", "?"} == {"-"}
@@ -236,6 +253,7 @@ def test_which_whole_numbers_are_ids() -> None:
         *("14/3/2019", "3/14/19", "2019-03-14T10:30:00.5+01:00", "14. März 2019", "Mar-19"),
         *("Thu, 14 Mar 2019 10:30:00", "Thursday, March 14, 2019", "10:30 PM", "2019-Q1"),
         *("1st May 2020", "Thu Mar 14 10:30:00 2019", "2024-01-01 10:30:00 UTC", "20.3.24 8:15"),
+        *("14/Mar/2019:10:30:00 +0000", "14 Mar 2019"),
     ],
 )
 def test_what_is_a_date(text: str) -> None:

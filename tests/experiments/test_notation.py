@@ -47,6 +47,7 @@ def test_an_example_says_all_of_a_notation(notation: Notation, number: object) -
         ("1", "(5)", -5),
         ("1,5", "1,5e-3", 0.0015),
         ("1,5", ",5", 0.5),
+        ("1.000,5", "1.005,50-", -1005.5),  # as SAP has it
         ("1 cm", "150", 150),
         ("1 cm", "3.5cm", 3.5),
     ],
