@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from experiments.cautions import cautions
+from experiments.cautions import cautions, leaks_of
 from experiments.measures import MEASURES, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
@@ -60,7 +60,7 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     if verdict is None:
         return None
     return Card(
-        says=f"{_says(study, verdict)}{_reservation(verdict)}",
+        says=f"{_says(study, verdict)}{_reservation(study, verdict)}",
         unfair=_unfair(study, verdict),
         lambdas=tuple(_line(verdict, name) for name in LAMBDA_NAMES),
         facts=tuple(_facts(study, verdict)),
@@ -165,10 +165,12 @@ def _listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def _reservation(verdict: Verdict) -> str:
-    if not verdict.undertrained:
+def _reservation(study: StudyRecord, verdict: Verdict) -> str:
+    found = [what for what, _ in leaks_of(study)]
+    found += ["the networks are not trained to the end"] * bool(verdict.undertrained)
+    if not found:
         return ""
-    return " One reservation: the networks are not trained to the end (see below)."
+    return f" {'Reservations' if found[1:] else 'One reservation'}: {'; '.join(found)} (see below)."
 
 
 def _unfair(study: StudyRecord, verdict: Verdict) -> str:

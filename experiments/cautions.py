@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 from experiments.datasets.labels import UNEVEN
+from experiments.datasets.leaks import Leak
 from experiments.evaluation import BASELINE, PENALISED
 from experiments.experiment_file import catalog
 from experiments.measures import MEASURES, percent, strength
@@ -23,10 +24,11 @@ from experiments.verdict import (
     WORSE,
     Verdict,
 )
-from experiments.wording import command_line, quoted
+from experiments.wording import command_line, quoted, toml
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
+AS_GOOD = 0.01  # so much less accuracy than the network's is as good
 LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to go on with
 
 
@@ -99,6 +101,17 @@ def further(study: StudyRecord, options: str = "") -> tuple[str, str] | None:
     )
 
 
+def leaks_of(study: StudyRecord, options: str = "") -> Iterator[tuple[str, str]]:
+    """Yield what leaks in a study's data, and what to do about it, the most important first."""
+    network = study.best.val_accuracy or 0 if study.best else 1
+    for leak in (Leak(**kept) for kept in study.data.get("leaks", ())):
+        if leak.accuracy < network - AS_GOOD:
+            continue
+        edit = quoted(f"{leak.key}={toml(leak.value)}")
+        again = f": {begun(study)} --study {quoted(study.study)}-repaired --set {edit}{options}"
+        yield leak.what, f"{leak.when}{again if leak.key else ''}"
+
+
 def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str]:
     """Yield what to beware of, the most important first; `options` go behind commands."""
     rows, gain = verdict.rows["test"], verdict.against_baseline
@@ -116,6 +129,8 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             "There are no test rows, so nothing can be claimed; give some with data.split.test or"
             " data.test."
         )
+    for what, remedy in leaks_of(study, options):
+        yield f"{what[0].upper()}{what[1:]}; {remedy}"
     if found := further(study, options):
         what, command = found
         yield f"{what[0].upper()}{what[1:]}; train them further with: {command}"

@@ -82,6 +82,8 @@ class Data(Section):
     """How a column writes its numbers, by example: "1,000.5", "1.000,5", "1 000", "$1", "1 cm"."""
     unlabelled: Literal["error", "drop"] = "error"
     """What happens where rows have no label: an error, or they are left out."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """What happens to rows with inputs and label of an earlier row: kept, or left out."""
     separator: Annotated[str, AfterValidator(_divides_fields)] = "auto"
     """What stands between the fields of a .csv: one character, or "auto" to find out."""
     encoding: str = "utf-8-sig"

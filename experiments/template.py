@@ -64,15 +64,22 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     guesses = [*proposal.sentences, *found, *notes]
     try:
         dataset = datasets.load(data)  # as `sweeps run` will
+        found = []
+        if copies := [leak.what for leak in dataset.leaks if leak.key == "data.duplicates"]:
+            data = data.model_copy(update={"duplicates": "drop"})
+            found = [f'data.duplicates = "drop", because {copies[0]}']
+            dataset = datasets.load(data)
+        found += [leak.sentence for leak in dataset.leaks]
     except DataError as error:
         guesses.insert(0, f"it cannot run yet: {error}")
         inputs, training = [], int(rows * (1 - data.split.val - data.split.test))
     else:
-        guesses += dataset.notes
+        guesses += [note for note in dataset.notes if note not in {*guesses, *found}]
         inputs, training = [_count_inputs(dataset)], dataset.rows["training"]
         if dataset.rows["test"] < FEWEST_TO_TEST:
             few = f"only {dataset.rows['test']} rows to test on, of {rows}: hardly any difference"
             guesses.insert(0, f"{few} will show; get more rows")
+        guesses[:0] = found
     chosen = suited(training)
     guesses.append(
         f"training.batch_size = {chosen.batch_size} and training.epochs = {chosen.epochs}, which"

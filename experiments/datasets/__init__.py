@@ -11,25 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets import labels
+from experiments.datasets import labels, leaks
 from experiments.datasets.bundled import BUNDLED
+from experiments.datasets.leaks import Leak
 from experiments.datasets.parts import PARTS, divide
 from experiments.datasets.preparation import Example, Preparation, fit
 from nnreg import Split
 
-__all__ = ["BUNDLED", "Dataset", "Preparation", "Sealed", "TestRows", "load"]
+__all__ = ["BUNDLED", "Dataset", "Leak", "Preparation", "Sealed", "TestRows", "load"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """The training and validation rows as arrays. The test rows are counted and left sealed.
+    """The training and validation rows as arrays. The test rows are counted, also those that stand
+    in training, and left sealed.
 
     `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64
     class numbers; `classes` are the labels by class number, `features` the names of the columns of
     x, `rows` counts "training", "validation" and "test", `notes` has a sentence for each thing that
     was done to a column, `preparation` turns raw rows into x, `groups` are the numbers of the
     validation rows' groups, `target` is the column of labels, `label_type` their type in
-    `labels.TYPES`, `example` a few of the training rows, raw.
+    `labels.TYPES`, `example` a few of the training rows, raw, `leaks` what makes the test easier
+    than new rows are.
     """
 
     split: Split
@@ -42,6 +45,7 @@ class Dataset:
     target: str
     label_type: str
     example: Example
+    leaks: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +64,19 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
     parts = divide(data)
     training, validation, table = parts.training, parts.validation, parts.training.table
     preparation, notes = fit(training.frame, parts.kinds, data.missing, table.where)
+    x = {name: getattr(parts, name).inputs(preparation, dtype) for name in PARTS}
+    y = {name: getattr(parts, name).y for name in PARTS}
+    found, small = leaks.find(x, y, preparation, data)
+    if data.split.group is not None:
+        groups = np.concatenate([getattr(parts, name).groups(data) for name in PARTS])
+        found += leaks.of_groups(groups, np.concatenate(list(y.values())), data.split.group)
     return Dataset(
-        split=Split(
-            training.inputs(preparation, dtype),
-            training.y,
-            validation.inputs(preparation, dtype),
-            validation.y,
-        ),
+        split=Split(x["training"], training.y, x["validation"], validation.y),
         classes=parts.classes,
         features=preparation.features,
         rows={name: len(getattr(parts, name).rows) for name in PARTS},
-        notes=(*parts.notes, *notes),
+        notes=(*(leak.sentence for leak in found), *table.notes, *parts.notes, *notes, *small),
+        leaks=found,
         preparation=preparation,
         groups=validation.group_numbers(data),
         target=table.target,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets import bundled, columns, labels, splitting, values
+from experiments.datasets import bundled, columns, labels, leaks, splitting, values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import RawTable, check_columns, read
 from experiments.datasets.preparation import Preparation
@@ -70,12 +70,16 @@ def divide(data: Data) -> Parts:
         source = labels.labelled(read(Path(data.source), data), data)
     kinds = columns.judge_all(source, data)
     classes = labels.find_classes(source, data.missing)
-    parts = _divide(_whole(source, classes, data), classes, data)
+    tables = {"source": source}
     for key, path in data.files.items():
         if key != "source":
-            table = labels.labelled(read(path, data), data)
-            columns.check_like(table, data, kinds)
-            parts[key] = _whole(table, classes, data)
+            tables[key] = labels.labelled(read(path, data), data)
+            columns.check_like(tables[key], data, kinds)
+    if data.duplicates == "drop":
+        tables = leaks.first_of_equals(tables, kinds, data)
+    source = tables.pop("source")
+    parts = _divide(_whole(source, classes, data), classes, data)
+    parts |= {key: _whole(table, classes, data) for key, table in tables.items()}
     if data.source == "digits_noisy":
         clean = parts["training"]
         rows, y = bundled.make_noisy(clean.rows, clean.y, classes, data.split.seed)

@@ -3,7 +3,7 @@
 It is stored as JSON beside a model, and does to new rows exactly what it did to the training rows.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,6 +84,13 @@ class Preparation:
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
+    @property
+    def blocks(self) -> Iterator[slice]:
+        """The columns of `apply` that each step makes."""
+        start = 0
+        for step in self.steps:
+            yield slice(start, start := start + len(features(step)))
+
     def example(self, frame: "pd.DataFrame") -> Example:
         """Return a few of the rows, those with the fewest gaps first."""
         frame = frame.iloc[:LOOKED_AT]
@@ -101,11 +108,8 @@ class Preparation:
         """
         check_columns(frame.columns, self.columns, where, "add or rename it")
         out = np.empty((len(frame), len(self.features)), dtype=dtype)
-        start = 0
-        for step in self.steps:
-            end = start + len(features(step))
-            out[:, start:end] = self._inputs(frame[step.column], step, where)
-            start = end
+        for step, block in zip(self.steps, self.blocks, strict=True):
+            out[:, block] = self._inputs(frame[step.column], step, where)
         return out
 
     def _numbers(self, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:

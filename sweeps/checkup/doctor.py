@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from experiments import environment
-from experiments.cautions import further
+from experiments.cautions import further, leaks_of
 from experiments.errors import DirectoryError, ForeignStudyError, StorageError, TrackingError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
@@ -41,6 +41,8 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
         yield from agreement.examine(place, name, silent)
         if changed := environment.differences(record.versions):
             yield Finding(NOTE, f"study {name} {changed}")
+        for what, remedy in leaks_of(record, place.options()):
+            yield Finding(NOTE, f"study {name}: {what}", remedy)
         if found := further(record, place.options()):
             what, command = found
             yield Finding(NOTE, f"study {name}: {what}", f"train them further with: {command}")

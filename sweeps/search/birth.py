@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import uuid
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,12 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
         "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
         "provenance": {"command": command(sys.argv), "commit": commit(), "user": user()},
         "data": (
-            {"digest": digest(of_data), "features": len(data.features), "rows": data.rows}
+            {
+                "digest": digest(of_data),
+                "features": len(data.features),
+                "rows": data.rows,
+                "leaks": [asdict(leak) for leak in data.leaks],
+            }
             if data
             else {}
         ),
