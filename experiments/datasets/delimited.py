@@ -23,7 +23,10 @@ OTHERS = {  # how files begin that people mistake for text
     b"%PDF": "it is a PDF; export the table itself as .csv",
     b"PAR1": "it is a Parquet file; name it .parquet",
 }
-WEB_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+OTHER_TEXTS = {
+    (b"<!doctype html", b"<html", b"<?xml"): "a web page; download the file that the page shows",
+    (b"[{", b'{"'): "JSON; save the table as .csv",
+}
 
 
 class NoTable(ValueError):
@@ -57,8 +60,10 @@ def _check_signature(content: bytes, but: bytes | None = None) -> None:
     for signature, reason in OTHERS.items():
         if content.startswith(signature) and signature != but:
             raise NoTable(reason)
-    if content[:SAMPLE].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGES):
-        raise NoTable("it is a web page; download the file that the page shows")
+    begin = content[:SAMPLE].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for begins, what in OTHER_TEXTS.items():
+        if begin.startswith(begins):
+            raise NoTable(f"it is {what}")
 
 
 def read_excel(path: Path, *, labelled: bool) -> Table:
@@ -129,7 +134,7 @@ def _parsed(text: str, separator: str, labelled: bool) -> Table:
     if text.count('"') % 2:
         _check_quotes(text, shape)
     frame, empty = _without_empty_rows(_parse(text, shape), labelled)
-    rows = [f"left out: rows without any value ({empty})"] * (empty > 0)
+    rows = [f"left out: rows without any value, or of names again ({empty})"] * (empty > 0)
     return (*_named(frame, (*shape.notes, *rows)), shape.separator)
 
 
@@ -182,10 +187,8 @@ def _explain(text: str, shape: Shape) -> None:
             f" have {shape.width}; the first line must have the names of columns: write a name for"
             " each, delete lines above the names, or write the right data.separator"
         )
-    what = (
-        f"line {line} has {len(record)} fields, and there are {number} names of columns in line"
-        f" {header}"
-    )
+    fields = f"{len(record)} field{'s' * (len(record) != 1)}"
+    what = f"line {line} has {fields}, and there are {number} names of columns in line {header}"
     if len(record) < number and not any(records):
         raise NoTable(f"{what}: it is the last line, and cut; delete it, or get the file again")
     raise NoTable(f"{what}; correct it: a field with {shape.separator!r} in it needs quotes")
@@ -203,17 +206,15 @@ def _check_quotes(text: str, shape: Shape) -> None:
 
 
 def _without_empty_rows(frame: "pd.DataFrame", labelled: bool) -> tuple["pd.DataFrame", int]:
-    """Return the table without rows that have no value, and how many these are: all of them, or
-    those at the end where every other row is to be answered.
+    """Return the table without rows that have no value but names of columns, and how many these
+    are: all of them, or those at the end where every other row is to be answered.
     """
     empty = frame
-    for index in range(frame.shape[1]):
-        empty = empty[empty.iloc[:, index].str.strip() == ""]
-    rows = (
-        empty.index
-        if labelled
-        else empty.index[empty.index > frame.index.difference(empty.index).max()]
-    )
+    for index, name in enumerate(frame.columns):
+        empty = empty[empty.iloc[:, index].str.strip().isin(["", name])]
+    rows = empty.index
+    if not labelled:
+        rows = rows[rows > frame.index.difference(rows).max()]
     return (frame.drop(index=rows) if len(rows) else frame), len(rows)
 
 

@@ -104,7 +104,8 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
             f"{path}: data.target, the column of labels, is missing; there are {listed(names)}:"
             f' write for example target = "{names[-1]}"'
         )
-    check_columns(names, [target] if labelled else [], f"{path}: data.target")
+    remedy = "correct it" if len(names) > 1 else 'correct it, or data.separator (such as " ")'
+    check_columns(names, [target] if labelled else [], f"{path}: data.target", remedy)
     return RawTable(where=str(path), frame=frame, target=target, notes=notes, separator=separator)
 
 

@@ -121,6 +121,11 @@ def _header(records: Sequence[Cells], width: int) -> tuple[int, Cells]:
     """
     used = max(len(list(filter(None, cells))) for cells in records)
     for index, cells in enumerate(records[:MOST_TITLES]):
+        after = records[index + 1] if len(records) > index + 1 else [""]
+        if cells[0].startswith("#") and (
+            after[0].startswith("#") or (index and _has_numbers(cells) >= _has_numbers(after))
+        ):
+            continue  # the last comment may have the names
         names = _completed(cells, records[index + 1 :], width)
         if len(names) == width and 2 * len(list(filter(None, names))) > used:
             return (0, records[0]) if index and _has_numbers(cells) else (index, names)

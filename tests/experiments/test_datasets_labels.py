@@ -132,6 +132,7 @@ AMOUNTS: dict[str, Any] = {
     "scores": [str(index * 7 % 101) for index in range(400)],
     "ages": [str(18 + index % 60) for index in range(900)],
     "mostly zero": ["0"] * 300 + [str(index) for index in range(2, 60)],
+    "mostly the largest": ["0"] * 300 + [str(-index) for index in range(2, 60)],
     "exponents": [f"{index}e-3" for index in range(60)],
     "negative": [str(index - 30.5) for index in range(60)],
     "dollars": [f"${index},{index + 100}.50" for index in range(1, 60)],
