@@ -79,6 +79,8 @@ def _call(connection: socket.socket) -> int:
     arguments, directory, environment = json.loads(call)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
+    # What they were when Python began may have been a file, which can be rewound.
+    sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)
