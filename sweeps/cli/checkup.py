@@ -24,7 +24,7 @@ def status(
     found, left_out = statuses(workspace(directory, storage, tracking_uri), study)
     if as_json:
         output.print_json(found)
-    else:
+    elif found or not left_out:
         output.print_status(found)
     for why in left_out:
         output.say(f"left out: {why}")

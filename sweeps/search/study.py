@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -262,7 +263,8 @@ def open_study(
         stack.callback(lock.release)
         logger.debug("study %s locked", name)
         storage = open_storage(url, lock)
-        study = stored.load_or_create(storage, name, search.experiment.direction, alone=alone)
+        journal = Path(url) if alone else None
+        study = stored.load_or_create(storage, name, search.experiment.direction, alone=journal)
         with reading(name):
             is_new, trials = BIRTH not in study.user_attrs, study.get_trials(deepcopy=False)
         if is_new:

@@ -4,19 +4,27 @@ import json
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.errors import ForeignStudyError
+from experiments.errors import ForeignStudyError, StorageError
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
 from experiments.spec import Experiment
+from experiments.wording import quoted
 from sweeps.search.birth import BIRTH, check_format
 from sweeps.storage import integrity
 from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
-from sweeps.storage.storage import answering, create_study, open_storage
+from sweeps.storage.storage import (
+    SUFFIX,
+    answering,
+    create_study,
+    is_journal,
+    open_storage,
+)
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
@@ -31,8 +39,11 @@ def load(url: str, name: str) -> optuna.Study:
     """
     study = None
     with answering(url), integrity.reading(name):
+        storage = open_storage(url)
         with suppress(KeyError):
-            study = optuna.load_study(study_name=name, storage=open_storage(url))
+            study = optuna.load_study(study_name=name, storage=storage)
+        if study is None and is_journal(url) and Path(url).stem == name:
+            check_alone(Path(url), storage)
         if study is not None and BIRTH in study.user_attrs:
             check(study)
             return study
@@ -40,15 +51,28 @@ def load(url: str, name: str) -> optuna.Study:
     raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
 
 
-def load_or_create(storage: BaseStorage, name: str, direction: str, *, alone: bool) -> optuna.Study:
-    """Return the study of this name, made now if it is not there; where studies are `alone` in
-    their storage, not beside another one: StorageError.
+def check_alone(journal: Path, storage: BaseStorage) -> None:
+    """Raise StorageError where a journal holds a study, which is not the one it is named for."""
+    for study in storage.get_all_studies():
+        before = journal.with_name(study.study_name + SUFFIX)
+        remedy = f"mv -n {quoted(str(journal))} {quoted(str(before))}"
+        raise StorageError(
+            f"{journal}: it holds study {study.study_name}, because the file was renamed, or the"
+            f" name in it changed; give it the name of its study with: {remedy}"
+        )
+
+
+def load_or_create(
+    storage: BaseStorage, name: str, direction: str, *, alone: Path | None
+) -> optuna.Study:
+    """Return the study of this name, made now if it is not there; in a journal where it must be
+    `alone`, not beside another one: StorageError.
     """
     try:  # load first: asking to create a study that is there writes into a journal
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        if alone and storage.get_all_studies():
-            raise integrity.damaged(name, "its name") from None
+        if alone:
+            check_alone(alone, storage)
         return create_study(
             study_name=name, storage=storage, direction=direction, load_if_exists=True
         )

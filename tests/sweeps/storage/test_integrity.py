@@ -197,7 +197,7 @@ def test_no_study_is_made_beside_one_whose_name_was_changed(whole: Path, memory:
     path.parent.mkdir()
     path.write_bytes(whole.read_bytes().replace(b'"study_name":"s"', b'"study_name":"r"'))
     changed = path.read_bytes()
-    with pytest.raises(StorageError, match="its name is not as it was recorded"):
+    with pytest.raises(StorageError, match="it holds study r, because"):
         workspace(memory).open("s", DEFINITION)
     assert path.read_bytes() == changed
 
