@@ -32,6 +32,7 @@ from experiments.section import (
 from nnreg import LAMBDA_NAMES, TrainConfig
 
 MOST_TRIALS = 10_000_000
+DIGEST = "sha256:"  # how a file begins in an identity
 EPOCHS = 100  # of a network whose best epoch is kept
 
 Objective = Literal["val_accuracy", "balanced_val_accuracy", "val_data_loss"]
@@ -236,7 +237,7 @@ class Experiment(Section):
         parts = self.model_dump(mode="json", exclude={"name", "confirm"})
         for key, path in self.data.files.items():
             with path.open("rb") as file:
-                parts["data"][key] = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+                parts["data"][key] = f"{DIGEST}{hashlib.file_digest(file, 'sha256').hexdigest()}"
         del parts["sweep"]["trials"]
         return dict(sorted(flatten(parts)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.spec import Experiment, is_function
+from experiments.spec import DIGEST, Experiment, is_function
 from sweeps.search.samplers import KINDS, SamplerKind
 from sweeps.search.space import Space
 
@@ -35,12 +35,20 @@ class Search:
             )
         return self.own or KINDS[name]
 
-    def changes(self, old: Mapping[str, Any]) -> str:
-        """Return what differs from the identity that a study was born with, and what to do."""
-        new = self.experiment.identity
+    def changes(self, born: Mapping[str, Any], rows: Mapping[str, int]) -> str:
+        """Return what differs from what a study was born with, and what to do. `rows` are counted
+        by part.
+        """
+        old, new = born["identity"], self.experiment.identity
         keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        files = {f"data.{key}": path for key, path in self.experiment.data.files.items()}
+        before = born["data"].get("rows", {})
         changed = ", ".join(
-            f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}" for key in keys
+            f"{files[key]} is not as the study began with it"
+            f" ({_counted(before)} then, and now {_counted(rows)})"
+            if key in files and str(old.get(key)).startswith(DIGEST)
+            else f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
+            for key in keys
         )
         remedy = "undo the change"
         if "sweep.sampler" in keys and is_function(old["sweep.sampler"]):
@@ -50,3 +58,8 @@ class Search:
                 f" sampler={function})"
             )
         return f"{changed}; {remedy}, or start a study of its own with --study NAME"
+
+
+def _counted(rows: Mapping[str, int]) -> str:
+    parts = " + ".join(f"{number:,} {part}" for part, number in rows.items())
+    return f"{sum(rows.values()):,} rows, {parts}" if rows else "rows not counted"

@@ -280,7 +280,6 @@ def open_study(
             check(study)
         born = kept(name, study.user_attrs)[BIRTH]
         if born["fingerprint"] != search.experiment.fingerprint:
-            raise StudyError(
-                f"study {name} belongs to another experiment: {search.changes(born['identity'])}"
-            )
+            changes = search.changes(born, data.rows if data else {})
+            raise StudyError(f"study {name} belongs to another experiment: {changes}")
         return Study(study, storage, search, url, stack.pop_all())
