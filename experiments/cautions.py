@@ -33,15 +33,17 @@ LONGER, WIDER = 2, 3  # times the epochs, and the ends of the learning rate, to 
 
 
 def begun(study: StudyRecord) -> str:
-    """Return `sweeps run` of the experiment, from the catalog or a file of its name, with the edits
-    of the command that began the study.
+    """Return `sweeps run` of the experiment, from the file or with the name, and with the edits, of
+    the command that began the study.
     """
-    name = study.experiment.name
-    words = ["run", name if name in catalog() else f"{name}.toml"]
+    name, given = study.experiment.name, list[str]()
     with suppress(ValueError):  # of a command so long that it was cut
-        for before, word in pairwise(shlex.split(study.provenance.get("command", ""))):
-            if before == "--set" or word.startswith("--set="):
-                words += ["--set", word.removeprefix("--set=")]
+        given = shlex.split(study.provenance.get("command", ""))
+    file = next((word for word in given if word.endswith(".toml")), f"{name}.toml")
+    words = ["run", name if name in catalog() and file not in given else file]
+    for before, word in pairwise(given):
+        if before == "--set" or word.startswith("--set="):
+            words += ["--set", word.removeprefix("--set=")]
     return command_line(*words)
 
 
