@@ -48,16 +48,21 @@ KEPT = (
 )
 
 
+def have_home() -> None:
+    """Set HOME for a user whom the system does not know, as in a container: MLflow asks."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
+
+
 def load() -> None:
     """Import MLflow, which takes two seconds, with SETTINGS in this process's environment. Raises
     TrackingError.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    try:
-        Path.home()
-    except RuntimeError:  # the system does not know the user, as in a container; MLflow asks
-        os.environ["HOME"] = tempfile.gettempdir()
+    have_home()
     try:
         with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own code
             # What databases and models need too: calls have a limit.

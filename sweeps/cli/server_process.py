@@ -10,6 +10,8 @@ import signal
 import sys
 import threading
 
+from experiments.tracking.client import have_home
+
 
 def end_with_owner() -> None:
     """Kill the process group when standard input ends. Its databases survive that."""
@@ -18,5 +20,6 @@ def end_with_owner() -> None:
 
 
 if __name__ == "__main__":
+    have_home()
     threading.Thread(target=end_with_owner, daemon=True).start()
     runpy.run_module("mlflow", run_name="__main__", alter_sys=True)

@@ -349,14 +349,18 @@ def test_the_users_own_mlflow_keeps_its_limits(store: Store) -> None:
 
 
 def test_a_user_whom_the_system_does_not_know_has_runs(store: Store) -> None:
-    """Without a home directory either, which MLflow looks for."""
+    """Without a home directory either, which MLflow and its server look for."""
     assert store.file
     someone = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
     if not shutil.which("unshare") or subprocess.run([*someone, "true"], check=False).returncode:
         pytest.skip("no user namespace can be made here")
     kept = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, "HOME")}
-    command = [*someone, sys.executable, "-c", PROGRAM, str(store.file.parent)]
-    subprocess.run(command, check=True, env=kept)
+    server = ["-P", "-m", "sweeps.cli.server_process", "--version"]
+    for words in (["-c", PROGRAM, str(store.file.parent)], server):
+        command = [*someone, sys.executable, *words]
+        pipe = subprocess.PIPE  # the server kills its group when this is closed
+        with subprocess.Popen(command, env=kept, stdin=pipe, start_new_session=True) as process:
+            assert process.wait(60) == 0
 
 
 def test_an_mlflow_that_cannot_be_loaded_says_why(
