@@ -40,4 +40,9 @@ def __getattr__(name: str) -> Any:
 
     if problem := installation.problem():
         raise ImportError(problem)
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except Exception as error:  # whatever a library makes of a module that is not Python's
+        if problem := installation.hidden():
+            raise ImportError(problem) from error
+        raise
