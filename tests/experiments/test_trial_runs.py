@@ -72,12 +72,10 @@ def test_the_client_is_asked_where_anything_is_unusual(
     assert read_trial_runs(store, STUDY) is None
 
 
-def test_a_locked_database_and_a_server_are_the_clients(
-    store: Store, written: dict[int, str]
-) -> None:
+def test_a_locked_database_and_a_server_are_the_clients(store: Store) -> None:
     assert store.file
     with closing(sqlite3.connect(store.file)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         assert read_trial_runs(store, STUDY) is None
     server = dataclasses.replace(store, uri="http://127.0.0.1:1")
