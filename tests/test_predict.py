@@ -77,14 +77,13 @@ def test_rows_go_in_as_they_stand_and_labels_come_out_as_csv(
     labels, found = sweep.model.predict(FRAME), sweep.model.probabilities(FRAME)
     done = sweeps_process("predict", "shop.csv", cwd=folder)
     assert done.stderr == ""
-    # A spreadsheet would run the name of the target.
-    assert done.stdout.splitlines() == ["'=good?", *map(str, labels)]
+    assert done.stdout.splitlines() == ["=good?", *map(str, labels)]
     file = tmp_path / "out" / "labels.csv"
     written = predicted(folder, "shop", "shop.csv", "--probabilities", "--output", str(file))
     assert written == f"{file} written: 90 rows\n"
     table = pd.read_csv(file)
-    assert list(table) == ["'=good?", "probability_-1", "probability_1"]
-    np.testing.assert_array_equal(table["'=good?"], labels)
+    assert list(table) == ["=good?", "probability_-1", "probability_1"]
+    np.testing.assert_array_equal(table["=good?"], labels)
     np.testing.assert_array_equal(table.iloc[:, 1:], found)
 
 
@@ -92,6 +91,46 @@ def test_rows_in_another_kind_of_file_say_the_same(folder: Path, tmp_path: Path)
     known = FRAME.replace({"": None, "none": None}).astype({"größe": float})
     known[["colour", "größe"]].to_parquet(tmp_path / "rows.parquet")
     assert predicted(folder, "shop.csv") == predicted(folder, str(tmp_path / "rows.parquet"))
+
+
+def test_labels_are_those_of_the_data_and_defused_on_request(tmp_path: Path) -> None:
+    classes = ["+1", "-", "=x", "007", "True", "@a"]
+    frame = pd.DataFrame(
+        {"a": np.arange(120) % 6 * 1.0, "+b": [classes[n % 6] for n in range(120)]}
+    )
+    frame.to_csv(tmp_path / "all.csv", index=False)
+    (tmp_path / "all.toml").write_text(
+        TOML.replace("shop", "all").replace("=good?", "+b").replace(";", ",").replace("= 3", "= 60")
+    )
+    swept(tmp_path / "all.toml", tmp_path)
+    lines = predicted(tmp_path, "all.csv").splitlines()
+    assert lines[0] == "+b"
+    assert set(lines[1:]) <= set(classes)
+    assert len(set(lines[1:])) > 3
+    defused = predicted(tmp_path, "all.csv", "--for-spreadsheet").splitlines()
+    assert defused == [f"'{line}" if line[0] in "+-=@" else line for line in lines]
+
+
+def test_columns_that_the_model_does_not_need_may_be_called_anything(
+    folder: Path, sweep: sweeps.Sweep, tmp_path: Path
+) -> None:
+    odd = FRAME.astype(str)[["=good?", "colour", "=good?", "größe", "=good?"]]
+    odd.columns = ["", "colour", "x", "größe", "x"]
+    known = predicted(folder, "shop.csv")
+    odd.to_csv(tmp_path / "odd.csv", sep=";", index=False, encoding="latin-1")
+    assert predicted(folder, str(tmp_path / "odd.csv")) == known
+    np.testing.assert_array_equal(sweep.model.predict(odd), sweep.model.predict(FRAME))
+
+
+def test_categories_that_were_never_seen_are_a_note(folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("größe;colour\n3;mauve\n3;red\n;mauve\n3;teal\n", encoding="latin-1")
+    done = command("predict", "shop", str(rows), cwd=folder)
+    assert len(done.stdout.splitlines()) == 5
+    assert done.stderr == (
+        "column 'colour': 3 of 4 rows have 'mauve', 'teal', which no training row had; that counts"
+        " as no category\n"
+    )
 
 
 def test_an_npz_of_inputs_needs_no_labels(tmp_path: Path) -> None:
@@ -111,7 +150,9 @@ def test_an_npz_of_inputs_needs_no_labels(tmp_path: Path) -> None:
     [
         ("text.csv", "größe;colour\n3;red\nbig;red\n", "column 'größe' holds 'big' in row 2"),
         ("header.csv", "größe;colour\n", "there are no rows"),
-        ("rows.txt", "größe\n3\n", "a file of rows ends with .csv, .parquet, .npz"),
+        ("rows.txt", "größe\n3\n", "a file of rows ends with .csv, "),
+        ("none.csv", "size;=good?\n3;1\n", "there is no column 'größe', 'colour'; "),
+        ("twice.csv", "größe;colour;colour\n3;red;red\n", "the column 'colour' is there more than"),
     ],
 )
 def test_rows_that_cannot_be_used(

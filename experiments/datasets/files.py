@@ -96,7 +96,7 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
     target = data.target or LABELS
     if suffix in TEXT_SUFFIXES and labelled:
         shapes.check_header(frame, target, str(path))
-    check_columns(names, names, str(path))
+    check_columns(names, names if labelled else [], str(path))
     if len(frame) == 0:
         raise DataError(f"{path}: there are no rows, only names of columns; add rows")
     if labelled and data.target is None and suffix != ".npz":

@@ -16,7 +16,7 @@ from experiments.datasets.files import check_columns
 from experiments.errors import DataError
 from experiments.notation import Notation
 from experiments.section import Positive
-from experiments.wording import listed
+from experiments.wording import listed, short_repr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,10 +112,27 @@ class Preparation:
             out[:, block] = self._inputs(frame[step.column], step, where)
         return out
 
+    def unseen(self, frame: "pd.DataFrame") -> Iterator[str]:
+        """Yield a sentence for each column with categories that no training row had."""
+        for step in self.steps:
+            if isinstance(step, Category):
+                texts = values.texts(frame[step.column], self.missing).tolist()
+                new = [text for text in texts if text not in step.values]
+                which = listed(["nothing" if text is None else text for text in dict.fromkeys(new)])
+                if new:
+                    yield (
+                        f"column {short_repr(step.column)}: {len(new)} of {len(texts)} rows have"
+                        f" {which}, which no training row had; that counts as no category"
+                    )
+
     def _numbers(self, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
         example = self.numbers.get(str(column.name))
         notation = None if example is None else Notation.of(example)
-        return values.numbers(column, self.missing, where, notation)
+        numbers, bad = values.parse_numbers(column, self.missing, notation)
+        if fault := values.fault(column, numbers, bad):
+            remedy = "correct it, or leave it empty"
+            raise DataError(f"{where}: column {short_repr(column.name)} {fault}: {remedy}")
+        return numbers
 
     def _inputs(self, column: "pd.Series[Any]", step: Step, where: str) -> NDArray[Any]:
         """Return what a step makes of a column, `(rows, its features)`."""

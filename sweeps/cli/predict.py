@@ -21,6 +21,12 @@ def predict(
         bool,
         typer.Option("--probabilities", help="Add one column per class with its probability."),
     ] = False,
+    for_spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--for-spreadsheet", help="Write a ' before labels that a spreadsheet would run (=x)."
+        ),
+    ] = False,
     file: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE.csv", help="File to write; else standard output."),
@@ -39,8 +45,9 @@ def predict(
     from experiments.datasets import files
     from experiments.errors import InputError
     from experiments.model import find_model
-    from experiments.reports.files import csv_text, defused, write_csv
+    from experiments.reports.files import csv_text, defused, plain, write_csv
     from experiments.wording import command_line, relative
+    from sweeps.cli.output import say
     from sweeps.progress import counted
     from sweeps.search.study_record import study_record
     from sweeps.workspace import workspace
@@ -66,8 +73,11 @@ def predict(
     table = model.table(data.frame, where=data.where)  # the label, and one column per class
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
         table[model.target] = table[model.target].map(str)
-    table = (table if probabilities else table.iloc[:, :1]).rename(columns=defused)
+    text = defused if for_spreadsheet else plain
+    table = (table if probabilities else table.iloc[:, :1]).rename(columns=text)
+    for note in model.preparation.unseen(data.frame):
+        say(note)
     if file is None:
-        print(csv_text(table), end="")
+        print(csv_text(table, text), end="")
     else:
-        print(f"{relative(write_csv(table, file))} written: {counted(len(table), 'row')}")
+        print(f"{relative(write_csv(table, file, text))} written: {counted(len(table), 'row')}")
