@@ -42,10 +42,12 @@ class Search:
         old, new = born["identity"], self.experiment.identity
         keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         files = {f"data.{key}": path for key, path in self.experiment.data.files.items()}
-        before = born["data"].get("rows", {})
+        before, now = (
+            " + ".join(f"{number:,} {part}" for part, number in one.items())
+            for one in (born["data"].get("rows", {}), rows)
+        )
         changed = ", ".join(
-            f"{files[key]} is not as the study began with it"
-            f" ({_counted(before)} then, and now {_counted(rows)})"
+            f"{files[key]} is not as the study began with it (rows then: {before}; now: {now})"
             if key in files and str(old.get(key)).startswith(DIGEST)
             else f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
             for key in keys
@@ -58,8 +60,3 @@ class Search:
                 f" sampler={function})"
             )
         return f"{changed}; {remedy}, or start a study of its own with --study NAME"
-
-
-def _counted(rows: Mapping[str, int]) -> str:
-    parts = " + ".join(f"{number:,} {part}" for part, number in rows.items())
-    return f"{sum(rows.values()):,} rows, {parts}" if rows else "rows not counted"

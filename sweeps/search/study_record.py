@@ -54,11 +54,10 @@ def load(url: str, name: str) -> optuna.Study:
 def check_alone(journal: Path, storage: BaseStorage) -> None:
     """Raise StorageError where a journal holds a study, which is not the one it is named for."""
     for study in storage.get_all_studies():
-        before = journal.with_name(study.study_name + SUFFIX)
-        remedy = f"mv -n {quoted(str(journal))} {quoted(str(before))}"
+        paths = (str(journal), str(journal.with_name(study.study_name + SUFFIX)))
         raise StorageError(
             f"{journal}: it holds study {study.study_name}, because the file was renamed, or the"
-            f" name in it changed; give it the name of its study with: {remedy}"
+            f" name in it changed; rename it with: mv -n {' '.join(map(quoted, paths))}"
         )
 
 
