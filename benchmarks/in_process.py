@@ -53,7 +53,7 @@ def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
             spec=spec,
             lanes=lanes,
             interrupts=interrupts,
-            others=functools.partial(place.attributes, study),
+            others=functools.partial(place.kept, note=print),
             observe=lambda trained, networks: None,
         )
         yield Searched(study=study, data=data, means=means, place=place)

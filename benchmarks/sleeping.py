@@ -43,7 +43,7 @@ class SleepingExecutor(ClusterExecutor):
 def slept(seconds: float, spec: Any, jobs: Any) -> list[Any]:
     """As `evaluate`: takes its time, and measures nothing."""
     time.sleep(seconds * len(jobs))
-    return [(made_up(job),) for job in jobs]
+    return [(made_up(job, spec.config.epochs),) for job in jobs]
 
 
 class Cluster:

@@ -66,7 +66,7 @@ def refused(folder: Path, command: Sequence[str], says: Sequence[str], status: i
         ("sweep.objective = 'total_loss'", ("switching the penalty off", "val_accuracy")),
         ("sweep.sampler = 'gp'", ("sweep.sampler", "'gp'")),
         ("data.source = 'irish'", ("data.source", "'irish'", "'iris'")),
-        ("data.source = 'rows.xlsx'", ("data.source", "rows.xlsx")),
+        ("data.source = 'rows.ods'", ("data.source", "rows.ods")),
         ("data.target = 'kind'", ("data.target goes with a file", "bundled 'iris'", "remove it")),
         ("name = 'a/b'", ("name", "'a/b'", "slash")),
         ("name = ''", ("name", "''", "letter")),
@@ -112,13 +112,13 @@ def test_all_trials_may_be_of_the_baseline_arm_and_without_tuning_one_is_enough(
         ("new there.csv --target z", ("there.csv", "'z'", "'x', 'y'")),
         ("new there.csv", ("there.csv", "target", "'x', 'y'")),
         ("new there.csv --target y --output table.toml", ("table.toml", "never overwritten")),
-        ("new there.xlsx --target y", ("there.xlsx", ".csv")),
+        ("new there.ods --target y", ("there.ods", ".csv")),
     ],
 )
 def test_a_command(command: str, says: Sequence[str], tmp_path: Path) -> None:
     rows = "x,y\n" + "\n".join(f"{i},{'ab'[i % 2]}" for i in range(40))
     (tmp_path / "there.csv").write_text(rows)
-    (tmp_path / "there.xlsx").write_bytes(b"PK")
+    (tmp_path / "there.ods").write_bytes(b"PK")
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00rubbish")
     (tmp_path / "nothing.toml").touch()

@@ -44,7 +44,8 @@ def journal_path(directory: Path, study: str) -> Path:
 def study_lock(url: str, study: str) -> StudyLock:
     """Return the lock of a study, which need not exist. Raises InputError for another storage."""
     path = file_of(url)
-    return FileStudyLock(path, study) if path else DatabaseStudyLock(url, study)
+    with answering(url):
+        return FileStudyLock(path, study) if path else DatabaseStudyLock(url, study)
 
 
 def file_of(url: str) -> Path | None:

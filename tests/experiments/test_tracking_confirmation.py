@@ -146,7 +146,7 @@ def test_the_card_is_the_note_of_the_studys_run_and_what_people_write_stays(stor
     assert note().startswith(text(later))
 
     client.set_tag(run_id, NOTE, "x" * 4_900)
-    synced(store, OPENED)
+    synced(store, confirmed_study(OPENED, look=3))
     assert note() == "x" * 4_900  # no room for both, and a person's words are not ours to cut
 
 
