@@ -166,11 +166,12 @@ class Laboratory:
         """Seconds of a task that is done at once, among many."""
         from experiments.evaluation import Job
 
-        job = Job(self._search(LEAST).study.propose()[0].setting, seeds=(0,))
+        study = self._search(LEAST).study
+        job, spec = Job(study.propose()[0].setting, seeds=(0,)), study.experiment.evaluation("")
         tasks = 8 * self._plan.behind
         for count in (LEAST, tasks):  # a few at first, to warm up
             start = time.perf_counter()
-            for future in [self._executor.submit(None, None, [job]) for _ in range(count)]:
+            for future in [self._executor.submit(None, spec, [job]) for _ in range(count)]:
                 future.result()
         return (time.perf_counter() - start) / tasks
 
