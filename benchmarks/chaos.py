@@ -3,8 +3,10 @@
     python -m benchmarks.chaos [--tiny] [--kills N] [--seed N] [--servers]
 
 A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run
-again; a few kills later to its end. What there is then is read with the public tools of Optuna,
-MLflow and pandas, and compared with a run that nobody killed.
+again; a few kills later to its end. In every second study the last kill is that of a process that
+the sweep started, a worker or MLflow's writer: the sweep must then end well by itself. What there
+is then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that
+nobody killed.
 """
 
 import argparse
@@ -158,6 +160,7 @@ class Counts:
 
     kills: int = 0
     served: int = 0  # of them those of studies on servers
+    children: int = 0  # of them those of a worker or of MLflow's writer
     lost: int = 0  # trials that were in the study at a kill and are not, or not the same, later
     twice: int = 0  # trials, runs or rows that are there more than once
     missing: int = 0  # trials, runs or rows that are not there at the end
@@ -220,7 +223,8 @@ def chaos(
                 (number + turn) % 3 if not whole else 2
             ]
             length = SEARCH if grows else seconds / 2 if whole else seconds
-            kill(place, rng.uniform(0, length), grows, counts)
+            of_child = number % 2 == 1 and turn == IN_A_ROW - 1
+            kill(place, rng.uniform(0, length), grows, counts, rng if of_child else None)
         resume(place, expected, counts)
 
     begun = 0
@@ -266,9 +270,16 @@ def watched(place: Place, counts: Counts) -> None:
     counts.seen |= seen - {0, TRIALS}
 
 
-def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: Counts) -> None:
+def kill(
+    place: Place,
+    instant: float,
+    grows: Callable[[], int] | None,
+    counts: Counts,
+    of_child: random.Random | None,
+) -> None:
     """Run the sweep, kill it at an instant, from when what `grows` has grown on, and look at what
-    it leaves; what an earlier kill left must be there still.
+    it leaves; what an earlier kill left must be there still. `of_child` chooses one of its
+    processes to kill in its place: then everything must be there at its end.
     """
     before, count = place.trials, grows() if grows else 0
     process = subprocess.Popen(
@@ -287,8 +298,18 @@ def kill(place: Place, instant: float, grows: Callable[[], int] | None, counts: 
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(process.pid).children(recursive=True)
     ended = process.poll() is not None
-    process.kill()
-    process.wait()
+    if of_child and children and not ended:
+        with suppress(psutil.NoSuchProcess):
+            of_child.choice(children).kill()
+            counts.children += 1
+        if status := process.wait():
+            counts.failures.append(f"{place.folder.name}: status {status} after a child's death")
+        else:
+            check_study(place, before, counts)
+            check_tracking(place, counts)
+    else:
+        process.kill()
+        process.wait()
     _, alive = psutil.wait_procs(children, timeout=SLOWEST_END)
     counts.orphans += sum(
         child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in alive
@@ -423,8 +444,8 @@ def main() -> None:
             2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder), servers
         )
     print(
-        f"\n{counts.kills} kills, {IN_A_ROW} a study, in the {counts.seconds:.1f} s that a run"
-        f" takes; seed {arguments.seed}"
+        f"\n{counts.kills} kills, {counts.children} of them of a child, {IN_A_ROW} a study, in the"
+        f" {counts.seconds:.1f} s that a run takes; seed {arguments.seed}"
     )
     print(
         "trials held at the kill:",
