@@ -4,9 +4,9 @@
 
 A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run
 again; a few kills later to its end. In every second study the last kill is that of a process that
-the sweep started, a worker or MLflow's writer: the sweep must then end well by itself. What there
-is then is read with the public tools of Optuna, MLflow and pandas, and compared with a run that
-nobody killed.
+the sweep started, a worker or MLflow's writer: the sweep must then end well by itself. The result
+is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody
+killed.
 """
 
 import argparse

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE = re.compile(r"[+]?(-?)0*([0-9]+)\.?0*")
-FEW_DIFFERENT = (
-    20  # up to so many values, a column may be of categories also where they are numbers
-)
+FEW_DIFFERENT = 20  # up to so many values, numbers may be categories
 # its square, summed over any table, is still a float64: mean and deviation cannot overflow
 LARGEST = 1e140
 

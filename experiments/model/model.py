@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from experiments.records import StudyRecord
 
 NUMBERS, WORDS = "model.npz", "model.json"
-UNREADABLE = (  # what json, NumPy, its zip files and pydantic raise for a file that is none of ours
+UNREADABLE = (  # what json, NumPy, its zip files and pydantic raise for other files
     *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError),
     *(zipfile.BadZipFile, zlib.error),
 )

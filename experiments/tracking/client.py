@@ -3,7 +3,6 @@
 import configparser
 import logging
 import os
-import shlex
 import sqlite3
 import tempfile
 import warnings
@@ -16,6 +15,7 @@ from experiments.errors import DatabaseError, TrackingError
 from experiments.redaction import redacted
 from experiments.tracking import database
 from experiments.tracking.store import Store
+from experiments.wording import quoted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -111,7 +111,7 @@ def _check(store: Store) -> None:
         remedy = "install that MLflow, or name another database with --tracking-uri"
         if revision in known:
             whose = f"an older MLflow than {mlflow.__version__}"
-            remedy = f"copy the database, then give: mlflow db upgrade {shlex.quote(store.shown)}"
+            remedy = f"copy the database, then give: mlflow db upgrade {quoted(store.shown)}"
         raise DatabaseError(
             f"MLflow at {store.shown} has the tables of {whose} (revision {revision}); nothing of"
             f" the study is lost: {remedy}"

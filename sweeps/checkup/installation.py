@@ -1,5 +1,5 @@
-"""The installation: whether Python finds our modules by their names, and has room to load the
-others. Imports nothing of ours.
+"""The installation: whether Python finds our modules by their names, and has the memory to load
+others. It imports none of our modules.
 """
 
 import resource

@@ -63,8 +63,8 @@ class Study:
         self._first = self.experiment.first_generation
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._recorded = recorded(study)
-        self._file, self._left = file_of(url), (0, 0, 0)
-        self._left = self._stamp()
+        self._file = file_of(url)
+        self._left = self._stamp()  # the file as this process left it
         self._last: tuple[str, dict[str, Any]] | None = None  # what was kept last
         self._noted: set[str] = set()
         self._asked: list[Proposal] = []
@@ -192,9 +192,9 @@ class Study:
         with self._writing():
             found = stored.load(self._url, self.optuna.study_name)
             if last_digest(recorded(found)) != last_digest(self._recorded):
-                raise KeyError
+                raise self._changed()
             if self._last and found.user_attrs[self._last[0]] != self._last[1]:
-                raise KeyError
+                raise self._changed()
             return found
 
     @contextmanager
@@ -202,18 +202,21 @@ class Study:
         """The storage is what this process left, before and after. Raises StorageError."""
         with answering(self._url):
             try:
-                *file, size = self._stamp()
-                if file != [*self._left[:2]] or size < self._left[2]:
-                    raise KeyError
+                now = self._stamp()
+                if now[:2] != self._left[:2] or now[2] < self._left[2]:
+                    raise self._changed()
                 yield
                 self._left = self._stamp()
             # No file; Optuna's errors for a trial that is not there, and for a line that is none.
             except (FileNotFoundError, KeyError, ValueError, ForeignStudyError) as error:
-                raise StorageError(
-                    f"study {self.optuna.study_name}: another program removed, replaced or changed"
-                    f" {masked_url(self._url)} during this sweep; put it back, or give the same"
-                    " command again: what is missing is made again, the same to the bit"
-                ) from error
+                raise self._changed() from error
+
+    def _changed(self) -> StorageError:
+        return StorageError(
+            f"study {self.optuna.study_name}: another program removed, replaced or changed"
+            f" {masked_url(self._url)} during this sweep; put it back, or give the same command"
+            " again: what is missing is made again, the same to the bit"
+        )
 
     def _stamp(self) -> tuple[int, int, int]:
         """Return device, inode and size of the storage's file; zeros for a server."""

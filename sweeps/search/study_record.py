@@ -18,13 +18,7 @@ from experiments.wording import quoted
 from sweeps.search.birth import BIRTH, check_format
 from sweeps.storage import integrity
 from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
-from sweeps.storage.storage import (
-    SUFFIX,
-    answering,
-    create_study,
-    is_journal,
-    open_storage,
-)
+from sweeps.storage.storage import SUFFIX, answering, create_study, is_journal, open_storage
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
