@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,8 @@ class TrainedNetwork:
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
     """What was measured of one network. `best_epoch` is the kept one, from 1; 0 where there is no
-    network. Times are UTC; `seconds` is this network's share of its task's time.
+    network. Networks trained in lockstep share their task's time: each gets an equal part of it,
+    one after the other, from `started` to `finished` (UTC), which is `seconds` long.
     """
 
     metrics: Metrics | None
@@ -186,7 +188,8 @@ def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list
         together=together,
         after_epoch=_after_epoch.get(),
     )
-    seconds, finished = (time.perf_counter() - clock) / len(fits), datetime.now(UTC)
+    seconds = (time.perf_counter() - clock) / len(fits)
+    times = [started + timedelta(seconds=seconds * number) for number in range(len(fits) + 1)]
     networks = _networks(split, fits, strengths) if spec.with_networks else [None] * len(fits)
     results = [
         TrialResult(
@@ -202,11 +205,11 @@ def evaluate_on(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list
             epochs=spec.config.epochs,
             best_epoch=fit.best_epoch,
             seconds=seconds,
-            started=started,
-            finished=finished,
+            started=begin,
+            finished=end,
             network=network,
         )
-        for fit, network in zip(fits, networks, strict=True)
+        for fit, network, (begin, end) in zip(fits, networks, pairwise(times), strict=True)
     ]
     starts = range(0, len(results), together)
     return [tuple(results[start : start + together]) for start in starts]

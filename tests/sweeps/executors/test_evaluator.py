@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,14 @@ def losses(tmp_path: Path) -> str:
 
 def flat(evaluated: Iterable[Evaluated]) -> list[TrialResult]:
     return [result for of_job in evaluated for result in of_job]
+
+
+def test_the_trials_of_a_task_share_its_time(calm: list[TrialResult]) -> None:
+    assert all(one.finished == two.started for one, two in pairwise(calm))
+    lasted = [(one.finished - one.started).total_seconds() for one in calm]
+    assert lasted == pytest.approx([one.seconds for one in calm], abs=2e-6)  # of microseconds
+    assert len({one.seconds for one in calm}) == 1
+    assert lasted[0] > 0
 
 
 def results(
