@@ -5,6 +5,7 @@ What stands before a block as an HTML comment says what is special about it:
 
     <!-- not run: why -->        it is not run
     <!-- file: rows.toml -->     it is that file
+    <!-- shows: rows.toml -->    these lines are in that file, one after the other
     <!-- status: 2 -->           it ends with that exit status, not with 0
     <!-- short: --trials 8 -->   its `sweeps run` gets these words too: the same, sooner
     <!-- varies: why -->         only the first words of the printed tables' rows are compared
@@ -108,6 +109,9 @@ class Reader:
             text = text.replace(shown, free)
         if "file" in snippet.marks:
             (self.folder / snippet.marks["file"]).write_text(text, encoding="utf-8")
+        elif "shows" in snippet.marks:
+            whole = (self.folder / snippet.marks["shows"]).read_text(encoding="utf-8")
+            assert text in whole, f"{snippet.place}:\n{whole}"
         elif snippet.language == "sh":
             for command in text.replace("\\\n", " ").splitlines():
                 self.command(snippet, command)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.tracking import plan, registry
+from tests.browser import browser
 from tests.needs import needs_module
 from tests.snippets import PAGES, ROOT, RUN, snippets
 from tests.studies import confirmed_study
@@ -44,6 +45,16 @@ def test_every_page_is_there_and_has_nothing_from_outside(site: Path) -> None:
     assert "reports/&lt;study&gt;/" in (site / "python.html").read_text()
     # The name of the experiment and the source of its data.
     assert (site / "experiment-file.html").read_text().count("<td>required</td>") == 2
+
+
+def test_the_search_works_from_files(site: Path, tmp_path: Path) -> None:
+    with browser(tmp_path) as window:
+        window.open((site / "commands" / "run.html").as_uri())
+        field = window.driver.find_element("css selector", "input.md-search__input")
+        field.click()
+        field.send_keys("undertrained")
+        found = window.wait_for(lambda: window.texts(".md-search-result__link"))
+        assert any("Train it well" in text for text in found)
 
 
 CLUSTER = ("bash", "yaml", "sql")  # of files that docs/cluster.md shows
