@@ -70,7 +70,8 @@ class Confirmed:
 
     `mean` is the objective on the validation rows, over the fresh seeds; `behind` how much better
     the winner's is (positive also where less is better), and `error` the standard error of that
-    difference over rows and seeds.
+    difference over rows and seeds. `difference` is the objective minus the baseline's, with its
+    95 % interval; None of the baseline itself, and in a verdict of an older version.
     """
 
     role: str
@@ -80,6 +81,7 @@ class Confirmed:
     mean: float
     behind: float
     error: float
+    difference: "Interval | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

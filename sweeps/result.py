@@ -42,6 +42,21 @@ class Sweep:
         return frames.history(self.record)
 
     @functools.cached_property
+    def top(self) -> "pd.DataFrame":
+        """The columns of top.csv: the ten best trials."""
+        return frames.top(self.record)
+
+    @functools.cached_property
+    def ranges(self) -> "pd.DataFrame":
+        """The columns of ranges.csv: how trials did, by lambda and decade."""
+        return frames.ranges(self.record)
+
+    @functools.cached_property
+    def settings(self) -> "pd.DataFrame":
+        """The columns of settings.csv: the confirmed settings; no rows without a verdict."""
+        return frames.settings(self.record)
+
+    @functools.cached_property
     def confirmation(self) -> "pd.DataFrame":
         """The columns of confirm.csv."""
         return frames.confirm(self.record)

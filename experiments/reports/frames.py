@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import chain, repeat
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from experiments.evaluation import CURVES, METRICS
+from experiments.evaluation import CURVES, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord
 from experiments.section import Range
 from experiments.verdict import Verdict
@@ -48,11 +50,30 @@ SUMMARY = (
 CONFIRM = (
     {"study": TEXT, "role": TEXT, "trial": OPTIONAL_INTEGER, "seed": INTEGER}
     | dict.fromkeys((*LAMBDA_NAMES, "learning_rate"), NUMBER)
-    | {"best_epoch": OPTIONAL_INTEGER, "val_accuracy": NUMBER, "val_data_loss": NUMBER}
-    | {"test_accuracy": NUMBER, "test_data_loss": NUMBER, "diverged": FLAG}
+    | {"best_epoch": OPTIONAL_INTEGER, "val_accuracy": NUMBER, "balanced_val_accuracy": NUMBER}
+    | dict.fromkeys(("val_data_loss", "test_accuracy", "test_data_loss"), NUMBER)
+    | {"diverged": FLAG}
 )
+TOP = (
+    {"study": TEXT, "rank": INTEGER, "trial": INTEGER}
+    | dict.fromkeys((*LAMBDA_NAMES, "learning_rate"), NUMBER)
+    | dict.fromkeys(("value", "difference", "mean", "sd"), NUMBER)
+)
+SETTINGS = (
+    {"study": TEXT, "role": TEXT, "trial": OPTIONAL_INTEGER}
+    | dict.fromkeys((*LAMBDA_NAMES, "learning_rate"), NUMBER)
+    | {"best_epoch": INTEGER, "n": INTEGER, "mean": NUMBER, "sd": NUMBER, "difference": NUMBER}
+    | dict.fromkeys(("difference_low", "difference_high", "level"), NUMBER)
+)
+RANGES = {"study": TEXT, "lambda": TEXT, "range": TEXT, "low": NUMBER, "high": NUMBER} | {
+    "n": INTEGER,
+    "mean": NUMBER,
+    "best": NUMBER,
+}
 
 TOP_SHARE = 0.1  # "the top tenth of trials"
+MOST_TOP = 10  # rows of top.csv
+OFF = -math.inf  # the decade of 0
 
 
 def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.DataFrame":
@@ -162,6 +183,72 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
         row = vars(model) | {"study": study.study, "role": model.role, "seed": 0, "diverged": False}
         rows.append(row | {f"test_{name}": value for name, value in vars(model.test).items()})
     return _frame(CONFIRM, rows)
+
+
+def top(study: StudyRecord) -> "pd.DataFrame":
+    """One row for each of the best trials, the best first."""
+    fresh, rows = _on_fresh_seeds(study), []
+    for rank, trial in enumerate(study.ranked[:MOST_TOP], start=1):
+        row: dict[str, Any] = {"study": study.study, "rank": rank, "trial": trial.trial}
+        row |= trial.setting.numbers | {"value": study.value(trial)}
+        if study.baseline:
+            row["difference"] = row["value"] - study.value(study.baseline)
+        rows.append(row | fresh.get(trial.setting, {}))
+    return _frame(TOP, rows)
+
+
+def settings(study: StudyRecord) -> "pd.DataFrame":
+    """One row per role of the confirmation, in the order of confirm.csv."""
+    fresh, rows = _on_fresh_seeds(study), []
+    for one in study.verdict.settings if study.verdict else ():
+        row = vars(one) | one.setting.numbers | fresh[one.setting] | {"study": study.study}
+        row["difference"] = None
+        if between := one.difference:
+            row |= {"difference": between.mean, "level": between.level}
+            row |= {"difference_low": between.low, "difference_high": between.high}
+        rows.append(row)
+    return _frame(SETTINGS, rows)
+
+
+def _on_fresh_seeds(study: StudyRecord) -> dict[Setting, dict[str, float]]:
+    """The objective of each confirmed setting over its fresh seeds: n, mean and sd."""
+    values: dict[Setting, list[float]] = {}
+    for (setting, _), one in study.confirmed.items():
+        values.setdefault(setting, []).append(getattr(one.metrics, study.objective))
+    return {
+        setting: {"n": len(some), "mean": fmean(some), "sd": stdev(some)}
+        for setting, some in values.items()
+    }
+
+
+def ranges(study: StudyRecord) -> "pd.DataFrame":
+    """One row per lambda and decade of its strengths, off first: how complete trials did there."""
+    rows = []
+    for name, axis in study.experiment.lambdas.axes.items():
+        first: list[float] = []  # they are rows even where no trial lies
+        last = math.inf
+        if isinstance(axis, Range):
+            last = _decade(axis.high)
+            last -= axis.high == 10.0**last  # the decade that begins there is not searched
+            first = [OFF, *range(int(_decade(axis.low)), int(last) + 1)]
+        found = {decade: list[float]() for decade in first}
+        for trial in study.complete:
+            decade = min(_decade(getattr(trial.lambdas, name)), last)
+            found.setdefault(decade, []).append(study.value(trial))
+        for decade, values in sorted(found.items()):
+            low, high = 10.0**decade, 10.0 ** (decade + 1)
+            row: dict[str, Any] = {"study": study.study, "lambda": name, "low": low, "high": high}
+            row |= {"range": f"{low:g} to {high:g}" if low else "off", "n": len(values)}
+            if values:
+                best = max(values) if study.maximize else min(values)
+                row |= {"mean": fmean(values), "best": best}
+            rows.append(row)
+    return _frame(RANGES, rows)
+
+
+def _decade(strength: float) -> float:
+    """Return the exponent of a strength as it is written, such as -4 of 0.00031; OFF of 0."""
+    return Decimal(repr(strength)).adjusted() if strength else OFF
 
 
 def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> "pd.DataFrame":

@@ -39,7 +39,7 @@ def export(
     formats: Annotated[
         list[Format] | None,
         typer.Option(
-            "--format", metavar="csv|parquet", help="Format, default csv; repeat it for both."
+            "--format", metavar="|".join(Format), help="Format, default csv; may be repeated."
         ),
     ] = None,
     directory: options.Directory = options.HERE,
@@ -47,7 +47,7 @@ def export(
     tracking_uri: options.TrackingUri = None,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Write only the tables, as CSV or Parquet.
+    """Write only the tables, as CSV, Parquet, Markdown or LaTeX.
 
     Example: sweeps export digits --to tables --format parquet
     """

@@ -16,7 +16,7 @@ from experiments.records import StudyRecord, TrialRecord
 from experiments.section import Range
 from experiments.spec import Experiment
 from experiments.verdict import EPOCHS, RATE, Replicate
-from sweeps.confirmation.crossed import UNKNOWN, Estimate, Scores, Weighting, estimate
+from sweeps.confirmation.crossed import LEVEL, UNKNOWN, Estimate, Scores, Weighting, estimate
 
 FEWEST_LOSSES = 30
 """Test rows, or groups of them: intervals of losses at 97.5 % missed the truth in 15 of 100 cases
@@ -87,9 +87,12 @@ class Choice:
         best_epoch: Callable[[Setting], int],
     ) -> tuple[verdict.Confirmed, ...]:
         """Return the roles, of which the first is the winner's, with their validation means."""
+        baseline = dict(roles)[BASELINE]
 
         def confirmed(role: str, setting: Setting) -> verdict.Confirmed:
             behind = self.described(scores[roles[0][1]], scores[setting])
+            gain = self.claimed(scores[setting], scores[baseline]).interval(LEVEL)
+            difference = gain if self.by_hits else gain.turned()
             return verdict.Confirmed(
                 role=role,
                 trial=trials[setting].trial if setting in trials else None,
@@ -98,6 +101,7 @@ class Choice:
                 mean=self.objective(scores[setting]),
                 behind=behind.mean,
                 error=behind.error,
+                difference=difference if setting != baseline else None,
             )
 
         return tuple(itertools.starmap(confirmed, roles))

@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 UNKNOWN = WORST_LOSS  # the standard error from one row or one seed: the largest score that there is
 NEGLIGIBLE = 1e-9  # a skewness below which Hall's transformation is rounding alone
 POWER = 0.8
-LEVEL = 0.95  # of the interval of an accuracy
+LEVEL = 0.95  # of the intervals that describe and do not claim
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -23,12 +24,16 @@ COLUMNS = {  # the contract, letter by letter
         " train_accuracy near_zero_weights diverged epochs best_epoch seconds started finished"
         " mlflow_run_id error"
     ),
+    "top": (
+        "study rank trial weight_l1 weight_l2 bias_l1 bias_l2 learning_rate value difference mean sd"
+    ),
     "history": (
         "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy"
     ),
     "lambdas": (
         "lambda fixed best low high off_decades top_low top_high top_off_share importance edge"
     ),
+    "ranges": "study lambda range low high n mean best",
     "summary": (
         "study study_uid experiment fingerprint objective baseline_trial baseline_value best_trial"
         " best_value difference tied complete pruned fail diverged seconds python numpy optuna"
@@ -39,7 +44,11 @@ COLUMNS = {  # the contract, letter by letter
     ),
     "confirm": (
         "study role trial seed weight_l1 weight_l2 bias_l1 bias_l2 learning_rate best_epoch"
-        " val_accuracy val_data_loss test_accuracy test_data_loss diverged"
+        " val_accuracy balanced_val_accuracy val_data_loss test_accuracy test_data_loss diverged"
+    ),
+    "settings": (
+        "study role trial weight_l1 weight_l2 bias_l1 bias_l2 learning_rate best_epoch n mean sd"
+        " difference difference_low difference_high level"
     ),
 }
 FAILED = make_trial(
@@ -58,7 +67,7 @@ def tables(record: StudyRecord, runs: dict[int, str]) -> dict[str, pd.DataFrame]
 )
 def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) -> None:
     written = files.export(record, tmp_path / "deep" / "folder")
-    wanted = [name for name in COLUMNS if name != "confirm" or record.verdict]
+    wanted = [name for name in COLUMNS if name not in ("confirm", "settings") or record.verdict]
     assert [path.stem for path in written] == wanted
     for path in written:
         first = path.read_text(encoding="utf-8").splitlines()[0]
@@ -154,6 +163,55 @@ def test_a_lambda_at_the_upper_edge_is_marked_and_a_fixed_one_has_no_axis() -> N
     on = [trial.lambdas.weight_l2 for trial in record.ranked[:3] if trial.lambdas.weight_l2]
     assert table.top_low["weight_l2"] == min(on)
     assert table.top_off_share["bias_l1"] == 2 / 3  # to the last digit: it is read in a spreadsheet
+
+
+def test_the_decades_of_a_lambda_cover_its_axis_and_both_ends() -> None:
+    def ranges(axis: object, *strengths: float) -> dict[str, int]:
+        trials = [
+            make_trial(n, lambdas=Lambdas(weight_l1=each)) for n, each in enumerate(strengths)
+        ]
+        study = dataclasses.replace(make_study(lambdas={"weight_l1": axis}), trials=tuple(trials))
+        table = frames.ranges(study).query("`lambda` == 'weight_l1'")
+        assert all(table.best.isna() == (table.n == 0))
+        return dict(zip(table.range, table.n, strict=True))
+
+    ends = {"low": 1e-5, "high": 1e-2}
+    assert ranges(ends, 0.0, 1e-5, 9.99e-5, 1e-4, 1e-2) == {
+        "off": 1,
+        "1e-05 to 0.0001": 2,
+        "0.0001 to 0.001": 1,
+        "0.001 to 0.01": 1,  # the upper end of the search is no decade of its own
+    }
+    odd = {"low": 3e-3, "high": 0.2}
+    assert ranges(odd, 0.2) == {"off": 0, "0.001 to 0.01": 0, "0.01 to 0.1": 0, "0.1 to 1": 1}
+    assert ranges(0.5, 0.0, 0.5, 0.5) == {"off": 1, "0.1 to 1": 2}
+    assert ranges(0) == {}
+
+
+@pytest.mark.parametrize("form", [Format.markdown, Format.latex])
+def test_a_text_stays_one_cell_in_a_table_for_reading(form: Format, tmp_path: Path) -> None:
+    error = "a|b & c_d\n\n\\end{tabular} <i>"
+    study = dataclasses.replace(
+        WITH_A_FAILED_ONE, trials=(make_trial(0), dataclasses.replace(FAILED, error=error))
+    )
+    written = files.export(study, tmp_path, {0: "abc"}, [form])
+    names = ("trials", "top", "lambdas", "ranges", "summary")  # no history: thousands of rows
+    assert [path.name for path in written] == [f"{name}.{form.ending}" for name in names]
+    *_, first, last = [line for line in read_rows(written[0]) if "digits" in line]
+    apart = "|" if form == Format.markdown else "&"
+    cells = [re.split(rf"(?<!\\){re.escape(apart)}", line) for line in (first, last)]
+    assert len(cells[0]) == len(cells[1])
+    assert "2026-11-23T07:25:49.123456Z" in first
+    assert f"{study.trials[0].setting.learning_rate:.4g}" in first
+    shown = {
+        Format.markdown: r"a\|b & c\_d \\end{tabular} &lt;i>",
+        Format.latex: r"a|b \& c\_d \textbackslash end\{tabular\} <i>",
+    }
+    assert shown[form] in last
+
+
+def read_rows(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def test_ties_go_to_the_smaller_loss_then_fewer_lambdas_then_the_lower_number() -> None:
