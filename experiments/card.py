@@ -1,6 +1,6 @@
 """The decision card: a verdict in words, the same in the terminal, on the page and on MLflow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from experiments.cautions import cautions, leaks_of
@@ -11,45 +11,87 @@ from experiments.verdict import (
     BASELINE,
     BETTER,
     DROP,
+    KEEP,
     OPTIONAL,
     RECOMMENDED,
     SAME,
+    SEALED,
+    UNDECIDED,
+    WINNER,
     WORSE,
     Confirmed,
     Interval,
-    Reference,
     Tolerance,
     Verdict,
 )
 from nnreg import LAMBDA_NAMES
 
-NUMBERS = ("none", "one", "two", "three", "four")
+NO_PENALTY = "Use no regularization"
+TITLES = {
+    BETTER: "Regularization helps",
+    WORSE: "Regularization does harm",
+    SAME: "Regularization does not matter here",
+    UNDECIDED: "Cannot tell whether regularization helps",
+    SEALED: "Regularization looks better, but is not tested yet",
+}
+WITHOUT_PENALTIES, WITH_PENALTIES = "without penalties", "with penalties"
 
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda: the strength to use (0 is off), the verdict's word on it, and why."""
+    """One lambda: the strength to use (0 is off), the verdict's word on it (None where it is off),
+    why, and the range of values that do as well.
+    """
 
     name: str
     strength: float
     word: str | None
     why: str
-    tolerance: str
+    range: str
 
     @property
-    def advice(self) -> str:
-        return ": ".join(filter(None, (self.word, self.why)))
+    def cells(self) -> tuple[str, str, str, str]:
+        return self.name, self.setting, self.why, self.range
+
+    @property
+    def setting(self) -> str:
+        """For example `keep 0.038`, `optional (0.011)` or `off`; dropped, it has no value."""
+        if self.word in (None, DROP):
+            return self.word or "off"
+        value = strength(self.strength)
+        if self.word == KEEP:
+            return f"{KEEP} {value}"
+        return f"{'untested' if self.word == SEALED else self.word} ({value})"
+
+
+@dataclass(frozen=True)
+class ModelLine:
+    """A model beside the others: nuisances, and what it reaches on validation and test rows."""
+
+    name: str
+    learning_rate: str
+    epoch: str
+    validation: str
+    test: str
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        return self.name, self.learning_rate, self.epoch, self.validation, self.test
 
 
 @dataclass(frozen=True)
 class Card:
-    """The answer, what an unfair comparison would have said (empty where it is unknown, or all
-    there is), what else was measured, and what to beware of, in sentences.
+    """The answer in a sentence, of which `title` is the first part; the lambdas and the models as
+    tables with their headings; what else was measured; and what to beware of.
     """
 
+    word: str
+    title: str
     says: str
-    unfair: str
+    lambda_headings: tuple[str, ...]
     lambdas: tuple[LambdaLine, ...]
+    model_headings: tuple[str, ...]
+    models: tuple[ModelLine, ...]
     facts: tuple[str, ...]
     cautions: tuple[str, ...]
 
@@ -59,110 +101,39 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     verdict = study.verdict
     if verdict is None:
         return None
+    measure = MEASURES[verdict.objective]
+    title = TITLES[verdict.word] if verdict.recommended.on else NO_PENALTY
+    why = f"with it, {measure.unit.strip() or measure.name}"
+    tested = "test accuracy (95 % CI)"
     return Card(
-        says=f"{_says(study, verdict)}{_reservation(study, verdict)}",
-        unfair=_unfair(study, verdict),
+        word=verdict.word,
+        title=title,
+        says=f"{title}: {_found(verdict)}.{_reservation(study, verdict)}",
+        lambda_headings=("lambda", "setting", why, "range"),
         lambdas=tuple(_line(verdict, name) for name in LAMBDA_NAMES),
+        model_headings=("model", "learning rate", "epoch", verdict.objective, tested),
+        models=tuple(_models(study, verdict)),
         facts=tuple(_facts(study, verdict)),
         cautions=tuple(cautions(study, verdict, options)),
     )
 
 
-def _says(study: StudyRecord, verdict: Verdict) -> str:
+def _found(verdict: Verdict) -> str:
+    """What the title rests on, the recommended setting minus the baseline."""
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
-    baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
-    if not recommended.setting.on:
-        return f"Use no regularization{_trained(study, baseline)}: {_not_worth_it(verdict)}."
-    use = f"Use {_settings(study, verdict)}"
-    opponent = "the best network without penalties, tuned the same way"
-    if study.experiment.rates is None:
-        opponent = "the same network without penalties"
-    opponent += _trained(study, baseline)
+    if not verdict.recommended.on:
+        return "no penalty is clearly better on the validation rows"
     if comparison is None:
-        gain = measure.compared(baseline.behind - recommended.behind)
+        baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
+        gain = measure.difference(baseline.behind - recommended.behind)
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
-        return (
-            f"{use}. On the validation rows that is {gain} than {opponent}, but these rows chose"
-            f" it; {end}, so this is a suggestion and no claim."
-        )
-    rows, ours = f"{verdict.rows['test']:,} test rows", _setting(study, recommended)
-    if verdict.word == BETTER:
-        claimed = measure.claimed(comparison)
-        return f"{use}. On {rows} that is {claimed} than {opponent}.{_alone(verdict)}"
-    if verdict.word == WORSE:
-        return (
-            f"Use no regularization. On {rows} {ours} is {measure.claimed(comparison)} than"
-            f" {opponent}."
-        )
-    found = (
-        f"The difference in {measure.name} on {rows} is {measure.changed(comparison)}:"
-        f" {ours} against {opponent}."
-    )
-    if verdict.word == SAME:
-        counts = f"A difference within {measure.size(verdict.margin)} counts as none."
-        return f"Regularization makes no difference that matters here. {found} {counts}"
-    shown = "So few rows can show none."
-    if comparison.detectable * measure.scale < measure.most:
-        shown = (
-            "With this many test rows, only differences above"
-            f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)."
-        )
-    unknown = "This data cannot tell whether regularization helps."
-    return f"{unknown} {found} {shown}{_alone(verdict)}"
-
-
-def _not_worth_it(verdict: Verdict) -> str:
-    """Why the baseline is recommended: of what did best on the validation rows."""
-    measure, baseline = MEASURES[verdict.objective], verdict.confirmed(BASELINE)
-    if baseline.behind <= 0:
-        return "on fresh seeds none of the penalised settings that did best in the search is better"
-    return (
-        f"on fresh seeds the best penalised setting is {measure.compared(baseline.behind)} on the"
-        f" validation rows, which is within one standard error ({measure.size(baseline.error)})"
-    )
-
-
-def _trained(study: StudyRecord, confirmed: Confirmed) -> str:
-    """What was tuned beside the lambdas, such as ` (learning rate 0.003, stopped at epoch 7)`."""
-    experiment, parts = study.experiment, []
-    if experiment.rates:
-        parts.append(f"learning rate {strength(confirmed.setting.learning_rate)}")
-    if experiment.kept_by:
-        parts.append(f"stopped at epoch {confirmed.best_epoch}")
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _setting(study: StudyRecord, confirmed: Confirmed) -> str:
-    """For example `weight_l2 = 0.00031 (learning rate 0.01, stopped at epoch 12)`."""
-    lambdas = confirmed.setting.lambdas
-    on = [f"{name} = {strength(getattr(lambdas, name))}" for name in lambdas.on]
-    return f"{_listed(on)}{_trained(study, confirmed)}"
-
-
-def _settings(study: StudyRecord, verdict: Verdict) -> str:
-    """The same with `and leave the other three off`."""
-    on, axes = verdict.recommended.on, study.experiment.lambdas.axes
-    text = _setting(study, verdict.confirmed(RECOMMENDED))
-    others = [name for name in LAMBDA_NAMES if axes[name] != 0 and name not in on]
-    if not others:
-        return text
-    rest = f"the other {NUMBERS[len(others)]}" if len(others) > 1 else others[0]
-    return f"{text}{',' if len(on) > 1 else ''} and leave {rest} off"
-
-
-def _alone(verdict: Verdict) -> str:
-    """What can be left out on its own. Without several at once nothing was compared here."""
-    says = ""
-    for word, does in ((DROP, "better"), (OPTIONAL, "as well")):
-        names = [f"without {name}" for name in verdict.use.on if verdict.keeping(name) == word]
-        if names:
-            one_at_a_time = ", one at a time" if len(names) > 1 else ""
-            says += f" It does {does} {_listed(names, 'or')}{one_at_a_time}."
-    return says
-
-
-def _listed(words: Sequence[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+        return f"{measure.name} {gain} on the validation rows, which chose it; {end}"
+    both = ""
+    if measure.name == "accuracy" and verdict.accuracy and verdict.baseline_accuracy:
+        ours, theirs = percent(verdict.accuracy.mean), percent(verdict.baseline_accuracy.mean)
+        both = f" {ours} with it, {theirs} without,"
+    claimed = measure.claimed(comparison)
+    return f"test {measure.name}{both} {claimed} on {verdict.rows['test']:,} unseen rows"
 
 
 def _reservation(study: StudyRecord, verdict: Verdict) -> str:
@@ -173,75 +144,99 @@ def _reservation(study: StudyRecord, verdict: Verdict) -> str:
     return f" {'Reservations' if found[1:] else 'One reservation'}: {'; '.join(found)} (see below)."
 
 
-def _unfair(study: StudyRecord, verdict: Verdict) -> str:
-    """What the comparison says that is made most often. A study in which nothing is tuned but the
-    lambdas makes no other.
-    """
-    experiment, sides = study.experiment, []
-    if experiment.rates:
-        sides += ["the same learning rate on both sides", "no tuning of the baseline"]
-    if experiment.kept_by:
-        sides.append("the last epoch in place of the best")
-    if verdict.unfair_gain is None or not sides:
-        return ""
-    seems = MEASURES[verdict.objective].compared(verdict.unfair_gain)
-    return f"An unfair comparison ({_listed(sides)}) would have said: penalties are {seems}."
-
-
 def _line(verdict: Verdict, name: str) -> LambdaLine:
     comparison = next((one for one in verdict.comparisons if one.against == name), None)
     tolerance = next((one for one in verdict.tolerances if one.name == name), None)
     why = ""
     if comparison and name in verdict.use.on:
-        measure = MEASURES[verdict.objective]
-        why = f"without it {measure.name} changes by {measure.changed(comparison, turned=True)}"
+        why = MEASURES[verdict.objective].claimed(comparison, unit=False)
     return LambdaLine(
         name=name,
         strength=getattr(verdict.use.lambdas, name),
         word=verdict.keeping(name),
         why=why,
-        tolerance=_tolerance(tolerance) if tolerance else "not searched",
+        range=_range(tolerance) if tolerance else "not searched",
     )
 
 
-def _tolerance(tolerance: Tolerance) -> str:
+def _range(tolerance: Tolerance) -> str:
+    """For example `off to 0.0021`: off is the low end of each axis. A `+` is behind an upper end
+    that only the search's own end cut off.
+    """
     if tolerance.low is None or tolerance.high is None:
-        return "off in all trials that did as well"
-    low, high = strength(tolerance.low), strength(tolerance.high)
-    end = " (end of the search)" if tolerance.bound else ""
-    span = f"{low} to {high}" if low != high else f"about {low}"
-    return f"{span}{end}{', or off' if tolerance.off else ''}"
+        return "off"
+    low, high = "off" if tolerance.off else strength(tolerance.low), strength(tolerance.high)
+    more = "+" if tolerance.bound else ""
+    return f"{low} to {high}{more}" if low != high else f"about {high}{more}"
+
+
+def _models(study: StudyRecord, verdict: Verdict) -> Iterator[ModelLine]:
+    """Both sides, each as well tuned as the other, and the references on the same rows."""
+    measure = MEASURES[verdict.objective]
+
+    def network(name: str, one: Confirmed, accuracy: Interval | None) -> ModelLine:
+        rate, value = strength(one.setting.learning_rate), measure.value(one.mean)
+        return ModelLine(name, rate, str(one.best_epoch), value, _with_interval(accuracy))
+
+    yield network(WITHOUT_PENALTIES, verdict.confirmed(BASELINE), verdict.baseline_accuracy)
+    if verdict.recommended.on:
+        yield network(WITH_PENALTIES, verdict.confirmed(RECOMMENDED), verdict.accuracy)
+    else:
+        yield network(WITH_PENALTIES, verdict.confirmed(WINNER), None)
+    for one in verdict.references[::-1]:
+        value = measure.value(getattr(one, verdict.objective))
+        yield ModelLine(REFERENCES[one.name], "", "", value, _with_interval(one.accuracy))
 
 
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
-    value, on_test = MEASURES[verdict.objective].value, verdict.best_on_test
-    if verdict.accuracy and verdict.baseline_accuracy:
-        none = f"; without penalties {percent(verdict.baseline_accuracy.mean)}"
-        accuracy = verdict.accuracy if verdict.use.on else verdict.baseline_accuracy
+    measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
+    baseline = verdict.confirmed(BASELINE)
+    if not verdict.recommended.on and baseline.behind > 0:
         yield (
-            f"Test accuracy {_with_interval(accuracy)}{none if verdict.use.on else ''}: the mean of"
-            f" {len(verdict.seeds)} networks trained on the {verdict.rows['training']:,} training"
-            " rows alone."
+            f"With penalties: {measure.difference(baseline.behind)} on the validation rows, within"
+            f" one standard error ({measure.size(baseline.error)})."
         )
-    if verdict.references:
-        yield f"On the same test rows: {', '.join(map(_reference, verdict.references[::-1]))}."
+    if comparison and verdict.word == SAME:
+        yield f"A difference within {measure.size(verdict.margin)} counts as none."
+    if comparison and verdict.word == UNDECIDED:
+        yield (
+            "With this many test rows, only differences above"
+            f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)."
+            if comparison.detectable * measure.scale < measure.most
+            else "So few test rows can show no difference."
+        )
+    if sum(line.word == OPTIONAL for line in (_line(verdict, name) for name in LAMBDA_NAMES)) > 1:
+        yield "Each optional lambda can be left out alone, not all of them at once."
+    best, value, on_test = study.best, measure.value, verdict.best_on_test
     yield (
-        f"Best trial of the search: {value(verdict.best_in_search)}. The same setting with"
-        f" {len(verdict.seeds)} new seeds: {value(verdict.best_on_fresh_seeds)}."
-        + (f" On the test rows: {value(on_test)}." if on_test is not None else "")
+        f"Best trial ({best.trial if best else ''}): {value(verdict.best_in_search)} in the search,"
+        f" {value(verdict.best_on_fresh_seeds)} with new seeds"
+        + (f", {value(on_test)} on test." if on_test is not None else ".")
     )
     if len(verdict.tied) > 1:
         yield (
             f"{len(verdict.tied):,} of the {len(study.complete):,} trials are statistically"
             " indistinguishable from the best."
         )
+    if unfair := _unfair(study, verdict):
+        yield unfair
 
 
-def _reference(one: Reference) -> str:
-    return f"{REFERENCES[one.name]} {_with_interval(one.accuracy)}"
+def _unfair(study: StudyRecord, verdict: Verdict) -> str:
+    """What the comparison says that is made most often. A study in which nothing is tuned but the
+    lambdas makes no other.
+    """
+    experiment = study.experiment
+    sides = ["untuned baseline"] * (experiment.rates is not None)
+    sides += ["last epoch"] * (experiment.kept_by is not None)
+    if verdict.unfair_gain is None or not sides:
+        return ""
+    seems = MEASURES[verdict.objective].difference(verdict.unfair_gain)
+    return f"An unfair comparison ({', '.join(sides)}): {seems}."
 
 
-def _with_interval(accuracy: Interval) -> str:
-    """For example `97.8 % (95 % CI 96.3 to 99.4)`."""
-    low, high = accuracy.low * 100, accuracy.high * 100
-    return f"{percent(accuracy.mean)} (95 % CI {low:.1f} to {high:.1f})"
+def _with_interval(accuracy: Interval | None) -> str:
+    """For example `97.8 % (96.3 to 99.4)`, with its 95 % interval."""
+    if accuracy is None:
+        return ""
+    return f"{percent(accuracy.mean)} ({accuracy.low * 100:.1f} to {accuracy.high * 100:.1f})"

@@ -15,9 +15,8 @@ from experiments.references import REFERENCES
 from experiments.section import RateRange
 from experiments.verdict import (
     BETTER,
-    DROP,
     EPOCHS,
-    OPTIONAL,
+    KEEP,
     RATE,
     SEALED,
     UNDECIDED,
@@ -153,8 +152,8 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
         if one.comparison.word == WORSE:
             claimed = measure.claimed(one.comparison, turned=True)
             yield (
-                f"{REFERENCES[one.name].capitalize()} is better here: {claimed} than this network"
-                " on the same test rows, with scikit-learn's defaults."
+                f"{REFERENCES[one.name].capitalize()} is better here, with scikit-learn's defaults:"
+                f" {claimed} on the same test rows."
             )
     for missing in verdict.left_out:
         name = REFERENCES[missing.name]
@@ -180,11 +179,10 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."
     for tolerance in verdict.tolerances:
-        if tolerance.bound and verdict.keeping(tolerance.name) not in (None, DROP, OPTIONAL):
-            end = study.experiment.lambdas.searched[tolerance.name].high
+        if tolerance.bound and verdict.keeping(tolerance.name) in (KEEP, SEALED):
             yield (
-                f"{tolerance.name}: good values reach the upper end of the search, {end:g}; look"
-                f" further with: {begun(study)} --study {quoted(study.study)}-wider"
+                f"{tolerance.name} is best near the upper end of its range; look further with:"
+                f" {begun(study)} --study {quoted(study.study)}-wider"
                 f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
             )
 

@@ -13,7 +13,7 @@ from nnreg.losses import CategoricalCrossentropy
 MOST_FREQUENT, LOGISTIC_REGRESSION = "most_frequent", "logistic_regression"
 GRADIENT_BOOSTING = "gradient_boosting"
 REFERENCES = {
-    MOST_FREQUENT: "the most frequent class",
+    MOST_FREQUENT: "most frequent class",
     LOGISTIC_REGRESSION: "logistic regression",
     GRADIENT_BOOSTING: "gradient boosting",
 }

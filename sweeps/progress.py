@@ -7,13 +7,18 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from experiments.evaluation import BASELINE
+from experiments.measures import MEASURES
 from experiments.records import COMPLETE, StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
 WORTH_SAYING = 50  # trials that MLflow is behind
+BAR = 20  # columns, so that count, time and values fit beside it in 80
 
 
 def counted(number: int, noun: str) -> str:
@@ -21,10 +26,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-class Progress(AbstractContextManager["Progress"]):
-    """Counts trials and keeps the best and the baseline around a sweep. This one is silent."""
+ShowAnswer = Callable[[StudyRecord, str], None]
 
-    def __init__(self) -> None:
+
+class Progress(AbstractContextManager["Progress"]):
+    """Counts trials and keeps the best and the baseline around a sweep. This one is silent.
+    `show_answer` gets the study with its verdict, and the options for commands.
+    """
+
+    def __init__(self, show_answer: ShowAnswer | None = None) -> None:
+        self._show_answer = show_answer
         self.finished = self.trials = self._most_waiting = 0
         self._best: dict[str, float] = {}  # objectives, by arm
 
@@ -44,6 +55,11 @@ class Progress(AbstractContextManager["Progress"]):
     def confirming(self, trained: int, networks: int) -> None:
         self.show("confirming with fresh seeds", trained, networks, "networks")
 
+    def answer(self, study: StudyRecord, options: str) -> None:
+        """Show the verdict as soon as it is known: MLflow may still lack runs."""
+        if self._show_answer:
+            self._show_answer(study, options)
+
     def writing(self, waiting: int) -> None:
         """Show how many runs still wait to be written to MLflow, now that nothing is trained."""
         self._most_waiting = max(self._most_waiting, waiting)
@@ -54,8 +70,10 @@ class Progress(AbstractContextManager["Progress"]):
     def note(self, sentence: str) -> None:
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
-    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
-        """Show how far a step is; the search has no name."""
+    def show(
+        self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
+    ) -> None:
+        """Show how far a step is; the search has no name. `left` is the time."""
 
     def _count(self, trial: TrialRecord) -> None:
         self.finished += 1
@@ -64,31 +82,29 @@ class Progress(AbstractContextManager["Progress"]):
             self._best[arm] = self._better(value, self._best.get(arm, value))
 
     def _show_search(self) -> None:
-        details = "; ".join(filter(None, (self._values(), self._pace())))
-        self.show("", self.finished, max(self.trials, self.finished), "trials", details)
+        behind, total = self._behind(), max(self.trials, self.finished)
+        late = f"MLflow {behind} behind" if behind >= WORTH_SAYING else ""
+        details = "; ".join(filter(None, (self._values(), late)))
+        self.show("", self.finished, total, "trials", self._left(), details)
 
     def _values(self) -> str:
         if not self._best:
             return ""
-        objective, baseline = self.study.objective, self._best.get(BASELINE)
-        if list(self._best) == [BASELINE]:
-            return f"baseline {objective} {baseline:.4f}"
-        beside = "" if baseline is None else f", baseline {baseline:.4f}"
-        return f"best {objective} {self._better(*self._best.values()):.4f}{beside}"
+        value, baseline = MEASURES[self.study.objective].value, self._best.get(BASELINE)
+        beside = [] if baseline is None else [f"baseline {value(baseline)}"]
+        best = [f"best {value(self._better(*self._best.values()))}"]
+        return ", ".join(beside if list(self._best) == [BASELINE] else best + beside)
 
     def _better(self, *values: float) -> float:
         return max(values) if self.study.maximize else min(values)
 
-    def _pace(self) -> str:
-        """Trials per second, the time left, and how far MLflow is behind if that is far."""
+    def _left(self) -> str:
+        """The time left, at the pace so far."""
         new = self.finished - self._before
         if not new or self.finished >= self.trials:
             return ""
-        rate = new / max(time.monotonic() - self._started, 1e-9)
-        left = timedelta(seconds=round((self.trials - self.finished) / rate))
-        behind = self._behind()
-        late = f"; MLflow {behind} behind" if behind >= WORTH_SAYING else ""
-        return f"{rate:.1f} trials/s, {left} left{late}"
+        seconds = (time.monotonic() - self._started) * (self.trials - self.finished) / new
+        return f"{timedelta(seconds=round(seconds))} left"
 
     def __exit__(self, *error: object) -> None:
         pass
@@ -105,45 +121,61 @@ class Lines(Progress):
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
 
-    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
+    def show(
+        self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
+    ) -> None:
         now, part = time.monotonic(), f"{done}/{total} {what}"
         is_last = not step and done == total and part != self._shown
         if now - self._shown_at >= SECONDS_BETWEEN_LINES or is_last:
             self._shown_at, self._shown = now, part
             head = f"{self.study.study}: " + (f"{step}, " if step else "")
-            self.note("; ".join(filter(None, (head + part, details))))
+            self.note("; ".join(filter(None, (head + part, details, left))))
 
 
 class Bar(Progress):
     """Bars on standard error, for a terminal: one for each step."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, show_answer: ShowAnswer | None = None) -> None:
+        super().__init__(show_answer)
+        self._begin()
+        self._tasks[""] = self._bar.add_task("starting", total=None, left="", details="")
+
+    def _begin(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as RichProgress
+        from rich.table import Column
 
         self._bar = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=BAR),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[details]}"),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[details]}", table_column=Column(no_wrap=True)),
             console=Console(stderr=True),
-            expand=True,
         )
-        self._tasks = {"": self._bar.add_task("starting", total=None, details="")}
+        self._tasks: dict[str, TaskID] = {}
+
+    def answer(self, study: StudyRecord, options: str) -> None:
+        self._bar.stop()
+        super().answer(study, options)
+        self._begin()
+        self._bar.start()
 
     def note(self, sentence: str) -> None:
         self._bar.console.print(sentence, markup=False, highlight=False)
 
-    def show(self, step: str, done: int, total: int, what: str, details: str = "") -> None:
+    def show(
+        self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
+    ) -> None:
         if step not in self._tasks:
-            self._tasks[step] = self._bar.add_task(step, details="")
+            self._tasks[step] = self._bar.add_task(step, left="", details="")
         self._bar.update(
             self._tasks[step],
             description=step or self.study.study,
             total=total,
             completed=done,
+            left=left,
             details=details,
         )
 
@@ -155,6 +187,7 @@ class Bar(Progress):
         self._bar.stop()
 
 
-def for_terminal() -> Progress:
+def for_terminal(show_answer: ShowAnswer | None = None) -> Progress:
     """Make a bar where standard error is a terminal that can move its cursor, else lines."""
-    return Bar() if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Lines()
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return Bar(show_answer) if is_terminal else Lines(show_answer)

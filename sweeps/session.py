@@ -79,6 +79,9 @@ class Session:
         folder = self.place.reports_of(self.before.study)
         confirmed(self.study, self.data, means, open_test=open_test, folder=folder)
 
+    def answer(self) -> None:
+        self.progress.answer(study_record(self.study.optuna), self.place.options())
+
     def publish(self) -> Sweep:
         observe = self.progress.writing
         outcome = self.writer.close(observe=observe)

@@ -67,6 +67,7 @@ def run(
             session.search()
             if confirm:
                 session.confirm(open_test=not keep_sealed)
+            session.answer()
         return session.publish()
 
 
@@ -99,10 +100,13 @@ def confirm(
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
         shown = Sweep(record, loaded, place, Runs(), ())
         if is_current(record, last, open_test=open_test) and shown.model:
+            if progress:
+                progress.answer(record, place.options())
             return replace(shown, runs=publish.read_runs(place.tracker(record)))
     with prepare(place, name, Search(definition), resources, progress or Progress()) as session:
         with session.training():
             session.confirm(open_test=open_test)
+            session.answer()
         return session.publish()
 
 

@@ -89,7 +89,9 @@ def _write_parquet(frame: "pd.DataFrame", path: Path) -> Path:
 
 
 def _write_markdown(frame: "pd.DataFrame", path: Path) -> Path:
-    return write_text(markdown.table(for_reading(frame), numeric(frame)), path)
+    shown = for_reading(frame)
+    rows = shown.itertuples(index=False, name=None)
+    return write_text(markdown.table(list(map(str, shown)), rows, numeric(frame)), path)
 
 
 def _write_latex(frame: "pd.DataFrame", path: Path) -> Path:

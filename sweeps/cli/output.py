@@ -15,6 +15,8 @@ from nnreg import LAMBDA_NAMES
 from sweeps.progress import counted
 
 if TYPE_CHECKING:
+    from experiments.card import Card
+    from experiments.records import StudyRecord
     from experiments.tracking import Runs
     from sweeps.checkup.agreement import Finding
     from sweeps.publish import Synced
@@ -43,7 +45,9 @@ def _print(what: str | Text | Table) -> None:
         print(line.rstrip())
 
 
-def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> None:
+def _print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, left: int = 1
+) -> None:
     """Print a table; its first `left` columns are aligned left and folded."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for name in columns[:left]:
@@ -55,12 +59,41 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left:
     _print(table)
 
 
-def print_run(sweep: "Sweep") -> None:
-    """Print the end of `run`: baseline and best, the verdict, and where everything is."""
+def print_answer(study: "StudyRecord", options: str) -> None:
+    """Print the decision card, or the best trials and why there is no verdict."""
+    from experiments.card import card
     from experiments.cautions import no_verdict
+
+    if made := card(study, options):
+        _print_card(made)
+    else:
+        _print_best(study)
+        _print(no_verdict(study, options))
+    sys.stdout.flush()  # it is to be read while MLflow is still written to
+
+
+def _print_card(card: "Card") -> None:
+    from experiments.verdict import BETTER, KEEP, WORSE
+
+    style = {BETTER: "bold green", WORSE: "bold red"}.get(card.word, "bold yellow")
+    _print(Text.assemble((card.title, style), card.says.removeprefix(card.title)))
+    rows = [
+        (line.name, Text(line.setting, "bold" if line.word == KEEP else ""), line.why, line.range)
+        for line in card.lambdas
+    ]
+    _print_table(card.lambda_headings, rows, left=4)
+    _print_table(card.model_headings, [line.cells for line in card.models])
+    for fact in card.facts:
+        _print(fact)
+    for caution in card.cautions:
+        _print(Text.assemble(("! ", "bold yellow"), caution))
+
+
+def _print_best(study: "StudyRecord") -> None:
+    """Print the baseline and the best trial."""
     from experiments.measures import strength
 
-    study, numbers = sweep.record, (*LAMBDA_NAMES, "learning_rate")
+    numbers = *LAMBDA_NAMES, "learning_rate"
     columns = {study.study: ["trial", study.objective, *numbers, "best_epoch"]}
     best = study.best if study.best is not study.baseline else None
     for role, trial in (("baseline", study.baseline), ("best", best)):
@@ -69,12 +102,13 @@ def print_run(sweep: "Sweep") -> None:
             value = f"{study.value(trial):.4f}"
             columns[role] = [str(trial.trial), value, *setting, str(trial.best_epoch)]
     _print_table(tuple(columns), zip(*columns.values(), strict=True))
+
+
+def print_run(sweep: "Sweep") -> None:
+    """Print what comes behind the answer: what went wrong, and where everything is."""
     print(*_remarks(sweep), "", sep="\n")
-    if study.verdict or no_verdict(study):
-        print_verdict(sweep)
-        print()
     _print_table(("", "", ""), _places(sweep), left=3)
-    say_unwritten(sweep, trials=len(study.trials) - len(sweep.runs.ids))
+    say_unwritten(sweep, trials=len(sweep.record.trials) - len(sweep.runs.ids))
 
 
 def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
@@ -87,44 +121,11 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
         say(f"sweeps: not on MLflow: {' and '.join(missing)}; write what is missing with: {sync}")
 
 
-def print_verdict(sweep: "Sweep") -> None:
-    """Print the decision card."""
-    from experiments.card import card
-    from experiments.cautions import no_verdict
-    from experiments.measures import strength
-
-    options = sweep.workspace.options()
-    made = card(sweep.record, options)
-    if made is None:
-        _print(no_verdict(sweep.record, options))
-        return
-    _print(made.says)
-    if made.unfair:
-        _print(made.unfair)
-    rows = [
-        (line.name, strength(line.strength), line.word or "", line.tolerance)
-        for line in made.lambdas
-    ]
-    _print_table(("lambda", "use", "verdict", "values that do as well"), rows, left=4)
-    for line in made.lambdas:
-        if line.why:
-            _print(f"{line.name}: {line.why}.")
-    for sentence in [*made.facts, *(f"! {caution}" for caution in made.cautions)]:
-        _print(sentence)
-
-
 def _remarks(sweep: "Sweep") -> Iterable[str]:
-    from experiments.cautions import no_verdict
     from experiments.records import FAIL
     from sweeps.search.study_record import foreign
 
     study = sweep.record
-    best, baseline = study.best, study.baseline
-    both_arms = not no_verdict(study)
-    if both_arms and best and baseline and study.value(best) == study.value(baseline):
-        yield f"No trial did better than the baseline; {study.tied - 1 or 'none'} did as well."
-    elif both_arms and study.tied > 1:
-        yield f"The best is one of {study.tied} tied."
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged."
     if failed := [trial for trial in study.trials if trial.state == FAIL]:

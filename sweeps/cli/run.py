@@ -91,7 +91,7 @@ def run(
         directory=directory,
         storage=storage,
         tracking_uri=tracking_uri,
-        progress=for_terminal(),
+        progress=for_terminal(None if as_json else output.print_answer),
     )
     there = len(result.record.trials)
     if trials is not None and trials < there:
@@ -134,10 +134,9 @@ def confirm(
         directory=directory,
         storage=storage,
         tracking_uri=tracking_uri,
-        progress=for_terminal(),
+        progress=for_terminal(None if as_json else output.print_answer),
     )
     if as_json:
         output.print_json(output.run_json(result))
     else:
-        output.print_verdict(result)
         output.say_unwritten(result)

@@ -89,7 +89,7 @@ def test_what_the_page_shows_of_it(home: Path, kept: Model) -> None:
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "digits", "version": 1}]
     version = client.get_model_version_by_alias("digits", "best")
     assert (version.run_id, version.tags["verdict"]) == (run.info.run_id, "better")
-    assert version.description.startswith("Use weight_l1")
+    assert version.description.startswith("Regularization helps: ")
 
 
 def test_what_goes_in_and_comes_out_is_said(loaded: Any, kept: Model, home: Path) -> None:

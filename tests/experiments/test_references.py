@@ -1,7 +1,6 @@
 """The references where a person looks: on the card, in confirm.csv and on MLflow."""
 
 import dataclasses
-from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -16,28 +15,7 @@ from experiments.tracking.plan import network_plans
 from sweeps.storage import attributes
 from tests.experiments.test_tracking_sync import assert_agrees, synced
 from tests.mlflow_reading import runs_of
-from tests.studies import BORN, confirmed_study
-
-
-def reference(name: str, accuracy: float, word: str) -> verdict.Reference:
-    gain = verdict.Interval(
-        mean=0.9 - accuracy, low=0.88 - accuracy, high=0.92 - accuracy, level=0.9975
-    )
-    return verdict.Reference(
-        name=name,
-        val_accuracy=0.5,
-        balanced_val_accuracy=0.25,
-        val_data_loss=0.75,
-        test=verdict.TestScores(accuracy=accuracy, balanced_accuracy=0.125, data_loss=1.5),
-        accuracy=verdict.Interval(
-            mean=accuracy, low=accuracy - 0.02, high=accuracy + 0.01, level=0.95
-        ),
-        comparison=verdict.Comparison(
-            against=name, gain=gain, narrow=gain, p=0.001, detectable=0.02, word=word
-        ),
-        started=BORN,
-        finished=BORN + timedelta(seconds=1.5),
-    )
+from tests.studies import confirmed_study, reference
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +43,13 @@ def test_a_verdict_is_kept_with_them(study: StudyRecord) -> None:
 def test_the_card_shows_each_and_that_one_is_better(study: StudyRecord) -> None:
     made = card(study)
     assert made
+    assert [line.cells for line in made.models[2:]] == [
+        ("gradient boosting", "", "", "50.0 %", "97.9 % (95.9 to 98.9)"),
+        ("most frequent class", "", "", "50.0 %", "10.4 % (8.4 to 11.4)"),
+    ]
     assert (
-        "On the same test rows: gradient boosting 97.9 % (95 % CI 95.9 to 98.9), the most frequent"
-        " class 10.4 % (95 % CI 8.4 to 11.4)."
-    ) in made.facts
-    assert (
-        "Gradient boosting is better here: 7.9 percentage points more accurate (99.75 % CI 5.9 to"
-        " 9.9) than this network on the same test rows, with scikit-learn's defaults."
+        "Gradient boosting is better here, with scikit-learn's defaults: +7.9 percentage points"
+        " (99.75 % CI 5.9 to 9.9) on the same test rows."
     ) in made.cautions
     assert not any("frequent" in caution for caution in made.cautions)
     missing = "No comparison with logistic regression, which could not be fitted: out of memory"
