@@ -209,10 +209,9 @@ def _without_empty_rows(frame: "pd.DataFrame", labelled: bool) -> tuple["pd.Data
     """Return the table without rows that have no value but names of columns, and how many these
     are: all of them, or those at the end where every other row is to be answered.
     """
-    empty = frame
+    rows = frame.index
     for index, name in enumerate(frame.columns):
-        empty = empty[empty.iloc[:, index].str.strip().isin(["", name])]
-    rows = empty.index
+        rows = rows[frame.iloc[:, index].loc[rows].str.strip().isin(["", name])]
     if not labelled:
         rows = rows[rows > frame.index.difference(rows).max()]
     return (frame.drop(index=rows) if len(rows) else frame), len(rows)
