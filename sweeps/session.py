@@ -116,8 +116,9 @@ def prepare(
     """
     experiment = search.experiment
     data = datasets.load(experiment.data, experiment.training.dtype)
-    for note in data.notes:
-        logger.info("data: %s", note)
+    if logger.isEnabledFor(logging.INFO):  # finding the notes takes time
+        for note in data.notes:
+            logger.info("data: %s", note)
     store = place.store(experiment.name)
     with Interrupts().installed() as interrupts, ExitStack() as stack:
         executor = resources.open(experiment, progress.note)

@@ -3,7 +3,9 @@
 Whatever cannot be used raises DataError: file, column or key, value, rule and remedy in a sentence.
 """
 
+import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,24 +30,38 @@ class Dataset:
 
     `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64
     class numbers; `classes` are the labels by class number, `features` the names of the columns of
-    x, `rows` counts "training", "validation" and "test", `notes` has a sentence for each thing that
-    was done to a column, `preparation` turns raw rows into x, `groups` are the numbers of the
-    validation rows' groups, `target` is the column of labels, `label_type` their type in
-    `labels.TYPES`, `example` a few of the training rows, raw, `leaks` what makes the test easier
-    than new rows are.
+    x, `rows` counts "training", "validation" and "test", `table_notes` has a sentence for each
+    thing that was done to the table, `preparation` turns raw rows into x, `groups` are the numbers
+    of the validation rows' groups, `target` is the column of labels, `label_type` their type in
+    `labels.TYPES`, `example` a few of the training rows, raw, `search` finds the leaks.
     """
 
     split: Split
     classes: tuple[str, ...]
     features: tuple[str, ...]
     rows: dict[str, int]
-    notes: tuple[str, ...] = ()
+    table_notes: tuple[str, ...] = ()
     preparation: Preparation
     groups: NDArray[np.int64] | None = None
     target: str
     label_type: str
     example: Example
-    leaks: tuple[Leak, ...] = ()
+    search: Callable[[], tuple[tuple[Leak, ...], tuple[str, ...]]]
+
+    @functools.cached_property
+    def _found(self) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
+        return self.search()  # only where it is asked for: it takes as long as reading the rows
+
+    @property
+    def leaks(self) -> tuple[Leak, ...]:
+        """What makes the test easier than new rows are."""
+        return self._found[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the data, the most important first, in sentences."""
+        found, small = self._found
+        return (*(leak.sentence for leak in found), *self.table_notes, *small)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +79,19 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
     """Read the data and prepare it for training."""
     parts = divide(data)
     training, validation, table = parts.training, parts.validation, parts.training.table
-    preparation, notes = fit(training.frame, parts.kinds, data.missing, table.where)
-    x = {name: getattr(parts, name).inputs(preparation, dtype) for name in PARTS}
-    y = {name: getattr(parts, name).y for name in PARTS}
-    found, small = leaks.find(x, y, preparation, data)
-    if data.split.group is not None:
-        groups = np.concatenate([getattr(parts, name).groups(data) for name in PARTS])
-        found += leaks.of_groups(groups, np.concatenate(list(y.values())), data.split.group)
+    preparation, notes = fit(training.columns, parts.kinds, data.missing, table.where)
     return Dataset(
-        split=Split(x["training"], training.y, x["validation"], validation.y),
+        split=Split(
+            preparation.transform(training.columns, dtype),
+            training.y,
+            preparation.transform(validation.columns, dtype),
+            validation.y,
+        ),
         classes=parts.classes,
         features=preparation.features,
         rows={name: len(getattr(parts, name).rows) for name in PARTS},
-        notes=(*(leak.sentence for leak in found), *table.notes, *parts.notes, *notes, *small),
-        leaks=found,
+        table_notes=(*table.notes, *parts.notes, *notes),
+        search=functools.partial(leaks.find, parts, data),
         preparation=preparation,
         groups=validation.group_numbers(data),
         target=table.target,
@@ -107,5 +122,5 @@ class Sealed:
         return hashlib.sha256(np.sort(hashes.to_numpy(dtype="<u8")).tobytes()).hexdigest()
 
     def open(self, preparation: Preparation, dtype: str) -> TestRows:
-        x = self._part.inputs(preparation, dtype)
+        x = preparation.transform(self._part.columns, dtype)
         return TestRows(x=x, y=self._part.y, groups=self._part.group_numbers(self._data))

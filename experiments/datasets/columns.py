@@ -1,8 +1,8 @@
 """The columns: which of them are inputs, what each one holds, and which cannot be used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,13 @@ NEARLY_EVERY = 0.8  # of the rows have a text of their own: an id, a name or fre
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """What a column holds, why it is refused, a note on what a person may not expect, and how its
-    numbers are written where that is not plain.
+    """What a column holds: its values as float64 with NaN or as text with None, or why it is
+    refused; a note on what a person may not expect, and how its numbers are written where that is
+    not plain.
     """
 
     kind: Literal["number", "category", "refused"]
+    values: NDArray[Any] = field(default_factory=lambda: np.empty(0))
     reason: str = ""
     note: str = ""
     notation: Notation | None = None
@@ -84,27 +86,26 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
         held = {type(value).__name__ for value in column[column.notna()]}
         if strange := held - {"str", "bool", "int", "float"}:
             reason = f"holds values of the type {min(strange)}, neither numbers nor categories"
-            return ColumnKind("refused", reason)
+            return ColumnKind("refused", reason=reason)
     notation = data.notation(name)
     found, bad = values.parse_numbers(column, data.missing, notation)
     reason = values.fault(column, found, bad)
     if not reason:
         note = f"column {short_repr(name)}: {question}" if question else _id_note(name, found)
-        return ColumnKind("number", note=note, notation=notation)
+        return ColumnKind("number", found, note=note, notation=notation)
     if bad is None or name in data.numbers:
-        return ColumnKind("refused", f"{reason}: correct it, or add it to data.missing")
+        return ColumnKind("refused", reason=f"{reason}: correct it, or add it to data.missing")
     texts = values.different(column, data.missing)
     if dates.are_dates(texts):
         return _date(next(text for text in texts if dates.are_dates([text])))
     if guess is not None:
         note = question or f"{short_repr(guess.seen)} may be a number; see data.numbers"
         if len(texts) > values.FEW_DIFFERENT:
-            return ColumnKind(
-                "refused", question or f"holds numbers such as {short_repr(guess.seen)}"
-            )
+            reason = question or f"holds numbers such as {short_repr(guess.seen)}"
+            return ColumnKind("refused", reason=reason)
     elif marks.odd(texts):
         remedy = "correct it, add it to data.missing, or name a column of codes in data.categorical"
-        return ColumnKind("refused", f"{reason}: {remedy}")
+        return ColumnKind("refused", reason=f"{reason}: {remedy}")
     else:
         others = [text for text in texts if not values.NUMBER.fullmatch(text)]
         mixed = 2 * len(others) < len(texts)
@@ -128,12 +129,12 @@ def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
     elif len(uniques) > max(FEW_VALUES, NEARLY_EVERY * (codes >= 0).sum()):
         reason += ", as ids or free text have"
     else:
-        return ColumnKind("category", note=note)
-    return ColumnKind("refused", reason)
+        return ColumnKind("category", texts, note=note)
+    return ColumnKind("refused", reason=reason)
 
 
 def _date(example: str) -> ColumnKind:
-    return ColumnKind("refused", f"holds dates or times such as {short_repr(example)}")
+    return ColumnKind("refused", reason=f"holds dates or times such as {short_repr(example)}")
 
 
 def _id_note(name: str, found: NDArray[np.float64]) -> str:
@@ -144,10 +145,15 @@ def _id_note(name: str, found: NDArray[np.float64]) -> str:
     return f"{what}; if it is an id, write drop = {toml([name])}"
 
 
-def check_like(table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]) -> None:
-    """Check that another file has the columns of the source, and numbers where it has them."""
+def read_like(
+    table: RawTable, data: Data, kinds: Mapping[str, ColumnKind]
+) -> dict[str, NDArray[Any]]:
+    """Return the values of another file, which has the columns of the source, of the same kinds."""
     remedy = "add it, as data.source has it, or name it in data.drop"
     check_columns(table.frame.columns, kinds, table.where, remedy)
-    for name, kind in kinds.items():
-        if kind.kind == "number":
-            values.numbers(table.frame[name], data.missing, table.where, kind.notation)
+    return {
+        name: values.texts(table.frame[name], data.missing)
+        if kind.kind == "category"
+        else values.numbers(table.frame[name], data.missing, table.where, kind.notation)
+        for name, kind in kinds.items()
+    }

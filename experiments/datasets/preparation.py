@@ -3,7 +3,8 @@
 It is stored as JSON beside a model, and does to new rows exactly what it did to the training rows.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,8 +31,15 @@ ROUNDING = 8 * float(np.finfo(np.float64).eps)
 SMALLEST = 1e-140
 FEW, LOOKED_AT = 3, 100  # rows of an example, chosen among so many
 
+Columns = Mapping[str, NDArray[Any]]
+"""The values of columns by name: numbers as float64 with NaN, categories as text with None."""
+
 Example = tuple[Mapping[str, int | float | str | None], ...]
 """A few raw rows as JSON values, by column: what somebody might ask a model about."""
+
+
+class UnseenCategories(UserWarning):
+    """New rows have categories that no training row had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,78 +92,82 @@ class Preparation:
     def columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(step.column for step in self.steps))
 
-    @property
-    def blocks(self) -> Iterator[slice]:
-        """The columns of `apply` that each step makes."""
-        start = 0
-        for step in self.steps:
-            yield slice(start, start := start + len(features(step)))
-
     def example(self, frame: "pd.DataFrame") -> Example:
         """Return a few of the rows, those with the fewest gaps first."""
-        frame = frame.iloc[:LOOKED_AT]
-        columns = {step.column: self._raw(frame[step.column], step) for step in self.steps}
+        columns: dict[str, list[Any]] = {}
+        for name, column in self._read(frame.iloc[:LOOKED_AT], "the rows").items():
+            if column.dtype == object:
+                column = values.texts(frame[name].iloc[:LOOKED_AT], self.missing, verbatim=True)
+            columns[name] = list(map(_as_json, column.tolist()))
         table = sorted(zip(*columns.values(), strict=True), key=lambda row: row.count(None))
         return tuple(dict(zip(columns, row, strict=True)) for row in table[:FEW])
 
     def apply(
         self, frame: "pd.DataFrame", dtype: str = "float32", *, where: str = "the rows"
     ) -> NDArray[np.floating[Any]]:
-        """Return raw rows, their columns in any order, as inputs `(rows, features)`.
+        """Return raw rows, their columns in any order, as inputs `(rows, features)`, and warn of
+        categories that no training row had.
 
-        Each number is computed in float64 and rounded once to `dtype`. `where` names the rows in
-        the sentence of a DataError.
+        `where` names the rows in the sentence of a DataError.
         """
-        check_columns(frame.columns, self.columns, where, "add or rename it")
-        out = np.empty((len(frame), len(self.features)), dtype=dtype)
-        for step, block in zip(self.steps, self.blocks, strict=True):
-            out[:, block] = self._inputs(frame[step.column], step, where)
-        return out
-
-    def unseen(self, frame: "pd.DataFrame") -> Iterator[str]:
-        """Yield a sentence for each column with categories that no training row had."""
+        columns = self._read(frame, where)
         for step in self.steps:
             if isinstance(step, Category):
-                texts = values.texts(frame[step.column], self.missing).tolist()
-                new = [text for text in texts if text not in step.values]
+                known = set(step.values)
+                new = [text for text in columns[step.column] if text not in known]
                 which = listed(["nothing" if text is None else text for text in dict.fromkeys(new)])
                 if new:
-                    yield (
-                        f"column {short_repr(step.column)}: {len(new)} of {len(texts)} rows have"
+                    sentence = (
+                        f"column {short_repr(step.column)}: {len(new)} of {len(frame)} rows have"
                         f" {which}, which no training row had; that counts as no category"
                     )
+                    warnings.warn(sentence, UnseenCategories, stacklevel=4)  # predict(), above
+        return self.transform(columns, dtype)
 
-    def _numbers(self, column: "pd.Series[Any]", where: str) -> NDArray[np.float64]:
-        example = self.numbers.get(str(column.name))
-        notation = None if example is None else Notation.of(example)
-        numbers, bad = values.parse_numbers(column, self.missing, notation)
-        if fault := values.fault(column, numbers, bad):
-            remedy = "correct it, or leave it empty"
-            raise DataError(f"{where}: column {short_repr(column.name)} {fault}: {remedy}")
-        return numbers
+    def transform(self, columns: Columns, dtype: str) -> NDArray[np.floating[Any]]:
+        """Return columns that were read, as inputs `(rows, features)`: each number is computed in
+        float64 and rounded once to `dtype`.
+        """
+        rows = len(next(iter(columns.values())))
+        out = np.empty((rows, len(self.features)), dtype=dtype)
+        start = 0
+        for step in self.steps:
+            block = _inputs(columns[step.column], step)
+            out[:, start : (start := start + block.shape[1])] = block
+        return out
 
-    def _inputs(self, column: "pd.Series[Any]", step: Step, where: str) -> NDArray[Any]:
-        """Return what a step makes of a column, `(rows, its features)`."""
-        if isinstance(step, Category):
-            numbers_of = {text: number for number, text in enumerate(step.values)}
-            texts = values.texts(column, self.missing)
-            codes = np.array([numbers_of.get(text, -1) for text in texts])
-            one_hot: NDArray[Any] = codes[:, None] == np.arange(len(step.values))
-            return one_hot
-        numbers = self._numbers(column, where)
-        absent = np.isnan(numbers)
-        if isinstance(step, Missing):
-            return absent[:, None]
-        scaled = (np.where(absent, step.fill, numbers) - step.mean) / step.deviation
-        return np.clip(scaled, -FARTHEST, FARTHEST)[:, None]
+    def _read(self, frame: "pd.DataFrame", where: str) -> Columns:
+        check_columns(frame.columns, self.columns, where, "add or rename it")
+        read: dict[str, NDArray[Any]] = {}
+        for step in self.steps:
+            name, column = step.column, frame[step.column]
+            if isinstance(step, Category):
+                read[name] = values.texts(column, self.missing)
+            elif name not in read:
+                notation = Notation.of(self.numbers[name]) if name in self.numbers else None
+                remedy = "correct it, or leave it empty"
+                read[name] = values.numbers(column, self.missing, where, notation, remedy)
+        return read
 
-    def _raw(self, column: "pd.Series[Any]", step: Step) -> list[Any]:
-        if isinstance(step, Category):
-            return list(values.texts(column, self.missing, verbatim=True))
-        return [
-            None if np.isnan(number) else int(number) if number.is_integer() else number
-            for number in self._numbers(column, "the rows").tolist()
-        ]
+
+def _inputs(column: NDArray[Any], step: Step) -> NDArray[Any]:
+    """Return what a step makes of a column, `(rows, its features)`."""
+    if isinstance(step, Category):
+        numbers_of = {text: number for number, text in enumerate(step.values)}
+        codes = np.array([numbers_of.get(text, -1) for text in column])
+        one_hot: NDArray[Any] = codes[:, None] == np.arange(len(step.values))
+        return one_hot
+    inputs: NDArray[Any] = np.isnan(column)
+    if isinstance(step, Number):
+        scaled = (np.where(inputs, step.fill, column) - step.mean) / step.deviation
+        inputs = np.clip(scaled, -FARTHEST, FARTHEST)
+    return inputs[:, None]
+
+
+def _as_json(value: float | str | None) -> int | float | str | None:
+    if not isinstance(value, float):
+        return value
+    return None if np.isnan(value) else int(value) if value.is_integer() else value
 
 
 def features(step: Step) -> list[str]:
@@ -168,17 +180,16 @@ def features(step: Step) -> list[str]:
 
 
 def fit(
-    frame: "pd.DataFrame", kinds: Mapping[str, ColumnKind], missing: tuple[str, ...], where: str
+    columns: Columns, kinds: Mapping[str, ColumnKind], missing: tuple[str, ...], where: str
 ) -> tuple[Preparation, tuple[str, ...]]:
     """Return what the training rows call for, and notes on what is left out."""
     steps: list[Step] = []
     left_out: dict[str, list[str]] = {"the same value": [], "no value": []}
     for name, kind in kinds.items():
         if kind.kind == "number":
-            numbers = values.numbers(frame[name], missing, where, kind.notation)
-            fitted, empty = _fit_number(name, numbers), bool(np.isnan(numbers).all())
+            fitted, empty = _fit_number(name, columns[name]), bool(np.isnan(columns[name]).all())
         else:
-            texts = set(values.texts(frame[name], missing).tolist())
+            texts = set(columns[name].tolist())
             fitted, empty = _fit_category(name, texts), texts == {None}
         steps += fitted
         if not fitted:

@@ -65,14 +65,12 @@ def numbers(
     missing: Collection[str],
     where: str,
     notation: Notation | None = None,
+    remedy: str = "correct it, or add it to data.missing",
 ) -> NDArray[np.float64]:
     """Return the column as float64 with NaN where it is missing; other text is an error."""
     values, bad = parse_numbers(column, missing, notation)
     if reason := fault(column, values, bad):
-        raise DataError(
-            f"{where}: column {short_repr(column.name)} {reason}: correct it, or add it to"
-            " data.missing"
-        )
+        raise DataError(f"{where}: column {short_repr(column.name)} {reason}: {remedy}")
     return values
 
 

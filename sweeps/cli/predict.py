@@ -1,5 +1,6 @@
 """The command `predict`."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -70,13 +71,14 @@ def predict(
         confirm = command_line("confirm", record.study) + place.options()
         raise InputError(f"{what}; make it with: {confirm}")
     data = files.read(Path(rows), record.experiment.data, labelled=False)
-    table = model.table(data.frame, where=data.where)  # the label, and one column per class
+    with warnings.catch_warnings(record=True, action="always") as notes:
+        table = model.table(data.frame, where=data.where)  # the label, and one column per class
     if model.label_type == "bool":  # as in the data; other booleans in our CSV are lower case
         table[model.target] = table[model.target].map(str)
     text = defused if for_spreadsheet else plain
     table = (table if probabilities else table.iloc[:, :1]).rename(columns=text)
-    for note in model.preparation.unseen(data.frame):
-        say(note)
+    for note in notes:
+        say(str(note.message))
     if file is None:
         print(csv_text(table, text), end="")
     else:

@@ -45,7 +45,9 @@ def test_categories_are_one_hot_and_missing_is_one_of_them(tmp_path: Path) -> No
     assert set(np.unique(hot)) == {0.0, 1.0}
     assert (hot.sum(axis=1) == 1).all()
     row = pd.DataFrame({"a": ["never seen"], "b": [3]})
-    assert data.preparation.apply(row)[0, :3].tolist() == [0.0, 0.0, 0.0]  # nor is it missing
+    with pytest.warns(UserWarning, match="'a': 1 of 1 rows have 'never seen'"):
+        unseen = data.preparation.apply(row)
+    assert unseen[0, :3].tolist() == [0.0, 0.0, 0.0]  # nor is it missing
 
 
 def test_missing_numbers_take_the_training_median_and_an_indicator(tmp_path: Path) -> None:
