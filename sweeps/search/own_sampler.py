@@ -61,7 +61,7 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
     named = experiment.sweep.model_copy(update={"sampler": name})
     search = Search(
         experiment.model_copy(update={"sweep": named}),
-        SamplerKind(make, remembers=True, function=name),
+        SamplerKind(make, remembers=True, all_trials=True, function=name),
     )
     if search.space.axes:
         _try(search)

@@ -15,12 +15,13 @@ class SamplerKind:
 
     A kind that `remembers` keeps a state beside the finished trials, in the mirror study. The state
     is not stored, because CMA-ES would store a pickle: a new mirror asks again for each earlier
-    generation (0.5 to 1 ms per trial). `function` is the name of the user's function that makes the
-    sampler, which may look at any trial.
+    generation (0.5 to 1 ms per trial). One that needs `all_trials` is not to forget old ones.
+    `function` is the name of the user's function that makes the sampler.
     """
 
     make: Callable[[int, int, int], BaseSampler]
     remembers: bool = False
+    all_trials: bool = False
     function: str | None = None
 
 
@@ -59,6 +60,6 @@ def _cmaes(seed: int, generation: int, size: int) -> BaseSampler:
 KINDS = {
     "tpe": SamplerKind(_tpe),
     "random": SamplerKind(_random),
-    "qmc": SamplerKind(_qmc, remembers=True),
+    "qmc": SamplerKind(_qmc, remembers=True, all_trials=True),  # its state is on the study
     "cmaes": SamplerKind(_cmaes, remembers=True),
 }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -44,21 +45,31 @@ def proposals(
 
 @pytest.mark.parametrize("every_failing", [None, 3])
 @pytest.mark.parametrize("size", [1, 5, 16])
-@pytest.mark.parametrize("sampler", ["qmc", "cmaes"])
-def test_old_trials_need_not_be_shown(
-    sampler: str, size: int, every_failing: int | None, monkeypatch: pytest.MonkeyPatch
+def test_cmaes_goes_on_from_its_state_when_old_trials_are_forgotten(
+    size: int, every_failing: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generations = 100 // size  # many more trials than are shown
-    shown = proposals(sampler, size, generations=generations, every_failing=every_failing)
-    monkeypatch.setattr(mirror, "SEEN", 1_000)
-    assert shown == proposals(sampler, size, generations=generations, every_failing=every_failing)
+    def spread(trials: int) -> float:
+        """How far apart the last draws are of so many trials, as shares of an axis."""
+        draws = proposals("cmaes", size, generations=trials // size, every_failing=every_failing)
+        last = [list(params.values()) for generation in draws for params in generation][-10:]
+        return float(np.log10(last).std(axis=0).max())
+
+    at_first = spread(16)
+    monkeypatch.setattr(mirror, "MOST", 8 * max(size, 8))  # forgotten again and again
+    assert spread(480) < at_first / 10
+
+
+def test_qmc_keeps_all_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = proposals("qmc", 5, generations=20, every_failing=None)
+    monkeypatch.setattr(mirror, "MOST", 10)
+    assert whole == proposals("qmc", 5, generations=20, every_failing=None)
 
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
 def test_tpe_sees_the_latest_and_of_the_others_the_best(
     objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "LATEST", 20)
+    monkeypatch.setattr(mirror, "MOST", 16)
     monkeypatch.setattr(mirror, "BEST", 6)
     search = searched("tpe", 4, objective)
     grown, replayed = Mirror(search), Mirror(search)
@@ -74,21 +85,21 @@ def test_tpe_sees_the_latest_and_of_the_others_the_best(
             )
         grown.tell(finished[-4:])
     replayed.replay(finished)
-    latest = list(range(28, 48))
+    latest = [trial.params for trial in finished[-8:]]
     order = sorted(
-        (number for number, value in enumerate(values) if value is not None),
+        (number for number, value in enumerate(values[:-8]) if value is not None),
         key=lambda n: values[n],
         reverse=search.experiment.maximize,
     )
+    best = [finished[number].params for number in sorted(order[:6])]
     for one in (grown, replayed):
-        assert [trial.number for trial in one.study.get_trials()] == sorted({*order[:6], *latest})
+        assert [trial.params for trial in one.study.get_trials()] == best + latest
     assert grown.ask() == replayed.ask()
 
 
 def test_tpe_is_shown_all_trials_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror, "LATEST", 200)
-    shown = proposals("tpe", 50, generations=4, every_failing=None)
-    monkeypatch.setattr(mirror, "LATEST", 10**6)
-    assert shown == proposals("tpe", 50, generations=4, every_failing=None)
-    monkeypatch.setattr(mirror, "LATEST", 100)
-    assert shown != proposals("tpe", 50, generations=4, every_failing=None)
+    whole = proposals("tpe", 50, generations=4, every_failing=None)
+    monkeypatch.setattr(mirror, "MOST", 200)  # reached with the fourth generation
+    assert whole == proposals("tpe", 50, generations=4, every_failing=None)
+    monkeypatch.setattr(mirror, "MOST", 100)
+    assert whole != proposals("tpe", 50, generations=4, every_failing=None)
