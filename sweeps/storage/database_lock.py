@@ -97,10 +97,6 @@ class DatabaseStudyLock:
         self._connection: Connection | None = None
         self._taken = False
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Another process that gets the study reads it by connections of its own."""
-        return DatabaseStudyLock, (self._url, self._study)
-
     def acquire(self) -> None:
         """Raises LockError where another process holds the lock."""
         from sqlalchemy import func, select
@@ -138,12 +134,7 @@ class DatabaseStudyLock:
 
     def _connect(self) -> Any:
         """Return the locked connection, once: a lost one is never made again."""
-        if self._connection is None:
-            pooled = self._engine.raw_connection()
-            other = pooled.driver_connection
-            pooled.detach()
-            return other
-        if self._taken:
+        if self._connection is None or self._taken:
             raise StorageError(
                 f"storage {masked_url(self._url)}: the connection was lost; start the database,"
                 " then give the same command again: what was recorded is kept"
