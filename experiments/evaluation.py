@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -102,6 +103,8 @@ class LayerTerms:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
     """A network, with the loss and the hit of each validation row (see `row_answers`)."""
+
+    __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True}
 
     parameters: list[LayerParameters]
     layers: tuple[LayerTerms, ...]

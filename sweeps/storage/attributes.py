@@ -8,14 +8,12 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from experiments.evaluation import Metrics, Setting, TrialResult
+from experiments.evaluation import Setting, TrialResult
 from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
@@ -25,7 +23,8 @@ SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attribute
 PREFIX = "replicates:"  # of the attributes of a study that hold the replicates of a setting each
 VERDICT = "verdict"
 
-_REPLICATES, _VERDICT = TypeAdapter(tuple[Replicate, ...]), TypeAdapter(Verdict)
+_RESULT, _VERDICT = TypeAdapter(TrialResult), TypeAdapter(Verdict)
+_REPLICATES = TypeAdapter(tuple[Replicate, ...])
 
 
 def pack(value: Any) -> str:
@@ -46,13 +45,7 @@ def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
 
 def system_attributes(result: TrialResult) -> dict[str, Any]:
     """Return the whole result of a trial, packed, without its digest."""
-    packed = vars(result) | {
-        "metrics": asdict(result.metrics) if result.metrics else None,
-        "started": result.started.isoformat(),
-        "finished": result.finished.isoformat(),
-    }
-    del packed["network"]
-    return {RESULT: {PACKED: pack(packed)}}
+    return {RESULT: {PACKED: pack(_RESULT.dump_python(result, mode="json", exclude={"network"}))}}
 
 
 def points(result: TrialResult, objective: str) -> dict[int, float]:
@@ -72,12 +65,7 @@ def setting_of(trial: FrozenTrial) -> Setting:
 
 def result_of(trial: FrozenTrial) -> TrialResult:
     """Return the result that `system_attributes` packed."""
-    value = unpack(trial.system_attrs[RESULT][PACKED])
-    value["metrics"] = Metrics(**value["metrics"]) if value["metrics"] else None
-    value["curves"] = {name: tuple(curve) for name, curve in value["curves"].items()}
-    for name in ("started", "finished"):
-        value[name] = datetime.fromisoformat(value[name])
-    return TrialResult(**value)
+    return _RESULT.validate_python(unpack(trial.system_attrs[RESULT][PACKED]))
 
 
 def packed_replicates(of_one_setting: Sequence[Replicate]) -> str:
