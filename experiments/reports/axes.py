@@ -71,7 +71,7 @@ def linear(
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(many * power for many in (1, 2, 5, 10) if many * power >= rough * 0.999)
     at = [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    return Axis(low, high, {n: f"{100 * n:.6g}%" if percent else f"{n:.6g}" for n in at}, title)
+    return Axis(low, high, {n: f"{100 * n:.6g} %" if percent else f"{n:.6g}" for n in at}, title)
 
 
 def categories(labels: Sequence[str], *, downwards: bool = False) -> Axis:

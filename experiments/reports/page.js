@@ -14,7 +14,7 @@ function words(mark) {
   if (mark.dataset.tip) return mark.dataset.tip;
   const { cells } = byTrial.get(mark.dataset.trial), row = new Map(names(trials).map((name, at) => [name, cells[at].textContent]));
   const on = [...row].filter(([name, strength]) => /^(weight|bias)_l[12]$/.test(name) && strength !== "off").map(pair => pair.join(" "));
-  return `trial ${row.get("trial")}: ${on.join(", ") || "all off"}, learning_rate ${row.get("learning_rate")}\n${cells[1].textContent}`;
+  return `trial ${row.get("trial")}: ${on.join(", ") || "all off"}, learning_rate ${row.get("learning_rate")}\n${cells[2].textContent}`;
 }
 
 addEventListener("pointerover", event => {
@@ -43,22 +43,37 @@ for (const button of document.querySelectorAll("th button")) button.addEventList
 const SIGNS = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b,
   "=": (a, b) => Math.abs(a - b) <= 1e-9 * Math.abs(b) };
 
-// "weight_l2 > 1e-3, bias_l1 = off" -> a function of the row; throws a sentence for what cannot be understood.
+// One part of the filter -> a function of the row; throws a sentence for what cannot be understood.
+function testOf(part) {
+  const [, name, sign, word] = /^(.*?)\s*(<=|>=|<|>|=|$)\s*(.*)$/.exec(part), at = names(trials).map(one => one.toLowerCase()).indexOf(name);
+  if (!sign && at < 0) return row => row.textContent.toLowerCase().includes(name);
+  if (!name || !sign || !word) throw `"${part}" is half a condition; a whole one is, for example: ${at < 0 ? "weight_l2" : name} ${sign || ">"} ${word || "1e-3"}`;
+  if (at < 0) throw `There is no column ${name}.`;
+  const value = word === "off" ? 0 : Number(word);
+  if (Number.isNaN(value) && sign !== "=") throw `${word} is not a number.`;
+  if (Number.isNaN(value)) return row => row.cells[at].textContent.toLowerCase() === word;
+  return row => exact(row.cells[at]) !== "" && SIGNS[sign](Number(exact(row.cells[at])), value);
+}
+
+// "tied, weight_l2 > 1e-3, bias_l1 = off" -> the same for the whole filter.
 function filterOf(text) {
-  const tests = text.split(",").map(part => part.trim()).filter(Boolean).map(part => {
-    const found = /^(\w+)\s*(<=|>=|<|>|=)\s*(\S+)$/.exec(part);
-    if (!found) return row => row.textContent.toLowerCase().includes(part.toLowerCase());
-    const [, name, sign, word] = found, at = names(trials).indexOf(name), value = word === "off" ? 0 : Number(word);
-    if (at < 0) throw `There is no column ${name}.`;
-    if (Number.isNaN(value)) return row => sign === "=" && row.cells[at].textContent === word;
-    return row => exact(row.cells[at]) !== "" && SIGNS[sign](Number(exact(row.cells[at])), value);
-  });
+  const tests = text.toLowerCase().split(",").map(part => part.trim()).filter(Boolean).map(testOf);
   return row => tests.every(test => test(row));
 }
 
+// Show the trials that match and that are brushed: their rows, while all figures fade the others.
+const marks = [...document.querySelectorAll("[data-trial]")].map(mark => [mark, mark.dataset.trial]);
+
 function show() {
-  for (const row of rows) row.hidden = !matches(row) || Boolean(brushed && !brushed.has(row.cells[0].textContent));
-  note.textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length} trials${brushed ? ", by the lines selected above" : ""}`;
+  const chosen = new Set();
+  for (const row of rows) {
+    const trial = row.cells[0].textContent;
+    row.hidden = !matches(row) || Boolean(brushed && !brushed.has(trial));
+    if (!row.hidden) chosen.add(trial);
+  }
+  for (const [mark, trial] of marks) mark.classList.toggle("out", !chosen.has(trial));
+  document.body.classList.toggle("picked", chosen.size < rows.length);
+  note.textContent = `${chosen.size} of ${rows.length} trials${brushed ? ", by the lines selected above" : ""}`;
 }
 
 if (trials) document.querySelector("#trials input").addEventListener("input", ({ target }) => {
@@ -74,12 +89,14 @@ if (trials) document.querySelector("#trials input").addEventListener("input", ({
 });
 
 // Parallel coordinates: a drag along an axis selects the lines that cross it there.
-const lines = [...document.querySelectorAll("#parallel polyline")], ranges = new Map();
+const lines = [...document.querySelectorAll("#parallel polyline")].map(line => ({ trial: line.dataset.trial, places: [...line.points].map(point => point.y) }));
+const ranges = new Map();
+let asked = 0;
 
 function select() {
-  const isIn = line => [...ranges].every(([at, [top, bottom]]) => line.points[at].y >= top && line.points[at].y <= bottom);
-  const chosen = lines.filter(line => line.classList.toggle("out", !isIn(line)) === false);
-  brushed = ranges.size ? new Set(chosen.map(line => line.dataset.trial)) : null;
+  const isIn = ({ places }) => [...ranges].every(([at, [top, bottom]]) => places[at] >= top && places[at] <= bottom);
+  const chosen = lines.filter(isIn);
+  brushed = ranges.size ? new Set(chosen.map(line => line.trial)) : null;
   document.querySelector("#parallel .note").textContent =
     brushed ? `${chosen.length} of ${lines.length} trials selected; the table of trials shows these` : "";
   document.querySelector("#parallel button").hidden = !brushed;
@@ -89,6 +106,12 @@ function select() {
     brush.setAttribute("height", `${bottom - top}%`);
   });
   show();
+}
+
+// A pointer moves more often than the screen is drawn.
+function selectSoon() {
+  cancelAnimationFrame(asked);
+  asked = requestAnimationFrame(select);
 }
 
 document.querySelectorAll("#parallel .area").forEach((area, at) => {
@@ -102,10 +125,10 @@ document.querySelectorAll("#parallel .area").forEach((area, at) => {
     if (from === null) return;
     const ends = [from, percent(event)].sort((a, b) => a - b);
     if (ends[1] - ends[0] > 1) ranges.set(at, ends); else ranges.delete(at);
-    select();
+    selectSoon();
   });
   area.addEventListener("pointerup", event => {
-    if (Math.abs(percent(event) - from) <= 1) { ranges.delete(at); select(); }
+    if (Math.abs(percent(event) - from) <= 1) { ranges.delete(at); selectSoon(); }
     from = null;
   });
   area.addEventListener("pointercancel", () => { from = null; });

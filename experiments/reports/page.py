@@ -11,11 +11,11 @@ from experiments.card import card
 from experiments.cautions import begun, no_verdict
 from experiments.measures import strength
 from experiments.records import COMPLETE, StudyRecord
-from experiments.reports import frames
+from experiments.reports import frames, headline
 from experiments.reports.figures import figures
-from experiments.reports.shown import BEST_SHOWN, Shown, role
+from experiments.reports.shown import BEST_SHOWN, Shown
 from experiments.reports.snippets import snippets, template
-from experiments.verdict import Verdict
+from experiments.verdict import RECOMMENDED
 from experiments.wording import quoted
 from experiments.writing import write_text
 from nnreg import LAMBDA_NAMES
@@ -58,8 +58,11 @@ def render(
         strength=strength,
         as_shown=as_shown,
         figures=figures(shown),
+        numbers=headline.numbers(study),
+        chart=headline.chart(shown),
+        facts=headline.facts(study),
         trials=trials_table(shown, runs),
-        settings=settings_table(study.verdict),
+        settings=settings_table(shown),
         lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
         snippets=snippets(study),
         runs=runs,
@@ -95,19 +98,25 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     frame = frames.trials(study, runs).set_index("trial", drop=False)
     failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
     setting = (*LAMBDA_NAMES, "learning_rate")
-    columns = [*dict.fromkeys(("trial", study.objective, *setting, *METRICS))]
+    columns = [*dict.fromkeys(("trial", "role", study.objective, *setting, *METRICS))]
     columns += ["best_epoch", "diverged"]
+    frame.insert(1, "role", [shown.roles(trial) for trial in study.trials])
     columns += ["state"] if failed else []
     columns += ["mlflow_run_id"] if runs else []
     return frame.loc[[trial.trial for trial in [*shown.ranked, *failed]], columns]
 
 
-def settings_table(verdict: Verdict | None) -> "pd.DataFrame":
+def settings_table(shown: Shown) -> "pd.DataFrame":
     """The settings of the confirmation with their means over the fresh seeds."""
     import pandas as pd
 
     columns = ["role", "trial", *LAMBDA_NAMES, "learning_rate", "best_epoch"]
     columns += ["mean", "behind", "error"]
+    verdict = shown.study.verdict
     settings = verdict.settings if verdict else ()
-    rows = [vars(one) | one.setting.numbers | {"role": role(one)} for one in settings]
+    rows = [
+        vars(one) | one.setting.numbers | {"role": shown.role(one)}
+        for one in settings
+        if one.role != RECOMMENDED or one.setting.on  # else it is the baseline, which has a row
+    ]
     return pd.DataFrame(rows, columns=columns).astype({"trial": "Int64"})

@@ -18,11 +18,14 @@ def tip(words: str) -> str:
 
 @dataclass
 class Plot:
-    """A drawing between two axes. What is added later is drawn on top. `more` are attributes."""
+    """A drawing between two axes. What is added later is drawn on top. `more` are attributes.
+    `says` gives what is drawn in words and values, to those who do not see it.
+    """
 
     title: str
     x: Axis
     y: Axis
+    says: str = ""
     height: int = 300
     wide: bool = False
     drawn: list[str] = field(default_factory=list)

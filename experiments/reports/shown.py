@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 
-from experiments.measures import strength
+from experiments.measures import percent, strength
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip
-from experiments.verdict import BASELINE, RECOMMENDED, Confirmed
+from experiments.verdict import BASELINE, BETTER, RECOMMENDED, SEALED, Confirmed
 
 ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
+MANY = 300  # of more marks than this each is small and faint
+CHOICES = {BETTER: "recommended", SEALED: "suggested"}
 
 
 class Shown:
@@ -20,12 +22,27 @@ class Shown:
         self.study = study
         self.objective = in_words(study.objective)
         self.percent = study.objective.endswith("accuracy")
-        self.best_shape = "ring" if study.verdict else "star"
+        self.is_many = len(study.ranked) > MANY
         self.worse_shape = "down" if study.maximize else "up"
         few = BEST_SHOWN if len(study.trials) > ALL_SHOWN else ALL_SHOWN
         worse = study.ranked[few:]
         self.ranked = study.ranked[:few] + [trial for trial in worse if trial is study.baseline]
         self.rest = len(study.ranked) - len(self.ranked)
+
+    @property
+    def choice(self) -> str:
+        """What the verdict calls its setting: a key of CHOICES; empty where it recommends none."""
+        verdict = self.study.verdict
+        return CHOICES.get(verdict.word, "") if verdict and verdict.recommended.on else ""
+
+    @property
+    def penalised_kind(self) -> str:
+        """The kind of what stands for the penalised arm."""
+        return "recommended" if self.choice else "trial"
+
+    def value(self, value: float) -> str:
+        """A value of the objective as the axes have it, with a digit more."""
+        return percent(value) if self.percent else f"{value:.4g}"
 
     @cached_property
     def limit(self) -> float:
@@ -62,18 +79,29 @@ class Shown:
             plot.point(*self.mark(trial), x(trial), height, of(trial))
 
     def mark(self, trial: TrialRecord) -> tuple[str, str]:
-        study = self.study
+        study, kind = self.study, BASELINE if trial.setting.arm == BASELINE else "trial"
         if trial is study.best:
-            return self.best_shape, "best"
+            return "ring", kind
         if trial is study.baseline:
-            return "diamond", "baseline"
+            return "diamond", kind
         if self.is_beyond(study.value(trial)):
-            return self.worse_shape, "trial"
-        shape, kind = "circle", "trial"
-        if trial.setting.arm == BASELINE:
-            shape, kind = "lozenge", "baseline"
-        is_tied = study.verdict is not None and trial.trial in study.verdict.tied
-        return shape, "tied" if is_tied else kind
+            return self.worse_shape, kind
+        if kind == BASELINE:
+            return "lozenge", kind
+        return "circle", "tied" if self.is_tied(trial) else kind
+
+    def is_tied(self, trial: TrialRecord) -> bool:
+        """Whether the verdict found no difference between a trial and the best."""
+        return self.study.verdict is not None and trial.trial in self.study.verdict.tied
+
+    def roles(self, trial: TrialRecord) -> str:
+        """The words that the table of trials has for a trial, and that its filter knows."""
+        words = {
+            "best": trial is self.study.best,
+            "tied": self.is_tied(trial),
+            BASELINE: trial.setting.arm == BASELINE,
+        }
+        return ", ".join(word for word, applies in words.items() if applies)
 
     @cached_property
     def settings(self) -> list[Confirmed]:
@@ -86,24 +114,29 @@ class Shown:
         del others[recommended.setting]
         return [*others.values(), recommended]
 
+    def tip_of(self, confirmed: Confirmed) -> str:
+        """What the mark of a setting shows where a pointer rests on it."""
+        return tip(f"{self.role(confirmed)}: {setting_of(confirmed)}\n{confirmed.mean:.4f}")
+
+    def role(self, confirmed: Confirmed) -> str:
+        """A role in words: `recommended, without weight_l1`."""
+        if confirmed.role == RECOMMENDED and not confirmed.setting.on:
+            return BASELINE
+        words = confirmed.role.replace(RECOMMENDED, self.choice or "compared")
+        words = words.replace("_without_", ", without ").replace("without_", "without ")
+        return words.replace("_", " ") if words.startswith(BASELINE) else words.replace("+", ", ")
+
 
 def of(trial: TrialRecord) -> str:
     """The attribute of a mark that says which trial it is."""
     return f'data-trial="{trial.trial}"'
 
 
-def tip_of(confirmed: Confirmed) -> str:
-    """What the mark of a setting shows where a pointer rests on it."""
-    lambdas = confirmed.setting.lambdas
+def setting_of(one: Confirmed | TrialRecord) -> str:
+    """For example `weight_l2 0.033, learning_rate 0.013`."""
+    lambdas = one.setting.lambdas
     on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on] or ["all off"]
-    on.append(f"learning_rate {strength(confirmed.setting.learning_rate)}")
-    return tip(f"{role(confirmed)}: {', '.join(on)}\n{confirmed.mean:.4f}")
-
-
-def role(confirmed: Confirmed) -> str:
-    """A role in words: `recommended, without weight_l1`."""
-    words = confirmed.role.replace("_without_", ", without ").replace("without_", "without ")
-    return words.replace("baseline_candidate", "baseline candidate").replace("+", ", ")
+    return ", ".join([*on, f"learning_rate {strength(one.setting.learning_rate)}"])
 
 
 def in_words(metric: str) -> str:

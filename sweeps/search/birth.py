@@ -44,6 +44,7 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
             {
                 "digest": digest(of_data),
                 "features": len(data.features),
+                "classes": len(data.classes),
                 "rows": data.rows,
                 "leaks": [asdict(leak) for leak in data.leaks],
             }

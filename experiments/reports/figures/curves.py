@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.evaluation import PENALISED
-from experiments.records import StudyRecord
 from experiments.reports.axes import linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown
 from experiments.verdict import BASELINE, RECOMMENDED, WINNER
 
-WORDS = {
-    BASELINE: "without penalties",
-    WINNER: "best with penalties",
-    RECOMMENDED: "recommended",
-}
 MOST_POINTS, MOST_TIPS = 400, 50  # of a curve: more are finer than a screen, or than a pointer
 TRAINING, VALIDATION = "training", "validation"
 METRICS = {
@@ -45,7 +39,7 @@ class Arm:
 
 def figure(shown: Shown) -> Figure:
     """A plot for each metric that is not zero everywhere."""
-    arms, plots, legend = _arms(shown.study), [], []
+    arms, plots, legend = _arms(shown), [], []
     for title, curves in METRICS.items():
         lines = [
             (kind, rows, arm.values(curve))
@@ -61,8 +55,9 @@ def figure(shown: Shown) -> Figure:
     return Figure(plots, legend)
 
 
-def _arms(study: StudyRecord) -> dict[str, Arm]:
+def _arms(shown: Shown) -> dict[str, Arm]:
     """Both arms, by the kind of their lines: what the verdict compares, or the best trials."""
+    study = shown.study
     found: dict[str, tuple[int, Sequence[Curves]]] = {}
     if verdict := study.verdict:
         for role in (BASELINE, RECOMMENDED if verdict.recommended.on else WINNER):
@@ -73,8 +68,13 @@ def _arms(study: StudyRecord) -> dict[str, Arm]:
         penalised = (trial for trial in study.ranked if trial.setting.arm == PENALISED)
         for role, trial in ((BASELINE, study.baseline), (WINNER, next(penalised, None))):
             found |= {role: (trial.best_epoch, [trial.curves])} if trial else {}
+    words = {
+        BASELINE: "without penalties",
+        RECOMMENDED: shown.choice or "with penalties",
+        WINNER: "best with penalties",
+    }
     return {
-        "baseline" if role == BASELINE else "best": Arm(WORDS[role], *networks)
+        BASELINE if role == BASELINE else shown.penalised_kind: Arm(words[role], *networks)
         for role, networks in found.items()
     }
 
@@ -88,6 +88,7 @@ def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
     ends = [end(values) for _, _, values in lines for end in (np.min, np.max)]
     y = linear(ends, percent=title == "accuracy")
     plot = Plot(title, linear([1, epochs], "epoch"), y, height=280)
+    said = []
     for kind, rows, values in lines:
         low, high, mean = (part(values, axis=0) for part in (np.min, np.max, np.mean))
         if rows == VALIDATION:
@@ -102,8 +103,13 @@ def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
         for epoch in at[:: 1 + len(at) // MOST_TIPS] + 1:
             words = tip(f"{arm.words}, {rows}, epoch {epoch}: {mean[epoch - 1]:.4g}")
             plot.point("circle" if epochs == 1 else "unseen", kind, epoch, mean[epoch - 1], words)
+        kept = mean[arm.best_epoch - 1]
+        said.append(
+            f"{arm.words}, {rows}: {mean[0]:.4g} at epoch 1, {kept:.4g} at the kept epoch"
+            f" {arm.best_epoch}, {mean[-1]:.4g} at epoch {epochs}"
+        )
         if rows == list(METRICS[title])[-1]:
-            kept = mean[arm.best_epoch - 1]
             words = tip(f"{arm.words}, kept epoch {arm.best_epoch}: {kept:.4g}")
             plot.point("disc", kind, arm.best_epoch, kept, words)
+    plot.says = ". ".join(said)
     return plot

@@ -4,7 +4,7 @@ import math
 
 from experiments.reports.axes import Axis, categories, searched_axis
 from experiments.reports.plot import Figure, Plot
-from experiments.reports.shown import Shown, of
+from experiments.reports.shown import Shown, of, setting_of
 
 
 def figure(shown: Shown) -> Figure:
@@ -19,9 +19,11 @@ def figure(shown: Shown) -> Figure:
     for name in ("data_loss", "regularization_loss"):
         axes[name] = _log([getattr(trial.metrics, name) for trial in trials])
     title, names = "parallel coordinates of the trials", categories(list(axes))
-    plot = Plot(title, names, Axis(0, 100, {}), height=360, wide=True)
+    best = shown.ranked[0]
+    says = f"The best, trial {best.trial}: {setting_of(best)}, {shown.value(study.value(best))}"
+    plot = Plot(title, names, Axis(0, 100, {}), says, height=360, wide=True)
     ranks = {height: rank for rank, height in enumerate(dict.fromkeys(heights))}
-    opacity = min(0.75, 8 / math.sqrt(len(trials)))  # many lines must not become one patch
+    opacity = min(0.75, 120 / len(trials))  # many lines must not become one patch
     lines = []
     for row, trial in enumerate(trials):
         good = ranks[heights[row]] / max(1, len(ranks) - 1)
