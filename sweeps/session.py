@@ -7,7 +7,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from experiments import datasets, environment
+from experiments.card import card
 from experiments.records import StudyRecord, TrialRecord
+from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
@@ -88,6 +90,8 @@ class Session:
         self.study.keep_importances()
         study = self.study.reread()
         record = study_record(study, importances(study))
+        if answer := card(record):
+            self.study.note(as_markdown(answer))
         runs, files = publish.write_all(self.place, record, self.tracker, outcome, observe)
         return Sweep(record, study, self.place, runs, tuple(files))
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import optuna
-
 from experiments.errors import InputError, SweepsError, unwritable
 from experiments.names import valid_name
 from experiments.records import StudyRecord
@@ -19,7 +17,7 @@ from experiments.wording import quoted, relative, suggestion
 from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
 from sweeps.search.study import Study, open_study
-from sweeps.search.study_record import importances, kept, load, study_record
+from sweeps.search.study_record import StoredStudy, importances, kept, load, study_record
 from sweeps.storage.integrity import reading
 from sweeps.storage.lock import Owner
 from sweeps.storage.storage import SUFFIX, answering, journal_path, open_storage, study_lock
@@ -64,12 +62,12 @@ class Workspace:
         return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
 
     def _stored(self, url: str) -> dict[str, Mapping[str, Any]]:
-        """Return the user attributes of every study in a storage, by its name."""
+        """Return the attributes of every study in a storage, by its name."""
         if "://" not in url and not Path(url).exists():
             return {}
         with answering(url), reading(masked_url(url)):
             studies = open_storage(url).get_all_studies()
-        return {study.study_name: study.user_attrs for study in studies}
+        return {study.study_name: study.user_attrs | study.system_attrs for study in studies}
 
     def kept(self, note: Callable[[str], None]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
         """Yield the name of every study and what is kept on it, None where that cannot be read:
@@ -113,7 +111,7 @@ class Workspace:
             raise InputError(f"{where}: there are {len(known)} studies; {remedy}")
         return known[0]
 
-    def load(self, study: str) -> optuna.Study:
+    def load(self, study: str) -> StoredStudy:
         """Return the Optuna study of this name. Raises ForeignStudyError."""
         _check_name(study)  # others may write to the storage, and the name becomes that of a folder
         return load(self.storage_of(study), study)

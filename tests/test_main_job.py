@@ -238,6 +238,11 @@ def test_optuna_dashboard_shows_a_trial(
         text = user.texts("body")[0]
         fits = "return document.documentElement.scrollWidth <= window.innerWidth"
         assert user.driver.execute_script(fits)  # no attribute stretches the page
+        user.open(page)
+        assert user.wait_for(lambda: "val_accuracy" in user.texts("body")[0])
+        assert user.driver.execute_script(fits)
+        user.open(f"{page}/note")
+        assert user.wait_for(lambda: "Written by sweeps" in user.texts("body")[0])
         assert user.hosts() == {"127.0.0.1"}
     trial = study.trials[7]
     lines = text.splitlines()

@@ -1,10 +1,12 @@
-"""Markdown: the decision card, as MLflow shows the note of a run, and tables."""
+"""Markdown: the decision card, as MLflow and optuna-dashboard show a note, and tables."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 
 from experiments.card import Card
 
+LONGEST_NOTE = 5_000  # MLflow takes 8,000 characters in a tag, some databases count bytes
+BELOW = "*Written by sweeps. What you write below this line stays.*"
 SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
@@ -16,6 +18,17 @@ def as_markdown(card: Card) -> str:
     cautions = [f"- Caution: {plain(caution)}" for caution in card.cautions]
     parts = [f"**{plain(card.says)}**", lambdas, models, "\n".join(facts), "\n".join(cautions)]
     return "\n\n".join(part.rstrip("\n") for part in parts if part)
+
+
+def merged_note(text: str, there: str) -> str:
+    """Return a note: this text, and below it what others wrote in the note that is there.
+
+    If there is no room for both, the note stays as it is.
+    """
+    own = (there.partition(BELOW)[2] if BELOW in there else there).strip()
+    text = text[: LONGEST_NOTE - len(BELOW) - 4]
+    note = f"{text}\n\n{BELOW}\n\n{own}".strip()
+    return note if len(note) <= LONGEST_NOTE or not own else there
 
 
 def table(

@@ -32,8 +32,6 @@ DIVERGED = (
     " largest there can be."
 )
 LONGEST_ERROR = 1_000  # an escaped letter takes up to four
-LONGEST_NOTE = 5_000  # MLflow takes 8,000 characters in a tag, some databases count bytes
-BELOW = "*Written by sweeps. What you write below this line stays.*"
 DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
 PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
 EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +64,7 @@ def study_plan(study: StudyRecord) -> RunPlan:
         "mixed_hardware": "; ".join(study.mixed_hardware),
     }
     if verdict and (made := card(study)):
-        text = as_markdown(made)[: LONGEST_NOTE - len(BELOW) - 4]
+        text = as_markdown(made)
         tags |= {"verdict": verdict.word, NOTE: text, "card_digest": digest(text)[:DIGITS]}
     opening = verdict.opening if verdict else None
     row = frames.of_verdict(verdict) if opening else {}
@@ -84,16 +82,6 @@ def study_plan(study: StudyRecord) -> RunPlan:
         started=milliseconds(study.trials[0].started) if study.trials else 0,
         ended=milliseconds(max(ends)) if ends else None,
     )
-
-
-def merged_note(card_text: str, there: str) -> str:
-    """The note of a study's run: the card, and below it what others wrote in the one that is there.
-
-    If there is no room for both, the note stays as it is.
-    """
-    own = (there.partition(BELOW)[2] if BELOW in there else there).strip()
-    note = f"{card_text}\n\n{BELOW}\n\n{own}".strip()
-    return note if len(note) <= LONGEST_NOTE or not own else there
 
 
 def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple
 from experiments.errors import TrackingError
 from experiments.model import find_model
 from experiments.records import StudyRecord
+from experiments.reports.markdown import merged_note
 from experiments.tracking import database, registry, view
 from experiments.tracking.client import answering, open_client
 from experiments.tracking.plan import (
@@ -19,7 +20,6 @@ from experiments.tracking.plan import (
     STUDY,
     TRIAL,
     confirmation_plan,
-    merged_note,
     plans,
     study_plan,
     trial_plan,

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from experiments.errors import ForeignStudyError, InputError, StorageError, StudyError
@@ -22,7 +20,7 @@ from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, check, kept, recorded
+from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, check, kept, recorded
 from sweeps.storage import attributes
 from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
 from sweeps.storage.storage import answering, file_of, open_storage, study_lock
@@ -51,17 +49,16 @@ class Study:
 
     def __init__(
         self,
-        study: optuna.Study,
-        storage: BaseStorage,
+        study: StoredStudy,
         search: Search,
         url: str,
         closing: ExitStack,
     ) -> None:
-        self.optuna, self.storage, self.closing = study, storage, closing
+        self.optuna, self.storage, self.closing = study, study.storage, closing
         self.experiment = search.experiment
         self._search, self._url, self._size = search, url, self.experiment.sweep.generation
         self._first = self.experiment.first_generation
-        self._study_id = storage.get_study_id_from_name(study.study_name)
+        self._study_id = study.study_id
         self._recorded = recorded(study)
         self._file = file_of(url)
         self._left = self._stamp()  # the file as this process left it
@@ -107,6 +104,11 @@ class Study:
         shares = {"trials": self.finished, "shares": stored.importances(self.optuna)}
         if self.kept.get(stored.IMPORTANCES) != shares:
             self.keep(stored.IMPORTANCES, shares)
+
+    def note(self, text: str) -> None:
+        """Have optuna-dashboard show a text in Markdown as the study's note."""
+        with self._writing():
+            self.optuna.note(text)
 
     def propose(self) -> list[Proposal]:
         """Return the trials that are missing from the generation in progress: always the same ones.
@@ -176,16 +178,16 @@ class Study:
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value on the study, in place of an earlier one of the same key."""
         with self._writing():
-            there = self.optuna.user_attrs
+            there = self.optuna.attributes
             self._last = key, attested(key, value, there, self._recorded)
-            self.optuna.set_user_attr(*self._last)
+            self.optuna.keep(*self._last)
 
     @property
     def kept(self) -> dict[str, Any]:
         """What sweeps keeps on the study, by key."""
-        return kept(self.optuna.study_name, self.optuna.user_attrs)
+        return kept(self.optuna.study_name, self.optuna.attributes)
 
-    def reread(self) -> optuna.Study:
+    def reread(self) -> StoredStudy:
         """Return the study as its storage has it now. Raises StorageError where that is not what
         this process wrote.
         """
@@ -193,7 +195,7 @@ class Study:
             found = stored.load(self._url, self.optuna.study_name)
             if last_digest(recorded(found)) != last_digest(self._recorded):
                 raise self._changed()
-            if self._last and found.user_attrs[self._last[0]] != self._last[1]:
+            if self._last and found.attributes[self._last[0]] != self._last[1]:
                 raise self._changed()
             return found
 
@@ -269,7 +271,7 @@ def open_study(
         journal = Path(url) if alone else None
         study = stored.load_or_create(storage, name, search.experiment.direction, alone=journal)
         with reading(name):
-            is_new, trials = BIRTH not in study.user_attrs, study.get_trials(deepcopy=False)
+            is_new, trials = BIRTH not in study.attributes, study.get_trials(deepcopy=False)
         if is_new:
             if trials:
                 raise StudyError(
@@ -277,12 +279,13 @@ def open_study(
                     " with --study NAME"
                 )
             born = birth(search.experiment, data)
-            study.set_user_attr(BIRTH, attested(BIRTH, born, {}, []))
+            study.keep(BIRTH, attested(BIRTH, born, {}, []))
             logger.info("study %s born in %s", name, masked_url(url))
         with reading(name):
             check(study)
-        born = kept(name, study.user_attrs)[BIRTH]
+        born = kept(name, study.attributes)[BIRTH]
         if born["fingerprint"] != search.experiment.fingerprint:
             changes = search.changes(born, data.rows if data else {})
             raise StudyError(f"study {name} belongs to another experiment: {changes}")
-        return Study(study, storage, search, url, stack.pop_all())
+        study.name_objective(search.experiment.sweep.objective)
+        return Study(study, search, url, stack.pop_all())

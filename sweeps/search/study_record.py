@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import ForeignStudyError, StorageError
 from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
+from experiments.reports.markdown import merged_note
 from experiments.spec import Experiment
 from experiments.wording import quoted
 from sweeps.search.birth import BIRTH, check_format
@@ -26,7 +28,47 @@ IMPORTANCES = "importances"  # of the study: `shares` of each lambda, and of how
 MIXED = "mixed_hardware"  # of the study: how workers of a cluster differed from their driver
 
 
-def load(url: str, name: str) -> optuna.Study:
+class StoredStudy(optuna.Study):
+    """A study of Optuna's that also reads and writes its system attributes, which hold what sweeps
+    keeps: optuna-dashboard shows each user attribute in one line, however long it is.
+
+    Optuna-dashboard also shows the name of the objective and a note.
+    """
+
+    def __init__(self, name: str, storage: BaseStorage) -> None:
+        super().__init__(name, storage)
+        self.storage, self.study_id = storage, storage.get_study_id_from_name(name)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes by key; those of older studies are user attributes."""
+        return self.user_attrs | self.storage.get_study_system_attrs(self.study_id)
+
+    def keep(self, key: str, value: Any) -> None:
+        """Set one of them to a value of JSON."""
+        self.storage.set_study_system_attr(self.study_id, key, value)
+
+    def name_objective(self, name: str) -> None:
+        """Give the objective its name, if it has none."""
+        if self.metric_names is None:
+            with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+                self.set_metric_names([name])
+
+    def note(self, text: str) -> None:
+        """Have optuna-dashboard, if it is installed, show a text in Markdown as the study's note.
+
+        What people wrote below it stays.
+        """
+        try:
+            from optuna_dashboard import get_note, save_note
+        except ImportError:
+            return
+        there = get_note(self)
+        if (note := merged_note(text, there)) != there:
+            save_note(self, note)
+
+
+def load(url: str, name: str) -> StoredStudy:
     """Return the study of this name in a storage.
 
     Raises ForeignStudyError where sweeps did not begin it, StorageError where it was changed.
@@ -35,10 +77,10 @@ def load(url: str, name: str) -> optuna.Study:
     with answering(url), integrity.reading(name):
         storage = open_storage(url)
         with suppress(KeyError):
-            study = optuna.load_study(study_name=name, storage=storage)
+            study = StoredStudy(name, storage)
         if study is None and is_journal(url) and Path(url).stem == name:
             check_alone(Path(url), storage)
-        if study is not None and BIRTH in study.user_attrs:
+        if study is not None and BIRTH in study.attributes:
             check(study)
             return study
     what = f"study {name}: it was never begun, or sweeps did not make it"
@@ -57,26 +99,25 @@ def check_alone(journal: Path, storage: BaseStorage) -> None:
 
 def load_or_create(
     storage: BaseStorage, name: str, direction: str, *, alone: Path | None
-) -> optuna.Study:
+) -> StoredStudy:
     """Return the study of this name, made now if it is not there; in a journal where it must be
     `alone`, not beside another one: StorageError.
     """
     try:  # load first: asking to create a study that is there writes into a journal
-        return optuna.load_study(study_name=name, storage=storage)
+        return StoredStudy(name, storage)
     except KeyError:
         if alone:
             check_alone(alone, storage)
-        return create_study(
-            study_name=name, storage=storage, direction=direction, load_if_exists=True
-        )
+        create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
+        return StoredStudy(name, storage)
 
 
-def check(study: optuna.Study) -> None:
+def check(study: StoredStudy) -> None:
     """Raise StorageError where a study is not as it was recorded."""
     directions = [direction.name.lower() for direction in study.directions]
-    if directions != [kept(study.study_name, study.user_attrs)[BIRTH]["direction"]]:
+    if directions != [kept(study.study_name, study.attributes)[BIRTH]["direction"]]:
         raise integrity.damaged(study.study_name, "its direction")
-    integrity.check(study.study_name, study.user_attrs, recorded(study))
+    integrity.check(study.study_name, study.attributes, recorded(study))
 
 
 def kept(study: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,11 +151,9 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
     )
 
 
-def study_record(
-    study: optuna.Study, importances: Mapping[str, float] | None = None
-) -> StudyRecord:
+def study_record(study: StoredStudy, importances: Mapping[str, float] | None = None) -> StudyRecord:
     """Return a study as plain data."""
-    attributes = kept(study.study_name, study.user_attrs)
+    attributes = kept(study.study_name, study.attributes)
     birth = attributes[BIRTH]
     experiment = Experiment.model_validate_json(json.dumps(birth["spec"]))
     return StudyRecord(
@@ -134,14 +173,14 @@ def study_record(
     )
 
 
-def importances(study: optuna.Study) -> dict[str, float]:
+def importances(study: StoredStudy) -> dict[str, float]:
     """Return PED-ANOVA's share of each lambda in the variation of the objective, by name.
 
     It is empty where there are too few trials, or none differs from another. What is kept on the
     study is taken where it is of all its trials.
     """
     there = recorded(study)
-    found = kept(study.study_name, study.user_attrs).get(IMPORTANCES, {})
+    found = kept(study.study_name, study.attributes).get(IMPORTANCES, {})
     if found.get("trials") == len(there):
         return dict(found["shares"])
     trials = [trial for trial in there if trial.value is not None]

@@ -56,7 +56,7 @@ def opened(sweep: sweeps.Sweep) -> tuple[int, float]:
 
 
 def looks(sweep: sweeps.Sweep) -> list[dict[str, Any]]:
-    kept = sweep.study.user_attrs.items()
+    kept = sweep.workspace.load(sweep.record.study).attributes.items()
     return [one["value"] for key, one in kept if key.startswith(PREFIX)]
 
 

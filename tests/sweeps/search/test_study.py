@@ -211,7 +211,7 @@ def test_a_study_in_another_format_is_refused(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     born = dict(study.kept["sweep"])
     del born["format"]
-    study.optuna.set_user_attr("sweep", born)  # as the first versions wrote it
+    study.optuna.keep("sweep", born)  # as the first versions wrote it
     study.close()
     says = r"^study s: another version .* began it \(format 1\), .* with --study NAME$"
     with pytest.raises(ForeignStudyError, match=says):
