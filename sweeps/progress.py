@@ -53,7 +53,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._show_search()
 
     def confirming(self, trained: int, networks: int) -> None:
-        self.show("confirming with fresh seeds", trained, networks, "networks")
+        self.show("confirming", trained, networks, "networks")
 
     def answer(self, study: StudyRecord, options: str) -> None:
         """Show the verdict as soon as it is known: MLflow may still lack runs."""
@@ -142,16 +142,23 @@ class Bar(Progress):
 
     def _begin(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
         from rich.progress import Progress as RichProgress
         from rich.table import Column
+        from rich.text import Text
+
+        class Details(ProgressColumn):
+            """The only column that gets narrower in a narrow terminal."""
+
+            def render(self, task: Task) -> Text:
+                return Text(task.fields["details"], no_wrap=True, overflow="ellipsis")
 
         self._bar = RichProgress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=BAR),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=BAR, table_column=Column(no_wrap=True)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[details]}", table_column=Column(no_wrap=True)),
+            Details(),
             console=Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}

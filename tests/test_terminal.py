@@ -25,6 +25,14 @@ with for_terminal():
     getLogger("sweeps.somewhere").info("[bold]trial 3[/] of %d", 9)
     getLogger("sweeps.somewhere").debug("too much")
 """
+BAR = """
+from sweeps.progress import Bar
+from tests.studies import make_study, make_trial
+with Bar() as bar:
+    bar.begin(make_study(1), 1000, behind=lambda: 64)
+    bar.add(make_trial(1))
+    bar.confirming(20, 240)
+"""
 DECIDING = {"NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM", "GITHUB_ACTIONS", "TERM"}
 PLAIN = {name: value for name, value in os.environ.items() if name not in DECIDING | {"PY_COLORS"}}
 COLOURS = {"TERM": "xterm-256color"}
@@ -56,3 +64,11 @@ def test_what_is_logged_stands_above_a_bar_where_the_cursor_moves(tmp_path: Path
     message = r"\d\d:\d\d:\d\d INFO    sweeps.somewhere: \[bold]trial 3\[/] of 9"
     assert any(re.fullmatch(message, line) for line in lines), lines
     assert "too much" not in python.shown
+
+
+def test_the_bar_keeps_itself_count_and_time_at_80_columns(tmp_path: Path) -> None:
+    root = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with terminal([sys.executable, "-c", BAR], cwd=tmp_path, environ=PLAIN | COLOURS | root) as bar:
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", bar.end())
+    assert re.search(r"digits +[━╸╺]{20} +2/1000 \d:\d\d:\d\d left best \d", shown), shown
+    assert re.search(r"confirming +[━╸╺]{20} +20/240 ", shown), shown

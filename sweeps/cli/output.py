@@ -141,10 +141,10 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
     study, options = sweep.record.study, sweep.workspace.options()
     storage = sweep.workspace.shown_storage(study)
     folder = sweep.workspace.reports_of(study)
-    tables = ", ".join(path.name for path in sweep.files if path.suffix == ".csv")
+    first, second, *more = [path.name for path in sweep.files if path.suffix == ".csv"]
     yield "study", storage, f"optuna-dashboard {storage}"
     yield "MLflow", counted(len(sweep.runs.ids), "run"), command_line("ui", study) + options
-    yield "tables", relative(folder), tables
+    yield "tables", relative(folder), f"{first}, {second} and {len(more)} more"
     if sweep.model:
         predict = command_line("predict", study) + options
         yield "model", relative(folder / WORDS), f"{predict} rows.csv"
