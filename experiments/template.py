@@ -1,15 +1,13 @@
 """The template: a data file in, a commented experiment file out, with what could be guessed."""
 
 import os
-import zlib
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import datasets
-from experiments.data_section import TEXT_SUFFIXES, Data, suffix_of
-from experiments.datasets import delimited, files, labels, marks
+from experiments.data_section import Data, suffix_of
+from experiments.datasets import files, labels, marks
 from experiments.datasets.preparation import features
 from experiments.datasets.proposal import propose
 from experiments.errors import DataError, InputError
@@ -45,26 +43,22 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     output = output or Path(f"{_stem(data_file)}.toml")
     _check_output(output)
     data = Data(source=str(data_file), target=target)
-    encoding = _guess_encoding(data_file, data)
-    unusual = encoding != data.encoding
-    data = data.model_copy(update={"encoding": encoding})
-    table = files.read(data_file, data)
+    table = files.read(data_file, data, guess=True)
     missing = marks.find(table, data.missing)
-    data = data.model_copy(update={"missing": (*data.missing, *missing)})
+    keys = {"encoding": table.encoding or data.encoding, "missing": (*data.missing, *missing)}
+    data = data.model_copy(update=keys)
     dropping = data.model_copy(update={"unlabelled": "drop"})
     labelled = labels.labelled(table, dropping)
     if labelled is not table:
         table, data = labelled, dropping
-    found = [f"data.encoding = {toml(encoding)}, because the file is not UTF-8"] * unusual
     rows = len(table.frame)
     classes = labels.find_classes(table, data.missing)
     proposal = propose(table, data, missing)
     data = proposal.data
     notes = [*table.notes, *labels.notes(table, classes, data.missing)]
-    guesses = [*proposal.sentences, *found, *notes]
+    guesses, found = [*proposal.sentences, *notes], []
     try:
         dataset = datasets.load(data)  # as `sweeps run` will
-        found = []
         if copies := [leak.what for leak in dataset.leaks if leak.key == "data.duplicates"]:
             data = data.model_copy(update={"duplicates": "drop"})
             found = [f'data.duplicates = "drop", because {copies[0]}']
@@ -106,14 +100,6 @@ def _check_output(output: Path) -> None:
     else:
         return
     raise InputError(f"{output}: {reason}")
-
-
-def _guess_encoding(path: Path, data: Data) -> str:
-    if data.suffix not in TEXT_SUFFIXES or data.suffix == ".xlsx" or not path.is_file():
-        return data.encoding
-    with suppress(OSError, EOFError, zlib.error):  # reading it says what is wrong
-        return delimited.guess_encoding(delimited.unpacked(path)[0], data.encoding)
-    return data.encoding
 
 
 def _count_inputs(dataset: datasets.Dataset) -> str:

@@ -6,24 +6,22 @@ import gzip
 import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.datasets import shapes
 from experiments.datasets.shapes import SAMPLE, Shape
-from experiments.wording import listed
+from experiments.wording import listed, toml
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_BLOCK = (1 << 31) - 1  # bytes that Arrow parses at a time; a row must be within one block
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
-OTHERS = {  # how files begin that people mistake for text
-    ZIP: "it is an Excel workbook or another archive; name it .xlsx, or unpack it",
-    b"\xd0\xcf\x11\xe0": "it is an old or a locked Excel workbook; save it as .xlsx or .csv",
-    b"%PDF": "it is a PDF; export the table itself as .csv",
-    b"PAR1": "it is a Parquet file; name it .parquet",
-}
-OTHER_TEXTS = {
+OTHERS = {  # how files begin, in small letters, that people mistake for tables
+    (ZIP.lower(),): "an Excel workbook or another archive; name it .xlsx, or unpack it",
+    (b"\xd0\xcf\x11\xe0",): "an old or a locked Excel workbook; save it as .xlsx or .csv",
+    (b"%pdf",): "a PDF; export the table itself as .csv",
+    (b"par1",): "a Parquet file; name it .parquet",
     (b"<!doctype html", b"<html", b"<?xml"): "a web page; download the file that the page shows",
     (b"[{", b'{"'): "JSON; save the table as .csv",
 }
@@ -33,35 +31,40 @@ class NoTable(ValueError):
     """What is wrong with a file, with the remedy."""
 
 
-Table = tuple["pd.DataFrame", tuple[str, ...], str]
-"""Cells as text, a sentence for each thing about the file that a person should know, and what
-divides the fields."""
+class Table(NamedTuple):
+    """The cells of a file, a sentence for each thing about it that a person should know, what
+    divides its fields, and its encoding.
+    """
+
+    frame: "pd.DataFrame"
+    notes: tuple[str, ...] = ()
+    separator: str = ""
+    encoding: str = ""
 
 
-def unpacked(path: Path) -> tuple[bytes, bool]:
-    """Return what is in a text file, and whether it was packed with gzip, whatever its name."""
-    content = path.read_bytes()
-    packed = content.startswith(GZIP)
-    return gzip.decompress(content) if packed else content, packed
-
-
-def read_text(path: Path, encoding: str, separator: str, *, labelled: bool) -> Table:
-    """Return the table in a text file; rows without any value are left out if rows have labels."""
-    content, packed = unpacked(path)
+def read_text(
+    path: Path, encoding: str, separator: str, *, labelled: bool, guess: bool = False
+) -> Table:
+    """Return the table in a text file, in another encoding if that is a `guess` and does not fit;
+    rows without any value are left out if rows have labels.
+    """
+    content, notes = path.read_bytes(), []
+    if content.startswith(GZIP):
+        content = gzip.decompress(content)
+        if not path.name.lower().endswith(".gz"):
+            notes.append("it is packed with gzip, whatever its name says, and read as it is")
     _check_signature(content)
-    frame, notes, separator = _parsed(_decoded(content, encoding), separator, labelled)
-    if packed and not path.name.lower().endswith(".gz"):
-        notes = (*notes, "it is packed with gzip, whatever its name says, and read as it is")
-    return frame, notes, separator
+    given, encoding = encoding, _guess_encoding(content, encoding) if guess else encoding
+    if encoding != given:
+        notes.append(f"data.encoding = {toml(encoding)}, because the file is not UTF-8")
+    table = _parsed(_decoded(content, encoding), separator, labelled)
+    return table._replace(notes=(*notes, *table.notes), encoding=encoding)
 
 
-def _check_signature(content: bytes, but: bytes | None = None) -> None:
-    """Raise NoTable for a file that is known not to be text, unless it begins as `but` does."""
-    for signature, reason in OTHERS.items():
-        if content.startswith(signature) and signature != but:
-            raise NoTable(reason)
+def _check_signature(content: bytes) -> None:
+    """Raise NoTable for a file that is known to be something else."""
     begin = content[:SAMPLE].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for begins, what in OTHER_TEXTS.items():
+    for begins, what in OTHERS.items():
         if begin.startswith(begins):
             raise NoTable(f"it is {what}")
 
@@ -71,7 +74,8 @@ def read_excel(path: Path, *, labelled: bool) -> Table:
     import pandas as pd
 
     content = path.read_bytes()
-    _check_signature(content, but=ZIP)
+    if not content.startswith(ZIP):
+        _check_signature(content)
     try:
         with warnings.catch_warnings(action="ignore"):  # of styles and charts that are left out
             book = pd.ExcelFile(io.BytesIO(content), engine="openpyxl")
@@ -85,14 +89,15 @@ def read_excel(path: Path, *, labelled: bool) -> Table:
     # a date is a time at midnight
     texts = cells.map(lambda cell: str(cell).removesuffix(" 00:00:00"))
     text = texts.to_csv(header=False, index=False)
-    frame, notes, _ = _parsed(text, ",", labelled)
+    table = _parsed(text, ",", labelled)._replace(separator="")
     sheets = list(map(str, book.sheet_names))
     if len(sheets) > 1:
-        notes = (f"of the sheets {listed(sheets)} the first is read", *notes)
-    return frame, notes, ""
+        note = f"of the sheets {listed(sheets)} the first is read"
+        table = table._replace(notes=(note, *table.notes))
+    return table
 
 
-def guess_encoding(content: bytes, usual: str) -> str:
+def _guess_encoding(content: bytes, usual: str) -> str:
     """Return the usual encoding where it fits, else one that does."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -119,7 +124,7 @@ def _decoded(content: bytes, encoding: str) -> str:
         if "\0" not in text:
             return text
         reason = f"line {text[: text.index(chr(0))].count(chr(10)) + 1} holds a NUL character"
-    guess = guess_encoding(content, "utf-8-sig")
+    guess = _guess_encoding(content, "utf-8-sig")
     if guess == encoding:
         raise NoTable(f"{reason}, which no text has; the file is damaged: get it again")
     what = f"data.encoding = {encoding!r} does not fit: {reason}"
@@ -132,10 +137,10 @@ def _parsed(text: str, separator: str, labelled: bool) -> Table:
     shape = shapes.find(text, separator)
     text = shapes.below(text, shape.start)
     if text.count('"') % 2:
-        _check_quotes(text, shape)
+        _check_records(text, shape, strict=True)
     frame, empty = _without_empty_rows(_parse(text, shape), labelled)
     rows = [f"left out: rows without any value, or of names again ({empty})"] * (empty > 0)
-    return (*_named(frame, (*shape.notes, *rows)), shape.separator)
+    return Table(*_named(frame, (*shape.notes, *rows)), shape.separator)
 
 
 def _parse(text: str, shape: Shape) -> "pd.DataFrame":
@@ -165,22 +170,30 @@ def _parse(text: str, shape: Shape) -> "pd.DataFrame":
             convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(keys, pa.string())),
         )
     except pa.ArrowInvalid:
-        _explain(text, shape)
+        _check_records(text, shape, strict=False)
         raise
     frame: pd.DataFrame = table.to_pandas()
     return frame.set_axis(pd.Index(shape.names, dtype="str"), axis="columns")
 
 
-def _explain(text: str, shape: Shape) -> None:
-    """Raise NoTable that names the first line with another number of fields, if there is one."""
-    records, line, number = shapes.reader(text, shape.separator, shape.escape), 0, len(shape.names)
-    for record in records:
-        if line and record and len(record) != number:
-            break
-        line = records.line_num
-    else:
-        return
-    header, line = shape.start + 1, shape.start + line + 1
+def _check_records(text: str, shape: Shape, *, strict: bool) -> None:
+    """Raise NoTable that names the first line with another number of fields, or, if `strict`, with
+    a quote that is never closed.
+    """
+    records = shapes.reader(text, shape.separator, shape.escape, strict=strict)
+    header = line = shape.start + 1
+    number = len(shape.names)
+    try:
+        for record in records:
+            if line > header and record and len(record) != number:
+                break
+            line = header + records.line_num
+        else:
+            return
+    except csv.Error as error:
+        if not strict:
+            raise
+        raise NoTable(f"line {line} opens a quote that is never closed ({error})") from None
     if shape.width != number:
         raise NoTable(
             f"line {header} has {number} fields by {shape.separator!r}, and most lines below it"
@@ -192,17 +205,6 @@ def _explain(text: str, shape: Shape) -> None:
     if len(record) < number and not any(records):
         raise NoTable(f"{what}: it is the last line, and cut; delete it, or get the file again")
     raise NoTable(f"{what}; correct it: a field with {shape.separator!r} in it needs quotes")
-
-
-def _check_quotes(text: str, shape: Shape) -> None:
-    """Raise csv.Error where a quote opens a field and is never closed."""
-    reader, last = shapes.reader(text, shape.separator, shape.escape, strict=True), 0
-    try:
-        for _ in reader:
-            last = reader.line_num
-    except csv.Error as error:
-        line = shape.start + last + 1
-        raise csv.Error(f"line {line} opens a quote that is never closed ({error})") from None
 
 
 def _without_empty_rows(frame: "pd.DataFrame", labelled: bool) -> tuple["pd.DataFrame", int]:

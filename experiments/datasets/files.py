@@ -38,7 +38,8 @@ UNREADABLE = (ValueError, NotImplementedError, EOFError, csv.Error, zipfile.BadZ
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
     """Raw rows, with the labels as the column `target`; `where` names them in sentences, and
-    `notes` says what was found in the file around them; `separator` divides fields of text.
+    `notes` says what was found in the file around them; `separator` divides fields of text, in
+    `encoding`.
     """
 
     where: str
@@ -46,6 +47,7 @@ class RawTable:
     target: str
     notes: tuple[str, ...] = ()
     separator: str = ""
+    encoding: str = ""
 
 
 def check_columns(
@@ -62,27 +64,27 @@ def check_columns(
         raise DataError(f"{where}: the column {listed(twice)} is there more than once; rename one")
 
 
-def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
-    """Return the rows of a file; there must be labels among them if `labelled`."""
+def read(path: Path, data: Data, *, labelled: bool = True, guess: bool = False) -> RawTable:
+    """Return the rows of a file; there must be labels among them if `labelled`, and `guess` allows
+    an encoding that is not data.encoding.
+    """
     suffix = suffix_of(path.name)
-    notes: tuple[str, ...] = ()
-    separator = ""
     if not suffix:
         raise DataError(f"{path}: a file of rows ends with {', '.join(FILE_SUFFIXES)}; convert it")
     try:
         if suffix == ".xlsx":
-            frame, notes, separator = delimited.read_excel(path, labelled=labelled)
+            table = delimited.read_excel(path, labelled=labelled)
         elif suffix in TEXT_SUFFIXES:
             tabs = suffix == ".tsv" and data.separator == "auto"
-            given = "\t" if tabs else data.separator
-            frame, notes, separator = delimited.read_text(
-                path, data.encoding, given, labelled=labelled
+            separator = "\t" if tabs else data.separator
+            table = delimited.read_text(
+                path, data.encoding, separator, labelled=labelled, guess=guess
             )
         elif suffix == ".parquet":
-            frame = _read_parquet(path)
+            table = delimited.Table(_read_parquet(path))
         else:
             others = [data.target or LABELS, data.split.group] if labelled else []
-            frame = _read_npz(path, [name for name in others if name is not None])
+            table = delimited.Table(_read_npz(path, list(filter(None, others))))
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot be read ({reason}); check the path") from None
@@ -92,12 +94,12 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         reason = (str(error).splitlines() or ["it is cut"])[0][:200]
         sentence = f"{path}: cannot be read as {suffix} ({reason}); {REMEDIES[suffix]}"
         raise DataError(sentence) from None
-    names = list(frame.columns)
+    names = list(table.frame.columns)
     target = data.target or LABELS
     if suffix in TEXT_SUFFIXES and labelled:
-        shapes.check_header(frame, target, str(path))
+        shapes.check_header(table.frame, target, str(path))
     check_columns(names, names if labelled else [], str(path))
-    if len(frame) == 0:
+    if len(table.frame) == 0:
         raise DataError(f"{path}: there are no rows, only names of columns; add rows")
     if labelled and data.target is None and suffix != ".npz":
         raise DataError(
@@ -106,7 +108,7 @@ def read(path: Path, data: Data, *, labelled: bool = True) -> RawTable:
         )
     remedy = "correct it" if len(names) > 1 else 'correct it, or data.separator (such as " ")'
     check_columns(names, [target] if labelled else [], f"{path}: data.target", remedy)
-    return RawTable(where=str(path), frame=frame, target=target, notes=notes, separator=separator)
+    return RawTable(where=str(path), target=target, **table._asdict())
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from experiments.datasets.values import NUMBER
@@ -50,12 +51,7 @@ def reader(
 
 def below(text: str, line: int) -> str:
     """Return the text from a line on, counted from 0."""
-    if line == 0:
-        return text
-    stream = io.StringIO(text, newline="")
-    for _ in range(line):
-        stream.readline()
-    return stream.read()
+    return "".join(islice(io.StringIO(text, newline=""), line, None)) if line else text
 
 
 def find(text: str, separator: str = "auto") -> Shape:
