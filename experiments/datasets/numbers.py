@@ -80,7 +80,7 @@ def guess(
         texts = values.different(frame[name], data.missing)
         if all(map(str.isdecimal, texts)) or are_dates(texts):
             continue
-        if found := _notations(texts):
+        if found := notations(texts):
             columns[name] = found
             decimals |= found.decimals
     guesses = {name: _decide(name, each, decimals, separator) for name, each in columns.items()}
@@ -92,7 +92,7 @@ def is_quantity(unit: tuple[str, str]) -> bool:
     return bool(re.fullmatch(f"({CURRENCY}|{UNITS}|)", unit[0] or unit[1], re.IGNORECASE))
 
 
-def _notations(texts: Sequence[str]) -> _Column | None:
+def notations(texts: Sequence[str]) -> _Column | None:
     """Return what the different values of a column tell; None where one is no number."""
     parts = []
     for text in texts:
