@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.errors import SweepsError as SweepsError
     from experiments.spec import Experiment as Experiment
+    from sweeps.comparison import compare as compare
     from sweeps.result import Sweep as Sweep
     from sweeps.search.objective import objective as objective
     from sweeps.sweep import confirm as confirm
@@ -17,6 +18,7 @@ _HOMES = {
     "Experiment": "experiments.spec",
     "Sweep": "sweeps.result",
     "SweepsError": "experiments.errors",
+    "compare": "sweeps.comparison",
     "confirm": "sweeps.sweep",
     "objective": "sweeps.search.objective",
     "run": "sweeps.sweep",

@@ -34,7 +34,7 @@ FLOORS = (
     {"progress", "workspace"},
     {"publish"},
     {"result"},
-    {"session"},
+    {"session", "comparison"},
     {"sweep"},
     {"checkup"},
     {"cli"},
@@ -112,7 +112,7 @@ def test_doors_are_lazy(doors: str, closed: str) -> None:
 
 
 def test_what_the_door_of_sweeps_shows() -> None:
-    names = ["Experiment", "Sweep", "SweepsError", "confirm", "objective", "run"]
+    names = ["Experiment", "Sweep", "SweepsError", "compare", "confirm", "objective", "run"]
     assert sorted(sweeps.__all__) == names
     assert all(getattr(sweeps, name) for name in names)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

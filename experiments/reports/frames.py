@@ -84,7 +84,7 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
         vars(one) | one.numbers | {"arm": one.setting.arm} | common | ids.get(one.trial, {})
         for one in study.trials
     ]
-    return _frame(TRIALS, rows)
+    return frame(TRIALS, rows)
 
 
 def history(study: StudyRecord) -> "pd.DataFrame":
@@ -124,7 +124,7 @@ def lambdas(study: StudyRecord) -> "pd.DataFrame":
             if row["best"] and axis.ends_near(row["best"]):
                 row["edge"] = "high"
         rows.append(row)
-    return _frame(LAMBDAS, rows)
+    return frame(LAMBDAS, rows)
 
 
 def summary(study: StudyRecord) -> "pd.DataFrame":
@@ -142,7 +142,7 @@ def summary(study: StudyRecord) -> "pd.DataFrame":
         row[state.lower()] = sum(trial.state == state for trial in study.trials)
     row["diverged"] = sum(trial.diverged for trial in study.trials)
     row["seconds"] = math.fsum(trial.seconds for trial in study.trials)
-    return _frame(SUMMARY, [row | of_verdict(study.verdict)])
+    return frame(SUMMARY, [row | of_verdict(study.verdict)])
 
 
 def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
     for model in verdict.references if verdict else ():
         row = vars(model) | {"study": study.study, "role": model.role, "seed": 0, "diverged": False}
         rows.append(row | {f"test_{name}": value for name, value in vars(model.test).items()})
-    return _frame(CONFIRM, rows)
+    return frame(CONFIRM, rows)
 
 
 def top(study: StudyRecord) -> "pd.DataFrame":
@@ -194,7 +194,7 @@ def top(study: StudyRecord) -> "pd.DataFrame":
         if study.baseline:
             row["difference"] = row["value"] - study.value(study.baseline)
         rows.append(row | fresh.get(trial.setting, {}))
-    return _frame(TOP, rows)
+    return frame(TOP, rows)
 
 
 def settings(study: StudyRecord) -> "pd.DataFrame":
@@ -207,7 +207,7 @@ def settings(study: StudyRecord) -> "pd.DataFrame":
             row |= {"difference": between.mean, "level": between.level}
             row |= {"difference_low": between.low, "difference_high": between.high}
         rows.append(row)
-    return _frame(SETTINGS, rows)
+    return frame(SETTINGS, rows)
 
 
 def _on_fresh_seeds(study: StudyRecord) -> dict[Setting, dict[str, float]]:
@@ -243,7 +243,7 @@ def ranges(study: StudyRecord) -> "pd.DataFrame":
                 best = max(values) if study.maximize else min(values)
                 row |= {"mean": fmean(values), "best": best}
             rows.append(row)
-    return _frame(RANGES, rows)
+    return frame(RANGES, rows)
 
 
 def _decade(strength: float) -> float:
@@ -251,7 +251,8 @@ def _decade(strength: float) -> float:
     return Decimal(repr(strength)).adjusted() if strength else OFF
 
 
-def _frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> "pd.DataFrame":
+def frame(columns: Mapping[str, str], rows: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Return rows as a frame with these columns and dtypes; what a row lacks is empty."""
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)

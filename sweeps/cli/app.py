@@ -60,7 +60,7 @@ def whole_app() -> typer.Typer:
     from sweeps.cli import checkup, new, predict, run, tables, tracking
 
     commands: list[Callable[..., None]] = [
-        *(run.run, run.confirm, predict.predict, checkup.status, tables.report),
+        *(run.run, run.confirm, predict.predict, checkup.status, tables.compare, tables.report),
         *(tables.export, tracking.sync, tracking.ui, new.new, checkup.doctor),
     ]
     for command in commands:

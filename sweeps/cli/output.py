@@ -222,6 +222,13 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
     _print_table(STATUS, rows, left=2)
 
 
+def print_comparison(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print studies side by side; in a terminal, which is narrow, one part of a text per line."""
+    if sys.stdout.isatty():
+        rows = [[text.replace(", ", "\n") for text in row] for row in rows]
+    _print_table(headings, rows, left=len(headings))
+
+
 def print_finding(finding: "Finding") -> None:
     """Print a line of the doctor, and what to do."""
     _print(Text.assemble(MARKS[finding.level], f" {finding.what}"))

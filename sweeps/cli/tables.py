@@ -1,12 +1,22 @@
-"""The commands that write files again: `report` and `export`."""
+"""The commands that show results again: `report`, `export` and `compare`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from experiments.reports import Format
-from sweeps.cli import options
+from sweeps.cli import completion, options
+
+
+class Shape(StrEnum):
+    """How a comparison is printed."""
+
+    table = "table"
+    csv = "csv"
+    markdown = "markdown"
+    html = "html"
 
 
 def report(
@@ -61,3 +71,49 @@ def export(
     runs = publish.read_runs(place.tracker(record))
     folder = to or place.reports_of(record.study)
     print_files(files.export(record, folder, runs.ids, formats or (Format.csv,)), runs)
+
+
+def compare(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STUDY STUDY ...",
+            help="Two studies or more: names, DIRECTORY/STUDY, directories or journals.",
+            autocompletion=completion.studies,
+            show_default=False,
+        ),
+    ] = None,
+    shape: Annotated[
+        Shape,
+        typer.Option("--format", metavar="|".join(Shape), help="What to print; html is a page."),
+    ] = Shape.table,
+    allow_different: Annotated[
+        bool,
+        typer.Option("--allow-different", help="Compare even if test rows or objectives differ."),
+    ] = False,
+    directory: options.Directory = options.HERE,
+    storage: options.Storage = None,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Compare the verdicts of several studies of the same data.
+
+    Example: sweeps compare digits digits-wider
+    """
+    from experiments.reports import comparison, markdown
+    from experiments.reports.files import csv_text
+    from sweeps.cli import output
+    from sweeps.comparison import compared
+    from sweeps.workspace import workspace
+
+    place = workspace(directory, storage)
+    found = compared(tuple(studies or ()), place, allow_different=allow_different)
+    if shape == Shape.table:
+        output.print_comparison(comparison.WORDS, comparison.in_words(found))
+    elif shape == Shape.csv:
+        print(csv_text(comparison.frame(found)), end="")
+    elif shape == Shape.markdown:
+        print(markdown.table(comparison.WORDS, comparison.in_words(found)), end="")
+    else:
+        print(comparison.render(found))
+    if why := comparison.difference(found):
+        output.say(f"sweeps: the numbers cannot be compared: study {why}")

@@ -25,7 +25,8 @@ COLUMNS = {  # the contract, letter by letter
         " mlflow_run_id error"
     ),
     "top": (
-        "study rank trial weight_l1 weight_l2 bias_l1 bias_l2 learning_rate value difference mean sd"
+        "study rank trial weight_l1 weight_l2 bias_l1 bias_l2 learning_rate value difference mean"
+        " sd"
     ),
     "history": (
         "study trial epoch data_loss regularization_loss val_data_loss val_accuracy train_accuracy"
