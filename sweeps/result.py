@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sweep:
-    """A study that was run: its tables, its best trial, and the Optuna study itself.
+    """A study that was run: its tables, its best trial, and the Optuna study itself. A notebook
+    shows its card.
 
     `runs` are MLflow's run ids by trial, and why they could not be read or written; `files` are the
     reports.
@@ -30,6 +31,15 @@ class Sweep:
     workspace: Workspace
     runs: Runs
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        word = self.verdict.word if self.verdict else "none"
+        return f"<Sweep {self.record.study}: {len(self.record.trials)} trials, verdict: {word}>"
+
+    def _repr_html_(self) -> str:
+        from experiments.reports.page import for_notebook
+
+        return for_notebook(self.record, self.workspace.options())
 
     @functools.cached_property
     def trials(self) -> "pd.DataFrame":

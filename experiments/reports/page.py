@@ -16,7 +16,7 @@ from experiments.reports.figures import figures
 from experiments.reports.shown import BEST_SHOWN, Shown
 from experiments.reports.snippets import snippets, template
 from experiments.verdict import RECOMMENDED
-from experiments.wording import quoted
+from experiments.wording import command_line, quoted
 from experiments.writing import write_text
 from nnreg import LAMBDA_NAMES
 
@@ -73,6 +73,16 @@ def render(
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def for_notebook(study: StudyRecord, options: str = "") -> str:
+    """The card of a study as HTML without a style; `options` go behind commands."""
+    return template("notebook.html.j2", escaped=True).render(
+        study=study,
+        card=card(study, options),
+        no_verdict=no_verdict(study, options),
+        confirm=command_line("confirm", study.study) + options,
     )
 
 

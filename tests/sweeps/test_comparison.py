@@ -2,6 +2,8 @@
 side.
 """
 
+import dataclasses
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 
 import sweeps
+from experiments.card import card
 from experiments.errors import InputError
 from experiments.reports import comparison
 from nnreg import LAMBDA_NAMES
@@ -114,6 +117,20 @@ def test_python_has_the_same_tables(folder: Path) -> None:
     for name in ("top", "ranges", "settings"):
         frame = read(folder, "plain", name)
         pd.testing.assert_frame_equal(frame, getattr(sweep, name), check_dtype=False)
+
+
+def test_a_notebook_shows_the_card(folder: Path) -> None:
+    sweep = sweeps.confirm("plain", directory=folder, tracking_uri=NO_TRACKER)
+    shown, made = sweep._repr_html_(), card(sweep.record, sweep.workspace.options())
+    assert made
+    text = html.unescape(re.sub("<[^>]+>", "", shown))
+    for sentence in (made.says, *made.facts, *made.cautions):
+        assert sentence in text
+    assert re.findall("<(?:style|script)|style=", shown) == []  # a notebook has its own
+    record = dataclasses.replace(sweep.record, verdict=None, study="<i>")
+    shown = dataclasses.replace(sweep, record=record)._repr_html_()
+    assert "sweeps confirm &#39;&lt;i&gt;&#39; --directory" in shown
+    assert repr(sweep) == f"<Sweep plain: 14 trials, verdict: {made.word}>"
 
 
 def test_studies_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
