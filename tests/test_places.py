@@ -2,6 +2,7 @@
 user's own.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,29 @@ def test_a_sweep_runs_in_a_pool_a_thread_and_somebodys_run(tmp_path: Path, made:
         shutil.copy(made, tmp_path / name)
     done = script(IN_OTHERS, tmp_path)
     assert done.stdout.split("\n")[:2] == ["(2, 2)", "(2, 2)"], done.stderr
+
+
+IN_A_NOTEBOOK = """
+import sweeps
+edits = ["training.epochs=2"]
+swept = sweeps.run("iris", trials=2, workers=2, edits=edits, confirm=False)
+len(swept.trials), len(swept.runs.ids)
+"""
+
+
+def test_a_sweep_runs_in_the_kernel_of_a_notebook(tmp_path: Path, made: Path) -> None:
+    """It runs an event loop, has streams of its own, and no file as its main module."""
+    shutil.copy(made, tmp_path / "mlflow.db")
+    path = tmp_path / "sweep.ipynb"
+    cell = {"cell_type": "code", "source": IN_A_NOTEBOOK, "metadata": {}, "outputs": []}
+    notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}}
+    path.write_text(json.dumps({**notebook, "cells": [cell | {"execution_count": None}]}))
+    execute = str(Path(sys.executable).with_name("jupyter-execute"))
+    command = [execute, "--inplace", "--kernel_name=python3", path.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (executed,) = json.loads(path.read_text())["cells"]
+    assert executed["outputs"][-1]["data"]["text/plain"] == ["(2, 2)"]
 
 
 @pytest.mark.parametrize(
