@@ -22,7 +22,6 @@ from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown
 from experiments.reports.snippets import template
 from experiments.tracking import Tracker
-from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import serving
 from sweeps.workspace import workspace
 from tests.browser import browser
@@ -65,7 +64,7 @@ def throughput() -> Figure:
     x = Axis(min(ticks), max(ticks), ticks, "networks trained in lockstep (lanes)")
     y = linear([rate for one in rates.values() for rate in one.values()], zero=True)
     plot = Plot("trials per second", x, y, height=360)
-    kinds = dict(zip(rates, LAMBDA_NAMES, strict=False))
+    kinds = dict(zip(rates, ("trial", "tied", "recommended", "fresh"), strict=False))
     for workers, kind in kinds.items():
         points = [(math.log2(lanes), rate) for lanes, rate in rates[workers].items()]
         plot.line(kind, points)

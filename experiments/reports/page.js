@@ -77,15 +77,16 @@ function show() {
 }
 
 if (trials) document.querySelector("#trials input").addEventListener("input", ({ target }) => {
+  let sentence = "";
   try {
     matches = filterOf(target.value);
-    target.setCustomValidity("");
-    show();
-  } catch (sentence) {
-    if (typeof sentence !== "string") throw sentence;
-    target.setCustomValidity(sentence);
-    note.textContent = sentence;
+  } catch (thrown) {
+    if (typeof thrown !== "string") throw thrown;
+    [matches, sentence] = [() => true, thrown];
   }
+  show();
+  target.setCustomValidity(sentence);
+  if (sentence) note.textContent = sentence;
 });
 
 // Parallel coordinates: a drag along an axis selects the lines that cross it there.

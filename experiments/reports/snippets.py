@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TEMPLATES = {
     "Here, in Python": "python",
     "Here, in the experiment file": "toml",
+    "Neural Networks from Scratch": "book",
     "PyTorch": "pytorch",
     "Keras": "keras",
     "scikit-learn": "scikit_learn",

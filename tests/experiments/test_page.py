@@ -4,7 +4,9 @@ paper.
 
 import dataclasses
 import html
+import re
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,12 @@ for (const plot of document.querySelectorAll(".plot")) {
 return wrong;
 """
 INK = "return getComputedStyle(document.body).color"
+OPEN = "for (const one of document.querySelectorAll('details')) one.open = true"
+CHECKED = """
+const done = arguments[0];
+const found = ({ id, impact, nodes }) => [id, impact, nodes[0].html];
+axe.run().then(({ violations }) => done(violations.map(found)));
+"""
 ROWS = """
 return [...document.querySelectorAll("#trials tbody tr")].filter(row => !row.hidden)
   .map(row => [...row.cells].map(cell => cell.textContent))
@@ -191,9 +199,49 @@ def test_the_table_sorts_and_filters(window: Browser, tmp_path: Path) -> None:
         button.click()
         ordered = sorted(kept, key=lambda trial: sign * trial.lambdas.weight_l2)
         assert [row[0] for row in rows(window)] == [str(trial.trial) for trial in ordered]
-    field.clear()
-    field.send_keys("weihgt > 1")
-    assert window.texts("#trials .note") == ["There is no column weihgt."]
+
+
+def test_the_filter_knows_words_and_says_what_it_cannot_understand(
+    window: Browser, tmp_path: Path
+) -> None:
+    record = confirmed()
+    verdict = dataclasses.replace(record.verdict, tied=(record.best.trial, 3, 4))
+    show(window, dataclasses.replace(record, verdict=verdict), tmp_path)
+    field = window.driver.find_element("css selector", "input")
+
+    def filtered(text: str) -> set[int]:
+        field.clear()
+        field.send_keys(text)
+        return {int(row[0]) for row in rows(window)}
+
+    assert filtered("best") == {record.best.trial}
+    assert filtered("Tied") == {record.best.trial, 3, 4}
+    assert filtered("baseline") == {0}
+    assert filtered("tied, TRIAL > 3") == filtered("tied") - {3}
+    assert filtered("Weight_L1 = OFF") == {
+        trial.trial for trial in record.trials if not trial.lambdas.weight_l1
+    }
+    for text, sentence in (
+        ("weihgt > 1", "There is no column weihgt."),
+        ("weight_l2 > much", "much is not a number."),
+        ("weight_l2 >", "weight_l2 > 1e-3"),
+        ("weight_l2", "weight_l2 > 1e-3"),
+        ("> 0.5", "weight_l2 > 0.5"),
+    ):
+        assert len(filtered(text)) == len(record.trials)
+        assert sentence in window.texts("#trials .note")[0]
+
+
+def test_the_keyboard_filters_and_sorts(window: Browser, tmp_path: Path) -> None:
+    record = make_study(9)
+    show(window, record, tmp_path)
+    keys = needs_module("selenium.webdriver.common.keys").Keys
+    window.driver.execute_script("document.querySelector('#trials input').focus()")
+    send = mouse(window)
+    # over the region that scrolls to the first name of a column, and to the next
+    send.send_keys("trial > 4", keys.TAB, keys.TAB, keys.ENTER, keys.TAB).perform()
+    assert [int(row[0]) for row in rows(window)] == [5, 6, 7, 8]
+    assert window.driver.execute_script("return document.activeElement.textContent") == "role"
 
 
 def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path) -> None:
@@ -204,9 +252,11 @@ def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path
     height = int(area.rect["height"])
     drag = mouse(window).move_to_element_with_offset(area, 0, -height // 2 + 1)
     drag.click_and_hold().move_by_offset(0, height // 2).release().perform()
-    script = "return document.querySelectorAll('#parallel polyline:not(.out)').length"
-    lit = window.driver.execute_script(script)
+    script = "return document.querySelectorAll('%s [data-trial]:not(.out)').length"
+    lit = window.driver.execute_script(script % "#parallel")
     assert 0 < lit < 40
+    for name in ("chart", "plane", "search"):  # the others fade the same trials
+        assert window.driver.execute_script(script % f"#figure-{name}") == lit
     brush = window.driver.find_elements("css selector", "#parallel .brush")[objective]
     assert brush.size["height"] == pytest.approx(height / 2, abs=2)
     # the best, as the drag began on top
@@ -214,6 +264,39 @@ def test_brushing_an_axis_selects_lines_and_rows(window: Browser, tmp_path: Path
     assert window.texts("#parallel .note")[0].startswith(f"{lit} of 40 trials selected")
     window.driver.find_element("css selector", "#parallel button").click()
     assert len(rows(window)) == 40
+
+
+@pytest.mark.parametrize(
+    ("record", "width", "theme"),
+    [
+        pytest.param(confirmed(5), DESKTOP, "light", id="light"),
+        pytest.param(confirmed(5), PHONE, "dark", id="dark"),
+        pytest.param(make_study(5), PHONE, "light", id="without a verdict"),
+    ],
+)
+def test_a_checker_of_accessibility_finds_nothing(
+    window: Browser, record: StudyRecord, width: int, theme: str, tmp_path: Path
+) -> None:
+    axe = resources.files(needs_module("axe_core_python")) / "axe.min.js"
+    show(window, record, tmp_path, runs={1: "f" * 32}, server="https://host")
+    look(window, width, theme)
+    window.driver.execute_script(f"{axe.read_text(encoding='utf-8')};{OPEN}")
+    assert window.driver.execute_async_script(CHECKED) == []
+
+
+def test_every_plot_says_its_values_and_every_heading_is_a_link(
+    window: Browser, tmp_path: Path
+) -> None:
+    show(window, confirmed(), tmp_path)
+    find = window.driver.find_elements
+    labels = [plot.get_attribute("aria-label") for plot in find("css selector", ".plot > svg")]
+    assert [label for label in labels if not re.search(r"\. .*\d", label)] == []
+    links = [one.get_attribute("href").partition("#")[2] for one in find("css selector", "nav a")]
+    headings = [one.get_attribute("id") for one in find("css selector", "main h2")]
+    assert links == ["top", *headings]
+    assert links[1:] == [
+        one.get_attribute("href").partition("#")[2] for one in find("css selector", "h2 a")
+    ]
 
 
 def test_a_run_is_a_link_where_a_server_has_it() -> None:

@@ -19,6 +19,7 @@ from experiments.records import StudyRecord
 from experiments.reports.snippets import Snippet, snippets
 from nnreg import Dense, Fit, Lambdas, Split, train
 from nnreg.network import LayerParameters
+from tests import book
 from tests.needs import needs_module
 from tests.studies import confirmed_study, make_study
 
@@ -102,9 +103,9 @@ def written(study: StudyRecord) -> dict[str, Snippet]:
     return {snippet.title: snippet for snippet in snippets(study)}
 
 
-def run(code: str, split: Split) -> dict[str, Any]:
-    """What a user has after pasting these lines below the four arrays."""
-    names = dict(vars(split))
+def run(code: str, split: Split, **names: Any) -> dict[str, Any]:
+    """What a user has after pasting these lines below the four arrays and other names."""
+    names |= vars(split)
     exec(code, names)
     return names
 
@@ -159,6 +160,23 @@ def test_the_lines_of_the_experiment_file(lambdas: Lambdas, layers: str, tmp_pat
     kept = 3 - len(lambdas.on) % 3
     assert (experiment.training.learning_rate, experiment.training.epochs) == (RATE, kept)
     assert experiment.kept_by is None
+
+
+@pytest.mark.parametrize("optimizer", NEAR)
+@on_all_cases
+def test_the_lines_for_the_book(
+    lambdas: Lambdas, layers: str, optimizer: str, split: Split
+) -> None:
+    """From the same initial weights they train the same network as here, the rates decaying."""
+    study = confirmed(lambdas, layers, optimizer=optimizer, dtype="float64", decay=0.1)
+    code = written(study)["Neural Networks from Scratch"].code
+    before, start, after = code.partition("model.train(")
+    names = run(before, split, **vars(book))
+    layers_of_book = names["model"].dense
+    initial = [(one.weights.copy(), one.biases.copy()) for one in layers_of_book]
+    exec(start + after, names)
+    found = [(one.weights, one.biases[0]) for one in layers_of_book]
+    assert_near(found, trained(study, split, initial).parameters, 1e-12)
 
 
 @pytest.mark.parametrize("optimizer", NEAR)
@@ -244,6 +262,7 @@ def test_every_line_runs_on_small_batches_and_without_hidden_layers(
     for title in ("PyTorch", "Keras"):
         assert run(found[title].code, split)["classes"] == 4
     run(found["scikit-learn"].code, split)
+    run(found["Neural Networks from Scratch"].code, split, **vars(book))
     off = not lambdas.on or (layers == "hidden" and not hidden)
     assert all(snippet.note.startswith("No regularization.") == off for snippet in found.values())
 
