@@ -2,7 +2,7 @@
 
     python -m benchmarks.cluster [--tiny]
 
-First what a trial costs the driver, part by part, with a thousand trials behind it. Then the real
+First what each trial costs the driver, part by part, with a thousand trials behind it. Then the real
 driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
 foretell:
 
