@@ -57,6 +57,7 @@ def test_the_search_works_from_files(site: Path, tmp_path: Path) -> None:
         assert any("Train it well" in text for text in found)
 
 
+WIDTH = 100  # columns, as docs/site.css says
 CLUSTER = ("bash", "yaml", "sql")  # of files that docs/cluster.md shows
 NOT_RUN = {
     "README.md": 2,  # the two commands that make an environment
@@ -78,6 +79,15 @@ def test_every_block_says_what_it_is() -> None:
     known = {*RUN, "text", "math", *CLUSTER}
     found = [one for page in PAGES for one in snippets(page)]
     assert [one.place for one in found if one.language not in known] == []
+
+
+def test_every_line_of_a_block_fits_the_page() -> None:
+    shown = [one for page in PAGES[1:] for one in snippets(page) if one.language != "math"]
+    assert [one.place for one in shown if widest(one.text) > WIDTH] == []
+
+
+def widest(text: str) -> int:
+    return max(map(len, text.splitlines()), default=0)
 
 
 def test_every_page_has_its_test() -> None:
