@@ -213,10 +213,10 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         f" {value(verdict.best_on_fresh_seeds)} with new seeds"
         + (f", {value(on_test)} on test." if on_test is not None else ".")
     )
-    if len(verdict.tied) > 1:
+    if (close := len(verdict.indistinguishable)) > 1:
         yield (
-            f"{len(verdict.tied):,} of the {len(study.complete):,} trials are statistically"
-            " indistinguishable from the best."
+            f"{close:,} of the {len(study.complete):,} trials are statistically indistinguishable"
+            " from the best."
         )
     if unfair := _unfair(study, verdict):
         yield unfair

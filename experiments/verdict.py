@@ -119,9 +119,9 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """The span of a lambda over the trials that are tied with the winner: `low` and `high` (None
-    where it is off in all), whether it is `off` in one, and the upper end to try where the search's
-    own cut the span off.
+    """The span of a lambda over the trials that are indistinguishable from the winner: `low` and
+    `high` (None where it is off in all), whether it is `off` in one, and the upper end to try where
+    the search's own cut the span off.
     """
 
     name: str
@@ -176,8 +176,9 @@ class LeftOut:
 class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 
-    `settings` are in the order of confirm.csv. `tied` are the trials that the seeds cannot tell
-    from the winner. `best_...` are the score of the search's best trial, and its mean elsewhere.
+    `settings` are in the order of confirm.csv. `indistinguishable` are the trials that the seeds
+    cannot tell from the winner. `best_...` are the score of the search's best trial, and its mean
+    elsewhere.
     `undertrained` are the keys of the experiment file to change because networks are not trained to
     the end. `majority` is the share of the most common class among the validation rows, `diverged`
     how many of the recommended setting's networks diverged.
@@ -194,7 +195,7 @@ class Verdict:
     seeds: tuple[int, ...]
     margin: float
     settings: tuple[Confirmed, ...]
-    tied: tuple[int, ...]
+    indistinguishable: tuple[int, ...]
     tolerances: tuple[Tolerance, ...]
     undertrained: tuple[str, ...]
     best_in_search: float

@@ -184,7 +184,7 @@ def _verdict(
         seeds=seeds,
         margin=0.01,
         settings=settings,
-        tied=(winner,),
+        indistinguishable=(winner,),
         tolerances=tuple(
             verdict.Tolerance(name=name, low=1e-5, high=1e-3, off=False) for name in LAMBDA_NAMES
         ),

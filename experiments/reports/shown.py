@@ -12,6 +12,7 @@ from experiments.verdict import BASELINE, BETTER, RECOMMENDED, SEALED, Confirmed
 
 ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
 MANY = 300  # of more marks than this each is small and faint
+INDISTINGUISHABLE = "indistinguishable"  # from the best, by the verdict
 CHOICES = {BETTER: "recommended", SEALED: "suggested"}
 
 
@@ -88,17 +89,21 @@ class Shown:
             return self.worse_shape, kind
         if kind == BASELINE:
             return "lozenge", kind
-        return "circle", "tied" if self.is_tied(trial) else kind
+        return "circle", INDISTINGUISHABLE if self.is_indistinguishable(trial) else kind
 
-    def is_tied(self, trial: TrialRecord) -> bool:
+    def is_indistinguishable(self, trial: TrialRecord) -> bool:
         """Whether the verdict found no difference between a trial and the best."""
-        return self.study.verdict is not None and trial.trial in self.study.verdict.tied
+        return (
+            self.study.verdict is not None and trial.trial in self.study.verdict.indistinguishable
+        )
 
     def roles(self, trial: TrialRecord) -> str:
         """The words that the table of trials has for a trial, and that its filter knows."""
+        study, equal = self.study, self.study.ranked[: self.study.tied]
         words = {
-            "best": trial is self.study.best,
-            "tied": self.is_tied(trial),
+            "best": trial is study.best,
+            "tied": len(equal) > 1 and any(trial is one for one in equal),
+            INDISTINGUISHABLE: self.is_indistinguishable(trial),
             BASELINE: trial.setting.arm == BASELINE,
         }
         return ", ".join(word for word, applies in words.items() if applies)

@@ -169,7 +169,9 @@ def undertrained(
     return tuple(keys)
 
 
-def tied(study: StudyRecord, replicates: Iterable[Replicate], width: float) -> list[TrialRecord]:
+def indistinguishable(
+    study: StudyRecord, replicates: Iterable[Replicate], width: float
+) -> list[TrialRecord]:
     """Return the complete trials within the width of the best setting's mean over fresh seeds. A
     trial keeps the best epoch of its own curve, so these networks are taken at theirs.
     """

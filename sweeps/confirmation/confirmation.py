@@ -109,7 +109,7 @@ def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdi
     ]
     settings = chooser.settings(roles, trials, scores, replicates.best_epoch)
     width = chooser.width(scores[best], [scores[one] for one in trials if one != best])
-    tied = choice.tied(record, replicates.of(best), width)
+    close = choice.indistinguishable(record, replicates.of(best), width)
     first = record.ranked[0]
     return Verdict(
         basis=basis(record, confirm),
@@ -117,9 +117,9 @@ def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdi
         seeds=replicates.seeds,
         margin=confirm.margin,
         settings=settings,
-        tied=tuple(trial.trial for trial in tied),
+        indistinguishable=tuple(trial.trial for trial in close),
         tolerances=choice.tolerances(
-            record, [*(trial.setting for trial in tied), best, recommended]
+            record, [*(trial.setting for trial in close), best, recommended]
         ),
         undertrained=choice.undertrained(
             experiment,

@@ -167,7 +167,9 @@ def test_facts_and_ranges() -> None:
         Tolerance(name="weight_l2", low=3e-4, high=3e-4, off=False, bound=1.0),
         Tolerance(name="bias_l1", low=None, high=None, off=True),
     )
-    found = card(study_with(SAME, tolerances=tolerances, recommended=Lambdas(), tied=(1, 2)))
+    found = card(
+        study_with(SAME, tolerances=tolerances, recommended=Lambdas(), indistinguishable=(1, 2))
+    )
     no_penalty = "no penalty is clearly better on the validation rows"
     assert found.says == f"Use no regularization: {no_penalty}."
     assert "recommend" not in str(found)

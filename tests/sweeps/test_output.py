@@ -47,7 +47,12 @@ def test_the_card_fits_a_terminal(word: str, on: Lambdas, monkeypatch: pytest.Mo
         Tolerance(name=name, low=1.1e-06, high=0.00074, off=True) for name in LAMBDA_NAMES
     )
     study = study_with(
-        word, *against, recommended=on, tied=(1, 2), references=models, tolerances=widest
+        word,
+        *against,
+        recommended=on,
+        indistinguishable=(1, 2),
+        references=models,
+        tolerances=widest,
     )
     lines = printed(study, "", monkeypatch)
     assert max(map(len, lines)) <= COLUMNS

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from experiments.measures import strength
 from experiments.reports.axes import Axis, searched_axis
 from experiments.reports.plot import Figure, Plot
-from experiments.reports.shown import Shown
+from experiments.reports.shown import INDISTINGUISHABLE, Shown
 from experiments.verdict import BASELINE, RECOMMENDED, Confirmed
 
 
@@ -29,7 +29,7 @@ def of_trials(shown: Shown) -> list[tuple[str, str, str]]:
         (*shown.mark(shown.ranked[0]), "best of the search"),
     ]
     if shown.study.verdict:
-        marks.append(("circle", "tied", "statistically indistinguishable from the best"))
+        marks.append(("circle", INDISTINGUISHABLE, "statistically indistinguishable from the best"))
     beyond = sum(shown.is_beyond(shown.study.value(trial)) for trial in shown.ranked)
     if beyond:
         words = f"worse than the figure has room for ({beyond})"

@@ -162,7 +162,7 @@ def test_tied_is_who_is_no_further_below(objective: str, keep: str) -> None:
     made = confirmed_study().replicates[0]
     replicates = [dataclasses.replace(made, curves={objective: curve})] * 2
     for width, tied in ((0.0, [4]), (0.15, [3, 4]), (1.0, [0, 1, 2, 3, 4])):
-        assert [trial.trial for trial in choice.tied(study, replicates, width)] == tied
+        assert [trial.trial for trial in choice.indistinguishable(study, replicates, width)] == tied
 
 
 def test_the_span_of_each_searched_lambda() -> None:
