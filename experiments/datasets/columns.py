@@ -91,7 +91,12 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
     found, bad = values.parse_numbers(column, data.missing, notation)
     reason = values.fault(column, found, bad)
     if not reason:
-        note = f"column {short_repr(name)}: {question}" if question else _id_note(name, found)
+        if not question and is_id(found):
+            drop = toml([name])
+            question = (
+                f"every row has a different whole number; if it is an id, write drop = {drop}"
+            )
+        note = f"column {short_repr(name)}: {question}" if question else ""
         return ColumnKind("number", found, note=note, notation=notation)
     if bad is None or name in data.numbers:
         return ColumnKind("refused", reason=f"{reason}: correct it, or add it to data.missing")
@@ -137,12 +142,10 @@ def _date(example: str) -> ColumnKind:
     return ColumnKind("refused", reason=f"holds dates or times such as {short_repr(example)}")
 
 
-def _id_note(name: str, found: NDArray[np.float64]) -> str:
-    repeats = len(np.unique(found)) < len(found)
-    if len(found) <= values.FEW_DIFFERENT or repeats or not (found == np.floor(found)).all():
-        return ""
-    what = f"column {short_repr(name)} is a different whole number in every row"
-    return f"{what}; if it is an id, write drop = {toml([name])}"
+def is_id(found: NDArray[np.float64]) -> bool:
+    """Whether every row has a different whole number."""
+    unique = len(found) > values.FEW_DIFFERENT and len(np.unique(found)) == len(found)
+    return unique and bool((found == np.floor(found)).all())
 
 
 def read_like(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets.columns import ColumnKind
+from experiments.datasets.columns import ColumnKind, is_id
 from experiments.datasets.parts import PARTS, Parts, codes
 from experiments.wording import listed, short_repr, toml
 
@@ -48,13 +48,18 @@ def find(parts: Parts, data: Data) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
     Of the test rows it says only how many of them stand in training.
     """
     each = [getattr(parts, name) for name in PARTS]
-    training, validation, test = np.split(
-        codes(each), np.cumsum([len(part.rows) for part in each])[:-1]
-    )
-    copies, notes = _copies(training, {"test": test, "validation": validation})
-    known = np.concatenate([training, validation])
+    rows, ends = codes(each), np.cumsum([len(part.rows) for part in each])
+    copies, notes = _copies(*np.split(rows, ends[:-1]))
+    content = rows
+    numbers = {name: each.values for name, each in parts.kinds.items() if each.kind == "number"}
+    if ids := [name for name, values in numbers.items() if is_id(values)]:  # they tell copies apart
+        content = rows[:, [name not in ids for name in parts.kinds] + [True]]
+        for leak in _copies(*np.split(content, ends[:-1]))[0]:
+            what, value = f"but for {listed(ids)}, {leak.what}", [*data.drop, *ids]
+            copies = [Leak(what=what, when="if that is an id", key="data.drop", value=value)]
+    known = rows[: ends[1]]
     if copies:  # what each of them has once would look as if it determined the label
-        known = known[np.unique(_equal(known), return_index=True)[1]]
+        known = known[np.unique(_equal(content[: ends[1]]), return_index=True)[1]]
     found = [*copies, *_determining(known, parts.kinds, data)]
     if data.split.group is not None:
         groups = np.concatenate([part.groups(data) for part in each])
@@ -68,11 +73,11 @@ def _equal(rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def _copies(
-    training: NDArray[np.int64], parts: Mapping[str, NDArray[np.int64]]
+    training: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[list[Leak], list[str]]:
     known, inputs = set(map(bytes, training)), set(map(bytes, training[:, :-1]))
     found, contrary, leaking = [], 0, False
-    for part, rows in parts.items():
+    for part, rows in (("test", test), ("validation", validation)):
         equal = np.array([bytes(row) in known for row in rows], dtype=bool)
         contrary += sum(bytes(row) in inputs for row in rows[~equal, :-1])
         if equal.any():
@@ -80,7 +85,7 @@ def _copies(
             expected = _expected(training[:, :-1], rows[equal, :-1])
             leaking = leaking or (expected < BY_CHANCE).sum() >= COPIES * len(equal)
     notes = []
-    if contrary > COPIES * sum(map(len, parts.values())):
+    if contrary > COPIES * (len(test) + len(validation)):
         notes.append(
             f"{contrary} test and validation rows have the inputs of a training row and another"
             " label; if several rows belong to one thing, name its column in data.split.group"

@@ -56,6 +56,17 @@ def test_copies_are_found_and_the_key_that_new_writes_leaves_them_out(tmp_path: 
     )
 
 
+def test_an_id_that_a_file_by_hand_keeps_hides_no_copies(tmp_path: Path) -> None:
+    rows = copied(4).assign(number=RNG.permutation(np.arange(400)) * 3)
+    (leak,) = loaded(tmp_path, rows).leaks
+    assert leak.what.startswith("but for 'number', ")
+    assert leak.what.endswith(f" rows {COPIES}")
+    assert leak.sentence.endswith('; if that is an id, write drop = ["number"] under [data]')
+    (leak,) = loaded(tmp_path, rows, drop=["number"]).leaks
+    assert leak.key == "data.duplicates"
+    assert not loaded(tmp_path, NOISE.assign(mass=np.arange(ROWS) * 3, label=LABEL)).leaks
+
+
 def test_copies_in_a_test_file_go_and_the_training_rows_stay(tmp_path: Path) -> None:
     copied(1).to_csv(tmp_path / "test.csv", index=False)
     keys = {"test": str(tmp_path / "test.csv"), "split": {"val": 0.25}}
