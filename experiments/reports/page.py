@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markdown_it import MarkdownIt
+
 from experiments.card import card
 from experiments.cautions import begun, no_verdict
 from experiments.measures import strength
@@ -67,6 +69,7 @@ def render(
         snippets=snippets(study),
         runs=runs,
         server=server,
+        reading=reading(),
         begun=begun(study),
         quoted=quoted,
         css=own("page.css"),
@@ -84,6 +87,18 @@ def for_notebook(study: StudyRecord, options: str = "") -> str:
         no_verdict=no_verdict(study, options),
         confirm=command_line("confirm", study.study) + options,
     )
+
+
+def reading() -> str:
+    """How to read the verdict, as HTML: the documentation's own page, without links to others."""
+    markdown = MarkdownIt().enable("table")
+    for end in ("link_open", "link_close"):
+        markdown.add_render_rule(end, lambda *_: "")
+    parsed = markdown.parse(own("reading.md"))[3:]  # the page has a heading of its own,
+    tokens = [token for token in parsed if token.type != "fence"]  # and a card
+    for token in tokens:
+        token.tag = "h3" if token.tag == "h2" else token.tag
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def own(name: str) -> str:

@@ -150,7 +150,7 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
         yield "model", relative(folder / WORDS), f"{predict} rows.csv"
     for path in sweep.files:
         if path.suffix == ".html":
-            yield "page", relative(path), "open it in a browser"
+            yield "page", relative(path), "explains the verdict; open it in a browser"
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:

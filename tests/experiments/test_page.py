@@ -331,3 +331,11 @@ def test_of_many_trials_the_best_and_the_baseline_are_shown_and_the_others_count
     shown = {trial.trial for trial in Shown(MANY).ranked}
     assert shown == {trial.trial for trial in MANY.ranked[:BEST_SHOWN]} | {MANY.baseline.trial}
     assert f"The other {len(MANY.trials) - len(shown):,} did worse." in render(MANY)
+
+
+def test_it_ends_with_how_to_read_the_verdict() -> None:
+    text = render(confirmed_study(look=1))
+    explained = text.partition('<div class="reading">')[2].partition("</div>")[0]
+    assert "<strong>Percentage points</strong> are differences" in explained
+    assert "<a " not in explained  # a page of the documentation is not beside this one
+    assert "How to read the verdict" not in render(make_study(3))
