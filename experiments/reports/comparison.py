@@ -11,22 +11,10 @@ from experiments.measures import MEASURES
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.snippets import template
-from nnreg import LAMBDA_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = ("training", "validation", "test")
-COMPARISON = (
-    dict.fromkeys(("study", "storage", "verdict", "objective"), frames.TEXT)
-    | dict.fromkeys(("gain", "gain_low", "gain_high", "gain_level"), frames.NUMBER)
-    | dict.fromkeys([f"recommended_{name}" for name in LAMBDA_NAMES], frames.NUMBER)
-    | dict.fromkeys(("recommended_learning_rate", "test_accuracy"), frames.NUMBER)
-    | {"baseline_test_accuracy": frames.NUMBER, "openings": frames.OPTIONAL_INTEGER}
-    | {"data": frames.TEXT, "network": frames.TEXT, "trials": frames.INTEGER}
-    | dict.fromkeys([f"{part}_rows" for part in PARTS], frames.OPTIONAL_INTEGER)
-    | {"test_digest": frames.TEXT}
-)
 WORDS = ("study", "verdict", "difference", "lambdas", "data", "network")
 NO_VERDICT = "none yet"
 
@@ -64,7 +52,7 @@ def frame(studies: Sequence[Compared]) -> "pd.DataFrame":
         if verdict and verdict.gain:
             row["gain_level"] = verdict.gain.level
         rows.append(row)
-    return frames.frame(COMPARISON, rows)
+    return frames.frame(frames.COMPARISON, rows)
 
 
 def difference(studies: Sequence[Compared]) -> str:

@@ -65,11 +65,18 @@ SETTINGS = (
     | {"best_epoch": INTEGER, "n": INTEGER, "mean": NUMBER, "sd": NUMBER, "difference": NUMBER}
     | dict.fromkeys(("difference_low", "difference_high", "level"), NUMBER)
 )
-RANGES = {"study": TEXT, "lambda": TEXT, "range": TEXT, "low": NUMBER, "high": NUMBER} | {
-    "n": INTEGER,
-    "mean": NUMBER,
-    "best": NUMBER,
-}
+RANGES = {"study": TEXT, "lambda": TEXT, "range": TEXT, "low": NUMBER, "high": NUMBER}
+RANGES |= {"n": INTEGER, "mean": NUMBER, "best": NUMBER}
+COMPARISON = (
+    dict.fromkeys(("study", "storage", "verdict", "objective"), TEXT)
+    | dict.fromkeys(("gain", "gain_low", "gain_high", "gain_level"), NUMBER)
+    | dict.fromkeys([f"recommended_{name}" for name in LAMBDA_NAMES], NUMBER)
+    | dict.fromkeys(("recommended_learning_rate", "test_accuracy"), NUMBER)
+    | {"baseline_test_accuracy": NUMBER, "openings": OPTIONAL_INTEGER}
+    | {"data": TEXT, "network": TEXT, "trials": INTEGER}
+    | dict.fromkeys(("training_rows", "validation_rows", "test_rows"), OPTIONAL_INTEGER)
+    | {"test_digest": TEXT}
+)
 
 TOP_SHARE = 0.1  # "the top tenth of trials"
 MOST_TOP = 10  # rows of top.csv

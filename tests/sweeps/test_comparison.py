@@ -14,7 +14,7 @@ import pytest
 import sweeps
 from experiments.card import card
 from experiments.errors import InputError
-from experiments.reports import comparison
+from experiments.reports import frames
 from nnreg import LAMBDA_NAMES
 from tests.commands import sweeps as command
 
@@ -138,8 +138,8 @@ def test_studies_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(folder)
     sweep = sweeps.confirm("plain", tracking_uri=NO_TRACKER)
     table = sweeps.compare(sweep, "small", Path("studies/small.journal"), "elsewhere/open")
-    assert list(table) == list(comparison.COMPARISON)
-    assert {name: str(dtype) for name, dtype in table.dtypes.items()} == comparison.COMPARISON
+    assert list(table) == list(frames.COMPARISON)
+    assert {name: str(dtype) for name, dtype in table.dtypes.items()} == frames.COMPARISON
     assert list(table.study) == ["plain", "small", "small", "open"]
     assert list(table.network) == ["64", "4", "4", "64"]
     assert list(table.test_rows) == [36] * 4
@@ -162,7 +162,7 @@ def test_every_way_to_print_them(folder: Path) -> None:
     assert [line.split()[0] for line in lines] == ["study", "plain", "small", "open"]
     assert "none yet" in lines[-1]
     csv = command(*asked, "--format", "csv", cwd=folder).stdout
-    assert csv.splitlines()[0] == ",".join(comparison.COMPARISON)
+    assert csv.splitlines()[0] == ",".join(frames.COMPARISON)
     rows = command(*asked, "--format", "markdown", cwd=folder).stdout.splitlines()
     assert [row.count(" | ") for row in rows] == [5] * 5
 
