@@ -2,8 +2,8 @@
 
     python -m benchmarks.cluster [--tiny]
 
-First what each trial costs the driver, part by part, with a thousand trials behind it. Then the real
-driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
+First what each trial costs the driver, part by part, with a thousand trials behind it. Then the
+real driver on a real Dask cluster whose workers sleep in place of training, beside what these costs
 foretell:
 
     busy = s / (s + W c)        s: seconds that a trial trains; W: workers, times lanes;

@@ -69,7 +69,7 @@ class ModelSection(Section):
     ] = TrainConfig.hidden
     """The neurons of each hidden layer: [64] is one layer, [64, 32] are two, [] is none."""
     initialization: Literal["he", "normal_0.01"] = "he"
-    """How the weights begin: "he" (suits ReLU) or "normal_0.01" (the book's)."""
+    """The initial weights: "he" (suits ReLU) or "normal_0.01" (the book's)."""
 
 
 def _tuned(training: Mapping[str, Any]) -> bool:
@@ -81,11 +81,11 @@ class Training(Section):
     """[training]: how the network is trained."""
 
     learning_rate: LearningRate = RateRange()
-    """The size of the optimizer's steps: a range is tuned for both arms, a number is fixed."""
+    """The learning rate: a range is tuned for both arms, a number is fixed."""
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default_factory=lambda others: EPOCHS if _tuned(others) else TrainConfig.epochs
     )
-    """How often the network sees every row, at most."""
+    """How often each training row is used, at most."""
     keep: Literal["best", "last"] = Field(
         default_factory=lambda others: "best" if _tuned(others) else "last"
     )
@@ -93,23 +93,23 @@ class Training(Section):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] | Literal["full"] = (
         TrainConfig.batch_size or "full"
     )
-    """The rows in one step of the optimizer, or "full" for all of them."""
+    """The rows per optimizer step, or "full" for all of them."""
     decay: Annotated[float, Field(ge=0)] = TrainConfig.decay
-    """How fast the steps become smaller: learning_rate / (1 + decay * steps done)."""
+    """How fast the learning rate falls: learning_rate / (1 + decay * steps done)."""
     optimizer: Literal["adam", "sgd"] = "adam"
-    """How gradients move the parameters: "adam" or "sgd"."""
+    """The optimizer: "adam" or "sgd"."""
     beta_1: Share = TrainConfig.beta_1
-    """Adam's memory of gradients."""
+    """Adam's decay rate for the mean of the gradients."""
     beta_2: Share = TrainConfig.beta_2
-    """Adam's memory of squared gradients."""
+    """Adam's decay rate for the mean of their squares."""
     epsilon: Positive = TrainConfig.epsilon
-    """Adam's guard against a division by zero."""
+    """The small number by which Adam avoids a division by zero."""
     momentum: Share = TrainConfig.momentum
-    """The memory of sgd; 0 is none."""
+    """The momentum of sgd; 0 is none."""
     dtype: Literal["float32", "float64"] = "float32"
     """The precision: "float32", or "float64" at half the speed."""
     seed: Seed = TrainConfig.seed
-    """Decides the initial weights and the order of the rows."""
+    """The seed of the initial weights and of the order of the rows."""
 
 
 class LambdaAxes(Section):
@@ -124,7 +124,7 @@ class LambdaAxes(Section):
     bias_l2: NumberOrRange = WIDE
     """The penalty on the sum of biases^2."""
     layers: Literal["all", "hidden"] = "all"
-    """The layers that pay: "all", or "hidden" (all but the last)."""
+    """The layers that are penalised: "all", or "hidden" (all but the last)."""
 
     @property
     def axes(self) -> dict[str, Range | float]:
@@ -141,17 +141,17 @@ class SweepSection(Section):
     """[sweep]: how it is searched."""
 
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 100
-    """How many trials in all, also after an interruption."""
+    """The total number of trials, also after an interruption."""
     baseline: Annotated[int, Field(ge=1, le=10_000)] = 16
-    """How many trials have no penalty, each with a learning rate of its own; one if it is fixed."""
+    """How many trials have no penalty, each with another learning rate; 1 if that is fixed."""
     generation: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Trials proposed together: more use more cores, fewer let the sampler learn sooner."""
     sampler: SamplerName = "tpe"
     """How trials are proposed: "tpe", "random", "qmc", "cmaes"."""
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
-    """What makes a trial better: "val_accuracy", "balanced_val_accuracy", "val_data_loss"."""
+    """What is optimised: "val_accuracy", "balanced_val_accuracy", "val_data_loss"."""
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """How much of each axis is off: this many decades below its low."""
+    """How many decades below the low end of each range mean off."""
     seed: Seed = 0
     """Another seed proposes other trials."""
 
@@ -164,7 +164,7 @@ class Confirm(Section):
     seeds: Annotated[int, Field(ge=2, le=10_000)] = 10
     """How many fresh seeds each of them is trained with."""
     margin: Positive = 0.01
-    """The gain in accuracy that counts as one."""
+    """The smallest difference in accuracy that matters."""
     references: bool = True
     """Whether simple models of scikit-learn are fitted and tested on the same rows."""
 

@@ -122,7 +122,7 @@ class Replicates:
         return all_scores, all_hits
 
     def at_the_last_epoch(self, settings: Sequence[Setting], rows: TestRows) -> list[Scores]:
-        """Return scores (seeds, test rows) of settings trained anew that keep the last epoch."""
+        """Return scores (seeds, test rows) of settings trained again that keep the last epoch."""
         scores = []
         for results in self._evaluated(settings, replace(self._spec, keep=None)):
             fits = [(one.network.parameters, one.diverged) for one in results if one.network]
