@@ -203,18 +203,24 @@ def mlflow(what: str) -> str:
             [(f"`{name}`", meaning) for name, meaning in MEANINGS["tags"].items()],
         )
     setting = (*LAMBDA_NAMES, "learning_rate")
-    strengths = (*setting, *(f"log10_{name}" for name in setting))
+    strengths = (*setting, *(plan.LOG10 + name for name in setting))
     rows = [
-        ("trial", "params", setting),
+        ("trial", "params", (*setting, *plan.FACTS)),
         (
             "",
             "metrics",
-            (*strengths, *plan.SCALARS, *(name for name in METRICS if name not in CURVES)),
+            (
+                plan.RANKING,
+                *strengths,
+                *plan.SCALARS,
+                *(name for name in METRICS if name not in CURVES),
+            ),
         ),
         ("", "metrics with a curve", CURVES),
-        ("network of the confirmation", "params", (*setting, "seed")),
-        ("", "metrics", (*strengths, "best_epoch", *plan.CONFIRMED, *plan.TESTED)),
-        ("study", "metrics", plan.ANSWER),
+        ("setting of the confirmation", "params", (*setting, "seeds")),
+        ("", "metrics", (*strengths, *plan.SCALARS)),
+        ("", "metrics of each network, then their mean", (*plan.CONFIRMED, *plan.TESTED)),
+        ("study", "metrics", plan.NUMBERS),
     ]
     return table(
         ("run", "", "names"),

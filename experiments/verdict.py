@@ -56,13 +56,6 @@ class Replicate:
     finished: datetime
     test: TestScores | None = None
 
-    @property
-    def identity(self) -> str:
-        """The seed, the setting and the kept epoch, as text: for example
-        `42:0.0:0.0003:0.0:0.0:0.001:17`.
-        """
-        return ":".join(map(repr, [self.seed, *self.setting.numbers.values(), self.best_epoch]))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:

@@ -8,7 +8,7 @@ from experiments.errors import TrackingError
 from experiments.records import StudyRecord
 from experiments.reports import Format, files, page
 from experiments.tracking import Runs, Tracker, TrackerProcess, read_trial_runs
-from experiments.tracking.plan import network_plans, trial_plan
+from experiments.tracking.plan import setting_plans, trial_plan
 from experiments.tracking.sync import SyncedRuns, sync_runs
 from sweeps.workspace import Workspace
 
@@ -56,7 +56,7 @@ def write_all(
     observe: Callable[[int], None],
 ) -> tuple[Runs, list[Path]]:
     """Write reports, confirmation runs, artifacts and model; `observe` counts waiting runs."""
-    planned, folder = network_plans(study), place.reports_of(study.study)
+    planned, folder = setting_plans(study), place.reports_of(study.study)
     runs = replace(_completed(study, tracker, runs), unconfirmed=len(planned))
     written = write_reports(place, study, runs)
     if runs.error:

@@ -127,8 +127,10 @@ def test_the_three_agree_in_every_number(
     for trial, row in zip(study.trials, table.to_dict("records"), strict=True):
         run = runs[trial.number].data
         assert trial.value == row["val_accuracy"]
-        for name in (*LAMBDA_NAMES, *METRICS, "seconds", "epochs", "diverged"):
+        for name in (*LAMBDA_NAMES, *METRICS, "seconds", "best_epoch"):
             assert row[name] == run.metrics[name], name
+        for name in ("generation", "epochs", "diverged"):
+            assert str(row[name]).lower() == run.params[name], name
         for name in (*LAMBDA_NAMES, *SHOWN):
             assert trial.user_attrs[name] == row[name]
         for name in LAMBDA_NAMES:
@@ -198,7 +200,9 @@ def test_a_plain_mlflow_server_shows_the_runs_and_their_artifacts(
     (parent,) = client.search_runs([experiment.experiment_id], "tags.kind = 'study'")
     assert parent.info.status == "FINISHED"
     below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    assert len(client.search_runs([experiment.experiment_id], below)) == TRIALS
+    kinds = [run.data.tags["kind"] for run in client.search_runs([experiment.experiment_id], below)]
+    assert sorted(kinds) == ["confirmation", *["trial"] * TRIALS]
+    assert parent.data.tags["answer"] == experiment.tags["mlflow.note.content"].splitlines()[0]
     names = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
     assert {"trials.csv", "history.csv", "lambdas.csv", "summary.csv", "report.html"} <= names
     page = answer(job.tracking, f"/get-artifact?path=trials.csv&run_uuid={parent.info.run_id}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,20 +13,20 @@ from experiments.evaluation import CURVES, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
-from experiments.section import WIDE, Range
 from experiments.tracking.runs import NOTE, Dataset, RunPlan
 from experiments.verdict import CANDIDATE, Confirmed, Reference, Replicate
-from nnreg import LAMBDA_NAMES
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
 # The kinds of runs. The tag of the same name says which trial or network a run is of.
 STUDY, TRIAL = "study", "trial"
+ANSWER = "answer"  # the tag of a study's run with the first sentence of the card
 CONFIRMATION, CONFIRM = "confirmation", "confirm"  # the run above those of networks, and these
 
-SCALARS = ("generation", "epochs", "best_epoch", "seconds", "diverged")  # of a trial
-CONFIRMED = (*CURVES, "balanced_val_accuracy")  # of a network of the confirmation
+SCALARS = ("best_epoch", "seconds")  # metrics of a trial
+FACTS = ("generation", "epochs", "diverged")  # params of a trial: alike in most
+CONFIRMED = (*CURVES, "balanced_val_accuracy")  # of a setting of the confirmation
 TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # if the test set was opened
-ANSWER = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
+NUMBERS = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
 
 DIVERGED = (
     "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the"
@@ -34,6 +35,10 @@ DIVERGED = (
 LONGEST_ERROR = 1_000  # an escaped letter takes up to four
 DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
 PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
+# What a loss counts for in the ranking: less than a row of any validation set.
+TIE = 1e-9
+# MLflow's page groups metrics by what is before the slash; this group comes after the others.
+RANKING, LOG10 = "search/ranking", "search/log10_"
 EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,9 +47,9 @@ def plans(study: StudyRecord) -> list[RunPlan]:
     if not study.trials:
         return []
     trials = [trial_plan(study, trial) for trial in study.trials]
-    networks = network_plans(study)
-    above = [confirmation_plan(study, networks[0].started)] if networks else []
-    return [study_plan(study), *trials, *above, *networks]
+    settings = setting_plans(study)
+    above = [confirmation_plan(study, settings[0].started)] if settings else []
+    return [study_plan(study), *trials, *above, *settings]
 
 
 def study_plan(study: StudyRecord) -> RunPlan:
@@ -65,7 +70,8 @@ def study_plan(study: StudyRecord) -> RunPlan:
     }
     if verdict and (made := card(study)):
         text = as_markdown(made)
-        tags |= {"verdict": verdict.word, NOTE: text, "card_digest": digest(text)[:DIGITS]}
+        tags |= {"verdict": verdict.word, ANSWER: made.says, NOTE: text}
+        tags["card_digest"] = digest(text)[:DIGITS]
     opening = verdict.opening if verdict else None
     row = frames.of_verdict(verdict) if opening else {}
     ends = [trial.finished for trial in study.trials]
@@ -75,7 +81,7 @@ def study_plan(study: StudyRecord) -> RunPlan:
         name=study.study,
         tags={name: value for name, value in tags.items() if value},
         params=_study_params(study),
-        single={name: float(row[name]) for name in ANSWER if row},
+        single={name: float(row[name]) for name in NUMBERS if row},
         step=opening.number if opening else 0,
         datasets=tuple(_datasets(study)),
         status="FINISHED",
@@ -92,9 +98,10 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
     return RunPlan(
         name=f"trial-{trial.trial:05d}",
         tags=tags,
-        params=_params(trial.setting),
+        params=_params(trial.setting) | {name: str(getattr(trial, name)).lower() for name in FACTS},
         single=_strengths(study, trial.setting)
-        | {name: float(getattr(trial, name)) for name in SCALARS},
+        | {name: float(getattr(trial, name)) for name in SCALARS}
+        | _ranking(study, trial),
         measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
         last=_last_step(study, trial.epochs),
         status=STATUS[trial.state],
@@ -113,7 +120,7 @@ def trial_note(trial: TrialRecord) -> str:
 
 
 def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
-    """The run above those of the networks, beside the study's own."""
+    """The run above those of the confirmation's settings, below the study's own."""
     return RunPlan(
         name=f"{study.study} {CONFIRMATION}",
         tags=_identity(study, CONFIRMATION),
@@ -123,44 +130,52 @@ def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:
     )
 
 
-def network_plans(study: StudyRecord) -> list[RunPlan]:
-    """The runs of the networks that the verdict rests on, each once, whatever its roles; and of the
+def setting_plans(study: StudyRecord) -> list[RunPlan]:
+    """The runs of the settings that the verdict rests on, each once, whatever its roles; and of the
     references.
     """
-    settings: dict[Setting, list[Confirmed]] = {}
-    for setting in study.verdict.settings if study.verdict else ():
-        settings.setdefault(setting.setting, []).append(setting)
-    networks = study.confirmed.values()
+    roles: dict[Setting, list[Confirmed]] = {}
+    for one in study.verdict.settings if study.verdict else ():
+        roles.setdefault(one.setting, []).append(one)
+    networks: dict[Setting, list[Replicate]] = {}
+    for network in study.confirmed.values():
+        networks.setdefault(network.setting, []).append(network)
     references = study.verdict.references if study.verdict else ()
     return [
-        *(_network_plan(study, one, settings[one.setting]) for one in networks),
+        *(_setting_plan(study, networks[setting], ones) for setting, ones in roles.items()),
         *(_reference_plan(study, one) for one in references),
     ]
 
 
-def _network_plan(study: StudyRecord, one: Replicate, settings: Sequence[Confirmed]) -> RunPlan:
-    """The run of a network, for example `confirm-baseline-seed-4268029250`."""
-    first = settings[0]
-    role = f"{CANDIDATE}-{first.trial:05d}" if first.role == CANDIDATE else first.role
-    tested = (one.test.accuracy, one.test.balanced_accuracy, one.test.data_loss) if one.test else ()
+def _setting_plan(
+    study: StudyRecord, networks: Sequence[Replicate], roles: Sequence[Confirmed]
+) -> RunPlan:
+    """The run of a setting, for example `confirm-candidate-00042`: the steps of its metrics are its
+    networks, and after them comes their mean.
+    """
+    setting, first, epoch = networks[0].setting, roles[0], networks[0].best_epoch
+    role = first.role + (f"-{first.trial:05d}" if first.role.endswith(CANDIDATE) else "")
+    values = {name: [getattr(one.metrics, name) for one in networks] for name in CONFIRMED}
+    if tests := [one.test for one in networks if one.test]:
+        columns = zip(*map(dataclasses.astuple, tests), strict=True)
+        values |= {name: list(column) for name, column in zip(TESTED, columns, strict=True)}
     return RunPlan(
-        name=f"confirm-{role}-seed-{one.seed}",
+        name=f"{CONFIRM}-{role}",
         tags={
             **_identity(study, CONFIRM),
-            CONFIRM: one.identity,
-            "roles": ",".join(dict.fromkeys(setting.role for setting in settings)),
+            CONFIRM: ":".join(map(repr, [*setting.numbers.values(), epoch])),
+            "roles": ",".join(dict.fromkeys(one.role for one in roles)),
         },
-        params={**_params(one.setting), "seed": str(one.seed)},
-        single=_strengths(study, one.setting)
-        | {"diverged": float(one.diverged), "seconds": one.seconds}
-        | {"best_epoch": float(one.best_epoch)},
-        measured={name: getattr(one.metrics, name) for name in CONFIRMED}
-        | dict(zip(TESTED, tested, strict=bool(tested))),
-        last=_last_step(study, study.experiment.training.epochs),
+        params=_params(setting) | {"seeds": ",".join(str(one.seed) for one in networks)},
+        single=_strengths(study, setting)
+        | {"best_epoch": float(epoch), "seconds": sum(one.seconds for one in networks)},
+        measured={name: statistics.fmean(column) for name, column in values.items()},
+        last=len(networks) + 1,
+        curves=values,
         status="FINISHED",
-        started=milliseconds(one.started),
-        ended=milliseconds(one.finished),
-        absent=() if one.test else TESTED,
+        started=milliseconds(min(one.started for one in networks)),
+        ended=milliseconds(max(one.finished for one in networks)),
+        absent=() if tests else TESTED,
     )
 
 
@@ -228,16 +243,22 @@ def _params(setting: Setting) -> dict[str, str]:
 
 
 def _strengths(study: StudyRecord, setting: Setting) -> dict[str, float]:
-    """The lambdas and the learning rate as numbers, and their logarithms. A lambda that is off is
-    `off_decades` below the low end of its axis. A fixed one has no axis: its low end is its own
-    value, or that of the default axis if it is fixed to off.
+    """The lambdas and the learning rate as numbers, and the logarithms of those that were searched,
+    for charts. A lambda that is off is `off_decades` below the low end of its axis.
     """
-    rate = setting.learning_rate
-    strengths = {"learning_rate": rate, "log10_learning_rate": math.log10(rate)}
-    for name, value in zip(LAMBDA_NAMES, setting.lambdas.as_tuple(), strict=True):
-        axis = study.experiment.lambdas.axes[name]
-        low = axis.low if isinstance(axis, Range) else axis or WIDE.low
-        off = math.log10(low) - study.experiment.sweep.off_decades
-        strengths[name] = float(value)
-        strengths[f"log10_{name}"] = math.log10(value) if value > 0 else off
-    return strengths
+    strengths, decades = setting.numbers, study.experiment.sweep.off_decades
+    logarithms = {}
+    for name, axis in study.experiment.searched.items():
+        off = math.log10(axis.low) - decades
+        logarithms[LOG10 + name] = math.log10(strengths[name]) if strengths[name] > 0 else off
+    return strengths | logarithms
+
+
+def _ranking(study: StudyRecord, trial: TrialRecord) -> dict[str, float]:
+    """What MLflow's page sorts the trials by: it shows tied runs newest first. The objective, more
+    is better, and a lower loss where that is tied, as in `StudyRecord.ranked`.
+    """
+    if trial.metrics is None:
+        return {}
+    value = study.value(trial)
+    return {RANKING: (value if study.maximize else -value) - TIE * trial.metrics.val_data_loss}

@@ -153,12 +153,12 @@ class RunPlan:
     def metrics(self) -> dict[str, float]:
         return {point.name: point.value for point in self.points()}
 
-    def differences(self, run: RunState, parent: str | None) -> list[str]:
+    def differences(self, run: RunState) -> list[str]:
         """What of a run is not as planned, by name. Nothing means that the run is right.
 
         Whatever else others added is no difference, nor is a note that they edited.
         """
-        tags = dict(self.tags) if parent is None else {**self.tags, PARENT: parent}
+        tags = dict(self.tags)
         if NOTE in tags and NOTE in run.tags:
             tags[NOTE] = run.tags[NOTE]
         pairs: list[tuple[str, object, object]] = [
@@ -178,13 +178,14 @@ class RunPlan:
     def points(self) -> list[Point]:
         """All its numbers. Those that are not finite are left out: MLflow would store others."""
         ended = self.started if self.ended is None else self.ended
-        points = [Point(name, value, ended, self.step) for name, value in self.single.items()]
+        points = []
         for name, measured in self.measured.items():
             values = dict(enumerate(self.curves.get(name, ()), start=1)) | {self.last: measured}
             # For charts over time the epochs are spread evenly over the time that they took.
             for step, value in values.items():
                 time = self.started + (ended - self.started) * step // max(self.last, 1)
                 points.append(Point(name, value, time, step))
+        points += [Point(name, value, ended, self.step) for name, value in self.single.items()]
         return [point for point in points if math.isfinite(point.value)]
 
     def log(self, client: "MlflowClient", run_id: str) -> None:

@@ -48,12 +48,12 @@ class SyncedRuns:
     """How many runs were written and deleted, and whether the study's own run differed."""
 
     trials: int
-    networks: int
+    settings: int
     deleted: int
     study: bool
 
     def __bool__(self) -> bool:
-        return any((self.trials, self.networks, self.deleted, self.study))
+        return any((self.trials, self.settings, self.deleted, self.study))
 
 
 def audit_runs(tracker: Tracker, study: StudyRecord) -> Audit:

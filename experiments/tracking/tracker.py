@@ -114,21 +114,21 @@ class Tracker(AbstractContextManager["Tracker"]):
     def study_run(self) -> RunState | None:
         return self.snapshot.run((STUDY, self.study.study))
 
-    def parent(self, plan: RunPlan) -> str | None:
-        """The id of the run that this one belongs below: "" if it is not there, None for none."""
-        above = {TRIAL: (STUDY, self.study.study), CONFIRM: (CONFIRMATION, "")}.get(plan.key[0])
-        if above is None:
-            return None
-        found = self.snapshot.run(above)
-        return found.run_id if found else ""
-
     def find(self, plan: RunPlan) -> tuple[RunState | None, list[str]]:
         """The run of a plan (of several: one that is right, or the first) and what differs."""
-        parent = self.parent(plan)
+        plan, is_above = self._below(plan), plan.key[0] in (STUDY, CONFIRMATION)
         runs = self.snapshot.runs.get(plan.key, ())
-        found = [(run, plan.differences(run, parent)) for run in runs]
-        order = [(parent is not None and bool(differing), run.run_id) for run, differing in found]
+        found = [(run, plan.differences(run)) for run in runs]
+        order = [(bool(differing) and not is_above, run.run_id) for run, differing in found]
         return found[order.index(min(order))] if found else (None, [])
+
+    def _below(self, plan: RunPlan) -> RunPlan:
+        """The plan with the run that it belongs below as a tag, empty if that is not there."""
+        if plan.key[0] == STUDY:
+            return plan
+        above = (CONFIRMATION, "") if plan.key[0] == CONFIRM else (STUDY, self.study.study)
+        found = self.snapshot.run(above)
+        return replace(plan, tags={**plan.tags, PARENT: found.run_id if found else ""})
 
     def write(self, plan: RunPlan) -> Written:
         """Have the run of a trial or of a network. One that is not as planned is deleted."""
@@ -145,9 +145,9 @@ class Tracker(AbstractContextManager["Tracker"]):
             self._bring(replace(above, status=UNFINISHED, started=started, ended=None, single={}))
         if plan.key[0] == CONFIRM:
             self._bring(confirmation_plan(self.study, plan.started))
-        tags = {**plan.tags, PARENT: self.parent(plan) or ""}
-        run_id = self._create(replace(plan, tags=tags))
-        written = RunState(run_id, plan.status, plan.ended, tags, plan.params, plan.metrics)
+        plan = self._below(plan)
+        run_id = self._create(plan)
+        written = RunState(run_id, plan.status, plan.ended, plan.tags, plan.params, plan.metrics)
         self.snapshot.runs[plan.key] = [written]
         return Written(run_id, new=True)
 
@@ -168,11 +168,11 @@ class Tracker(AbstractContextManager["Tracker"]):
         found, differing = self.find(plan)
         if found and not differing:
             return False
+        tags = dict(self._below(plan).tags)
         if found is None:
-            tags = {name: value for name, value in plan.tags.items() if name != NOTE}
-            run = client.create_run(experiment_id, plan.started, tags, plan.name)
+            born = {name: value for name, value in tags.items() if name != NOTE}
+            run = client.create_run(experiment_id, plan.started, born, plan.name)
             found = RunState(run.info.run_id)
-        tags = dict(plan.tags)
         if NOTE in tags:  # somebody may have edited it since it was read
             there = client.get_run(found.run_id).data.tags
             tags[NOTE] = merged_note(tags[NOTE], there.get(NOTE, ""))
@@ -191,7 +191,7 @@ class Tracker(AbstractContextManager["Tracker"]):
             return False
         above = [plan for plan in plans(study) if plan.key[0] in (STUDY, CONFIRMATION)]
         differed = [self._bring(plan) for plan in above]
-        self._keep_views()
+        self._describe()
         if left := [name for plan in above for name in self.find(plan)[1]]:
             raise TrackingError(
                 f"MLflow keeps the {', '.join(left)} of study {study.study} as it is; delete the"
@@ -276,14 +276,11 @@ class Tracker(AbstractContextManager["Tracker"]):
                 f"MLflow at {self.store.shown} has no experiment {self.store.experiment}; write the"
                 " study there with: sweeps sync"
             )
-        self._keep_views()
+        self._describe()
         run_id = self.study_run.run_id if self.study_run else None
         return view.links(self.study, self.snapshot.experiment_id, run_id)
 
-    def _keep_views(self) -> None:
+    def _describe(self) -> None:
         compared = [self.snapshot.run((TRIAL, str(one.trial))) for one in view.compared(self.study)]
-        wanted = view.tags(self.study, [run.run_id for run in compared if run])
-        kept = self.client.get_experiment(self.experiment()).tags
-        for key, value in {**view.KIND, **kept, **wanted}.items():
-            if kept.get(key) != value:
-                self.client.set_experiment_tag(self.experiment(), key, value)
+        ids = [run.run_id for run in compared if run]
+        view.describe(self.client, self.experiment(), self.study, ids)

@@ -1,17 +1,24 @@
 """The views: how MLflow's page shows a study, kept as the page itself keeps the views that people
-share. See docs/decisions/0016-views-as-mlflows-page-keeps-them.md.
+share; and the description of its experiment. See
+docs/decisions/0016-views-as-mlflows-page-keeps-them.md.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from experiments.records import StudyRecord, TrialRecord
-from experiments.tracking.plan import milliseconds, trial_note
+from experiments.reports.markdown import merged_note
+from experiments.tracking.plan import ANSWER, LOG10, RANKING, STUDY, milliseconds, trial_note
+from experiments.tracking.runs import NOTE as DESCRIPTION
 from nnreg import LAMBDA_NAMES
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DESCRIBED = 10  # studies in the description of an experiment
 TAG = "mlflow.sharedViewState."  # of the experiment, followed by the key of a view
 SHARED = "viewStateShareKey"  # what an address calls that key
 # Runs of trained models, not traces of a language model.
@@ -44,7 +51,28 @@ def compared(study: StudyRecord) -> list[TrialRecord]:
     return best if study.baseline is None or study.baseline in best else [*best, study.baseline]
 
 
-def tags(study: StudyRecord, compared_runs: Sequence[str]) -> dict[str, str]:
+def describe(
+    client: "MlflowClient", experiment_id: str, study: StudyRecord, compared_runs: Sequence[str]
+) -> None:
+    """Keep the views of a study in the experiment, and in its description, which MLflow's home page
+    shows, the answers of the latest studies. What people wrote below them stays.
+    """
+    there = client.get_experiment(experiment_id).tags
+    wanted = KIND | there | _tags(study, compared_runs)
+    studies = client.search_runs(
+        [experiment_id], f"tags.kind = '{STUDY}'", order_by=["attributes.end_time DESC"]
+    )
+    told = [run.data.tags for run in studies if ANSWER in run.data.tags]
+    if told:
+        answers = [f"{one['study']}: {one[ANSWER]}" for one in told[:DESCRIBED]]
+        text = "\n\n".join(answers) if told[1:] else told[0][ANSWER]
+        wanted[DESCRIPTION] = merged_note(text, there.get(DESCRIPTION, ""))
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            client.set_experiment_tag(experiment_id, key, value)
+
+
+def _tags(study: StudyRecord, compared_runs: Sequence[str]) -> dict[str, str]:
     """The tags of the experiment with the views of a study."""
     born = milliseconds(study.trials[0].started) if study.trials else 0
     listed = ", ".join(f"'{run_id}'" for run_id in compared_runs)
@@ -81,7 +109,7 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
     """These runs alone, best first: first the numbers that matter, last what went wrong."""
     setting = (*LAMBDA_NAMES, "learning_rate") if study.experiment.rates else LAMBDA_NAMES
     numbers = dict.fromkeys(
-        [study.objective, "val_accuracy", "data_loss", "regularization_loss", *setting]
+        [study.objective, *setting, "val_accuracy", "data_loss", "regularization_loss"]
     )
     columns = [f"metrics.`{name}`" for name in numbers]
     if any(trial_note(trial) for trial in study.trials):
@@ -92,8 +120,8 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
     }
     return {
         "searchFilter": f"{query} and tags.study_uid = '{study.study_uid}'",
-        "orderByKey": f"metrics.`{study.objective}`",
-        "orderByAsc": not study.maximize,
+        "orderByKey": f"metrics.`{RANKING}`",
+        "orderByAsc": False,
         "selectedColumns": columns,
         "columnOrder": [NAME, CREATED, *columns],
         "columnWidths": widths,
@@ -103,7 +131,7 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
 
 
 def _charts(study: StudyRecord) -> dict[str, Any]:
-    axes = [f"log10_{name}" for name in study.experiment.searched or LAMBDA_NAMES]
+    axes = [LOG10 + name for name in study.experiment.searched]
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
     numbers = [*axes, study.objective]
     axis_of = {name: {"key": name, "type": "METRIC"} for name in numbers}

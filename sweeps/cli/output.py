@@ -180,12 +180,12 @@ def print_files(paths: Iterable[Path], runs: "Runs") -> None:
 
 def print_synced(done: "Synced") -> None:
     """Print what `sync` did."""
-    from experiments.tracking.plan import network_plans
+    from experiments.tracking.plan import setting_plans
 
     lines, runs = [], done.runs
     trials = runs.trials, len(done.study.trials), "run"
-    networks = runs.networks, len(network_plans(done.study)), "confirmation run"
-    for written, number, noun in (trials, networks):
+    settings = runs.settings, len(setting_plans(done.study)), "confirmation run"
+    for written, number, noun in (trials, settings):
         if written:
             others = "; the others were there" if written < number else ""
             lines.append(f"{written:,} of {counted(number, noun)} written{others}")

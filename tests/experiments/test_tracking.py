@@ -17,7 +17,7 @@ from mlflow.entities import Run
 from experiments.evaluation import CURVES, METRICS
 from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.tracking import Store, Tracker, audit_runs, sync_runs
-from experiments.tracking.plan import milliseconds, trial_plan
+from experiments.tracking.plan import LOG10, RANKING, milliseconds, trial_plan
 from experiments.tracking.runs import NOTE
 from tests.mlflow_reading import everything, study_run, trial_runs
 from tests.studies import make_study, make_trial
@@ -89,9 +89,10 @@ def test_every_number_of_a_trial_is_there_under_its_name(store: Store) -> None:
         for name, value in trial.setting.numbers.items():
             assert float(run.data.params[name]) == metrics[name] == value
         for name in (*trial.lambdas.on, "learning_rate"):
-            assert metrics[f"log10_{name}"] == math.log10(metrics[name])
-        assert (metrics["epochs"], metrics["seconds"], metrics["diverged"]) == (3, 0.25, 0)
-        assert metrics["best_epoch"] == trial.best_epoch
+            assert metrics[LOG10 + name] == math.log10(metrics[name])
+        assert (metrics["best_epoch"], metrics["seconds"]) == (trial.best_epoch, 0.25)
+        facts = [run.data.params[name] for name in ("generation", "epochs", "diverged")]
+        assert facts == ["0", "3", "false"]
 
 
 def test_the_curves_go_over_the_epochs_from_1_and_times_are_those_of_the_record(
@@ -121,18 +122,28 @@ def test_the_curves_go_over_the_epochs_from_1_and_times_are_those_of_the_record(
             assert start < times[0] < times[100] < times[-1] == end
 
 
-@pytest.mark.parametrize(
-    ("axes", "shown"),
-    [
-        ({"weight_l1": {"low": 1e-4, "high": 1e-1}}, -5.5),  # off: off_decades below the axis
-        ({"weight_l1": 1e-2}, -3.5),  # fixed, and off in the baseline all the same
-        ({"weight_l1": 0}, -7.5),  # fixed to off: as on the default axis
-    ],
-)
-def test_a_lambda_that_is_off_has_a_finite_logarithm(axes: dict[str, object], shown: float) -> None:
+def test_a_lambda_that_is_off_has_a_finite_logarithm_and_a_fixed_one_none() -> None:
+    axes = {"weight_l1": {"low": 1e-4, "high": 1e-1}, "bias_l1": 1e-2}
     study = make_study(1, lambdas=axes, sweep={"off_decades": 1.5})
     metrics = trial_plan(study, study.trials[0]).metrics
-    assert metrics["log10_weight_l1"] == pytest.approx(shown)
+    assert metrics[LOG10 + "weight_l1"] == pytest.approx(-5.5)  # below the low end of the axis
+    assert LOG10 + "bias_l1" not in metrics
+
+
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_data_loss"])
+def test_sorted_by_their_ranking_tied_trials_are_best_first(objective: str) -> None:
+    study = make_study(40, sweep={"objective": objective})
+    tied = [
+        dataclasses.replace(
+            one,
+            metrics=dataclasses.replace(one.metrics, val_accuracy=0.9 + one.trial % 3 / 1_000_000),
+        )
+        for one in study.trials
+    ]
+    study = dataclasses.replace(study, trials=tuple(tied))
+    ranking = {one.trial: trial_plan(study, one).metrics[RANKING] for one in study.trials}
+    best_first = sorted(ranking, key=lambda trial: ranking[trial], reverse=True)
+    assert best_first == [one.trial for one in study.ranked]
 
 
 def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:

@@ -4,6 +4,7 @@ run what it found.
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -12,41 +13,43 @@ from mlflow import MlflowClient
 from experiments.card import card
 from experiments.records import StudyRecord
 from experiments.reports import frames
-from experiments.reports.markdown import as_markdown
+from experiments.reports.markdown import BELOW, as_markdown
 from experiments.tracking import Store, SyncedRuns, Tracker, sync_runs, view
-from experiments.tracking.plan import milliseconds, network_plans
+from experiments.tracking.plan import milliseconds, setting_plans
 from experiments.tracking.runs import NOTE
 from experiments.tracking.sync import Problem
+from nnreg import LAMBDA_NAMES
 from tests.experiments.test_tracking_sync import NOTHING, assert_agrees, audited, synced
 from tests.mlflow_reading import everything, runs_of, study_run, trial_runs
-from tests.studies import confirmed_study
+from tests.studies import confirmed_study, make_study
 
 SEALED = confirmed_study()
 OPENED = confirmed_study(SEALED, look=1)
-NETWORKS = len(OPENED.confirmed)
+SETTINGS = len(setting_plans(OPENED))
 
 
-def test_each_network_is_one_finished_run_with_its_numbers(store: Store) -> None:
-    assert synced(store, OPENED) == SyncedRuns(3, NETWORKS, deleted=0, study=True)
+def test_each_setting_is_one_finished_run_with_the_numbers_of_its_networks(store: Store) -> None:
+    assert synced(store, OPENED) == SyncedRuns(3, SETTINGS, deleted=0, study=True)
     assert_agrees(store, OPENED)
     found = runs_of(store, OPENED.study_uid, "confirm")
-    table = frames.confirm(OPENED)
-    for one in OPENED.confirmed.values():
-        run = found[one.identity]
-        same = table.seed == one.seed
-        for name, value in one.setting.numbers.items():
-            same &= table[name] == value
-            assert float(run.data.params[name]) == run.data.metrics[name] == value
-        assert run.data.tags["roles"].split(",") == list(dict.fromkeys(table[same].role))
+    assert len(found) == len(OPENED.confirmed) / 2 == SETTINGS
+    table, client = frames.confirm(OPENED), MlflowClient(store.uri)
+    for run in found.values():
+        roles = run.data.tags["roles"].split(",")
+        rows = table[table.role == roles[0]]
+        for name in (*LAMBDA_NAMES, "learning_rate"):
+            assert {float(run.data.params[name]), run.data.metrics[name]} == set(rows[name])
         for name in ("val_accuracy", "val_data_loss", "test_accuracy", "test_data_loss"):
-            assert {run.data.metrics[name]} == set(table[same][name])
-        assert run.data.metrics["best_epoch"] == one.best_epoch
-        assert (run.data.params["seed"], run.data.metrics["seconds"]) == (str(one.seed), 0.25)
-        assert run.info.start_time == milliseconds(one.started)
+            *values, mean = [one.value for one in client.get_metric_history(run.info.run_id, name)]
+            assert values == list(rows[name])
+            assert run.data.metrics[name] == mean == statistics.fmean(values)
+        assert {run.data.metrics["best_epoch"]} == set(rows.best_epoch)
+        assert run.data.params["seeds"] == ",".join(map(str, rows.seed))
+        assert run.data.metrics["seconds"] == 0.25 * len(rows)
     ends = [one.finished for one in OPENED.confirmed.values()]  # after the last trial's
     assert study_run(store, OPENED.study_uid).info.end_time == milliseconds(max(ends))
     names = {run.info.run_name for run in found.values()}
-    assert names >= {"confirm-winner-seed-11", "confirm-candidate-00002-seed-11"}
+    assert names >= {"confirm-winner", "confirm-candidate-00002", "confirm-baseline"}
     assert len(names) == len(found)
 
 
@@ -63,19 +66,18 @@ def test_they_are_beside_the_trials_and_not_among_them(store: Store) -> None:
 
 
 def test_a_later_verdict_leaves_exactly_its_runs(store: Store) -> None:
-    later = confirmed_study(OPENED, winner=2, seeds=(11, 12), look=2)
+    later = confirmed_study(OPENED, winner=2, look=2)
     synced(store, OPENED)
     before = runs_of(store, OPENED.study_uid, "confirm")
     synced(store, later)
     assert_agrees(store, later)
     after = runs_of(store, later.study_uid, "confirm")
-    won, lost = OPENED.trials[1].setting, OPENED.trials[0].setting
-    names = {(one.setting, one.seed): one.identity for one in OPENED.confirmed.values()}
-    same, changed = names[lost, 11], names[won, 11]  # the baseline has its role again
+    keys = {one.name: one.key[1] for one in setting_plans(OPENED)}
+    same, changed = keys["confirm-baseline"], keys["confirm-winner"]
     assert before[same].info.run_id == after[same].info.run_id
     assert before[changed].info.run_id != after[changed].info.run_id
     assert after[changed].data.tags["roles"] == "candidate"
-    assert after[changed].info.run_name == "confirm-candidate-00001-seed-11"
+    assert after[changed].info.run_name == "confirm-candidate-00001"
 
 
 def test_the_study_shows_test_scores_while_the_verdict_has_them(
@@ -88,7 +90,7 @@ def test_the_study_shows_test_scores_while_the_verdict_has_them(
     synced(store, SEALED)
     run = study_run(store, SEALED.study_uid)
     assert (run.data.tags["verdict"], run.data.metrics, is_tested()) == ("sealed", {}, {False})
-    assert synced(store, OPENED) == SyncedRuns(0, NETWORKS, deleted=NETWORKS, study=True)
+    assert synced(store, OPENED) == SyncedRuns(0, SETTINGS, deleted=SETTINGS, study=True)
     assert is_tested() == {True}
     run, row = study_run(store, OPENED.study_uid), frames.summary(OPENED).iloc[0]
     assert run.data.tags["verdict"] == row["verdict"]
@@ -150,29 +152,55 @@ def test_the_card_is_the_note_of_the_studys_run_and_what_people_write_stays(stor
     assert note() == "x" * 4_900  # no room for both, and a person's words are not ours to cut
 
 
+def test_the_experiment_is_described_by_the_answers_of_its_studies(store: Store) -> None:
+    client = MlflowClient(store.uri)
+
+    def description() -> list[str]:
+        experiment = client.get_experiment_by_name("digits")
+        assert experiment
+        return experiment.tags.get(NOTE, "").split("\n\n")
+
+    def answer(study: StudyRecord) -> str:
+        made = card(study)
+        assert made
+        return made.says
+
+    synced(store, make_study(3, name="searched"))
+    assert description() == [""]  # there is no verdict yet
+    synced(store, OPENED)
+    assert description() == [answer(OPENED), BELOW]
+    experiment_id = study_run(store, OPENED.study_uid).info.experiment_id
+    client.set_experiment_tag(experiment_id, NOTE, "\n\n".join([*description(), "Ask Ada."]))
+    second = confirmed_study(make_study(3, name="second"), look=3)
+    synced(store, second)
+    told = {f"{one.study}: {answer(one)}" for one in (OPENED, second)}
+    *answers, below, own = description()
+    assert (set(answers), below, own) == (told, BELOW, "Ask Ada.")
+
+
 def test_every_difference_is_listed(store: Store) -> None:
     synced(store, OPENED)
     client, found = MlflowClient(store.uri), runs_of(store, OPENED.study_uid, "confirm")
-    plans = network_plans(OPENED)[:4]
+    plans = setting_plans(OPENED)[:4]
     names, ids = [one.name for one in plans], [found[one.key[1]].info.run_id for one in plans]
     client.delete_run(ids[0])
     client.log_metric(ids[1], "val_accuracy", 0.25, step=999)
     client.set_tag(ids[2], "roles", "loser")
     run = found[plans[3].key[1]]
     double = client.create_run(run.info.experiment_id, tags=dict(run.data.tags)).info.run_id
-    tags = {**run.data.tags, "confirm": "1:0.5:0.5:0.5:0.5:0.01:7"}
+    tags = {**run.data.tags, "confirm": "0.5:0.5:0.5:0.5:0.01:7"}
     stray = client.create_run(run.info.experiment_id, tags=tags).info.run_id
     study_id = study_run(store, OPENED.study_uid).info.run_id
     client.set_tag(study_id, "verdict", "worse")
     audit = audited(store, OPENED)
-    assert audit.runs["confirm"] == NETWORKS + 1
+    assert audit.runs["confirm"] == SETTINGS + 1
     assert set(audit.problems) == {
         Problem("study", "digits", (study_id,), ("tag verdict",)),
         Problem("confirm", names[0], ()),
         Problem("confirm", names[1], (ids[1],), ("metric val_accuracy",)),
         Problem("confirm", names[2], (ids[2],), ("tag roles",)),
         Problem("confirm", names[3], tuple(sorted([ids[3], double]))),
-        Problem("confirm", "1:0.5:0.5:0.5:0.5:0.01:7", (stray,), planned=False),
+        Problem("confirm", "0.5:0.5:0.5:0.5:0.01:7", (stray,), planned=False),
     }
     assert synced(store, OPENED) == SyncedRuns(0, 3, deleted=4, study=True)
     assert_agrees(store, OPENED)

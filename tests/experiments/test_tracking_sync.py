@@ -27,7 +27,7 @@ from experiments.tracking import (
     choose,
     sync_runs,
 )
-from experiments.tracking.plan import network_plans, plans, study_plan, trial_plan
+from experiments.tracking.plan import plans, setting_plans, study_plan, trial_plan
 from experiments.tracking.runs import NOTE, PARENT, RunPlan
 from experiments.tracking.sync import Audit, Problem
 from tests.mlflow_reading import everything, runs_of, study_run, trial_runs
@@ -36,7 +36,7 @@ from tests.studies import confirmed_study, make_study, make_trial
 FAILED = make_trial(
     2, state=FAIL, metrics=None, curves={}, error="its worker was killed three times"
 )
-NOTHING = SyncedRuns(trials=0, networks=0, deleted=0, study=False)
+NOTHING = SyncedRuns(trials=0, settings=0, deleted=0, study=False)
 
 
 def synced(store: Store, study: StudyRecord) -> SyncedRuns:
@@ -52,7 +52,7 @@ def left_of_a_run(draw: st.DrawFn) -> dict[str, Any]:
     """Any part of a run, and what somebody else did to it."""
     share = st.sampled_from([0.0, 0.5, 1.0])
     return {
-        "which": draw(st.integers(0, 8)),
+        "which": draw(st.integers(0, 6)),
         "tags": draw(st.booleans()),
         "params": draw(share),
         "points": draw(share),
@@ -132,9 +132,9 @@ def test_whatever_is_left_sync_makes_it_the_study_and_then_nothing(
 
     synced(store, study)
 
-    tracker, networks = Tracker(store, study), len(study.confirmed)
+    tracker, settings = Tracker(store, study), len(setting_plans(study))
     audit = audited(store, study)
-    counts = {"study": 1, "trial": 3, "confirmation": 1, "confirm": networks}
+    counts = {"study": 1, "trial": 3, "confirmation": 1, "confirm": settings}
     assert (audit.problems, dict(audit.runs)) == ((), counts)
     assert_agrees(store, study)
     assert store.file
@@ -147,19 +147,17 @@ def test_whatever_is_left_sync_makes_it_the_study_and_then_nothing(
 def assert_agrees(store: Store, study: StudyRecord) -> None:
     """Every number of the study is on MLflow, once, as MLflow's own client reads it."""
     client, uid = MlflowClient(store.uri), study.study_uid
-    parent, networks = study_run(store, uid), runs_of(store, uid, "confirm")
+    parent, settings = study_run(store, uid), runs_of(store, uid, "confirm")
     (folder,) = runs_of(store, uid, "confirmation").values()
     trials, of_study = trial_runs(store, uid), study_plan(study)
     assert (parent.info.status, parent.info.end_time) == ("FINISHED", of_study.ended)
     assert parent.data.params == of_study.params
     assert {**parent.data.tags, NOTE: ""}.items() >= {**of_study.tags, NOTE: ""}.items()
-    assert PARENT not in folder.data.tags  # beside the study's run
+    assert folder.data.tags[PARENT] == parent.info.run_id
     assert folder.info.status == "FINISHED"
-    references = study.verdict.references if study.verdict else ()
-    confirmed = len(study.confirmed) + len(references)
-    assert (len(trials), len(networks)) == (len(study.trials), confirmed)
+    assert (len(trials), len(settings)) == (len(study.trials), len(setting_plans(study)))
     pairs = [(trial_plan(study, one), trials[one.trial], parent) for one in study.trials]
-    pairs += [(plan, networks[plan.key[1]], folder) for plan in network_plans(study)]
+    pairs += [(plan, settings[plan.key[1]], folder) for plan in setting_plans(study)]
     for plan, run, above in pairs:
         assert (run.data.params, run.data.metrics) == (plan.params, plan.metrics)
         assert run.data.tags.items() >= {**plan.tags, PARENT: above.info.run_id}.items()
@@ -189,7 +187,7 @@ def test_what_was_deleted_is_written_again(
     wanted = uninterrupted(STUDY)
     client.delete_run(trial_runs(store, STUDY.study_uid)[0].info.run_id)
     assert audited(store, STUDY).missing("trial") == ["0", "2"]
-    assert synced(store, STUDY) == SyncedRuns(trials=2, networks=0, deleted=0, study=True)
+    assert synced(store, STUDY) == SyncedRuns(trials=2, settings=0, deleted=0, study=True)
     assert everything(store) == wanted
     client.delete_run(study_run(store, STUDY.study_uid).info.run_id)
     synced(store, STUDY)

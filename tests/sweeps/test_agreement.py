@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 import sweeps
 from experiments.tracking import Runs
-from experiments.tracking.plan import network_plans
+from experiments.tracking.plan import setting_plans
 from sweeps import publish
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import NOTE, WRONG
@@ -78,9 +78,9 @@ def damage_tables(reports: Path) -> None:
 
 def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     folder, ids = swept.workspace.directory, swept.runs.ids
-    networks, confirmed = len(network_plans(swept.record)), len(swept.confirmation)
+    settings, confirmed = len(setting_plans(swept.record)), len(swept.confirmation)
     counts = (
-        f"5 of 5 trials, 5 runs on MLflow, {networks} confirmation runs on MLflow,"
+        f"5 of 5 trials, 5 runs on MLflow, {settings} confirmation runs on MLflow,"
         f" 5 rows in trials.csv, 10 rows in history.csv, {confirmed} rows in confirm.csv"
     )
     assert doctor(folder, 0) == [counts]
@@ -106,7 +106,7 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     assert len(found) == 12
     assert command("doctor", "iris", cwd=folder, status=1).stdout.count("WRONG") == 11
     done = publish.sync(workspace(folder), "iris")
-    assert (done.runs.trials, done.runs.networks) == (3, 2)
+    assert (done.runs.trials, done.runs.settings) == (3, 2)
     assert doctor(folder, 0) == [counts]  # sync writes the tables again too: two run ids are new
     assert client.get_run(ids[4]).data.tags["my own"] == "stays"
     client.delete_tag(ids[4], "my own")
@@ -158,11 +158,11 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
         shutil.copytree(swept.workspace.directory / part, folder / part)
     place = workspace(folder)
     artifacts = list((folder / "reports/iris").iterdir())
-    networks = len(network_plans(swept.record))
+    settings = len(setting_plans(swept.record))
     output.print_synced(publish.sync(place, "iris"))
     assert capsys.readouterr().out.splitlines() == [
         "5 of 5 runs written",
-        f"{networks} of {networks} confirmation runs written",
+        f"{settings} of {settings} confirmation runs written",
         f"{len(artifacts)} files kept with the study's run",
         "the model registered",
     ]
@@ -181,15 +181,15 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
 def test_an_mlflow_that_does_not_answer_is_reported_and_asked_once(
     swept: sweeps.Sweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record, networks = swept.record, len(network_plans(swept.record))
+    record, settings = swept.record, len(setting_plans(swept.record))
     place = workspace(tmp_path, tracking_uri=f"http://127.0.0.1:{free_port()}")
     tracker, waiting = place.tracker(record), list[int]()
     runs, files = publish.write_all(place, record, tracker, Runs(swept.runs.ids), waiting.append)
-    assert (waiting, runs.ids, runs.unconfirmed) == ([], swept.runs.ids, networks)
+    assert (waiting, runs.ids, runs.unconfirmed) == ([], swept.runs.ids, settings)
     assert {path.name for path in files} > {"trials.csv", "confirm.csv", "report.html"}
     output.say_unwritten(dataclasses.replace(swept, workspace=place, runs=runs))
     missing, remedy = (
-        f"{networks} confirmation runs",
+        f"{settings} confirmation runs",
         "write what is missing with: sweeps sync iris",
     )
     assert f"not on MLflow: {missing}; {remedy}" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from experiments.records import StudyRecord
 from experiments.reports import Format, files
 from experiments.tracking import Runs, Tracker, audit_runs, sync_runs
 from experiments.tracking.database import checkpoint
-from experiments.tracking.plan import network_plans, trial_plan
+from experiments.tracking.plan import setting_plans, trial_plan
 from sweeps import publish
 from sweeps.workspace import Workspace, workspace
 from tests.mlflow_reading import everything, study_run, trial_runs
@@ -40,8 +40,8 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path, ma
     for each in (place, alone):
         each.directory.mkdir()
         shutil.copy(made, each.directory)
-    networks, store = len(first.confirmed), place.store("digits")
-    assert swept(place, first) == list(range(networks, -1, -1))
+    settings, store = len(setting_plans(first)), place.store("digits")
+    assert swept(place, first) == list(range(settings, -1, -1))
     run_id = study_run(store, first.study_uid).info.run_id
     swept(place, later)
     swept(alone, later)
@@ -51,7 +51,7 @@ def test_a_later_verdict_leaves_what_it_would_have_left_alone(tmp_path: Path, ma
     assert audit_runs(tracker, later).problems == ()
     assert {"model.npz", "confirm.csv", "report.html"} < tracker.kept().keys()
     assert not sync_runs(tracker, later)
-    before, after = ({plan.key for plan in network_plans(study)} for study in (first, later))
+    before, after = ({plan.key for plan in setting_plans(study)} for study in (first, later))
     assert before - after  # some had to go
 
 
