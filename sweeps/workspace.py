@@ -136,7 +136,7 @@ class Workspace:
             except OSError as error:
                 remedy = "check its permissions, or give another --directory"
                 raise unwritable(self.directory, error, remedy) from None
-        return open_study(url, name, search, data, alone=self.storage is None)
+        return open_study(url, name, search, data)
 
     def driver(self, study: str) -> Owner | None:
         url = self.storage_of(study)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -20,10 +19,10 @@ from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, check, kept, recorded
+from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, check, recorded
 from sweeps.storage import attributes
 from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
-from sweeps.storage.storage import answering, file_of, open_storage, study_lock
+from sweeps.storage.storage import answering, create_study, file_of, open_storage, study_lock
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
@@ -51,10 +50,12 @@ class Study:
         self,
         study: StoredStudy,
         search: Search,
+        kept: dict[str, Any],
         url: str,
         closing: ExitStack,
     ) -> None:
         self.optuna, self.storage, self.closing = study, study.storage, closing
+        self.kept = kept  # by key
         self.experiment = search.experiment
         self._search, self._url, self._size = search, url, self.experiment.sweep.generation
         self._first = self.experiment.first_generation
@@ -63,7 +64,6 @@ class Study:
         self._file = file_of(url)
         self._left = self._stamp()  # the file as this process left it
         self._last: tuple[str, dict[str, Any]] | None = None  # what was kept last
-        self._noted: set[str] = set()
         self._asked: list[Proposal] = []
 
     @functools.cached_property
@@ -90,20 +90,17 @@ class Study:
 
     def aim(self, trials: int) -> None:
         """Note how many trials are asked for, which `status` shows."""
-        if self.kept.get(AIM) != trials:
-            self.keep(AIM, trials)
+        self.keep(AIM, trials)
 
     def note_mixture(self, mixture: Collection[str]) -> None:
         """Note in what ways workers differ from this process."""
-        if set(mixture) - self._noted:
-            self._noted |= {*self.kept.get(MIXED, ()), *mixture}
-            self.keep(MIXED, sorted(self._noted))
+        if mixture:
+            self.keep(MIXED, sorted({*self.kept.get(MIXED, ()), *mixture}))
 
     def keep_importances(self) -> None:
         """Keep the importances of the lambdas: who shows them need not compute them again."""
-        shares = {"trials": self.finished, "shares": stored.importances(self.optuna)}
-        if self.kept.get(stored.IMPORTANCES) != shares:
-            self.keep(stored.IMPORTANCES, shares)
+        shares = stored.importances(self.optuna)
+        self.keep(stored.IMPORTANCES, {"trials": self.finished, "shares": shares})
 
     def note(self, text: str) -> None:
         """Have optuna-dashboard show a text in Markdown as the study's note."""
@@ -176,16 +173,14 @@ class Study:
         return stored.trial_record(trial)
 
     def keep(self, key: str, value: Any) -> None:
-        """Keep a JSON value on the study, in place of an earlier one of the same key."""
+        """Keep a JSON value on the study, in place of another one of the same key."""
+        if self.kept.get(key) == value:
+            return
         with self._writing():
             there = self.optuna.attributes
             self._last = key, attested(key, value, there, self._recorded)
             self.optuna.keep(*self._last)
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """What sweeps keeps on the study, by key."""
-        return kept(self.optuna.study_name, self.optuna.attributes)
+        self.kept[key] = value
 
     def reread(self) -> StoredStudy:
         """Return the study as its storage has it now. Raises StorageError where that is not what
@@ -252,11 +247,8 @@ def open_study(
     name: str,
     search: Search | Experiment,
     data: "Dataset | None" = None,
-    *,
-    alone: bool = False,
 ) -> Study:
-    """Lock the study of this name and open it, made now with these data if it is not there. Where
-    studies are `alone` in their storage, it is not made beside another one.
+    """Lock the study of this name and open it, made now with these data if it is not there.
 
     Raises LockError where another process drives it, StudyError where it belongs to another
     experiment, with `key: old -> new`.
@@ -268,8 +260,11 @@ def open_study(
         stack.callback(lock.release)
         logger.debug("study %s locked", name)
         storage = open_storage(url, lock)
-        journal = Path(url) if alone else None
-        study = stored.load_or_create(storage, name, search.experiment.direction, alone=journal)
+        study = stored.find(storage, url, name)
+        if study is None:  # to ask for one that is there would write into a journal
+            direction = search.experiment.direction
+            create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
+            study = StoredStudy(name, storage)
         with reading(name):
             is_new, trials = BIRTH not in study.attributes, study.get_trials(deepcopy=False)
         if is_new:
@@ -282,10 +277,10 @@ def open_study(
             study.keep(BIRTH, attested(BIRTH, born, {}, []))
             logger.info("study %s born in %s", name, masked_url(url))
         with reading(name):
-            check(study)
-        born = kept(name, study.attributes)[BIRTH]
+            kept = check(study)
+        born = kept[BIRTH]
         if born["fingerprint"] != search.experiment.fingerprint:
             changes = search.changes(born, data.rows if data else {})
             raise StudyError(f"study {name} belongs to another experiment: {changes}")
         study.name_objective(search.experiment.sweep.objective)
-        return Study(study, search, url, stack.pop_all())
+        return Study(study, search, kept, url, stack.pop_all())

@@ -20,7 +20,14 @@ from experiments.wording import quoted
 from sweeps.search.birth import BIRTH, check_format
 from sweeps.storage import integrity
 from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
-from sweeps.storage.storage import SUFFIX, answering, create_study, is_journal, open_storage
+from sweeps.storage.storage import (
+    SUFFIX,
+    answering,
+    create_study,
+    is_journal,
+    journal_path,
+    open_storage,
+)
 
 GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
@@ -73,13 +80,8 @@ def load(url: str, name: str) -> StoredStudy:
 
     Raises ForeignStudyError where sweeps did not begin it, StorageError where it was changed.
     """
-    study = None
     with answering(url), integrity.reading(name):
-        storage = open_storage(url)
-        with suppress(KeyError):
-            study = StoredStudy(name, storage)
-        if study is None and is_journal(url) and Path(url).stem == name:
-            check_alone(Path(url), storage)
+        study = find(open_storage(url), url, name)
         if study is not None and BIRTH in study.attributes:
             check(study)
             return study
@@ -87,37 +89,33 @@ def load(url: str, name: str) -> StoredStudy:
     raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
 
 
-def check_alone(journal: Path, storage: BaseStorage) -> None:
-    """Raise StorageError where a journal holds a study, which is not the one it is named for."""
-    for study in storage.get_all_studies():
+def find(storage: BaseStorage, url: str, name: str) -> StoredStudy | None:
+    """Return the study of this name in a storage that is open, None where it is not there. Raises
+    StorageError where the journal that a workspace has for it holds another one.
+    """
+    with suppress(KeyError):
+        return StoredStudy(name, storage)
+    journal = Path(url)
+    is_own = is_journal(url) and journal == journal_path(journal.parent.parent, name)
+    for study in storage.get_all_studies() if is_own else []:
         paths = (str(journal), str(journal.with_name(study.study_name + SUFFIX)))
         raise StorageError(
             f"{journal}: it holds study {study.study_name}, because the file was renamed, or the"
             f" name in it changed; rename it with: mv -n {' '.join(map(quoted, paths))}"
         )
+    return None
 
 
-def load_or_create(
-    storage: BaseStorage, name: str, direction: str, *, alone: Path | None
-) -> StoredStudy:
-    """Return the study of this name, made now if it is not there; in a journal where it must be
-    `alone`, not beside another one: StorageError.
+def check(study: StoredStudy) -> dict[str, Any]:
+    """Return what is kept on a study. Raises StorageError where that, or a trial, is not as it was
+    recorded.
     """
-    try:  # load first: asking to create a study that is there writes into a journal
-        return StoredStudy(name, storage)
-    except KeyError:
-        if alone:
-            check_alone(alone, storage)
-        create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
-        return StoredStudy(name, storage)
-
-
-def check(study: StoredStudy) -> None:
-    """Raise StorageError where a study is not as it was recorded."""
+    values = kept(study.study_name, study.attributes)
     directions = [direction.name.lower() for direction in study.directions]
-    if directions != [kept(study.study_name, study.attributes)[BIRTH]["direction"]]:
+    if directions != [values[BIRTH]["direction"]]:
         raise integrity.damaged(study.study_name, "its direction")
     integrity.check(study.study_name, study.attributes, recorded(study))
+    return values
 
 
 def kept(study: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
