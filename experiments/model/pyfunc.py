@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.environment import DISTRIBUTION
 from experiments.errors import DataError
 from experiments.model import nnreg_sweeps_loader
 from experiments.model.model import Model, read_model
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import ModelSignature
 
-DISTRIBUTION = "nnreg-sweeps"
 NEEDED = {"mlflow", "numpy", "pandas", "pyarrow", "pydantic"}  # of its requirements, to predict
 PROBABILITIES = "probabilities"
 MLFLOW_TYPES = {"int": "long", "float": "double", "bool": "boolean", "str": "string"}

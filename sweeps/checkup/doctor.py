@@ -51,7 +51,7 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
 def _installation() -> Iterator[Finding]:
     found = environment.versions()
     names = " ".join(f"{name} {found[name]}" for name in ("python", *environment.PACKAGES))
-    ours = environment.installed("nnreg-sweeps") or "(not installed)"
+    ours = environment.installed(environment.DISTRIBUTION) or "(not installed)"
     yield Finding(FINE, f"sweeps {ours}, {names}")
     processor = f"{counted(cores(), 'core')} with {environment.cpu() or 'no features NumPy uses'}"
     threads = counted(environment.blas_info().get("num_threads", 0), "thread")

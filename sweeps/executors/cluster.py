@@ -16,12 +16,11 @@ from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 from threadpoolctl import threadpool_limits
 
-from experiments.environment import changes
+from experiments.environment import DISTRIBUTION, changes, signature
 from experiments.errors import InputError, SweepsError, WorkersError
 from experiments.evaluation import HELD, after_epoch
 from nnreg import Split
 from sweeps.executors.local import Later, WorkerDied, Workers
-from sweeps.executors.signature import DISTRIBUTION, signature
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
 LOOK = 5.0  # seconds between two looks whether the scheduler is still there

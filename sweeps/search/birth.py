@@ -38,7 +38,10 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
         "identity": identity,
         "spec": experiment.model_dump(mode="json"),
         "direction": experiment.direction,
-        "versions": {"sweeps": environment.installed("nnreg-sweeps"), **environment.versions()},
+        "versions": {
+            "sweeps": environment.installed(environment.DISTRIBUTION),
+            **environment.versions(),
+        },
         "provenance": {"command": command(sys.argv), "commit": commit(), "user": user()},
         "data": (
             {
