@@ -19,12 +19,12 @@ from nnreg.losses import CategoricalCrossentropy as CategoricalCrossentropy
 from nnreg.losses import Loss as Loss
 from nnreg.losses import penalty_terms as penalty_terms
 from nnreg.losses import softmax as softmax
-from nnreg.measuring import CURVE_NAMES as CURVE_NAMES
 from nnreg.optimizers import SGD as SGD
 from nnreg.optimizers import Adam as Adam
 from nnreg.predict import losses_and_hits as losses_and_hits
 from nnreg.predict import penalties_by_layer as penalties_by_layer
 from nnreg.predict import probabilities as probabilities
 from nnreg.split import Split as Split
+from nnreg.training import CURVE_NAMES as CURVE_NAMES
 from nnreg.training import Fit as Fit
 from nnreg.training import train as train

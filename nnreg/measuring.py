@@ -13,19 +13,6 @@ from nnreg.tables import Table
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
 """The terms of regularization_loss, in the order in which they are added."""
 
-CURVE_NAMES = (
-    "data_loss",
-    "regularization_loss",
-    *PENALTY_NAMES,
-    "total_loss",
-    "train_accuracy",
-    "val_data_loss",
-    "val_accuracy",
-    "balanced_val_accuracy",
-    "near_zero_weights",
-)
-"""Every curve of a `Fit`."""
-
 SIGNS = {"val_accuracy": 1, "balanced_val_accuracy": 1, "val_data_loss": -1}
 """The curves by which an epoch may be kept; times its sign more of each is better."""
 

@@ -17,15 +17,7 @@ from nnreg.config import TrainConfig
 from nnreg.kernels import softmax_columns
 from nnreg.lambdas import Lambdas
 from nnreg.losses import CategoricalCrossentropy
-from nnreg.measuring import (
-    CURVE_NAMES,
-    DIVERGED,
-    SIGNS,
-    Measured,
-    Rows,
-    measure,
-    measure_parameters,
-)
+from nnreg.measuring import DIVERGED, SIGNS, Measured, Rows, measure, measure_parameters
 from nnreg.network import LayerParameters, Network, classes_last
 from nnreg.optimizers import LearningRate, learning_rate_of
 from nnreg.split import Split
@@ -70,6 +62,10 @@ class Fit:
     best_epoch: int
     parameters: list[LayerParameters]
     diverged: bool
+
+
+CURVE_NAMES = tuple(name for name, kind in Fit.__annotations__.items() if kind is Float64s)
+"""Every curve of a `Fit`."""
 
 
 def train(
@@ -272,11 +268,7 @@ def _rate(rates: Sequence[float] | None, config: TrainConfig, lanes: int) -> Lea
     """Return one number if all lanes have the same learning rate, which is faster: (lanes, 1)."""
     if rates is None:
         return config.learning_rate
-    if len(rates) != lanes:
-        raise ValueError(
-            f"learning_rates has {len(rates)} elements and lambdas has {lanes}; give one per lane,"
-            " or none."
-        )
+    _check_lanes("learning_rates", rates, lanes)
     each = [learning_rate_of(rate, f"learning_rates[{lane}]") for lane, rate in enumerate(rates)]
     return each[0] if len(set(each)) == 1 else np.array(each)[:, np.newaxis]
 
@@ -284,9 +276,13 @@ def _rate(rates: Sequence[float] | None, config: TrainConfig, lanes: int) -> Lea
 def _lane_seeds(seeds: Sequence[int] | None, seed: int, lanes: int) -> list[int]:
     if seeds is None:
         return [seed] * lanes
-    if len(seeds) != lanes:
+    _check_lanes("seeds", seeds, lanes)
+    return [seed_number(f"seeds[{lane}]", each) for lane, each in enumerate(seeds)]
+
+
+def _check_lanes(name: str, values: Sequence[object], lanes: int) -> None:
+    if len(values) != lanes:
         raise ValueError(
-            f"seeds has {len(seeds)} elements and lambdas has {lanes}; give one seed per lane, or"
+            f"{name} has {len(values)} elements and lambdas has {lanes}; give one per lane, or"
             " none."
         )
-    return [seed_number(f"seeds[{lane}]", each) for lane, each in enumerate(seeds)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments import environment
 from experiments.digest import digest
+from experiments.environment import DISTRIBUTION
 from experiments.errors import ForeignStudyError
 from experiments.redaction import redacted
 from experiments.spec import Experiment
@@ -38,10 +39,7 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
         "identity": identity,
         "spec": experiment.model_dump(mode="json"),
         "direction": experiment.direction,
-        "versions": {
-            "sweeps": environment.installed(environment.DISTRIBUTION),
-            **environment.versions(),
-        },
+        "versions": {"sweeps": environment.installed(DISTRIBUTION), **environment.versions()},
         "provenance": {"command": command(sys.argv), "commit": commit(), "user": user()},
         "data": (
             {
