@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from collections.abc import Callable
 from concurrent.futures import Future
 
 import numpy as np
@@ -74,20 +73,16 @@ def _answers(means: Means, rows: TestRows) -> dict[str, Answers | str]:
     def submit(name: str) -> Future[Answers | str]:
         return means.executor.submit(answer, means.spec.arrays, name, rows.x, rows.y)
 
-    calls = {name: functools.partial(submit, name) for name in REFERENCES}
-    futures = {name: call() for name, call in calls.items()}
+    futures = {name: submit(name) for name in REFERENCES}
     for future in futures.values():
         future.exception()  # waits; what it is matters below
-    return {name: _result(call, futures[name]) for name, call in calls.items()}
-
-
-def _result(
-    submit: Callable[[], Future[Answers | str]], future: Future[Answers | str]
-) -> Answers | str:
-    try:
-        return future.result()
-    except LOST as loss:
-        return retried(submit, loss)
+    found = {}
+    for name, future in futures.items():
+        try:
+            found[name] = future.result()
+        except LOST as loss:
+            found[name] = retried(functools.partial(submit, name), loss)
+    return found
 
 
 def _score(hits: np.ndarray, losses: np.ndarray, chooser: Choice) -> Scores:

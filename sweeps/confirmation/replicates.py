@@ -30,6 +30,7 @@ from sweeps.storage.attributes import PREFIX, packed_replicates, replicates_of
 
 logger = logging.getLogger(__name__)
 
+MEASURED = ("best_epoch", "metrics", "curves", "diverged", "seconds", "started", "finished")
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
 
@@ -165,14 +166,8 @@ class Replicates:
                         setting=setting,
                         seed=seed,
                         seeds=len(self.seeds),
-                        best_epoch=result.best_epoch,
-                        metrics=result.metrics,
-                        curves=result.curves,
                         layers=result.network.layers,
-                        diverged=result.diverged,
-                        seconds=result.seconds,
-                        started=result.started,
-                        finished=result.finished,
+                        **{name: getattr(result, name) for name in MEASURED},
                     )
                     for seed, result in zip(self.seeds, results, strict=True)
                     if result.network and result.metrics
