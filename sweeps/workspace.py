@@ -116,6 +116,16 @@ class Workspace:
         _check_name(study)  # others may write to the storage, and the name becomes that of a folder
         return load(self.storage_of(study), study)
 
+    def records(self, study: str | None) -> Iterator[tuple[str, StudyRecord | SweepsError]]:
+        """Yield every study by name, one that cannot be read as its error; or one study alone."""
+        for name in [self.choose(study)] if study else self.studies():
+            try:
+                yield name, study_record(self.load(name))
+            except SweepsError as error:
+                if study:
+                    raise
+                yield name, error
+
     def record(self, study: str) -> StudyRecord:
         """Return a study as plain data, importances included."""
         loaded = self.load(study)

@@ -19,7 +19,6 @@ from experiments.tracking.sync import Audit
 from experiments.wording import command_line
 from sweeps.checkup.status import answers
 from sweeps.progress import counted
-from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 FINE, NOTE, WRONG = "fine", "note", "wrong"
@@ -41,13 +40,13 @@ class Finding:
     remedy: str = ""
 
 
-def examine(place: Workspace, name: str, silent: dict[str, TrackingError]) -> Iterator[Finding]:
+def examine(
+    place: Workspace, study: StudyRecord, silent: dict[str, TrackingError]
+) -> Iterator[Finding]:
     """Yield every difference of a study; the MLflows in `silent` are not asked."""
-    driver = place.driver(name)
-    with place.tracker(study_record(place.load(name))) as tracker:
-        answered = answers(tracker, silent)
-        study = study_record(place.load(name))  # again: a trial is recorded before its run
-        audit = tracker.call(audit_runs, study) if answered else None
+    name, driver = study.study, place.driver(study.study)
+    with place.tracker(study) as tracker:
+        audit = tracker.call(audit_runs, study) if answers(tracker, silent) else None
     folder, options = place.reports_of(name), place.options()
     tables = {file: _read(folder / file) for file in TABLES}
     driven = f", driven by {driver}" if driver else ""

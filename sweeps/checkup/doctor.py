@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from experiments import environment
 from experiments.cautions import further, leaks_of
-from experiments.errors import DirectoryError, ForeignStudyError, StorageError, TrackingError
+from experiments.errors import ForeignStudyError, SweepsError, TrackingError
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
 from sweeps.progress import counted
-from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 HOLDS_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -20,25 +19,18 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
     """Look at the installation, the machine, and one study or all studies of the directory."""
     yield from _installation()
     yield from _directory(place)
-    names = [place.choose(study)] if study else place.studies()
-    if not names:
+    if not study and not place.studies():
         yield Finding(FINE, f"no study in {place.directory} yet", "run one: sweeps run digits")
     silent: dict[str, TrackingError] = {}
-    for name in names:
-        try:
-            record = study_record(place.load(name))
-        except ForeignStudyError:
-            if study:
-                raise
+    for name, record in place.records(study):
+        if isinstance(record, ForeignStudyError):
             what = "sweeps did not create or begin it; it is left alone"
             yield Finding(FINE, f"study {name}: {what}")
             continue
-        except (StorageError, DirectoryError) as error:
-            if study:
-                raise
-            yield Finding(WRONG, str(error))
+        if isinstance(record, SweepsError):
+            yield Finding(WRONG, str(record))
             continue
-        yield from agreement.examine(place, name, silent)
+        yield from agreement.examine(place, record, silent)
         if changed := environment.differences(record.versions):
             yield Finding(NOTE, f"study {name} {changed}")
         for what, remedy in leaks_of(record, place.options()):

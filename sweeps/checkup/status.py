@@ -3,32 +3,27 @@
 from dataclasses import asdict
 from typing import Any
 
-from experiments.errors import DirectoryError, StorageError, StudyError, TrackingError
+from experiments.errors import TrackingError
+from experiments.records import StudyRecord
 from experiments.tracking import TrackerProcess, audit_runs, read_trial_runs
 from experiments.tracking.plan import TRIAL
-from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 
 def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the status of one study, or of all; and of the others why they have none."""
     silent: dict[str, TrackingError] = {}
-    if study:
-        return [status(place, place.choose(study), silent)], []
-    found, left_out = [], []
-    for name in place.studies():
-        try:
-            found.append(status(place, name, silent))
-        except (StudyError, StorageError, DirectoryError) as error:
-            left_out.append(str(error))
-    return found, left_out
+    records = [record for _, record in place.records(study)]
+    found = [status(place, one, silent) for one in records if isinstance(one, StudyRecord)]
+    return found, [str(one) for one in records if not isinstance(one, StudyRecord)]
 
 
-def status(place: Workspace, study: str, silent: dict[str, TrackingError]) -> dict[str, Any]:
+def status(
+    place: Workspace, record: StudyRecord, silent: dict[str, TrackingError]
+) -> dict[str, Any]:
     """Return the status of one study; `mlflow_missing` is None if MLflow does not answer."""
-    record = study_record(place.load(study))
     best, baseline = record.best, record.baseline
-    driver = place.driver(study)
+    driver = place.driver(record.study)
     with place.tracker(record) as tracker:
         missing = None
         if (ids := read_trial_runs(tracker.store, record)) is not None:
@@ -36,7 +31,7 @@ def status(place: Workspace, study: str, silent: dict[str, TrackingError]) -> di
         elif answers(tracker, silent):
             missing = len(tracker.call(audit_runs, record).missing(TRIAL))
     return {
-        "study": study,
+        "study": record.study,
         "study_uid": record.study_uid,
         "experiment": record.experiment.name,
         "finished": len(record.trials),
