@@ -40,7 +40,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory, made: Path) -> sweeps.Sweep:
 
 def doctor(folder: Path, status: int) -> list[str]:
     """What the doctor says of the study; `status` is 1 if something is wrong."""
-    findings = list(agreement.examine(workspace(folder), "iris", {}))
+    place = workspace(folder)
+    findings = list(agreement.examine(place, place.record("iris"), {}))
     assert any(finding.level == WRONG for finding in findings) == bool(status)
     remedies = ("put it right with: sweeps", "write it again with: sweeps")
     assert all(finding.remedy.startswith(remedies) for finding in findings[1:]), findings
@@ -171,7 +172,7 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
     assert everything(place.store("iris")) == everything(swept.workspace.store("iris"))
 
     (folder / "reports" / "iris" / "model.npz").unlink()
-    _, finding = agreement.examine(place, "iris", {})
+    _, finding = agreement.examine(place, place.record("iris"), {})
     assert finding.what == "study iris: the model of its verdict is not in its reports"
     assert finding.remedy.startswith("make it again with: sweeps confirm iris")
     assert sweeps.confirm(directory=folder, workers=1).model
