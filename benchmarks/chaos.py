@@ -88,12 +88,21 @@ class Place:
         """As Optuna reads it. Raises KeyError where it is not made yet, StorageInternalError where
         its tables are not.
         """
-        if self.storage is None:
-            journal = self.folder / "studies" / "iris.journal"
-            return optuna.load_study(
-                study_name="iris", storage=JournalStorage(JournalFileBackend(str(journal)))
-            )
-        return optuna.load_study(study_name="iris", storage=self._database)
+        return optuna.load_study(study_name="iris", storage=self._opened)
+
+    @property
+    def uid(self) -> str:
+        """The identity of the study, in its first record. Raises as `study` does."""
+        study_id = self._opened.get_study_id_from_name("iris")
+        born = self._opened.get_study_system_attrs(study_id)["sweeps:1"]["value"]
+        return str(born["study_uid"])
+
+    @property
+    def _opened(self) -> JournalStorage | RDBStorage:
+        if self.storage:
+            return self._database
+        journal = self.folder / "studies" / "iris.journal"
+        return JournalStorage(JournalFileBackend(str(journal)))
 
     @functools.cached_property
     def _database(self) -> RDBStorage:
@@ -121,7 +130,7 @@ class Place:
         would be too late to tell.
         """
         try:
-            uid = self.study.user_attrs["sweep"]["value"]["study_uid"]
+            uid = self.uid
         except (KeyError, StorageInternalError, OSError):  # it is not there yet
             return 0
         if not self.tracking_uri.startswith("sqlite"):
@@ -355,7 +364,7 @@ def check_study(place: Place, kept: list[optuna.trial.FrozenTrial], counts: Coun
 
 
 def check_tracking(place: Place, counts: Counts) -> None:
-    uid = place.study.user_attrs["sweep"]["value"]["study_uid"]
+    uid = place.uid
     client = MlflowClient(place.tracking_uri)
     experiment = client.get_experiment_by_name("iris")
     assert experiment

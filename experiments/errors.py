@@ -39,6 +39,10 @@ class ForeignStudyError(StudyError):
     """Sweeps did not create the study, or was stopped before it began it."""
 
 
+class FormatError(ForeignStudyError):
+    """Another version of sweeps began the study, in another format."""
+
+
 class StorageError(SweepsError):
     """The storage of the studies does not answer or cannot be used."""
 

@@ -3,24 +3,31 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.errors import InputError, SweepsError, unwritable
+from experiments.errors import FormatError, InputError, SweepsError, unwritable
 from experiments.names import valid_name
 from experiments.records import StudyRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from experiments.tracking import Store, TrackerProcess, choose
 from experiments.wording import quoted, relative, suggestion
-from sweeps.search.birth import BIRTH
 from sweeps.search.search import Search
 from sweeps.search.study import Study, open_study
-from sweeps.search.study_record import StoredStudy, importances, kept, load, study_record
+from sweeps.search.study_record import StoredStudy, importances, load, study_record
 from sweeps.storage.integrity import reading
 from sweeps.storage.lock import Owner
-from sweeps.storage.storage import SUFFIX, answering, journal_path, open_storage, study_lock
+from sweeps.storage.storage import (
+    SUFFIX,
+    answering,
+    is_journal,
+    journal_path,
+    open_storage,
+    study_lock,
+)
 
 if TYPE_CHECKING:
     from experiments.datasets import Dataset
@@ -56,48 +63,34 @@ class Workspace:
         return self.directory / "reports" / study
 
     def studies(self) -> list[str]:
-        return sorted(self._stored(self.storage)) if self.storage else self._journals()
+        url = self.storage
+        if url is None:
+            return self._journals()
+        if is_journal(url) and not Path(url).exists():
+            return []
+        with answering(url), reading(masked_url(url)):
+            return sorted(study.study_name for study in open_storage(url).get_all_studies())
 
     def _journals(self) -> list[str]:
         return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
-
-    def _stored(self, url: str) -> dict[str, Mapping[str, Any]]:
-        """Return the attributes of every study in a storage, by its name."""
-        if "://" not in url and not Path(url).exists():
-            return {}
-        with answering(url), reading(masked_url(url)):
-            studies = open_storage(url).get_all_studies()
-        return {study.study_name: study.user_attrs | study.system_attrs for study in studies}
 
     def kept(self, note: Callable[[str], None]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
         """Yield the name of every study and what is kept on it, None where that cannot be read:
         `note` gets the reason.
         """
-        urls = {name: str(journal_path(self.directory, name)) for name in self._journals()}
-        if self.storage:
-            urls[masked_url(self.storage)] = self.storage
-
-        def read(name: str, call: Callable[..., Any], *args: Any) -> tuple[str, Any]:
-            try:
-                return name, call(*args)
-            except SweepsError as error:
-                note(str(error))
-                return name, None
-
-        for name, url in urls.items():
-            unread, stored = read(name, self._stored, url)
-            if stored is None:
-                yield unread, None
-            for study, attributes in (stored or {}).items():
-                if BIRTH in attributes:
-                    yield read(study, kept, study, attributes)
+        places = [self, replace(self, storage=None)] if self.storage else [self]
+        for name, study in chain.from_iterable(place.loaded() for place in places):
+            if isinstance(study, StoredStudy):
+                yield name, study.kept
+            elif _is_ours(study):
+                note(str(study))
+                yield name, None
 
     def choose(self, study: str | None) -> str:
         """Return the study of this name, or the only one of sweeps. Raises InputError."""
         known = self.studies()
         if study is None and self.storage:
-            stored = self._stored(self.storage)
-            known = [name for name in known if BIRTH in stored[name]]
+            known = [name for name, one in self.loaded() if _is_ours(one)]
         where = masked_url(self.storage) if self.storage else str(self.directory)
         if not known:
             raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")
@@ -116,11 +109,11 @@ class Workspace:
         _check_name(study)  # others may write to the storage, and the name becomes that of a folder
         return load(self.storage_of(study), study)
 
-    def records(self, study: str | None) -> Iterator[tuple[str, StudyRecord | SweepsError]]:
+    def loaded(self, study: str | None = None) -> Iterator[tuple[str, StoredStudy | SweepsError]]:
         """Yield every study by name, one that cannot be read as its error; or one study alone."""
         for name in [self.choose(study)] if study else self.studies():
             try:
-                yield name, study_record(self.load(name))
+                yield name, self.load(name)
             except SweepsError as error:
                 if study:
                     raise
@@ -180,6 +173,11 @@ class Workspace:
     def tracker(self, study: StudyRecord) -> TrackerProcess:
         """Return what writes the study to MLflow, unopened."""
         return TrackerProcess(self.store(study.experiment.name), study)
+
+
+def _is_ours(study: StoredStudy | SweepsError) -> bool:
+    """Whether sweeps made a study, which may be one that cannot be read."""
+    return isinstance(study, FormatError) or not isinstance(study, InputError)
 
 
 def _check_name(study: str) -> None:

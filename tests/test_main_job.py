@@ -173,11 +173,14 @@ def test_there_is_one_summary(job: Job, study: optuna.Study) -> None:
 
 
 @in_files
-def test_status_says_so(job: Job, study: optuna.Study) -> None:
+def test_status_says_so(
+    job: Job, study: optuna.Study, storage: JournalStorage | RDBStorage
+) -> None:
     done = sweeps("status", "--json", *job.options, cwd=job.folder)
     (row,) = json.loads(done.stdout)
     assert (row["study"], row["experiment"]) == ("digits", "digits")
-    assert row["study_uid"] == study.user_attrs["sweep"]["value"]["study_uid"]
+    (kept,) = [one.system_attrs for one in storage.get_all_studies() if one.study_name == "digits"]
+    assert row["study_uid"] == kept["sweeps:1"]["value"]["study_uid"]
     assert (row["finished"], row["trials"]) == (TRIALS, TRIALS)
     assert (row["best_value"], row["baseline_value"]) == (study.best_value, baseline(study))
     assert (row["driver"], row["mlflow_missing"]) == (None, 0)

@@ -10,6 +10,7 @@ from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
 from sweeps.progress import counted
+from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 HOLDS_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -22,21 +23,22 @@ def examine(place: Workspace, study: str | None = None) -> Iterator[Finding]:
     if not study and not place.studies():
         yield Finding(FINE, f"no study in {place.directory} yet", "run one: sweeps run digits")
     silent: dict[str, TrackingError] = {}
-    for name, record in place.records(study):
-        if isinstance(record, ForeignStudyError):
+    for name, found in place.loaded(study):
+        if isinstance(found, ForeignStudyError):
             what = "sweeps did not create or begin it; it is left alone"
             yield Finding(FINE, f"study {name}: {what}")
             continue
-        if isinstance(record, SweepsError):
-            yield Finding(WRONG, str(record))
+        if isinstance(found, SweepsError):
+            yield Finding(WRONG, str(found))
             continue
+        record = study_record(found)
         yield from agreement.examine(place, record, silent)
         if changed := environment.differences(record.versions):
             yield Finding(NOTE, f"study {name} {changed}")
         for what, remedy in leaks_of(record, place.options()):
             yield Finding(NOTE, f"study {name}: {what}", remedy)
-        if found := further(record, place.options()):
-            what, command = found
+        if hint := further(record, place.options()):
+            what, command = hint
             yield Finding(NOTE, f"study {name}: {what}", f"train them further with: {command}")
 
 

@@ -3,19 +3,22 @@
 from dataclasses import asdict
 from typing import Any
 
-from experiments.errors import TrackingError
+from experiments.errors import SweepsError, TrackingError
 from experiments.records import StudyRecord
 from experiments.tracking import TrackerProcess, audit_runs, read_trial_runs
 from experiments.tracking.plan import TRIAL
+from sweeps.search.study_record import StoredStudy, study_record
 from sweeps.workspace import Workspace
 
 
 def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the status of one study, or of all; and of the others why they have none."""
     silent: dict[str, TrackingError] = {}
-    records = [record for _, record in place.records(study)]
-    found = [status(place, one, silent) for one in records if isinstance(one, StudyRecord)]
-    return found, [str(one) for one in records if not isinstance(one, StudyRecord)]
+    studies = [found for _, found in place.loaded(study)]
+    found = [
+        status(place, study_record(one), silent) for one in studies if isinstance(one, StoredStudy)
+    ]
+    return found, [str(one) for one in studies if isinstance(one, SweepsError)]
 
 
 def status(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from experiments import environment
 from experiments.digest import digest
 from experiments.environment import DISTRIBUTION
-from experiments.errors import ForeignStudyError
+from experiments.errors import FormatError
 from experiments.redaction import redacted
 from experiments.spec import Experiment
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from experiments.datasets import Dataset
 
 BIRTH = "sweep"  # the attribute of the study
-FORMAT = 4  # of all that is kept with a study
+FORMAT = 5  # of all that is kept with a study
 LONGEST = 1_000  # characters of a command
 SLOWEST = 5.0  # seconds for git, on a slow disk
 PROGRAM = "sweeps"
@@ -56,10 +56,10 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
 
 
 def check_format(study: str, birth: Any) -> None:
-    """Raise ForeignStudyError where another version of sweeps began the study in another format."""
+    """Raise FormatError where another version of sweeps began the study in another format."""
     found = birth.get("format", 1) if isinstance(birth, dict) else "unknown"
     if found != FORMAT:
-        raise ForeignStudyError(
+        raise FormatError(
             f"study {study}: another version of sweeps began it (format {found}), this one reads"
             f" format {FORMAT}; continue it with that version, or start a study of its own with"
             " --study NAME"

@@ -19,9 +19,9 @@ from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, check, recorded
+from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, recorded
 from sweeps.storage import attributes
-from sweeps.storage.integrity import attested, last_digest, reading, trial_digest
+from sweeps.storage.integrity import Seal, reading, trial_content
 from sweeps.storage.storage import answering, create_study, file_of, open_storage, study_lock
 
 if TYPE_CHECKING:
@@ -50,12 +50,11 @@ class Study:
         self,
         study: StoredStudy,
         search: Search,
-        kept: dict[str, Any],
         url: str,
         closing: ExitStack,
     ) -> None:
         self.optuna, self.storage, self.closing = study, study.storage, closing
-        self.kept = kept  # by key
+        self.kept = study.kept  # values by key
         self.experiment = search.experiment
         self._search, self._url, self._size = search, url, self.experiment.sweep.generation
         self._first = self.experiment.first_generation
@@ -63,7 +62,6 @@ class Study:
         self._recorded = recorded(study)
         self._file = file_of(url)
         self._left = self._stamp()  # the file as this process left it
-        self._last: tuple[str, dict[str, Any]] | None = None  # what was kept last
         self._asked: list[Proposal] = []
 
     @functools.cached_property
@@ -166,6 +164,7 @@ class Study:
             if trial_at(self._study_id, number) != trial_id:
                 number = self.storage.get_trial_number_from_id(trial_id)
             trial.number = number
+        self.optuna.seal = Seal(*trial.system_attrs[attributes.RESULT][attributes.SEAL])
         self._recorded.append(trial)
         if self._begun == 0:
             self._mirror.tell(self._recorded[-self._mirror.size :])
@@ -177,10 +176,7 @@ class Study:
         if self.kept.get(key) == value:
             return
         with self._writing():
-            there = self.optuna.attributes
-            self._last = key, attested(key, value, there, self._recorded)
-            self.optuna.keep(*self._last)
-        self.kept[key] = value
+            self.optuna.keep(key, value)
 
     def reread(self) -> StoredStudy:
         """Return the study as its storage has it now. Raises StorageError where that is not what
@@ -188,9 +184,7 @@ class Study:
         """
         with self._writing():
             found = stored.load(self._url, self.optuna.study_name)
-            if last_digest(recorded(found)) != last_digest(self._recorded):
-                raise self._changed()
-            if self._last and found.attributes[self._last[0]] != self._last[1]:
+            if found.seal != self.optuna.seal:
                 raise self._changed()
             return found
 
@@ -232,10 +226,8 @@ class Study:
             system_attrs=attributes.system_attributes(result),
             intermediate_values=attributes.points(result, objective),
         )
-        before = last_digest(self._recorded)
-        trial.system_attrs[attributes.RESULT][attributes.DIGEST] = trial_digest(
-            before, self.finished, trial
-        )
+        seal = self.optuna.seal.next(trial_content(self.finished, trial))
+        trial.system_attrs[attributes.RESULT][attributes.SEAL] = seal
         # Optuna keeps local times without a zone; the attributes hold the times themselves.
         trial.datetime_start = result.started.astimezone().replace(tzinfo=None)
         trial.datetime_complete = result.finished.astimezone().replace(tzinfo=None)
@@ -266,21 +258,18 @@ def open_study(
             create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
             study = StoredStudy(name, storage)
         with reading(name):
-            is_new, trials = BIRTH not in study.attributes, study.get_trials(deepcopy=False)
-        if is_new:
-            if trials:
+            is_begun = study.read()
+        if not is_begun:
+            if study.get_trials(deepcopy=False):
                 raise StudyError(
                     f"study {name}: it holds trials that sweeps did not make; choose another name"
                     " with --study NAME"
                 )
-            born = birth(search.experiment, data)
-            study.keep(BIRTH, attested(BIRTH, born, {}, []))
+            study.keep(BIRTH, birth(search.experiment, data))
             logger.info("study %s born in %s", name, masked_url(url))
-        with reading(name):
-            kept = check(study)
-        born = kept[BIRTH]
+        born = study.kept[BIRTH]
         if born["fingerprint"] != search.experiment.fingerprint:
             changes = search.changes(born, data.rows if data else {})
             raise StudyError(f"study {name} belongs to another experiment: {changes}")
         study.name_objective(search.experiment.sweep.objective)
-        return Study(study, search, kept, url, stack.pop_all())
+        return Study(study, search, url, stack.pop_all())

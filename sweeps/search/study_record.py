@@ -19,7 +19,8 @@ from experiments.spec import Experiment
 from experiments.wording import quoted
 from sweeps.search.birth import BIRTH, check_format
 from sweeps.storage import integrity
-from sweeps.storage.attributes import replicates, result_of, setting_of, verdict
+from sweeps.storage.attributes import SEAL, replicates, result_of, setting_of, verdict
+from sweeps.storage.integrity import Seal
 from sweeps.storage.storage import (
     SUFFIX,
     answering,
@@ -45,15 +46,31 @@ class StoredStudy(optuna.Study):
     def __init__(self, name: str, storage: BaseStorage) -> None:
         super().__init__(name, storage)
         self.storage, self.study_id = storage, storage.get_study_id_from_name(name)
+        self.kept: dict[str, Any] = {}  # values by key
+        self.seal = Seal()  # of the last record
 
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The attributes by key; those of older studies are user attributes."""
-        return self.user_attrs | self.storage.get_study_system_attrs(self.study_id)
+    def read(self) -> bool:
+        """Read what is kept, and return whether sweeps began the study. Raises FormatError where
+        another version did, StorageError where a record is not as it was written.
+        """
+        attributes = self.storage.get_study_system_attrs(self.study_id)
+        older, records = self.user_attrs | attributes, integrity.kept_records(attributes)
+        self.kept = {record["key"]: record["value"] for record in records}
+        if not records and BIRTH not in older:
+            return False
+        check_format(self.study_name, self.kept.get(BIRTH) or older[BIRTH])
+        directions = [direction.name.lower() for direction in self.directions]
+        if directions != [self.kept[BIRTH]["direction"]]:
+            raise integrity.damaged(self.study_name, "its direction")
+        self.seal = integrity.check(self.study_name, attributes, recorded(self))
+        return True
 
     def keep(self, key: str, value: Any) -> None:
-        """Set one of them to a value of JSON."""
-        self.storage.set_study_system_attr(self.study_id, key, value)
+        """Keep a value of JSON under a key, in place of another one."""
+        seal = self.seal.next([key, value])
+        record = {"key": key, "value": value, SEAL: seal}
+        self.storage.set_study_system_attr(self.study_id, f"{integrity.KEPT}{seal.place}", record)
+        self.kept[key], self.seal = value, seal
 
     def name_objective(self, name: str) -> None:
         """Give the objective its name, if it has none."""
@@ -82,8 +99,7 @@ def load(url: str, name: str) -> StoredStudy:
     """
     with answering(url), integrity.reading(name):
         study = find(open_storage(url), url, name)
-        if study is not None and BIRTH in study.attributes:
-            check(study)
+        if study is not None and study.read():
             return study
     what = f"study {name}: it was never begun, or sweeps did not make it"
     raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
@@ -104,28 +120,6 @@ def find(storage: BaseStorage, url: str, name: str) -> StoredStudy | None:
             f" name in it changed; rename it with: mv -n {' '.join(map(quoted, paths))}"
         )
     return None
-
-
-def check(study: StoredStudy) -> dict[str, Any]:
-    """Return what is kept on a study. Raises StorageError where that, or a trial, is not as it was
-    recorded.
-    """
-    values = kept(study.study_name, study.attributes)
-    directions = [direction.name.lower() for direction in study.directions]
-    if directions != [values[BIRTH]["direction"]]:
-        raise integrity.damaged(study.study_name, "its direction")
-    integrity.check(study.study_name, study.attributes, recorded(study))
-    return values
-
-
-def kept(study: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what sweeps keeps in the attributes of a study of this name.
-
-    Raises ForeignStudyError where another version began it, StorageError where one was changed.
-    """
-    values = integrity.values_of(study, attributes)
-    check_format(study, values.get(BIRTH, attributes[BIRTH]))  # bare up to format 3
-    return values
 
 
 def recorded(study: optuna.Study) -> list[FrozenTrial]:
@@ -151,8 +145,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
 
 def study_record(study: StoredStudy, importances: Mapping[str, float] | None = None) -> StudyRecord:
     """Return a study as plain data."""
-    attributes = kept(study.study_name, study.attributes)
-    birth = attributes[BIRTH]
+    kept, birth = study.kept, study.kept[BIRTH]
     experiment = Experiment.model_validate_json(json.dumps(birth["spec"]))
     return StudyRecord(
         study=study.study_name,
@@ -160,12 +153,12 @@ def study_record(study: StoredStudy, importances: Mapping[str, float] | None = N
         experiment=experiment,
         fingerprint=birth["fingerprint"],
         versions=birth["versions"],
-        aim=attributes.get(AIM, experiment.sweep.trials),
+        aim=kept.get(AIM, experiment.sweep.trials),
         trials=tuple(trial_record(trial) for trial in recorded(study)),
         importances=importances or {},
-        verdict=verdict(attributes),
-        replicates=replicates(attributes),
-        mixed_hardware=tuple(attributes.get(MIXED, ())),
+        verdict=verdict(kept),
+        replicates=replicates(kept),
+        mixed_hardware=tuple(kept.get(MIXED, ())),
         provenance=birth["provenance"],
         data=birth["data"],
     )
@@ -178,7 +171,7 @@ def importances(study: StoredStudy) -> dict[str, float]:
     study is taken where it is of all its trials.
     """
     there = recorded(study)
-    found = kept(study.study_name, study.attributes).get(IMPORTANCES, {})
+    found = study.kept.get(IMPORTANCES, {})
     if found.get("trials") == len(there):
         return dict(found["shares"])
     trials = [trial for trial in there if trial.value is not None]

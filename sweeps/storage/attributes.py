@@ -18,7 +18,7 @@ from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
 RESULT = "sweeps:result"  # a system attribute: Optuna's dashboard never breaks a user attribute
-PACKED, DIGEST = "packed", "digest"  # in it: the result, and what `integrity` checks
+PACKED, SEAL = "packed", "seal"  # in it: the result, and what `integrity` checks
 SHOWN = ("data_loss", "regularization_loss")  # metrics among the user attributes
 PREFIX = "replicates:"  # of the attributes of a study that hold the replicates of a setting each
 VERDICT = "verdict"
@@ -44,7 +44,7 @@ def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
 
 
 def system_attributes(result: TrialResult) -> dict[str, Any]:
-    """Return the whole result of a trial, packed, without its digest."""
+    """Return the whole result of a trial, packed, without its seal."""
     return {RESULT: {PACKED: pack(_RESULT.dump_python(result, mode="json", exclude={"network"}))}}
 
 

@@ -32,7 +32,7 @@ def test_a_broken_neighbour_is_named_once_and_passed_over(tmp_path: Path) -> Non
     for name in ("good", "broken"):
         place.open(name, experiment_file.load("iris")).close()
     journal = tmp_path / "studies" / "broken.journal"
-    journal.write_bytes(journal.read_bytes().replace(b'"op_code":2', b'"op_code":99'))
+    journal.write_bytes(journal.read_bytes().replace(b'"op_code":3', b'"op_code":99'))
     found, left_out = statuses(place)
     assert [one["study"] for one in found] == ["good"]
     (why,) = left_out

@@ -56,8 +56,8 @@ def opened(sweep: sweeps.Sweep) -> tuple[int, float]:
 
 
 def looks(sweep: sweeps.Sweep) -> list[dict[str, Any]]:
-    kept = sweep.workspace.load(sweep.record.study).attributes.items()
-    return [one["value"] for key, one in kept if key.startswith(PREFIX)]
+    kept = sweep.workspace.load(sweep.record.study).kept
+    return [value for key, value in kept.items() if key.startswith(PREFIX)]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from experiments.errors import ForeignStudyError, InputError, StudyError
 from experiments.evaluation import BASELINE, PENALISED
 from experiments.spec import SAMPLERS
 from nnreg import LAMBDA_NAMES
-from sweeps.search.study_record import foreign, study_record
+from sweeps.search.study_record import foreign, load, study_record
 from sweeps.storage.storage import open_storage
 from tests.sweeps.search.trials import FIXED, TIME, experiment, grow, measured, opened, table
 
@@ -211,10 +211,18 @@ def test_a_study_in_another_format_is_refused(tmp_path: Path) -> None:
     study = opened(tmp_path / "s.journal", experiment())
     born = dict(study.kept["sweep"])
     del born["format"]
-    study.optuna.keep("sweep", born)  # as the first versions wrote it
     study.close()
-    says = r"^study s: another version .* began it \(format 1\), .* with --study NAME$"
+    older = optuna.create_study(
+        study_name="older", storage=open_storage(str(tmp_path / "s.journal"))
+    )
+    older.set_user_attr("sweep", born)  # as the first versions wrote it
+    says = r"^study older: another version .* began it \(format 1\), .* with --study NAME$"
     with pytest.raises(ForeignStudyError, match=says):
-        opened(tmp_path / "s.journal", experiment())
+        opened(tmp_path / "s.journal", experiment(), "older")
     with pytest.raises(ForeignStudyError, match=says):
-        study_record(study.optuna)
+        load(str(tmp_path / "s.journal"), "older")
+    study = opened(tmp_path / "s.journal", experiment())
+    study.keep("sweep", study.kept["sweep"] | {"format": 99})
+    study.close()
+    with pytest.raises(ForeignStudyError, match=r"^study s: another version .* \(format 99\)"):
+        load(str(tmp_path / "s.journal"), "s")
