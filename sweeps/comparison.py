@@ -8,7 +8,7 @@ from experiments.reports import comparison
 from experiments.reports.comparison import Compared
 from sweeps.confirmation.tests import PREFIX
 from sweeps.result import Sweep
-from sweeps.search.study_record import kept, study_record
+from sweeps.search.study_record import study_record
 from sweeps.storage.storage import SUFFIX, answering
 from sweeps.workspace import Workspace, workspace
 
@@ -74,7 +74,6 @@ def _read(place: Workspace, name: str) -> Compared:
     study = place.load(name)
     with answering(place.storage_of(name)):
         record = study_record(study)
-        attributes = kept(name, study.attributes)
-    looks = [look["digest"] for key, look in attributes.items() if key.startswith(PREFIX)]
+    looks = [look["digest"] for key, look in study.kept.items() if key.startswith(PREFIX)]
     opened = record.verdict is not None and record.verdict.opening is not None
     return Compared(record, place.shown_storage(name), looks[0] if opened else "")

@@ -21,7 +21,7 @@ from sweeps.search.mirror import Mirror
 from sweeps.search.search import Search
 from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, recorded
 from sweeps.storage import attributes
-from sweeps.storage.integrity import Seal, reading, trial_content
+from sweeps.storage.integrity import reading, trial_content
 from sweeps.storage.storage import answering, create_study, file_of, open_storage, study_lock
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Study:
             if trial_at(self._study_id, number) != trial_id:
                 number = self.storage.get_trial_number_from_id(trial_id)
             trial.number = number
-        self.optuna.seal = Seal(*trial.system_attrs[attributes.RESULT][attributes.SEAL])
+        self.optuna.seal = trial.system_attrs[attributes.RESULT][attributes.SEAL]
         self._recorded.append(trial)
         if self._begun == 0:
             self._mirror.tell(self._recorded[-self._mirror.size :])
