@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnreg.arrays import Float64s, Ints
+from nnreg.batches import Table
 from nnreg.kernels import ROWS_TOGETHER, cross_entropies_and_hits, sums
 from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
 from nnreg.network import Network, Pass
-from nnreg.tables import Table
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
 """The terms of regularization_loss, in the order in which they are added."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
+from nnreg.batches import Table
 from nnreg.kernels import softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.layers import Dense
 from nnreg.losses import penalty_terms
 from nnreg.measuring import NEAR_ZERO, Rows, row_parts
 from nnreg.network import LayerParameters, Network, Pass, classes_last
-from nnreg.tables import Table
 
 
 def losses_and_hits(

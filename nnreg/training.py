@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
-from nnreg.batches import WEIGHTS_STREAM, Batches, random_stream
+from nnreg.batches import WEIGHTS_STREAM, Batches, Table, random_stream
 from nnreg.checks import one_of, seed_number
 from nnreg.config import TrainConfig
 from nnreg.kernels import softmax_columns
@@ -21,7 +21,6 @@ from nnreg.measuring import DIVERGED, SIGNS, Measured, Rows, measure, measure_pa
 from nnreg.network import LayerParameters, Network, classes_last
 from nnreg.optimizers import LearningRate, learning_rate_of
 from nnreg.split import Split
-from nnreg.tables import Table
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from experiments import experiment_file, wording
 from experiments.errors import ExperimentError
 from experiments.spec import Experiment
 from sweeps.cli import whole_app
-from sweeps.search.space import Space
+from sweeps.search.search import Space
 from tests.commands import carried_out
 
 examples = partial(settings, deadline=None, derandomize=True)

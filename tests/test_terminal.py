@@ -18,7 +18,7 @@ print(type(for_terminal()).__name__)
 """
 LOG = """
 from logging import getLogger
-from sweeps.cli.log import listen
+from sweeps.cli.options import listen
 from sweeps.progress import for_terminal
 listen(1)
 with for_terminal():

@@ -1,13 +1,37 @@
-"""The arguments and options that several commands share."""
+"""The arguments and options that several commands share, and the log that --verbose turns up."""
 
+import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sweeps.cli import completion, log
+from sweeps.cli import completion
 
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by the number of --verbose
+TIMED = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
 HERE = Path()
+
+
+class StandardError(logging.Handler):
+    """Print to what standard error is at that moment: a bar replaces it while it moves."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+def listen(verbosity: int) -> int:
+    """Print warnings; with a verbosity of 1 also what is being done, from 2 on everything."""
+    handler = StandardError()
+    if verbosity:
+        handler.setFormatter(TIMED)
+    for name in ("sweeps", "experiments"):
+        logger = logging.getLogger(name)
+        logger.setLevel(LEVELS[min(verbosity, len(LEVELS) - 1)])
+        logger.handlers = [handler]
+    return verbosity
+
 
 StudyArgument = Annotated[
     str | None,
@@ -60,7 +84,7 @@ Verbose = Annotated[
         count=True,
         metavar="",
         show_default=False,
-        callback=log.listen,
+        callback=listen,
         help="Print what the program is doing, on standard error; -vv prints more.",
     ),
 ]

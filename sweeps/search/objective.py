@@ -8,7 +8,7 @@ from experiments import datasets, experiment_file
 from experiments.evaluation import Job, evaluate_on, one_thread
 from experiments.spec import Experiment
 from nnreg import Lambdas
-from sweeps.search.space import Space
+from sweeps.search.search import Space
 
 if TYPE_CHECKING:
     import optuna

@@ -209,7 +209,7 @@ def test_large_tables_are_read_batch_by_batch_to_the_same_bits(
     for seeds in (None, [1, 2]):
         kept = train(split, settings, [Lambdas(weight_l1=1e-3)] * 2, seeds=seeds)
         with monkeypatch.context() as patched:
-            patched.setattr("nnreg.tables.KEPT_BYTES", 0)
+            patched.setattr("nnreg.batches.KEPT_BYTES", 0)
             read = train(split, settings, [Lambdas(weight_l1=1e-3)] * 2, seeds=seeds)
         assert all(same(a, b) for a, b in zip(kept, read, strict=True))
 
