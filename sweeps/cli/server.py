@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -103,11 +104,8 @@ def ended(status: int) -> TrackingError:
 
 def _is_well(port: int) -> bool:
     """Return whether a server answers, asked without any proxy."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"http://{HOST}:{port}/health"
+    with suppress(OSError, http.client.HTTPException), opener.open(url, timeout=5):
+        return True
+    return False
