@@ -57,14 +57,14 @@ def _sweeps(
 @functools.cache
 def whole_app() -> typer.Typer:
     """Return the app with its commands, in the order of their use, which help has too."""
-    from sweeps.cli import checkup, new, predict, run, tables, tracking
+    from sweeps.cli import checkup, new, options, predict, run, tables, tracking
 
     commands: list[Callable[..., None]] = [
         *(run.run, run.confirm, predict.predict, checkup.status, tables.compare, tables.report),
         *(tables.export, tracking.sync, tracking.ui, new.new, checkup.doctor),
     ]
     for command in commands:
-        app.command()(command)
+        app.command()(options.in_workspace(command))
     return app
 
 

@@ -6,12 +6,9 @@ from sweeps.cli import options
 
 
 def status(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
     as_json: options.Json = False,
-    verbose: options.Verbose = 0,
 ) -> None:
     """List studies and their progress.
 
@@ -19,9 +16,8 @@ def status(
     """
     from sweeps.checkup.status import statuses
     from sweeps.cli import output
-    from sweeps.workspace import workspace
 
-    found, left_out = statuses(workspace(directory, storage, tracking_uri), study)
+    found, left_out = statuses(place, study)
     if as_json:
         output.print_json(found)
     elif found or not left_out:
@@ -31,12 +27,9 @@ def status(
 
 
 def doctor(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
     as_json: options.Json = False,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Check the installation, the machine and the studies, and print what to do.
 
@@ -48,10 +41,9 @@ def doctor(
 
     from sweeps.checkup.doctor import examine
     from sweeps.cli import output
-    from sweeps.workspace import workspace
 
     findings = []
-    for finding in examine(workspace(directory, storage, tracking_uri), study):
+    for finding in examine(place, study):
         findings.append(finding)
         if not as_json:
             output.print_finding(finding)

@@ -1,13 +1,19 @@
 """The arguments and options that several commands share, and the log that --verbose turns up."""
 
+import functools
+import inspect
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sweeps.cli import completion
+
+if TYPE_CHECKING:
+    from sweeps.workspace import Workspace as Workspace
 
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by the number of --verbose
 TIMED = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
@@ -88,3 +94,27 @@ Verbose = Annotated[
         help="Print what the program is doing, on standard error; -vv prints more.",
     ),
 ]
+
+
+def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command that takes a `place` --verbose, and the options that say where that is."""
+    own = inspect.signature(command).parameters
+    if "place" not in own:
+        return command
+
+    def carried_out(
+        directory: Directory = HERE,
+        storage: Storage = None,
+        tracking_uri: TrackingUri = None,
+        verbose: Verbose = 0,
+        **given: Any,
+    ) -> None:
+        from sweeps.workspace import workspace
+
+        command(place=workspace(directory, storage, tracking_uri), **given)
+
+    parameters = [*own.values(), *inspect.signature(carried_out).parameters.values()]
+    vars(carried_out)["__signature__"] = inspect.Signature(
+        [one for one in parameters if one.name not in ("place", "given")]
+    )
+    return functools.update_wrapper(carried_out, command, ("__name__", "__doc__"), ())

@@ -10,6 +10,7 @@ from sweeps.cli import completion, options
 
 
 def predict(
+    place: "options.Workspace",
     given: Annotated[
         list[str],
         typer.Argument(
@@ -32,10 +33,6 @@ def predict(
         Path | None,
         typer.Option("--output", metavar="FILE.csv", help="File to write; else standard output."),
     ] = None,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Label the rows of a file with the confirmed model; the result is CSV. It never overwrites.
 
@@ -51,9 +48,7 @@ def predict(
     from sweeps.cli.output import say
     from sweeps.progress import counted
     from sweeps.search.study_record import study_record
-    from sweeps.workspace import workspace
 
-    place = workspace(directory, storage, tracking_uri)
     if len(given) > 2:
         raise InputError(f"{len(given)} arguments; give one study and one file of rows at a time")
     study, rows = given if len(given) == 2 else (None, given[0])

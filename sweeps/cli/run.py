@@ -8,6 +8,7 @@ from sweeps.cli import completion, options
 
 
 def run(
+    place: "options.Workspace",
     experiment: Annotated[
         str | None,
         typer.Argument(
@@ -53,11 +54,7 @@ def run(
     keep_sealed: Annotated[
         bool, typer.Option("--keep-sealed", help="Confirm without opening the test set.")
     ] = False,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
     as_json: options.Json = False,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Run the sweep of an experiment, or continue it.
 
@@ -70,9 +67,9 @@ def run(
 
         output.say("which experiment? Give one of these to: sweeps run EXPERIMENT")
         output.say(f"catalog: {', '.join(catalog())}")
-        files = ", ".join(completion.experiment_files(directory))
+        files = ", ".join(completion.experiment_files(place.directory))
         none = "none; write one with: sweeps new DATA --target COLUMN"
-        output.say(f"files in {directory.resolve()}: {files or none}")
+        output.say(f"files in {place.directory}: {files or none}")
         raise typer.Exit(2)
     from sweeps import sweep
     from sweeps.progress import for_terminal
@@ -88,9 +85,7 @@ def run(
         edits=edits or (),
         confirm=confirm,
         keep_sealed=keep_sealed,
-        directory=directory,
-        storage=storage,
-        tracking_uri=tracking_uri,
+        **vars(place),
         progress=for_terminal(None if as_json else output.print_answer),
     )
     there = len(result.record.trials)
@@ -104,6 +99,7 @@ def run(
 
 
 def confirm(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
     open_test: Annotated[
         bool, typer.Option("--open-test", help="Open the sealed test set; every look is counted.")
@@ -111,11 +107,7 @@ def confirm(
     workers: options.Workers = None,
     cluster: options.Cluster = None,
     mixed_hardware: options.MixedHardware = False,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
     as_json: options.Json = False,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Compute the verdict: is a penalty really better, which lambdas matter, how sure is that.
 
@@ -131,9 +123,7 @@ def confirm(
         workers=workers,
         cluster=cluster,
         mixed_hardware=mixed_hardware,
-        directory=directory,
-        storage=storage,
-        tracking_uri=tracking_uri,
+        **vars(place),
         progress=for_terminal(None if as_json else output.print_answer),
     )
     if as_json:

@@ -20,11 +20,8 @@ class Shape(StrEnum):
 
 
 def report(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Write the CSV files and the page again.
 
@@ -32,15 +29,14 @@ def report(
     """
     from sweeps import publish
     from sweeps.cli.output import print_files
-    from sweeps.workspace import workspace
 
-    place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = publish.read_runs(place.tracker(record))
     print_files(publish.write_reports(place, record, runs), runs)
 
 
 def export(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
     to: Annotated[
         Path | None,
@@ -52,10 +48,6 @@ def export(
             "--format", metavar="|".join(Format), help="Format, default csv; may be repeated."
         ),
     ] = None,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Write only the tables, as CSV, Parquet, Markdown or LaTeX.
 
@@ -64,9 +56,7 @@ def export(
     from experiments.reports import files
     from sweeps import publish
     from sweeps.cli.output import print_files
-    from sweeps.workspace import workspace
 
-    place = workspace(directory, storage, tracking_uri)
     record = place.record(place.choose(study))
     runs = publish.read_runs(place.tracker(record))
     folder = to or place.reports_of(record.study)

@@ -9,6 +9,7 @@ from sweeps.cli import options
 
 
 def sync(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
     fresh: Annotated[
         bool,
@@ -17,10 +18,6 @@ def sync(
             help="Set the directory's mlflow.db aside, and write all studies to a new one.",
         ),
     ] = False,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Rebuild the MLflow runs from the study.
 
@@ -32,9 +29,8 @@ def sync(
     from experiments.tracking import database
     from sweeps import publish
     from sweeps.cli.output import print_synced, say
-    from sweeps.workspace import workspace
 
-    place, failed = workspace(directory, storage, tracking_uri), False
+    failed = False
     names = place.studies() if fresh else [place.choose(study)]
     with ExitStack() as locks:  # a driver writes to MLflow too: two would write a run twice
         for name in names:
@@ -56,15 +52,12 @@ def sync(
 
 
 def ui(
+    place: "options.Workspace",
     study: options.StudyArgument = None,
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Port, if not 5000 or the next free one.")
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
-    directory: options.Directory = options.HERE,
-    storage: options.Storage = None,
-    tracking_uri: options.TrackingUri = None,
-    verbose: options.Verbose = 0,
 ) -> None:
     """Start the MLflow page on this machine and open it. Ctrl-C stops it.
 
@@ -78,9 +71,7 @@ def ui(
     from experiments.tracking import Tracker
     from sweeps.cli.output import say
     from sweeps.cli.server import ended, serving
-    from sweeps.workspace import workspace
 
-    place = workspace(directory, storage, tracking_uri)
     with place.tracker(place.record(place.choose(study))) as tracker:
         # A study that is not on MLflow is reported before a server is started.
         links = tracker.call(Tracker.show)
