@@ -219,12 +219,14 @@ def test_a_look_is_counted_whatever_the_clock_says_and_a_neighbour_that_is_broke
 
     monkeypatch.setattr(tests, "datetime", Earlier)
     broken = copy / "studies" / "broken.journal"
-    broken.write_bytes((copy / "studies" / "wine.journal").read_bytes().replace(b"wine", b"w"))
+    broken.write_bytes((copy / "studies" / "wine.journal").read_bytes().replace(b"wine", b"broken"))
     second = swept(copy, "training.epochs=5", study="second")
     assert opened(second) == (2, 0.0125)
-    assert second.verdict.opening.unread == ("w",)
-    assert sum("study w: its sweep is not as it was" in str(one.message) for one in recwarn) == 1
-    assert "by w could not be counted" in str(card(second.record).cautions)
+    assert second.verdict.opening.unread == ("broken",)
+    assert (
+        sum("study broken: its sweep is not as it was" in str(one.message) for one in recwarn) == 1
+    )
+    assert "by broken could not be counted" in str(card(second.record).cautions)
     # Counted once: a look of later that is there when the study goes on is none of before.
     assert opened(swept(copy, "training.epochs=7", study="third")) == (3, 0.00625)
     assert sweeps.confirm("second", open_test=True, workers=1, directory=copy,
