@@ -107,14 +107,14 @@ def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
         storage: Storage = None,
         tracking_uri: TrackingUri = None,
         verbose: Verbose = 0,
-        **given: Any,
+        **_own: Any,
     ) -> None:
         from sweeps.workspace import workspace
 
-        command(place=workspace(directory, storage, tracking_uri), **given)
+        command(place=workspace(directory, storage, tracking_uri), **_own)
 
     parameters = [*own.values(), *inspect.signature(carried_out).parameters.values()]
     vars(carried_out)["__signature__"] = inspect.Signature(
-        [one for one in parameters if one.name not in ("place", "given")]
+        [one for one in parameters if one.name not in ("place", "_own")]
     )
     return functools.update_wrapper(carried_out, command, ("__name__", "__doc__"), ())
