@@ -1,5 +1,5 @@
 """Makes the pictures of the documentation from real sweeps: `python -m docs.pictures` (needs the
-browser chromium).
+browser chromium, which was given the font Inter as system-ui).
 """
 
 import math
@@ -43,6 +43,8 @@ def main() -> None:
         studies = {name: sweeps.run(name, confirm=False, directory=folder).record for name in SHOWN}
         save(side_by_side(studies), (1100, 420), HERE / "digits.png", Path(folder))
         save(throughput(), (760, 420), HERE / "throughput.png", Path(folder))
+        sweeps.run("digits_noisy", directory=folder)
+        first_screen(Path(folder), "digits_noisy", HERE / "report.png")
         tutorial(Path(folder))
 
 
@@ -74,14 +76,19 @@ def throughput() -> Figure:
     return Figure([plot], [("line", kind, words[workers]) for workers, kind in kinds.items()])
 
 
+def first_screen(directory: Path, study: str, path: Path) -> None:
+    """What is seen first of the page of a study."""
+    report = directory / "reports" / study / "report.html"
+    shoot(report.as_uri(), (1440, 900), path, directory, scale=1)
+
+
 def tutorial(folder: Path) -> None:
-    """What a reader of the tutorial sees: the page of the study, and MLflow's."""
+    """What a reader of the tutorial sees: the page of the first study, MLflow of the second."""
     place = folder / "tutorial"
     place.mkdir()
     with warm() as programs, ExitStack() as stack:
         Reader(place, stack, programs).follow(ROOT / "docs" / "tutorial.md")
-    report = place / "reports" / "cancer" / "report.html"
-    shoot(report.as_uri(), (1100, 1235), HERE / "report.png", folder, scale=0.8)
+    first_screen(place, "sensors", HERE / "sensors.png")
     here = workspace(place, None, None)
     with (
         here.tracker(here.record("cancer")) as tracker,

@@ -1,4 +1,4 @@
-"""What switching each lambda off costs, with intervals."""
+"""What each lambda gains, with intervals."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ def figure(shown: Shown) -> Figure:
     unit = f"{measure.unit.strip()} of " * bool(measure.unit)
     title, margin = f"behind the winner, in {unit}{name}", None
     if verdict.comparisons:
-        title = f"lost when switched off, in {unit}{name.replace('validation', 'test')}"
+        title = f"gained with it, in {unit}{name.replace('validation', 'test')}"
         margin = (-verdict.margin * measure.scale, verdict.margin * measure.scale)
     x = linear(measure.scale * one for _, ends in costs for one in (0.0, *ends))
     y = categories([words for words, _ in costs], downwards=True)
@@ -47,9 +47,11 @@ def figure(shown: Shown) -> Figure:
 
 
 def _costs(shown: Shown, verdict: Verdict) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """What is switched off, and what that loses: the mean and the ends of one or two intervals."""
+    """What is compared with and without, and what that gains: the mean and the ends of one or two
+    intervals.
+    """
     for one in sorted(verdict.comparisons, key=lambda one: one.against == BASELINE):
-        words = "all off" if one.against == BASELINE else f"without {one.against}"
+        words = "all penalties" if one.against == BASELINE else one.against
         gain, narrow = one.gain, one.narrow
         yield words, (gain.mean, gain.low, gain.high, narrow.low, narrow.high)
     if verdict.comparisons:

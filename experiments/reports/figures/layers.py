@@ -24,7 +24,7 @@ def figure(shown: Shown) -> Figure:
     zeros = np.array([[layer.near_zero_weights for layer in one.layers] for one in networks])
     y, kind = linear(paid.flat, percent=True, zero=True), shown.penalised_kind
     plots = [
-        _bars(f"{name}: its penalty's share of the total loss", paid[:, n], y, kind)
+        _bars(f"{name}: share of the total loss", paid[:, n], y, kind)
         for n, name in enumerate(LAMBDA_NAMES)
         if paid[:, n].any()
     ]
