@@ -66,7 +66,7 @@ def throughput() -> Figure:
     x = Axis(min(ticks), max(ticks), ticks, "networks trained in lockstep (lanes)")
     y = linear([rate for one in rates.values() for rate in one.values()], zero=True)
     plot = Plot("trials per second", x, y, height=360)
-    kinds = dict(zip(rates, ("trial", "tied", "recommended", "fresh"), strict=False))
+    kinds = dict(zip(rates, ("trial", "indistinguishable", "recommended", "fresh"), strict=False))
     for workers, kind in kinds.items():
         points = [(math.log2(lanes), rate) for lanes, rate in rates[workers].items()]
         plot.line(kind, points)

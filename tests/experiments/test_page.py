@@ -205,7 +205,7 @@ def test_the_filter_knows_words_and_says_what_it_cannot_understand(
     window: Browser, tmp_path: Path
 ) -> None:
     record = confirmed()
-    verdict = dataclasses.replace(record.verdict, tied=(record.best.trial, 3, 4))
+    verdict = dataclasses.replace(record.verdict, indistinguishable=(record.best.trial, 3, 4))
     show(window, dataclasses.replace(record, verdict=verdict), tmp_path)
     field = window.driver.find_element("css selector", "input")
 
@@ -215,9 +215,9 @@ def test_the_filter_knows_words_and_says_what_it_cannot_understand(
         return {int(row[0]) for row in rows(window)}
 
     assert filtered("best") == {record.best.trial}
-    assert filtered("Tied") == {record.best.trial, 3, 4}
+    assert filtered("Indistinguishable") == {record.best.trial, 3, 4}
     assert filtered("baseline") == {0}
-    assert filtered("tied, TRIAL > 3") == filtered("tied") - {3}
+    assert filtered("indistinguishable, TRIAL > 3") == {record.best.trial, 3, 4} - {3}
     assert filtered("Weight_L1 = OFF") == {
         trial.trial for trial in record.trials if not trial.lambdas.weight_l1
     }
