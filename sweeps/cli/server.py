@@ -52,6 +52,7 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
     ]
     # The URI may hold a password: unlike an argument, the environment is not shown by `ps`.
     environment = {**os.environ, **LIGHT, **CLOSED, "MLFLOW_BACKEND_STORE_URI": store.uri}
+    environment["MLFLOW_REGISTRY_STORE_URI"] = store.uri  # whatever the user's environment has
     # By default MLflow takes any name that begins as an address of a private network: 10.evil.com.
     environment["MLFLOW_SERVER_ALLOWED_HOSTS"] = f"{HOST}:{port},localhost:{port}"
     environment.pop("MLFLOW_TRACKING_URI", None)
