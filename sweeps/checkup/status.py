@@ -12,13 +12,16 @@ from sweeps.workspace import Workspace
 
 
 def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the status of one study, or of all; and of the others why they have none."""
+    """Return the status of one study, or of all, and notes: why others have none, or MLflow does
+    not tell.
+    """
     silent: dict[str, TrackingError] = {}
     studies = [found for _, found in place.loaded(study)]
     found = [
         status(place, study_record(one), silent) for one in studies if isinstance(one, StoredStudy)
     ]
-    return found, [str(one) for one in studies if isinstance(one, SweepsError)]
+    left_out = [f"left out: {one}" for one in studies if isinstance(one, SweepsError)]
+    return found, [*left_out, *map(str, silent.values())]
 
 
 def status(

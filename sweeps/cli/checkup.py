@@ -17,13 +17,13 @@ def status(
     from sweeps.checkup.status import statuses
     from sweeps.cli import output
 
-    found, left_out = statuses(place, study)
+    found, notes = statuses(place, study)
     if as_json:
         output.print_json(found)
-    elif found or not left_out:
+    elif found or not notes:
         output.print_status(found)
-    for why in left_out:
-        output.say(f"left out: {why}")
+    for note in notes:
+        output.say(note)
 
 
 def doctor(

@@ -215,7 +215,7 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
             "" if best is None else f"{best:.4f}",
             "" if best is None else str(row["best_trial"]),
             "" if baseline is None else f"{baseline:.4f}",
-            "no answer" if missing is None else there,
+            "unknown" if missing is None else there,
             "{host} {pid} since {since}".format_map(row["driver"]) if row["driver"] else "",
         )
         rows.append(cells)

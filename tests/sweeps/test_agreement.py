@@ -206,7 +206,7 @@ def test_a_broken_mlflow_is_named_and_made_again_with_all_studies(
     where: dict[str, Any] = {"directory": folder, "tracking_uri": f"sqlite:///{tmp_path}/other.db"}
     sweeps.run("iris", study="two", trials=2, edits=EDITS, confirm=False, workers=1, **where)
     records = (folder / "studies" / "iris.journal").read_bytes()
-    damaged = records.replace(b'"op_code":2', b'"op_code":99')
+    damaged = records.replace(b'"op_code":3', b'"op_code":99')
     (folder / "studies" / "bad.journal").write_bytes(damaged)
     (database := folder / "mlflow.db").write_bytes(b"no database" * 99)
     said = command("doctor", cwd=folder, status=1).stdout

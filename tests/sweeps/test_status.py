@@ -21,10 +21,22 @@ def test_studies_of_others_are_named_and_left_alone(tmp_path: Path) -> None:
     assert place.choose(None) == "mine"
     found, (left_out,) = statuses(place)
     assert [one["study"] for one in found] == ["mine"]
-    assert left_out.startswith("study theirs: it was never begun, or sweeps did not make it")
+    assert left_out.startswith(
+        "left out: study theirs: it was never begun, or sweeps did not make it"
+    )
     said = [finding.what for finding in examine(place)]
     assert "study mine: 0 of 100 trials, 0 runs on MLflow" in said
     assert "study theirs: sweeps did not create or begin it; it is left alone" in said
+
+
+def test_an_mlflow_that_is_refused_is_said(tmp_path: Path) -> None:
+    place = workspace(tmp_path)
+    place.open("mine", experiment_file.load("iris")).close()
+    (tmp_path / "mlflow.db").write_text("no database" * 1_000)
+    for which in ("mine", None):
+        (found,), (why,) = statuses(place, which)
+        assert found["mlflow_missing"] is None
+        assert why.startswith(f"MLflow at sqlite:///{tmp_path}/mlflow.db is broken (")
 
 
 def test_a_broken_neighbour_is_named_once_and_passed_over(tmp_path: Path) -> None:
@@ -36,11 +48,10 @@ def test_a_broken_neighbour_is_named_once_and_passed_over(tmp_path: Path) -> Non
     found, left_out = statuses(place)
     assert [one["study"] for one in found] == ["good"]
     (why,) = left_out
-    assert (
-        why == f"{journal}: a record in it is not as it was recorded; put a copy of the file back"
-    )
+    says = f"{journal}: a record in it is not as it was recorded; put a copy of the file back"
+    assert why == f"left out: {says}"
     findings = list(examine(place))
-    assert [one.what for one in findings if one.level == "wrong"] == [why]
+    assert [one.what for one in findings if one.level == "wrong"] == [says]
     assert "study good: 0 of 100 trials, 0 runs on MLflow" in [one.what for one in findings]
     with pytest.raises(StorageError, match="a record in it"):
         statuses(place, "broken")
