@@ -39,7 +39,6 @@ def are_dates(texts: Sequence[str]) -> bool:
 
 def are_days(numbers: NDArray[np.float64]) -> bool:
     """Whether numbers are days such as 20190314, or months such as 201903, of 1900 to 2100."""
-    numbers = numbers[~np.isnan(numbers)]
     numbers = np.where(numbers < 1_000_000, 100 * numbers + 1, numbers)
     months, days = np.divmod(numbers, 100)
     years, months = np.divmod(months, 100)

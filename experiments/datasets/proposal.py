@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from experiments.data_section import Data
-from experiments.datasets import columns, dates, identifiers, marks, numbers, values
+from experiments.datasets import columns, dates, identifiers, marks, numbers
 from experiments.datasets.files import RawTable
 from experiments.notation import Notation
 from experiments.wording import listed, short_repr, toml
@@ -91,19 +91,18 @@ def _leave_out(table: RawTable, name: str, proposal: Proposal, guess: numbers.Gu
     kind, reason = columns.judge(table, name, data), ""
     if kind.kind == "refused":
         reason = kind.reason
-    elif data.suffix == ".npz" or column.dtype.kind == "b":
+    elif data.suffix == ".npz":
         return False
     elif kind.kind == "number":
-        found, _ = values.parse_numbers(column, data.missing, kind.notation)
-        different = np.unique(found[~np.isnan(found)])
-        if dates.are_days(found):
+        different = np.unique(kind.values[~np.isnan(kind.values)])
+        if dates.are_days(different):
             reason = f"holds dates such as {different[0]:.0f}"
         else:
-            reason = identifiers.of_numbers(name, found)
+            reason = identifiers.of_numbers(name, kind.values)
         if not reason and len(different) in CODES and (different == np.floor(different)).all():
             proposal.codes.append(name)
     else:
-        texts = values.different(column, data.missing)
+        texts = [text for text in dict.fromkeys(kind.values) if text is not None]
         reason = identifiers.of_texts(name, texts, len(column))
         if "NA" in data.missing and marks.is_region(texts) and (column == "NA").any():
             proposal.decide.append(
