@@ -1,4 +1,6 @@
-"""The labels: the target column as classes, and every row as the number of its class."""
+"""The labels: the target column as classes, and every row as the number of its class; a quantity
+is no label.
+"""
 
 import re
 from collections import Counter
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets import quantities, values
+from experiments.datasets import numbers, values
 from experiments.datasets.files import RawTable
 from experiments.errors import DataError
 from experiments.wording import listed, row_number, short_repr, suggestion, toml
@@ -23,6 +25,10 @@ MOST_CLASSES = 1000
 FEW_ROWS = 10  # of a class: little can be said of one with fewer
 UNEVEN = 0.7  # a class with this share of the rows makes accuracy a poor measure
 WHOLE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?")
+# What is a quantity, which has no classes.
+FEW_WHOLE, FEW_DECIMALS = 20, 10  # up to so many different numbers may be classes
+ROWS_EACH = 50  # of more whole numbers with gaps; classes have so many rows
+ROWS_EACH_COUNTED = 5  # of more that count from 0 or 1 without gaps, as numbers of classes do
 
 TYPES: dict[str, type] = {"int": np.int64, "float": np.float64, "bool": np.bool_, "str": object}
 """What labels can be, and the NumPy type of an array of them."""
@@ -58,7 +64,7 @@ def find_classes(table: RawTable, missing: Collection[str]) -> tuple[str, ...]:
     place = f"{table.where}: column {short_repr(table.target)} (data.target) has"
     if len(names) == 1:
         raise DataError(f"{place} one class, {short_repr(*names)}; at least two are needed")
-    if line := quantities.advice(table.target, labels):
+    if line := _advice(table.target, labels):
         raise DataError(
             f"{place} {len(names)} different numbers in {len(labels)} rows, such as"
             f" {short_repr(labels[0])}: that is a quantity, and only classes can be predicted; make"
@@ -73,6 +79,34 @@ def find_classes(table: RawTable, missing: Collection[str]) -> tuple[str, ...]:
     names = min(names, _whole(names), key=len)
     are_numbers = all(values.NUMBER.fullmatch(name) for name in names)
     return tuple(sorted(names, key=lambda name: (float(name) if are_numbers else 0, name)))
+
+
+def _advice(target: str, labels: NDArray[np.object_]) -> str:
+    """Return the line of pandas that makes classes of labels that are amounts, or else nothing."""
+    import pandas as pd
+
+    names = pd.Series(sorted(set(labels)), dtype="str")
+    column, notation = f"table[{target!r}]", None
+    if not all(map(values.NUMBER.fullmatch, names)):
+        written = numbers.notations(names.tolist())
+        if written is None or not written.fits:
+            return ""
+        notation = written.fits[0]
+        digits = f'{column}.str.replace(r"[^0-9{notation.decimal}-]", "", regex=True)'
+        column = f'pd.to_numeric({digits}.str.replace("{notation.decimal}", "."))'
+    different, _ = values.parse_numbers(names, (), notation)
+    if not _is_quantity(np.unique(different), len(labels)):
+        return ""
+    third = '[0, 1/3, 2/3, 1], labels=["low", "middle", "high"]'
+    return f"table[{target!r}] = pd.cut({column}.rank(pct=True), {third})"
+
+
+def _is_quantity(different: NDArray[np.float64], rows: int) -> bool:
+    if (different != np.floor(different)).any():
+        return len(different) > FEW_DECIMALS
+    counted = different[0] in (0, 1) and different[-1] - different[0] == len(different) - 1
+    each = ROWS_EACH_COUNTED if counted else ROWS_EACH
+    return len(different) > FEW_WHOLE and rows < each * len(different)
 
 
 def _whole(names: Collection[str]) -> set[str]:
@@ -94,9 +128,9 @@ def class_numbers(
     if not set(labels) <= set(known) and all(WHOLE.fullmatch(each) for each in {*labels, *known}):
         labels = np.array([_whole([label]).pop() for label in labels], dtype=object)
         known = [_whole([name]).pop() for name in known]
-    numbers = pd.Index(known).get_indexer(pd.Index(labels)).astype(np.int64)
-    if (numbers < 0).any():
-        index = int((numbers < 0).argmax())
+    found = pd.Index(known).get_indexer(pd.Index(labels)).astype(np.int64)
+    if (found < 0).any():
+        index = int((found < 0).argmax())
         alike = [name for name in classes if _spelling(name) == _spelling(labels[index])]
         near = f"did you mean {alike[0]!r}?" if alike else suggestion(labels[index], classes)
         raise DataError(
@@ -104,7 +138,7 @@ def class_numbers(
             f" {row_number(table.frame.index[index])}, which is no class of the training file;"
             f" {near}: correct it, or add rows of that class there"
         )
-    return numbers
+    return found
 
 
 def _spelling(label: str) -> str:
