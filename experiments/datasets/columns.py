@@ -17,6 +17,7 @@ from experiments.wording import short_repr, toml
 
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
+MIXED = 0.9  # with fewer texts that are no numbers, numbers may have been meant
 NEARLY_EVERY = 0.8  # of the rows have a text of their own: an id, a name or free text
 
 
@@ -77,6 +78,7 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
 def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) -> ColumnKind:
     """Return what the column holds, where `guess` is how it seems to write its numbers."""
     column, question = table.frame[name], guess.question if guess else ""
+    leave_out = f"write drop = {toml([*data.drop, name])}"
     if name in data.categorical or column.dtype.kind == "b":
         return _category(values.texts(column, data.missing))
     if column.dtype.kind in "Mm":
@@ -92,10 +94,7 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
     reason = values.fault(column, found, bad)
     if not reason:
         if not question and is_id(found):
-            drop = toml([name])
-            question = (
-                f"every row has a different whole number; if it is an id, write drop = {drop}"
-            )
+            question = f"every row has a different whole number; if it is an id, {leave_out}"
         note = f"column {short_repr(name)}: {question}" if question else ""
         return ColumnKind("number", found, note=note, notation=notation)
     if bad is None or name in data.numbers:
@@ -113,13 +112,11 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
         return ColumnKind("refused", reason=f"{reason}: {remedy}")
     else:
         others = [text for text in texts if not values.NUMBER.fullmatch(text)]
-        mixed = 2 * len(others) < len(texts)
+        mixed = len(others) < MIXED * len(texts)
         note = f"{short_repr(others[0])} is no number" if mixed else ""
-    note = (
-        f"column {short_repr(name)} is read as categories, because {note}; data.drop leaves it out"
-        if note
-        else ""
-    )
+    if note:
+        read = f"column {short_repr(name)} is read as categories, because {note}"
+        note = f"{read}; to leave it out, {leave_out}"
     return _category(values.texts(column, data.missing), note)
 
 
