@@ -18,7 +18,7 @@ MOST_LINES = 10  # of one sort
 @dataclass(kw_only=True)
 class Proposal:
     """The keys, and a sentence for each thing that is to be decided, left out or read otherwise;
-    `codes` are columns of few different whole numbers.
+    `codes` are columns of few different whole numbers, `ids` those left out that could be inputs.
     """
 
     data: Data
@@ -26,6 +26,7 @@ class Proposal:
     left_out: list[str] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
 
     @property
     def sentences(self) -> list[str]:
@@ -55,10 +56,9 @@ def propose(table: RawTable, data: Data, found: Mapping[str, Sequence[str]]) -> 
     proposal = Proposal(data=data.model_copy(update=keys))
     dropped = [name for name in names if _leave_out(table, name, proposal, guesses.get(name))]
     proposal.data = proposal.data.model_copy(update={"drop": (*data.drop, *dropped)})
-    if proposal.left_out:
-        proposal.left_out.append(
-            "to keep a column, take it out of data.drop; name codes in data.categorical"
-        )
+    if proposal.ids:
+        keep = f"to keep {listed(proposal.ids)}, take it out of data.drop"
+        proposal.left_out.append(f"{keep}; name codes in data.categorical")
     if by_file:
         read = _as_read(guesses[commas[0]])
         proposal.read.append(f'data.decimal = "," reads {read} in {listed(commas)}')
@@ -86,7 +86,7 @@ def _leave_out(table: RawTable, name: str, proposal: Proposal, guess: numbers.Gu
     data, column, shown = proposal.data, table.frame[name], short_repr(name)
     if guess is not None and guess.question:
         question = f"decide on {shown}: {guess.question}"
-        proposal.decide.append(f"{question}; until then data.drop has it")
+        proposal.decide.append(f"{question}; data.drop has it until you take it out")
         return True
     kind, reason = columns.judge(table, name, data), ""
     if kind.kind == "refused":
@@ -110,5 +110,6 @@ def _leave_out(table: RawTable, name: str, proposal: Proposal, guess: numbers.Gu
                 ' code, take "NA" out of data.missing'
             )
     if reason:
+        proposal.ids += [name] * (kind.kind != "refused")
         proposal.left_out.append(f"data.drop: {shown} {reason}")
     return bool(reason)
