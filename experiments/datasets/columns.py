@@ -93,7 +93,7 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
     found, bad = values.parse_numbers(column, data.missing, notation)
     reason = values.fault(column, found, bad)
     if not reason:
-        if not question and is_id(found):
+        if not question and name not in data.numbers and is_id(found):
             question = f"every row has a different whole number; if it is an id, {leave_out}"
         note = f"column {short_repr(name)}: {question}" if question else ""
         return ColumnKind("number", found, note=note, notation=notation)

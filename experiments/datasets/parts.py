@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -146,16 +147,13 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> l
     if data.split.group is not None:
         column = f"column {short_repr(data.split.group)}"
         notes.append(f"{column} divides the rows (data.split.group) and is no input")
-        places: dict[str, str] = {}
-        for part in parts.values():
-            for name in set(part.groups(data)):
-                if name in places:
-                    raise DataError(
-                        f"{places[name]} and {part.table.where}: the group {short_repr(name)} of"
-                        f" {column} (data.split.group) stands in more than one file; move its rows"
-                        " to one of them"
-                    )
-                places[name] = part.table.where
+        for one, other in combinations(parts.values(), 2):
+            if shared := set(one.groups(data)) & set(other.groups(data)):
+                raise DataError(
+                    f"{one.table.where} and {other.table.where}: the group {short_repr(min(shared))} of"
+                    f" {column} (data.split.group) stands in more than one file; move its rows to"
+                    " one of them"
+                )
     for name in ("validation", "test"):
         absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
         if absent and len(parts[name].y):

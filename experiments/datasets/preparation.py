@@ -4,7 +4,7 @@ It is stored as JSON beside a model, and does to new rows exactly what it did to
 """
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -183,17 +183,16 @@ def fit(
     columns: Columns, kinds: Mapping[str, ColumnKind], missing: tuple[str, ...], where: str
 ) -> tuple[Preparation, tuple[str, ...]]:
     """Return what the training rows call for, and notes on what is left out."""
+    import pandas as pd
+
     steps: list[Step] = []
     left_out: dict[str, list[str]] = {"the same value": [], "no value": []}
     for name, kind in kinds.items():
-        if kind.kind == "number":
-            fitted, empty = _fit_number(name, columns[name]), bool(np.isnan(columns[name]).all())
-        else:
-            texts = set(columns[name].tolist())
-            fitted, empty = _fit_category(name, texts), texts == {None}
+        fitted = (_fit_number if kind.kind == "number" else _fit_category)(name, columns[name])
         steps += fitted
-        if not fitted:
-            left_out["no value" if empty else "the same value"].append(name)
+        if not fitted:  # all values are alike
+            reason = "no value" if pd.isna(columns[name][0]) else "the same value"
+            left_out[reason].append(name)
     notes = [kind.note for kind in kinds.values() if kind.note]
     for reason, names in left_out.items():
         if names:
@@ -223,6 +222,6 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> list[Step]:
     return [Number(column=name, fill=fill, mean=mean, deviation=deviation), *indicator]
 
 
-def _fit_category(name: str, texts: Collection[str | None]) -> list[Step]:
-    ordered = tuple(sorted(texts, key=lambda text: (text is None, text)))
-    return [Category(column=name, values=ordered)] if len(texts) > 1 else []
+def _fit_category(name: str, texts: NDArray[np.object_]) -> list[Step]:
+    ordered = tuple(sorted(set(texts), key=lambda text: (text is None, text)))
+    return [Category(column=name, values=ordered)] if len(ordered) > 1 else []
