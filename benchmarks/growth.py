@@ -93,7 +93,7 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
     from experiments import experiment_file
     from experiments.evaluation import EvaluationSpec
     from experiments.records import TrialRecord
-    from sweeps.interrupts import Interrupts
+    from sweeps.executors.evaluator import Evaluator
     from sweeps.publish import Runs, write_reports
     from sweeps.search.driver import drive
     from sweeps.search.study_record import importances, study_record
@@ -113,11 +113,8 @@ def _search(sampler: str, trials: int, folder: Path) -> Growth:
     with closing(place.open("growth", experiment)) as study:
         drive(
             study,
-            Instant(),
-            spec,
+            Evaluator(Instant(), spec, lambda: 16),
             trials=trials,
-            lanes=lambda: 16,
-            interrupts=Interrupts(),
             observe=observe,
         )
     tenth = trials // PARTS

@@ -11,9 +11,9 @@ from experiments.datasets import Dataset
 from experiments.evaluation import stored
 from experiments.spec import Experiment
 from sweeps.confirmation import Means
+from sweeps.executors.evaluator import Evaluator
 from sweeps.executors.local import InlineExecutor
 from sweeps.executors.resources import lanes_per_task
-from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
 from sweeps.search.study import Study
 from sweeps.workspace import Workspace, workspace
@@ -33,26 +33,20 @@ class Searched:
 def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
     """Search an experiment in a folder, which has nothing else; the study is open in the block."""
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
-    config, executor, interrupts = experiment.train_config(), InlineExecutor(), Interrupts()
+    config, executor = experiment.train_config(), InlineExecutor()
     lanes = functools.partial(
         lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
     )
     with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
-        spec = experiment.evaluation(arrays)
+        evaluator = Evaluator(executor, experiment.evaluation(arrays), lanes)
         drive(
             study,
-            executor,
-            spec,
+            evaluator,
             trials=experiment.sweep.trials,
-            lanes=lanes,
-            interrupts=interrupts,
             observe=lambda trial: None,
         )
         means = Means(
-            executor=executor,
-            spec=spec,
-            lanes=lanes,
-            interrupts=interrupts,
+            evaluator=evaluator,
             others=functools.partial(place.kept, note=print),
             observe=lambda trained, networks: None,
         )

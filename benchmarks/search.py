@@ -36,7 +36,7 @@ class Search:
 
     def go(self, executor: Executor, trials: int, arrays: str = "") -> float:
         """Make so many trials more, rounded up to whole generations; trials per second."""
-        from sweeps.interrupts import Interrupts
+        from sweeps.executors.evaluator import Evaluator
         from sweeps.search.driver import drive
 
         whole = -(-trials // self._generation) * self._generation
@@ -44,11 +44,8 @@ class Search:
         start = time.perf_counter()
         drive(
             self.study,
-            executor,
-            spec,
+            Evaluator(executor, spec, lambda: LANES),
             trials=aim,
-            lanes=lambda: LANES,
-            interrupts=Interrupts(),
             observe=lambda trial: None,
         )
         return whole / (time.perf_counter() - start)

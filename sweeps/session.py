@@ -13,6 +13,7 @@ from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
+from sweeps.executors.evaluator import Evaluator
 from sweeps.executors.local import Workers
 from sweeps.executors.resources import Resources
 from sweeps.interrupts import Interrupts
@@ -38,7 +39,6 @@ class Session:
     resources: Resources
     writer: Writer
     tracker: TrackerProcess
-    interrupts: Interrupts
     progress: Progress
     before: StudyRecord  # the study as it was found
 
@@ -48,7 +48,8 @@ class Session:
         try:
             holding = self.executor.holding(self.data.split, self.before.study_uid)
             with self.executor, holding as arrays:
-                self.spec = self.study.experiment.evaluation(arrays)
+                spec = self.study.experiment.evaluation(arrays)
+                self.evaluator = Evaluator(self.executor, spec, self._lanes)
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)
@@ -59,22 +60,11 @@ class Session:
             raise
 
     def search(self) -> None:
-        drive(
-            self.study,
-            self.executor,
-            self.spec,
-            trials=self.before.aim,
-            lanes=self._lanes,
-            interrupts=self.interrupts,
-            observe=self._observe,
-        )
+        drive(self.study, self.evaluator, trials=self.before.aim, observe=self._observe)
 
     def confirm(self, *, open_test: bool) -> None:
         means = Means(
-            executor=self.executor,
-            spec=self.spec,
-            lanes=self._lanes,
-            interrupts=self.interrupts,
+            evaluator=self.evaluator,
             others=functools.partial(self.place.kept, self.progress.note),
             observe=self.progress.confirming,
         )
@@ -128,6 +118,7 @@ def prepare(
         executor = resources.open(experiment, progress.note)
         stack.callback(executor.shutdown)
         study = stack.enter_context(closing(place.open(name, search, data)))
+        study.interrupts = interrupts
         if trials is not None:
             study.aim(trials)
         before = study_record(study.optuna)
@@ -147,7 +138,6 @@ def prepare(
             resources=resources,
             writer=Writer(tracker),
             tracker=tracker,
-            interrupts=interrupts,
             progress=progress,
             before=before,
         )

@@ -29,7 +29,6 @@ from sweeps.confirmation import choice, references, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import accuracy
 from sweeps.confirmation.replicates import Means, Replicates
-from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
 from sweeps.search.study_record import study_record
 from sweeps.storage.attributes import VERDICT, verdict_json
@@ -72,8 +71,7 @@ def confirmed(
             verdict = replace(verdict, word=UNDECIDED if verdict.recommended.on else SAME)
         elif open_test:
             verdict = _claim(verdict, record, data, replicates)
-        with means.interrupts.protected():
-            study.keep(VERDICT, verdict_json(verdict))
+        study.keep(VERDICT, verdict_json(verdict))
         record = replace(record, verdict=verdict)
     if find_model(folder, record) is None:
         _train_model(record, data, means).write(folder)
@@ -188,9 +186,10 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
 def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
     assert study.verdict is not None
     used = study.verdict.used
-    config = replace(means.spec.config, epochs=used.best_epoch)
-    spec = replace(means.spec, config=config, keep=None, with_networks=True, all_rows=True)
-    evaluator = Evaluator(means.executor, spec, lanes=lambda: 1)
+    spec = means.evaluator.spec
+    config = replace(spec.config, epochs=used.best_epoch)
+    spec = replace(spec, config=config, keep=None, with_networks=True, all_rows=True)
+    evaluator = replace(means.evaluator, spec=spec)
     ((result,),) = evaluator.evaluate([Job(used.setting, study.verdict.seeds[:1])])
     if result.network is None:
         raise WorkersError(

@@ -69,9 +69,10 @@ def _answers(means: Means, rows: TestRows) -> dict[str, Answers | str]:
     lost, perhaps because all of them needed memory, is fitted again alone.
     """
     logger.info("confirmation: %d references to fit", len(REFERENCES))
+    evaluator = means.evaluator
 
     def submit(name: str) -> Future[Answers | str]:
-        return means.executor.submit(answer, means.spec.arrays, name, rows.x, rows.y)
+        return evaluator.executor.submit(answer, evaluator.spec.arrays, name, rows.x, rows.y)
 
     futures = {name: submit(name) for name in REFERENCES}
     for future in futures.values():

@@ -4,7 +4,6 @@ import base64
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +22,7 @@ from experiments.evaluation import (
 from experiments.verdict import Replicate, TestScores
 from nnreg.network import LayerParameters
 from sweeps.confirmation.crossed import Scores, Weighting
-from sweeps.executors.evaluator import Evaluator, Lanes
-from sweeps.interrupts import Interrupts
+from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
 from sweeps.storage.attributes import PREFIX, packed_replicates, replicates_of
 
@@ -41,10 +39,7 @@ class Means:
     trained and that of all.
     """
 
-    executor: Executor
-    spec: EvaluationSpec
-    lanes: Lanes
-    interrupts: Interrupts
+    evaluator: Evaluator
     others: Callable[[], Iterable[tuple[str, Mapping[str, Any] | None]]]
     observe: Callable[[int, int], None]
 
@@ -66,7 +61,7 @@ class Replicates:
         experiment = study.experiment
         self.seeds = fresh_seeds(experiment.training.seed, experiment.confirm.seeds)
         self.study, self.means, self._by_hits = study, means, experiment.maximize
-        self._spec = replace(means.spec, with_networks=True)
+        self._spec = replace(means.evaluator.spec, with_networks=True)
         self._kept: dict[Setting, tuple[tuple[Replicate, ...], np.ndarray]] = {}
         self._networks: dict[Setting, list[list[LayerParameters]]] = {}
         for name, value in study.kept.items():
@@ -142,7 +137,7 @@ class Replicates:
         """Yield the networks of each setting; all of them are there."""
         self._wanted += len(settings) * len(self.seeds)
         logger.info("confirmation: %d settings to train", len(settings))
-        evaluator = Evaluator(self.means.executor, spec, self.means.lanes)
+        evaluator = replace(self.means.evaluator, spec=spec)
         for results in evaluator.evaluate([Job(setting, self.seeds) for setting in settings]):
             lost = [one.error for one in results if one.network is None]
             if lost:
@@ -182,8 +177,7 @@ class Replicates:
         packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
         kept = {"replicates": packed_replicates(replicates), "scores": packed}
         key = ":".join(map(repr, [len(replicates), *setting.numbers.values()]))
-        with self.means.interrupts.protected():
-            self.study.keep(PREFIX + key, kept)
+        self.study.keep(PREFIX + key, kept)
 
 
 def _unpack(packed: str) -> np.ndarray:

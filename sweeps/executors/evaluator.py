@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,12 +16,12 @@ LOST = (WorkerDied, MemoryError)
 
 logger = logging.getLogger(__name__)
 
-Lanes = Callable[[], int]
 Task = Sequence[Job]
 Results = Future[list[Evaluated]]
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True)
 class Evaluator:
     """Evaluates jobs in tasks of at most `lanes()` networks, as many at a time as the executor has
     workers; a job with more seeds is a task of its own. The lanes are asked for again each time,
@@ -32,22 +33,23 @@ class Evaluator:
     failed, and its neighbours have not. Any other exception is a bug, and is raised.
     """
 
-    def __init__(self, executor: Executor, spec: EvaluationSpec, lanes: Lanes) -> None:
-        self._executor, self._spec, self._lanes = executor, spec, lanes
+    executor: Executor
+    spec: EvaluationSpec
+    lanes: Callable[[], int]
 
     def evaluate(self, jobs: Sequence[Job]) -> Iterator[Evaluated]:
         """Yield the results in the order of the jobs, each as soon as those before it are there.
 
         All jobs have as many seeds.
         """
-        size = max(1, self._lanes() // len(jobs[0].seeds)) if jobs else 1
+        size = max(1, self.lanes() // len(jobs[0].seeds)) if jobs else 1
         tasks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
         futures = [self._submit(task) for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             yield from self._results(task, future, futures)
 
     def _submit(self, task: Task) -> Results:
-        return self._executor.submit(evaluate, self._spec, task)
+        return self.executor.submit(evaluate, self.spec, task)
 
     def _results(
         self, task: Task, future: Results, in_flight: Sequence[Results]

@@ -2,12 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor
 
-from experiments.evaluation import EvaluationSpec, Job
+from experiments.evaluation import Job
 from experiments.records import TrialRecord
-from sweeps.executors.evaluator import Evaluator, Lanes
-from sweeps.interrupts import Interrupts
+from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
 
 logger = logging.getLogger(__name__)
@@ -15,20 +13,16 @@ logger = logging.getLogger(__name__)
 
 def drive(
     study: Study,
-    executor: Executor,
-    spec: EvaluationSpec,
+    evaluator: Evaluator,
     *,
     trials: int,
-    lanes: Lanes,
-    interrupts: Interrupts,
     observe: Callable[[TrialRecord], None],
 ) -> None:
     """Go on until the study holds `trials` finished trials; `observe` gets each recorded one.
 
-    What a task measures does not depend on its `lanes()`, and results are taken in trial order, so
+    What a task measures does not depend on its lanes, and results are taken in trial order, so
     an interruption leaves a prefix of the table of an uninterrupted run.
     """
-    evaluator = Evaluator(executor, spec, lanes)
     while study.finished < trials:
         proposals = study.propose()[: trials - study.finished]
         logger.info(
@@ -37,10 +31,9 @@ def drive(
             len(proposals),
             study.finished,
         )
-        jobs = [Job(proposal.setting, (spec.config.seed,)) for proposal in proposals]
+        jobs = [Job(proposal.setting, (evaluator.spec.config.seed,)) for proposal in proposals]
         results = evaluator.evaluate(jobs)
         for proposal, (result,) in zip(proposals, results, strict=True):
-            with interrupts.protected():
-                record = study.record(proposal, result)
+            record = study.record(proposal, result)
             logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)

@@ -15,6 +15,7 @@ from experiments.records import TrialRecord
 from experiments.redaction import masked_url
 from experiments.spec import Experiment
 from nnreg import Lambdas
+from sweeps.interrupts import Interrupts
 from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
@@ -60,6 +61,7 @@ class Study:
         self._first = self.experiment.first_generation
         self._study_id = study.study_id
         self._recorded = recorded(study)
+        self.interrupts = Interrupts()  # they wait while a record is written
         self._file = file_of(url)
         self._left = self._stamp()  # the file as this process left it
         self._asked: list[Proposal] = []
@@ -154,7 +156,7 @@ class Study:
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
         """Write the finished trial that follows the last one."""
         trial = self._finished_trial(proposal, result)
-        with self._writing():
+        with self.interrupts.protected(), self._writing():
             trial_at = self.storage.get_trial_id_from_study_id_trial_number
             if self._recorded:
                 trial_at(self._study_id, self._recorded[-1].number)  # raises if it is not there
@@ -175,7 +177,7 @@ class Study:
         """Keep a JSON value on the study, in place of another one of the same key."""
         if self.kept.get(key) == value:
             return
-        with self._writing():
+        with self.interrupts.protected(), self._writing():
             self.optuna.keep(key, value)
 
     def reread(self) -> StoredStudy:

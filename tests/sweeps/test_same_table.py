@@ -18,6 +18,7 @@ from experiments.reports import files
 from experiments.spec import SAMPLERS, Experiment
 from sweeps.cli.app import STOPPED
 from sweeps.executors import local
+from sweeps.executors.evaluator import Evaluator
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
 from sweeps.search.study_record import importances, study_record
@@ -54,13 +55,11 @@ def search(
         local.make(workers) as executor,
     ):
         with Interrupts().installed() as interrupts, stored(data.split) as arrays:
+            opened.interrupts = interrupts
             drive(
                 opened,
-                executor,
-                definition.evaluation(arrays),
+                Evaluator(executor, definition.evaluation(arrays), lambda: lanes),
                 trials=trials,
-                lanes=lambda: lanes,
-                interrupts=interrupts,
                 observe=lambda trial: None,
             )
         record = study_record(opened.optuna, importances(opened.optuna))

@@ -33,7 +33,7 @@ from nnreg.losses import CLIP, WORST_LOSS
 from sweeps.confirmation import Means, references
 from sweeps.confirmation.choice import Choice
 from sweeps.executors import local
-from sweeps.interrupts import Interrupts
+from sweeps.executors.evaluator import Evaluator
 
 X, Y = load_iris(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(len(X))
@@ -50,10 +50,7 @@ def measured(
     chooser = Choice.by("val_accuracy", rows.y, rows.groups)
     with stored(split) as arrays:
         means = Means(
-            executor=executor,
-            spec=EvaluationSpec(TrainConfig(), "all", arrays),
-            lanes=lambda: 1,
-            interrupts=Interrupts(),
+            evaluator=Evaluator(executor, EvaluationSpec(TrainConfig(), "all", arrays), lambda: 1),
             others=lambda: (),
             observe=lambda done, wanted: None,
         )

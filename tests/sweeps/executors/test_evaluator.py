@@ -27,7 +27,6 @@ from experiments.spec import SAMPLERS, Experiment
 from nnreg import Lambdas
 from sweeps.executors import local
 from sweeps.executors.evaluator import Evaluator
-from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
 from sweeps.search.study import open_study
 from tests.deadly import Danger, Deadly
@@ -155,11 +154,8 @@ def table(
     with closing(open_study(str(path), "s", definition)) as study:
         drive(
             study,
-            executor,
-            definition.evaluation(arrays),
+            Evaluator(executor, definition.evaluation(arrays), lambda: lanes),
             trials=trials,
-            lanes=lambda: lanes,
-            interrupts=Interrupts(),
             observe=lambda record: None,
         )
         return [
