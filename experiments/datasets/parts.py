@@ -149,10 +149,10 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> l
         notes.append(f"{column} divides the rows (data.split.group) and is no input")
         for one, other in combinations(parts.values(), 2):
             if shared := set(one.groups(data)) & set(other.groups(data)):
+                group = short_repr(shared.pop())
                 raise DataError(
-                    f"{one.table.where} and {other.table.where}: the group {short_repr(min(shared))} of"
-                    f" {column} (data.split.group) stands in more than one file; move its rows to"
-                    " one of them"
+                    f"{one.table.where} and {other.table.where}: the group {group} of {column}"
+                    " (data.split.group) stands in more than one file; move its rows to one of them"
                 )
     for name in ("validation", "test"):
         absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
