@@ -68,6 +68,6 @@ def strength(value: float) -> str:
     return f"{value:.2g}" if value > 0 else "off"
 
 
-def percent(value: float) -> str:
+def percent(value: float, digits: int = 1) -> str:
     """For example `97.3 %`."""
-    return f"{value * 100:.1f} %"
+    return f"{value * 100:.{digits}f} %"

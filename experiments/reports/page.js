@@ -49,7 +49,7 @@ function testOf(part) {
   if (!sign && at < 0) return row => row.textContent.toLowerCase().includes(name);
   if (!name || !sign || !word) throw `"${part}" is half a condition; a whole one is, for example: ${at < 0 ? "weight_l2" : name} ${sign || ">"} ${word || "1e-3"}`;
   if (at < 0) throw `There is no column ${name}.`;
-  const value = word === "off" ? 0 : Number(word);
+  const value = word === "off" ? 0 : word.endsWith("%") ? parseFloat(word) / 100 : Number(word);
   if (Number.isNaN(value) && sign !== "=") throw `${word} is not a number.`;
   if (Number.isNaN(value)) return row => row.cells[at].textContent.toLowerCase() === word;
   return row => exact(row.cells[at]) !== "" && SIGNS[sign](Number(exact(row.cells[at])), value);

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from experiments.card import card
 from experiments.cautions import begun, no_verdict
-from experiments.measures import strength
+from experiments.measures import percent, strength
 from experiments.records import COMPLETE, StudyRecord
 from experiments.reports import frames, headline
 from experiments.reports.figures import figures
@@ -32,10 +33,16 @@ METRICS = (
 FORMATS = (
     dict.fromkeys((*LAMBDA_NAMES, "learning_rate", "best"), strength)
     | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
-    | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), "{:.1%}".format)
-    | dict.fromkeys((*METRICS[:2], "train_accuracy", "mean"), "{:.4f}".format)
+    | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), percent)
+    | dict.fromkeys((*METRICS[:2], "train_accuracy"), partial(percent, digits=2))
 )
 """How the columns of tables are written; other numbers have four digits."""
+OF_ACCURACY: Mapping[str, Callable[[float], str]] = {
+    "mean": partial(percent, digits=2),
+    "behind": lambda value: f"{value * 100:.2f} points",
+    "error": lambda value: f"{value * 100:.2f} points",
+}
+"""How those are that have the objective's unit, where it is an accuracy."""
 
 
 def write_page(
@@ -58,7 +65,7 @@ def render(
         card=card(study),
         no_verdict=no_verdict(study),
         strength=strength,
-        as_shown=as_shown,
+        as_shown=partial(as_shown, {**FORMATS, **(OF_ACCURACY if shown.percent else {})}),
         figures=figures(shown),
         numbers=headline.numbers(study),
         chart=headline.chart(shown),
@@ -106,14 +113,16 @@ def own(name: str) -> str:
     return (files("experiments.reports") / name).read_text(encoding="utf-8")
 
 
-def as_shown(column: str, value: str | float | None) -> str:
+def as_shown(
+    formats: Mapping[str, Callable[[float], str]], column: str, value: str | float | None
+) -> str:
     """A value as a table of the page has it."""
     import pandas as pd
 
     if pd.isna(value):
         return ""
     if isinstance(value, float):
-        return FORMATS.get(column, "{:.4g}".format)(value)
+        return formats.get(column, "{:.4g}".format)(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -121,7 +121,7 @@ class Shown:
 
     def tip_of(self, confirmed: Confirmed) -> str:
         """What the mark of a setting shows where a pointer rests on it."""
-        return tip(f"{self.role(confirmed)}: {setting_of(confirmed)}\n{confirmed.mean:.4f}")
+        return tip(f"{self.role(confirmed)}: {setting_of(confirmed)}\n{self.value(confirmed.mean)}")
 
     def role(self, confirmed: Confirmed) -> str:
         """A role in words: `recommended, without weight_l1`."""

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from experiments.measures import percent
 from experiments.records import StudyRecord
 from experiments.reports.figures import curves, plane, strengths
 from experiments.reports.shown import BEST_SHOWN, Shown
@@ -15,9 +16,9 @@ from tests.studies import confirmed_study, make_study, make_trial
 def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_rows() -> None:
     study = confirmed_study(look=1)
     data_loss, accuracy, _ = curves.figure(Shown(study)).plots
-    for plot, names in (
-        (data_loss, ("data_loss", "val_data_loss")),
-        (accuracy, ("train_accuracy", "val_accuracy")),
+    for plot, text, names in (
+        (data_loss, "{:.4g}".format, ("data_loss", "val_data_loss")),
+        (accuracy, percent, ("train_accuracy", "val_accuracy")),
     ):
         drawn = "".join(plot.drawn)
         for role, words in (("baseline", "without penalties"), ("recommended", "recommended")):
@@ -26,9 +27,9 @@ def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_
             for rows, name in zip(("training", "validation"), names, strict=True):
                 means = np.mean([network.curves[name] for network in networks], axis=0)
                 for epoch, mean in enumerate(means, start=1):
-                    assert f'"{words}, {rows}, epoch {epoch}: {mean:.4g}"' in drawn
+                    assert f'"{words}, {rows}, epoch {epoch}: {text(mean)}"' in drawn
             kept = means[one.best_epoch - 1]
-            assert f'"{words}, kept epoch {one.best_epoch}: {kept:.4g}"' in drawn
+            assert f'"{words}, kept epoch {one.best_epoch}: {text(kept)}"' in drawn
 
 
 def test_where_no_penalty_is_recommended_the_best_one_is_drawn_against_none() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from experiments.card import card
 from experiments.cautions import no_verdict
-from experiments.measures import strength
+from experiments.measures import percent, strength
 from experiments.records import FAIL, StudyRecord
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
@@ -177,7 +177,7 @@ def test_a_mark_says_which_trial_it_is(window: Browser, tmp_path: Path) -> None:
     mouse(window).move_to_element(mark).perform()
     setting = record.trials[1].setting.numbers.items()
     on = [f"{name} {strength(value)}" for name, value in setting if value]
-    value = f"{record.value(record.trials[1]):.4f}"
+    value = percent(record.value(record.trials[1]), digits=2)
     assert window.texts("#tip") == [f"trial 1: {', '.join(on)}\n{value}"]
 
 
@@ -218,6 +218,8 @@ def test_the_filter_knows_words_and_says_what_it_cannot_understand(
     assert filtered("Indistinguishable") == {record.best.trial, 3, 4}
     assert filtered("baseline") == {0}
     assert filtered("indistinguishable, TRIAL > 3") == {record.best.trial, 3, 4} - {3}
+    good = {trial.trial for trial in record.trials if trial.val_accuracy > 0.5}
+    assert filtered("val_accuracy > 50 %") == filtered("val_accuracy > 0.5") == good
     assert filtered("Weight_L1 = OFF") == {
         trial.trial for trial in record.trials if not trial.lambdas.weight_l1
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.evaluation import PENALISED
+from experiments.measures import percent
 from experiments.reports.axes import linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown
@@ -88,7 +89,7 @@ def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
     ends = [end(values) for _, _, values in lines for end in (np.min, np.max)]
     y = linear(ends, percent=title == "accuracy")
     plot = Plot(title, linear([1, epochs], "epoch"), y, height=280)
-    said = []
+    said, text = list[str](), percent if title == "accuracy" else "{:.4g}".format
     for kind, rows, values in lines:
         low, high, mean = (part(values, axis=0) for part in (np.min, np.max, np.mean))
         if rows == VALIDATION:
@@ -101,15 +102,15 @@ def _plot(title: str, lines: Sequence[Line], arms: Mapping[str, Arm]) -> Plot:
         plot.line(look, zip(at + 1, mean[at], strict=True))
         arm = arms[kind]
         for epoch in at[:: 1 + len(at) // MOST_TIPS] + 1:
-            words = tip(f"{arm.words}, {rows}, epoch {epoch}: {mean[epoch - 1]:.4g}")
+            words = tip(f"{arm.words}, {rows}, epoch {epoch}: {text(mean[epoch - 1])}")
             plot.point("circle" if epochs == 1 else "unseen", kind, epoch, mean[epoch - 1], words)
         kept = mean[arm.best_epoch - 1]
         said.append(
-            f"{arm.words}, {rows}: {mean[0]:.4g} at epoch 1, {kept:.4g} at the kept epoch"
-            f" {arm.best_epoch}, {mean[-1]:.4g} at epoch {epochs}"
+            f"{arm.words}, {rows}: {text(mean[0])} at epoch 1, {text(kept)} at the kept epoch"
+            f" {arm.best_epoch}, {text(mean[-1])} at epoch {epochs}"
         )
         if rows == list(METRICS[title])[-1]:
-            words = tip(f"{arm.words}, kept epoch {arm.best_epoch}: {kept:.4g}")
+            words = tip(f"{arm.words}, kept epoch {arm.best_epoch}: {text(kept)}")
             plot.point("disc", kind, arm.best_epoch, kept, words)
     plot.says = ". ".join(said)
     return plot

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from experiments.measures import percent
 from experiments.reports.axes import Axis, categories, linear
 from experiments.reports.plot import Figure, Plot, tip
 from experiments.reports.shown import Shown
@@ -37,7 +38,9 @@ def figure(shown: Shown) -> Figure:
 
 def _bars(title: str, shares: np.ndarray, y: Axis, kind: str) -> Plot:
     layers = [*(f"layer {number}" for number in range(1, len(shares))), "output layer"]
-    values = [f"{layer}: {share:.2%}" for layer, share in zip(layers, shares, strict=True)]
+    values = [
+        f"{layer}: {percent(share, digits=2)}" for layer, share in zip(layers, shares, strict=True)
+    ]
     plot = Plot(title, categories(layers), y, ", ".join(values), height=220)
     for layer, (share, words) in enumerate(zip(shares, values, strict=True)):
         plot.box(f"column {kind}", (layer - WIDTH, layer + WIDTH), (0, share), tip(words))

@@ -2,6 +2,7 @@
 
 import itertools
 
+from experiments.measures import percent
 from experiments.reports.axes import Ends, categories, linear
 from experiments.reports.figures import strengths
 from experiments.reports.plot import Figure, Plot, tip
@@ -33,7 +34,7 @@ def figure(shown: Shown) -> Figure:
         shares = [study.importances.get(name, 0.0) for name in names]
         title = "how much each of them mattered in the search (an estimate)"
         x, y = linear(shares, percent=True, zero=True), categories(names, downwards=True)
-        values = [f"{name}: {share:.1%}" for name, share in zip(names, shares, strict=True)]
+        values = [f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True)]
         plots.append(Plot(title, x, y, ", ".join(values)))
         for row, (share, words) in enumerate(zip(shares, values, strict=True)):
             plots[1].box("column trial", (0, share), (row - WIDTH, row + WIDTH), tip(words))
