@@ -7,7 +7,7 @@ from experiments.errors import SweepsError, TrackingError
 from experiments.records import StudyRecord
 from experiments.tracking import TrackerProcess, audit_runs, read_trial_runs
 from experiments.tracking.plan import TRIAL
-from sweeps.search.study_record import StoredStudy, study_record
+from sweeps.search.study_record import study_record
 from sweeps.workspace import Workspace
 
 
@@ -16,11 +16,12 @@ def statuses(place: Workspace, study: str | None = None) -> tuple[list[dict[str,
     not tell.
     """
     silent: dict[str, TrackingError] = {}
-    studies = [found for _, found in place.loaded(study)]
-    found = [
-        status(place, study_record(one), silent) for one in studies if isinstance(one, StoredStudy)
-    ]
-    left_out = [f"left out: {one}" for one in studies if isinstance(one, SweepsError)]
+    found, left_out = [], []
+    for _, one in place.loaded(study):
+        if isinstance(one, SweepsError):
+            left_out.append(f"left out: {one}")
+        else:
+            found.append(status(place, study_record(one), silent))
     return found, [*left_out, *map(str, silent.values())]
 
 

@@ -110,14 +110,9 @@ def answering(url: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        package = error.name or getattr(error.__cause__, "name", None) or url.partition("://")[0]
-        remedy = (
-            "write: pip install 'nnreg-sweeps[postgres]'"
-            if package.endswith("psycopg")
-            else "install it with pip"
-        )
         raise InputError(
-            f"{storage}: the package for this database is missing ({package}); {remedy}"
+            f"{storage}: the package for this database cannot be loaded ({error}); install the one"
+            " for postgresql+psycopg with: pip install 'nnreg-sweeps[postgres]'"
         ) from None
     except OSError as error:
         raise unwritable(
