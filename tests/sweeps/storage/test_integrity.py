@@ -88,6 +88,17 @@ def test_lines_that_were_lost_or_moved_are_noticed(whole: Path, memory: Path, ho
     assert refused >= TRIALS - 1  # any trial but the last, whose loss is a study half done
 
 
+def test_a_record_of_another_study_is_noticed(whole: Path, memory: Path) -> None:
+    other, path = memory / "other.journal", memory / "s.journal"
+    opened(other, DEFINITION).close()
+    births = [
+        next(line for line in journal.read_bytes().splitlines() if b'"sweeps:1"' in line)
+        for journal in (whole, other)
+    ]
+    path.write_bytes(whole.read_bytes().replace(*births))  # each is as it was recorded
+    assert "its trials is not as it was recorded" in outcome(path)
+
+
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The paths to all values in a record that are neither object nor array, and to those."""
     yield path
