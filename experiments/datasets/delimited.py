@@ -92,7 +92,7 @@ def read_excel(path: Path, *, labelled: bool) -> Table:
     table = _parsed(text, ",", labelled)._replace(separator="")
     sheets = list(map(str, book.sheet_names))
     if len(sheets) > 1:
-        note = f"of the sheets {listed(sheets)} the first is read"
+        note = f"of the sheets {listed(sheets)} the first is read; to read another, put it first"
         table = table._replace(notes=(note, *table.notes))
     return table
 
@@ -234,6 +234,7 @@ def _named(frame: "pd.DataFrame", notes: tuple[str, ...]) -> tuple["pd.DataFrame
         notes = (*notes, f"left out: columns without a name and any value ({len(left_out)})")
     if nameless[0] == 0 and frame.iloc[:, 0].tolist() == [str(row) for row in range(len(frame))]:
         left_out.append(0)
+        notes = (*notes, f"left out: an index without a name, 0 to {len(frame) - 1}")
     named = [name or f"Unnamed: {index}" for index, name in enumerate(names)]
     frame = frame.set_axis(pd.Index(named, dtype="str"), axis="columns")
     return frame.iloc[:, [index for index in range(len(names)) if index not in left_out]], notes

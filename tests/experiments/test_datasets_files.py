@@ -106,7 +106,7 @@ SHAPES: dict[str, tuple[str | bytes, str]] = {
     "utf-16, the other way": (PLAIN.encode("utf-16-be"), 'encoding = "utf-16-be"'),
     "old Mac": (PLAIN.replace("\n", "\r").encode(), ""),
     "old Mac with a title": (("Title\n" + PLAIN).replace("\n", "\r").encode(), "line 2"),
-    "index of pandas": (TABLE.to_csv(), ""),
+    "index of pandas": (TABLE.to_csv(), "an index without a name, 0 to "),
 }
 
 
@@ -151,6 +151,8 @@ def test_a_workbook(tmp_path: Path) -> None:
     table = datasets.files.read(path, Data(source=str(path), target="label"))
     assert any("'First', 'Second'" in note for note in table.notes)
     assert table.frame.iloc[0].tolist() == ["0.5", "0", "blue", "no", "2024-05-01", "False"]
+    with pytest.raises(DataError, match=r"'class'.*'First', 'Second' the first is read; to read"):
+        datasets.files.read(path, Data(source=str(path), target="class"))
 
 
 def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
