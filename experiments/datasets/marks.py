@@ -23,11 +23,10 @@ def find(table: RawTable, missing: Collection[str]) -> dict[str, list[str]]:
     for name, column in table.frame.items():
         if column.dtype.kind not in "biufcmM":
             texts = values.different(column, missing)
-            usual = [text for text in texts if _is_mark(text, labels)]
-            others = (
-                [] if name == table.target else odd([each for each in texts if each not in usual])
-            )
-            for mark in usual + others:
+            marks = [text for text in texts if _is_mark(text, labels)]
+            if name != table.target:
+                marks += odd([text for text in texts if text not in marks])
+            for mark in marks:
                 found.setdefault(mark, []).append(str(name))
     return found
 
@@ -42,10 +41,8 @@ def _is_mark(text: str, labels: Collection[str]) -> bool:
 def odd(texts: Sequence[str]) -> list[str]:
     """Return the few texts that stand among many numbers, of which they are none."""
     parts = [numbers.NUMBERLIKE.fullmatch(text) for text in texts]
-    units = [(part["before"], part["behind"]) if part else None for part in parts]
-    main, count = (
-        Counter(each for each in units if each).most_common(1)[0] if any(units) else ((), 0)
-    )
+    units = [part and (part["before"], part["behind"]) for part in parts]
+    (main, count), *_ = [*Counter(filter(None, units)).most_common(1), (None, 0)]
     others = [text for text, unit in zip(texts, units, strict=True) if unit != main]
     quantities = any(unit and unit != main and numbers.is_quantity(unit) for unit in units)
     measured = any(part and not part["core"].isdecimal() for part in parts)
