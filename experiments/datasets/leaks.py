@@ -59,7 +59,7 @@ def find(parts: Parts, data: Data) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
             copies = [Leak(what=what, when="if that is an id", key="data.drop", value=value)]
     known = rows[: ends[1]]
     if copies:  # what each of them has once would look as if it determined the label
-        known = known[np.unique(_equal(content[: ends[1]]), return_index=True)[1]]
+        known = known[np.unique(_digests(content[: ends[1]]), return_index=True)[1]]
     found = [*copies, *_determining(known, parts.kinds, data)]
     if data.split.group is not None:
         groups = np.concatenate([part.groups(data) for part in each])
@@ -67,19 +67,21 @@ def find(parts: Parts, data: Data) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
     return tuple(found), tuple(notes)
 
 
-def _equal(rows: NDArray[np.int64]) -> NDArray[Any]:
+def _digests(rows: NDArray[np.int64]) -> NDArray[Any]:
     """Return a value for each row, the same for equal rows."""
-    return np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}")[:, 0]
+    import pandas as pd
+
+    return pd.util.hash_pandas_object(pd.DataFrame(rows), index=False).to_numpy()
 
 
 def _copies(
     training: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[list[Leak], list[str]]:
-    known, inputs = set(map(bytes, training)), set(map(bytes, training[:, :-1]))
+    known, inputs = _digests(training), _digests(training[:, :-1])
     found, contrary, leaking = [], 0, False
     for part, rows in (("test", test), ("validation", validation)):
-        equal = np.array([bytes(row) in known for row in rows], dtype=bool)
-        contrary += sum(bytes(row) in inputs for row in rows[~equal, :-1])
+        equal = np.isin(_digests(rows), known)
+        contrary += int(np.isin(_digests(rows[~equal, :-1]), inputs).sum())
         if equal.any():
             found.append(f"{equal.sum()} of {len(equal)} {part} rows")
             expected = _expected(training[:, :-1], rows[equal, :-1])
