@@ -13,7 +13,7 @@ from experiments.datasets.files import RawTable, check_columns
 from experiments.datasets.numbers import Guess
 from experiments.errors import DataError
 from experiments.notation import Notation
-from experiments.wording import short_repr, toml
+from experiments.wording import listed, short_repr, toml
 
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
@@ -69,6 +69,11 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
         remedy = f"to go on without, write drop = {toml([*data.drop, *refused])} under [data]"
         notations = {name: guesses[name].notation for name in refused if name in guesses}
         readable = {name: each.example for name, each in notations.items() if each}
+        found = marks.find(table, data.missing)
+        missing = [mark for mark, holders in found.items() if set(holders) & set(refused)]
+        if missing:
+            all_marks = toml([*data.missing, *missing])
+            remedy = f"to read {listed(missing)} as missing, write missing = {all_marks}; {remedy}"
         if readable:
             remedy = f"to read numbers, write numbers = {toml(data.numbers | readable)}; {remedy}"
         raise DataError(f"{table.where}: {'; '.join(first)}; {remedy}")

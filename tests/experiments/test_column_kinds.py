@@ -203,6 +203,11 @@ def test_what_is_found_in_several_columns_is_said_at_once(tmp_path: Path) -> Non
         name: [mark, *np.arange(ROWS - 1) / 7]
         for name, mark in {"a": "N/A", "b": "null", "c": "-"}.items()
     }
+    written(tmp_path, "d", 1, **columns)
+    (tmp_path / "rows.toml").unlink()
+    marks = r'missing = \["", "NA", "NaN", "\?", "N/A", "null", "-"\]'  # the usual ones stay
+    with pytest.raises(DataError, match=marks):
+        datasets.load(Data(source=str(tmp_path / "rows.csv"), target="label"))
     data, said = written(tmp_path, "id", [f"u{row}" for row in range(ROWS)], **columns)
     (sentence,) = [each for each in said if "'null'" in each]
     for word in ("'N/A'", "'-'", "'a'", "'b'", "'c'", "data.missing"):
