@@ -106,7 +106,8 @@ def read(path: Path, data: Data, *, labelled: bool = True, guess: bool = False) 
             f"{path}: data.target, the column of labels, is missing; there are {listed(names)}:"
             f' write for example target = "{names[-1]}"'
         )
-    remedy = "correct it" if len(names) > 1 else 'correct it, or data.separator (such as " ")'
+    divided = len(names) > 1 or suffix not in TEXT_SUFFIXES
+    remedy = "correct it" if divided else 'correct it, or data.separator (such as " ")'
     remedy = "; ".join((remedy, *table.notes))
     check_columns(names, [target] if labelled else [], f"{path}: data.target", remedy)
     return RawTable(where=str(path), target=target, **table._asdict())
