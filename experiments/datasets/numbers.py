@@ -24,8 +24,8 @@ UNITS = (
 )
 NUMBERLIKE = re.compile(
     rf"[(]?[+{MINUS}]?(?P<before>{CURRENCY}|)[{SPACES}]*[+{MINUS}]?"
-    rf"(?P<core>[.,]?[0-9]([0-9.,'\u2019{SPACES}]*[0-9])?[.]?)([eE][+-]?[0-9]+)?[{MINUS}]?[{SPACES}]*"
-    rf"(?P<behind>([^0-9.,;:()_{SPACES}{MINUS}][^.,;:()_]{{0,11}})?)[)]?"
+    rf"(?P<core>[.,]?[0-9]([0-9.,'\u2019{SPACES}]*[0-9])?[.]?)(?P<exponent>([eE][+-]?[0-9]+)?)[{MINUS}]?"
+    rf"[{SPACES}]*(?P<behind>([^0-9.,;:()_{SPACES}{MINUS}][^.,;:()_]{{0,11}})?)[)]?"
 )
 # Numbers of which none is a thousand with a point in it.
 DECIMALS = re.compile(r"[+-]?(0|[0-9]{4,}|[0-9]*[.]([0-9]{0,2}|[0-9]{4,})$)[0-9]*[.]?.*|.*[eE].*")
@@ -109,7 +109,12 @@ def notations(texts: Sequence[str]) -> _Column | None:
         return _Column(texts=texts, units=units) if quantities else None
     before, behind = next(iter(units), ("", ""))
     cores = [part["core"] for part in parts]
-    fits = [replace(c, before=before, behind=behind) for c in CANDIDATES if _fits(c, cores)]
+    scientific = any(part["exponent"] for part in parts)  # which is never written with thousands
+    fits = [
+        replace(one, before=before, behind=behind)
+        for one in CANDIDATES
+        if _fits(one, cores) and not (scientific and one.thousands)
+    ]
     whole = [part[0] for part in with_unit if part["core"].isdecimal()]
     return _Column(texts=texts, whole=whole, fits=fits) if fits else None
 
