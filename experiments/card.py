@@ -29,7 +29,7 @@ from nnreg import LAMBDA_NAMES
 NO_PENALTY = "Use no regularization"
 TITLES = {
     BETTER: "Regularization helps",
-    WORSE: "Regularization does harm",
+    WORSE: "Regularization hurts here",
     SAME: "Regularization does not matter here",
     UNDECIDED: "Cannot tell whether regularization helps",
     SEALED: "Regularization looks better, but is not tested yet",
@@ -203,7 +203,7 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             "With this many test rows, only differences above"
             f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)."
             if comparison.detectable * measure.scale < measure.most
-            else "So few test rows can show no difference."
+            else "These test rows are too few to detect any difference."
         )
     if sum(line.word == OPTIONAL for line in (_line(verdict, name) for name in LAMBDA_NAMES)) > 1:
         yield "Each optional lambda can be left out alone, not all of them at once."
