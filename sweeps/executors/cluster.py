@@ -6,7 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import dask
@@ -111,13 +111,14 @@ class ClusterExecutor(Workers):
                 f"distributed.comm.timeouts.tcp is {timeout:g} s in Dask's configuration; it must"
                 f" be at least {SHORTEST_TIMEOUT} s: correct it there"
             )
-        self._levels = {name: logging.getLogger(name).level for name in LOGGERS}
-        for name in LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._muted = ExitStack()
+        for logger in map(logging.getLogger, LOGGERS):
+            self._muted.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
         except (OSError, RuntimeError, TypeError) as error:
-            self._restore_loggers()
+            self._muted.close()
             raise _not_connected(address, error) from None
         self._plugin = ""
         self._executor = self._client.get_executor()
@@ -214,11 +215,7 @@ class ClusterExecutor(Workers):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster, where what was asked for is cancelled."""
         self._client.close(timeout=CONNECT)
-        self._restore_loggers()
-
-    def _restore_loggers(self) -> None:
-        for name, level in self._levels.items():
-            logging.getLogger(name).setLevel(level)
+        self._muted.close()
 
 
 def _not_connected(address: str, error: Exception) -> SweepsError:
