@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from experiments.evaluation import BASELINE as BASELINE
-from experiments.evaluation import LayerTerms, Metrics, Setting
+from experiments.evaluation import LayerTerms, Metrics, Setting, TrialResult
 
 WINNER, CANDIDATE, RECOMMENDED = "winner", "candidate", "recommended"
 BASELINE_CANDIDATE = f"{BASELINE}_{CANDIDATE}"
@@ -38,7 +38,7 @@ class TestScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replicate:
+class Replicate(TrialResult):
     """A setting trained again with a fresh seed, one of so many `seeds` that share the kept epoch;
     `test` only if the test set was opened.
     """
@@ -46,14 +46,8 @@ class Replicate:
     setting: Setting
     seed: int
     seeds: int
-    best_epoch: int
     metrics: Metrics
-    curves: Mapping[str, tuple[float, ...]]
     layers: tuple[LayerTerms, ...]
-    diverged: bool
-    seconds: float
-    started: datetime
-    finished: datetime
     test: TestScores | None = None
 
 

@@ -137,7 +137,7 @@ def _replicate(
         metrics=made.metrics,
         curves=made.curves,
         layers=(LAYER,),
-        diverged=False,
+        epochs=made.epochs,
         seconds=made.seconds,
         started=made.started,
         finished=made.finished,

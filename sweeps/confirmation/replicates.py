@@ -28,7 +28,6 @@ from sweeps.storage.attributes import PREFIX, packed_replicates, replicates_of
 
 logger = logging.getLogger(__name__)
 
-MEASURED = ("best_epoch", "metrics", "curves", "diverged", "seconds", "started", "finished")
 FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn from
 
 
@@ -162,7 +161,7 @@ class Replicates:
                         seed=seed,
                         seeds=len(self.seeds),
                         layers=result.network.layers,
-                        **{name: getattr(result, name) for name in MEASURED},
+                        **(vars(result) | {"network": None}),
                     )
                     for seed, result in zip(self.seeds, results, strict=True)
                     if result.network and result.metrics
