@@ -32,6 +32,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 from benchmarks.side_by_side import environment, machine
@@ -131,7 +132,8 @@ class Place:
         """
         try:
             uid = self.uid
-        except (KeyError, StorageInternalError, OSError):  # it is not there yet
+        # It is not there yet, or its tables are being made.
+        except (KeyError, StorageInternalError, OSError, IntegrityError):
             return 0
         if not self.tracking_uri.startswith("sqlite"):
             client = MlflowClient(self.tracking_uri)
