@@ -22,6 +22,10 @@ def numbers(study: StudyRecord) -> list[tuple[str, str, str]]:
     return [(one.label, one.value, one.unit) for one in headline.numbers(study)]
 
 
+def number(one: headline.Number) -> float:
+    return float(one.value.replace("\N{MINUS SIGN}", "-"))
+
+
 def test_means_on_the_test_rows_and_the_difference_with_the_interval_of_the_card() -> None:
     study = study_with(BETTER, compared("baseline", BETTER, 0.118, 0.09, 0.145))
     sides = [study.verdict.baseline, study.verdict.recommended]
@@ -50,6 +54,9 @@ def test_a_loss_has_no_unit_and_falls_where_penalties_help() -> None:
     assert [one.label for one in made][1] == "test data loss with penalties"
     assert (made[2].value, made[2].unit) == ("\N{MINUS SIGN}0.5000", "")
     assert made[2].notes[0] == "97.5 % CI -0.7500 to -0.2500"
+    searched = dataclasses.replace(study, verdict=None)
+    without, penalised, difference = (number(one) for one in headline.numbers(searched))
+    assert difference == pytest.approx(penalised - without, abs=2e-4)
 
 
 def test_before_the_test_rows_are_open_the_validation_rows_and_no_interval() -> None:
@@ -59,9 +66,7 @@ def test_before_the_test_rows_are_open_the_validation_rows_and_no_interval() -> 
     without, penalised, difference = headline.numbers(searched)
     assert [without.value, penalised.value] == [f"{value:.1f}" for value in values]
     assert (without.notes[-1], penalised.notes[-1]) == ("one trial", "best of 11 trials")
-    assert float(difference.value.replace("\N{MINUS SIGN}", "-")) == pytest.approx(
-        values[1] - values[0], abs=0.051
-    )
+    assert number(difference) == pytest.approx(values[1] - values[0], abs=0.051)
     assert difference.notes == (
         "on the validation rows, which chose both settings",
         "no verdict yet",
@@ -115,13 +120,15 @@ def test_where_the_baseline_is_recommended_the_best_penalised_setting_stands_bes
     assert '<details class="snippet">' not in text
 
 
-def test_the_facts_are_in_one_line_and_pauses_do_not_count() -> None:
+def test_the_facts_are_in_one_line_and_each_second_of_training_counts_once() -> None:
     study = make_study(3, training={"epochs": 30, "keep": "best"}, model={"hidden": [16, 8]})
     day = timedelta(days=1)
     late = study.trials[2]
     late = dataclasses.replace(late, started=late.started + day, finished=late.finished + day)
     data = {"rows": {"training": 90, "validation": 30, "test": 0}, "features": 4, "classes": 3}
-    study = dataclasses.replace(study, trials=(*study.trials[:2], late), data=data)
+    first = study.trials[0]
+    beside = dataclasses.replace(study.trials[1], started=first.started, finished=first.finished)
+    study = dataclasses.replace(study, trials=(first, beside, late), data=data)
     end = BORN + day
     assert headline.facts(study) == (
         "90 training, 30 validation rows",
@@ -129,7 +136,7 @@ def test_the_facts_are_in_one_line_and_pauses_do_not_count() -> None:
         "3 classes",
         "network 4-16-8-3",
         "30 epochs at most",
-        "2 s of training",  # three trials of 0.7 s
+        "1 s of training",  # 0.7 s twice, a day apart
         f"{end.day} {end:%b %Y}",
     )
     assert headline.facts(make_study(0))[-1] == "100 epochs at most"
