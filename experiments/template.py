@@ -46,15 +46,12 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     table = files.read(data_file, data, guess=True)
     missing = marks.find(table, data.missing)
     keys = {"encoding": table.encoding or data.encoding, "missing": (*data.missing, *missing)}
-    data = data.model_copy(update=keys)
-    dropping = data.model_copy(update={"unlabelled": "drop"})
-    labelled = labels.labelled(table, dropping)
-    if labelled is not table:
-        table, data = labelled, dropping
-    rows = len(table.frame)
+    everything = table
+    table = labels.labelled(table, data.model_copy(update=keys | {"unlabelled": "drop"}))
+    keys["unlabelled"] = "error" if table is everything else "drop"
+    proposal = propose(table, data.model_copy(update=keys), missing)
+    rows, data = len(table.frame), proposal.data
     classes = labels.find_classes(table, data.missing)
-    proposal = propose(table, data, missing)
-    data = proposal.data
     notes = [*table.notes, *labels.notes(table, classes, data.missing)]
     guesses, found = [*proposal.sentences, *notes], []
     try:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.data_section import Data
 from experiments.datasets import values
@@ -43,8 +43,7 @@ class Guess:
     question: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Column:
+class Column(NamedTuple):
     """The different values of a column, those among them that are whole, and the notations that fit
     all; or several units, each with a value.
     """
@@ -52,13 +51,7 @@ class _Column:
     texts: Sequence[str]
     whole: Sequence[str] = ()
     fits: Sequence[Notation] = ()
-    units: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    @property
-    def decimals(self) -> set[str]:
-        """The decimal mark where the values leave no choice."""
-        marks = {each.decimal for each in self.fits}
-        return marks if len(marks) == 1 and re.search("[.,]", "".join(self.texts)) else set()
+    units: Mapping[tuple[str, str], str] = {}
 
 
 def guess(
@@ -82,7 +75,9 @@ def guess(
             continue
         if found := notations(texts):
             columns[name] = found
-            decimals |= found.decimals
+            fitting = {each.decimal for each in found.fits}
+            if len(fitting) == 1 and re.search("[.,]", "".join(texts)):
+                decimals |= fitting  # the values leave no choice
     guesses = {name: _decide(name, each, decimals, separator) for name, each in columns.items()}
     return {name: each for name, each in guesses.items() if each is not None}, decimals
 
@@ -92,21 +87,18 @@ def is_quantity(unit: tuple[str, str]) -> bool:
     return bool(re.fullmatch(f"({CURRENCY}|{UNITS}|)", unit[0] or unit[1], re.IGNORECASE))
 
 
-def notations(texts: Sequence[str]) -> _Column | None:
+def notations(texts: Sequence[str]) -> Column | None:
     """Return what the different values of a column tell; None where one is no number."""
-    parts = []
-    for text in texts:
-        part = NUMBERLIKE.fullmatch(text)
-        if part is None:
-            return None
-        parts.append(part)
+    if not all(map(NUMBERLIKE.fullmatch, texts)):
+        return None
+    parts = [part for part in map(NUMBERLIKE.fullmatch, texts) if part]
     with_unit = [part for part in parts if re.search("[^0.,]", part[0])]  # a zero may have none
     units = {(part["before"], part["behind"]): part[0] for part in with_unit}
     if len(units) > 1:
         # 35b and 20A are codes; 1.5m and 20 A are none.
         codes = all(re.fullmatch(r"[0-9]+[^\W\d_]?", text) for text in units.values())
         quantities = not codes and all(map(is_quantity, units))
-        return _Column(texts=texts, units=units) if quantities else None
+        return Column(texts, units=units) if quantities else None
     before, behind = next(iter(units), ("", ""))
     cores = [part["core"] for part in parts]
     scientific = any(part["exponent"] for part in parts)  # which is never written with thousands
@@ -116,7 +108,7 @@ def notations(texts: Sequence[str]) -> _Column | None:
         if _fits(one, cores) and not (scientific and one.thousands)
     ]
     whole = [part[0] for part in with_unit if part["core"].isdecimal()]
-    return _Column(texts=texts, whole=whole, fits=fits) if fits else None
+    return Column(texts, whole, fits) if fits else None
 
 
 def _fits(notation: Notation, cores: Sequence[str]) -> bool:
@@ -127,11 +119,11 @@ def _fits(notation: Notation, cores: Sequence[str]) -> bool:
     )
 
 
-def _decide(name: str, column: _Column, decimals: set[str], separator: str) -> Guess | None:
+def _decide(name: str, column: Column, decimals: set[str], separator: str) -> Guess | None:
     """Return the notation that the column has or that the file leaves it, or the question."""
     if column.units:
         question = f"{' and '.join(map(short_repr, column.units.values()))} have different units"
-        (before, behind), *more = (unit for unit in column.units if any(unit))
+        (before, behind), *more = filter(any, column.units)
         example = toml({name: Notation(before=before, behind=behind).example})
         remedy = "convert them to one" if more else f"if it is one, write numbers = {example}"
         return Guess(question=f"{question}; {remedy}")
