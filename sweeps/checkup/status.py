@@ -43,6 +43,7 @@ def status(
         "experiment": record.experiment.name,
         "finished": len(record.trials),
         "trials": record.aim,
+        "objective": record.objective,
         "best_trial": best.trial if best else None,
         "best_value": record.value(best) if best else None,
         "baseline_value": record.value(baseline) if baseline else None,

@@ -91,7 +91,7 @@ def _print_card(card: "Card") -> None:
 
 def _print_best(study: "StudyRecord") -> None:
     """Print the baseline and the best trial."""
-    from experiments.measures import strength
+    from experiments.measures import MEASURES, strength
 
     numbers = *LAMBDA_NAMES, "learning_rate"
     columns = {study.study: ["trial", study.objective, *numbers, "best_epoch"]}
@@ -99,7 +99,7 @@ def _print_best(study: "StudyRecord") -> None:
     for role, trial in (("baseline", study.baseline), ("best", best)):
         if trial:
             setting = [strength(trial.setting.numbers[name]) for name in numbers]
-            value = f"{study.value(trial):.4f}"
+            value = MEASURES[study.objective].value(study.value(trial))
             columns[role] = [str(trial.trial), value, *setting, str(trial.best_epoch)]
     _print_table(tuple(columns), zip(*columns.values(), strict=True))
 
@@ -150,7 +150,7 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
         yield "model", relative(folder / WORDS), f"{predict} rows.csv"
     for path in sweep.files:
         if path.suffix == ".html":
-            yield "page", relative(path), "explains the verdict; open it in a browser"
+            yield "page", relative(path), "in a browser; explains the verdict"
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:
@@ -206,15 +206,18 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
     if not found:
         say("no study yet; make one with: sweeps run digits")
         return
+    from experiments.measures import MEASURES
+
     rows = []
     for row in found:
         best, baseline, missing = row["best_value"], row["baseline_value"], row["mlflow_missing"]
+        value = MEASURES[row["objective"]].value
         there = f"{missing} missing" if missing else "all there"
         cells = (
             *(row["study"], row["experiment"], f"{row['finished']}/{row['trials']}"),
-            "" if best is None else f"{best:.4f}",
+            "" if best is None else value(best),
             "" if best is None else str(row["best_trial"]),
-            "" if baseline is None else f"{baseline:.4f}",
+            "" if baseline is None else value(baseline),
             "unknown" if missing is None else there,
             "{host} {pid} since {since}".format_map(row["driver"]) if row["driver"] else "",
         )

@@ -208,4 +208,7 @@ def test_a_loss_is_not_said_in_points_and_few_rows_show_nothing() -> None:
     says = card(study_with(SAME, same, objective="val_data_loss")).says
     assert f"test loss -0.0031 (90 % CI -0.0040 to 0.0030) {ROWS}" in says
     hopeless = dataclasses.replace(compared(BASELINE, UNDECIDED, 0.008, -40, 40), detectable=430.0)
-    assert "These test rows are too few to detect any difference." in card(study_with(UNDECIDED, hopeless)).facts
+    assert (
+        "These test rows are too few to detect any difference."
+        in card(study_with(UNDECIDED, hopeless)).facts
+    )
