@@ -26,7 +26,8 @@ from sweeps.cli.server import HOST, serving
 from tests.browser import REBOUND, Browser, browser
 from tests.studies import confirmed_study, make_study, make_trial
 
-COLUMNS = ["val_accuracy", "data_loss", "regularization_loss", *LAMBDA_NAMES, "learning_rate"]
+SETTING = [*LAMBDA_NAMES, "learning_rate"]
+COLUMNS = [*SETTING, "val_accuracy", "data_loss", "regularization_loss"]
 EVIL = 'killed <img src="x" onerror="document.title=1"> | **at** [once](javascript:alert(1))'
 FAILED, DIVERGED = 7, 8
 NAME = "attributes.`Run Name`"
@@ -52,7 +53,9 @@ BORN: dict[str, Any] = {
         "rows": {"training": 1078, "validation": 359, "test": 360},
     },
 }
-SMALL = confirmed_study(troubled(dataclasses.replace(make_study(100), **BORN)), look=1, winner=3)
+TRIALS = troubled(dataclasses.replace(make_study(100), **BORN))
+FIRST = dataclasses.replace(TRIALS, trials=TRIALS.trials[:6])  # all of them are candidates
+SMALL = dataclasses.replace(confirmed_study(FIRST, look=1, winner=3), trials=TRIALS.trials)
 LARGE = make_study(120, name="digits-large", epochs=1, sweep={"objective": "val_data_loss"})
 
 
@@ -178,13 +181,47 @@ def test_the_link_opens_the_trials_of_the_study_best_first(
     """
     headers = window.run(script)
     wanted = list(dict.fromkeys([study.objective, *COLUMNS]))
-    # A column far to the right, here a ninth one, is drawn when somebody scrolls there.
-    assert [name for name, _ in headers] == wanted[:8]
+    # A column far to the right is drawn when somebody scrolls there.
+    assert [name for name, _ in headers] == wanted[: len(headers)]
+    assert {study.objective, *SETTING} <= {name for name, _ in headers}
     assert [name for name, cut in headers if cut] == []
     assert window.run(CUT_LAMBDAS) == []
     # No run of the confirmation, and not the study's; of 120 the first hundred.
     assert {name.partition("-")[0] for name in names(window)} == {"trial"}
     assert "100 matching runs" in window.text()
+
+
+def test_the_setting_fits_into_a_window_of_1440(window: Shown) -> None:
+    end = "return document.querySelector('[col-id=\"metrics.`learning_rate`\"]')"
+    end += ".getBoundingClientRect().right <= window.innerWidth"
+    window.page.driver.set_window_size(1440, 900)
+    try:
+        window.page.open(window.links[SMALL.study].trials)
+        window.page.wait_for(lambda: len(names(window)) >= 10)
+        window.picture("trials-100-1440")
+        assert window.run(end)
+    finally:
+        window.page.driver.set_window_size(1600, 1000)
+
+
+def test_a_plain_mlflow_opens_on_the_answer_and_the_studies(window: Shown) -> None:
+    home, made = window.links[SMALL.study].plain.partition("#")[0], card(SMALL)
+    assert made
+    window.page.open(home)
+    window.page.wait_for(lambda: made.says in window.page.texts("body")[0])
+    window.picture("home")
+    window.page.open(f"{home}#/experiments/1/runs")
+    window.page.wait_for(lambda: sorted(names(window)) == [SMALL.study, LARGE.study])
+    window.picture("plain-studies")
+    window.find(
+        "return [...document.querySelectorAll('.ag-row a')].find(one => one.innerText.trim() ==="
+        f" '{SMALL.study}').closest('.ag-cell').querySelector('button')"
+    ).click()
+    window.page.wait_for(lambda: f"{SMALL.study} confirmation" in names(window))
+    window.picture("plain-trials")
+    below = names(window)[names(window).index(SMALL.study) + 1 :]
+    assert below[0] == f"{SMALL.study} confirmation"
+    assert {name.partition("-")[0] for name in below[1:10]} == {"trial"}
 
 
 def test_the_charts_are_the_lambdas_together_and_each_alone(window: Shown) -> None:
@@ -263,7 +300,7 @@ def test_the_report_is_previewed_whole(window: Shown) -> None:
     window.page.driver.switch_to.frame(frame)
     try:
         heading = window.find("return document.querySelector('h1')")
-        assert heading.text == SMALL.study
+        assert heading.text.startswith(SMALL.study)
         window.find("return document.querySelector('svg')")
     finally:
         window.page.driver.switch_to.default_content()

@@ -114,9 +114,10 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
     columns = [f"metrics.`{name}`" for name in numbers]
     if any(trial_note(trial) for trial in study.trials):
         columns.append(NOTE)
-    # In pixels: room for the name, and for a lambda that is written in full and cut off.
-    widths = {NAME: 140, CREATED: 140, NOTE: 260} | {
-        f"metrics.`{name}`": 170 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
+    # In pixels: room for the name, and for a lambda that is written in full and cut off. They fit
+    # into a window of 1,440, the learning rate included.
+    widths = {NAME: 120, CREATED: 130, NOTE: 260} | {
+        f"metrics.`{name}`": 140 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
     }
     return {
         "searchFilter": f"{query} and tags.study_uid = '{study.study_uid}'",
