@@ -382,13 +382,13 @@ def check_tracking(place: Place, counts: Counts) -> None:
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
     confirmed = pd.read_csv(place.reports / "confirm.csv")
     is_reference = confirmed.role.str.startswith(REFERENCE)
-    trained = confirmed[~is_reference].drop_duplicates(["seed", *LAMBDA_NAMES, "learning_rate"])
-    networks = len(trained) + int(is_reference.sum())
-    by_network = Counter(
+    settings = confirmed[~is_reference].drop_duplicates([*LAMBDA_NAMES, "learning_rate"])
+    wanted = len(settings) + int(is_reference.sum())
+    by_setting = Counter(
         run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm"
     )
-    counts.twice += sum(by_network.values()) - len(by_network) + max(0, len(by_network) - networks)
-    counts.missing += max(0, networks - len(by_network))
+    counts.twice += sum(by_setting.values()) - len(by_setting) + max(0, len(by_setting) - wanted)
+    counts.missing += max(0, wanted - len(by_setting))
     rows = pd.read_csv(place.reports / "trials.csv").set_index("trial")
     counts.twice += int(rows.index.duplicated().sum())
     counts.missing += len(set(range(TRIALS)) - set(rows.index))
