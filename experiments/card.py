@@ -39,7 +39,7 @@ WITHOUT_PENALTIES, WITH_PENALTIES = "without penalties", "with penalties"
 
 @dataclass(frozen=True)
 class LambdaLine:
-    """One lambda: the strength to use (0 is off), the verdict's word on it (None where it is off),
+    """One lambda: the strength to use (0 is off), the verdict's word on it (None if it is off),
     why, and the range of values that do as well.
     """
 

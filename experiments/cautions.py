@@ -47,7 +47,7 @@ def begun(study: StudyRecord) -> str:
 
 
 def no_verdict(study: StudyRecord, options: str = "") -> str:
-    """Return why no verdict can be made, and what to do; empty where both arms have a trial."""
+    """Return why no verdict can be made, and what to do; empty if both arms have a trial."""
     arms, done = {trial.setting.arm for trial in study.complete}, len(study.trials)
     run = f"{begun(study)} --study {quoted(study.study)}"
     if BASELINE not in arms:
@@ -77,7 +77,7 @@ def no_verdict(study: StudyRecord, options: str = "") -> str:
 
 def further(study: StudyRecord, options: str = "") -> tuple[str, str] | None:
     """Return in which way the networks are not trained to the end, and the command that trains
-    them further; None where they are.
+    them further; None if they are.
     """
     keys = study.verdict.undertrained if study.verdict else ()
     if not keys:
@@ -121,7 +121,7 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
     if verdict.basis["trials"] != len(study.trials):
         yield (
             f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
-            f" {len(study.trials)} now; make it again with: {confirm}{options}"
+            f" {len(study.trials)} now; rebuild it with: {confirm}{options}"
         )
     if verdict.word == SEALED:
         yield f"test set still sealed; open it with: {confirm} --open-test{options}"
@@ -140,8 +140,8 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
     if verdict.opening and verdict.opening.number > 1:
         yield (
             f"This is look number {verdict.opening.number} at these test rows, so it is tested at"
-            f" {verdict.opening.alpha * 100:.2g} % in place of 2.5 %: a test set looked at often is"
-            " a validation set."
+            f" {verdict.opening.alpha * 100:.2g} % instead of 2.5 %: a test set that is used"
+            " often becomes a validation set."
         )
     if verdict.opening and verdict.opening.unread:
         yield (
@@ -163,13 +163,13 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
         counts = f"{margin}, up to which a difference counts as none that matters (confirm.margin)"
         yield f"The gain is there, but smaller than {counts}."
     if verdict.word == UNDECIDED and rows < FEW_ROWS:
-        yield f"There are only {rows} test rows; more of them would tell more."
+        yield f"There are only {rows} test rows; more rows would show more."
     if verdict.rarest is not None and verdict.rarest < FEW_OF_A_CLASS:
-        yield f"The rarest class has {verdict.rarest} test rows; what is said of it is little."
+        yield f"The rarest class has {verdict.rarest} test rows; little can be said about it."
     if verdict.majority >= UNEVEN and verdict.objective == "val_accuracy":
         yield (
-            f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little of"
-            " the others; search by balanced_val_accuracy (sweep.objective)."
+            f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little"
+            " about the others; search by balanced_val_accuracy (sweep.objective)."
         )
     if verdict.diverged:
         yield (

@@ -34,13 +34,13 @@ class Shares(Section):
     """How the rows are divided where no files are given for validation and test."""
 
     val: Annotated[Share, Field(gt=0)] = 0.2
-    """The share of the rows to choose the lambdas by."""
+    """The share of the rows that choose the lambdas."""
     test: Share = 0.2
     """The share of the rows that stays sealed until the confirmation."""
     seed: Seed = 0
     """Another seed divides the rows in another way."""
     group: Annotated[str | None, Field(examples=["patient"])] = None
-    """The column of groups that may not be torn apart, such as the patient of several rows."""
+    """The column of groups that must stay together, such as the patient of several rows."""
 
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
@@ -69,30 +69,30 @@ class Data(Section):
     source: Annotated[str, Field(min_length=1)]
     """A .csv, .csv.gz, .tsv, .xlsx, .parquet or .npz file beside this one, or a name: "digits"."""
     target: Annotated[str | None, Field(examples=["y"])] = None
-    """The column that holds the labels (in an .npz: the array)."""
+    """The column with the labels (in an .npz: the array)."""
     drop: Names = ()
     """Columns to leave out, such as ids, names and free text."""
     categorical: Names = ()
-    """Columns of numbers that are codes and no quantities, such as a zip code."""
+    """Numeric columns that are codes, not quantities, such as a zip code."""
     missing: Names = ("", "NA", "NaN", "?")
-    """The texts that mean no value: a number is then the median, a category is "missing"."""
+    """Texts that mean no value: a number becomes the median, a category "missing"."""
     decimal: Literal[".", ","] = "."
     """The decimal mark of the numbers in a .csv, for columns that data.numbers does not name."""
     numbers: dict[str, Annotated[str, AfterValidator(_is_a_number)]] = Field(default_factory=dict)
     """How a column writes its numbers, by example: "1,000.5", "1.000,5", "1 000", "$1", "1 cm"."""
     unlabelled: Literal["error", "drop"] = "error"
-    """What happens where rows have no label: an error, or they are left out."""
+    """What to do with rows without a label: report an error, or leave them out."""
     duplicates: Literal["keep", "drop"] = "keep"
-    """What happens to rows with inputs and label of an earlier row: kept, or left out."""
+    """What to do with copies of earlier rows: keep them, or leave them out."""
     separator: Annotated[str, AfterValidator(_divides_fields)] = "auto"
-    """What stands between the fields of a .csv: one character, or "auto" to find out."""
+    """The separator of the fields in a .csv: one character, or "auto" to detect it."""
     encoding: str = "utf-8-sig"
-    """How a .csv is encoded, such as "utf-8-sig" (UTF-8), "latin-1" or "utf-16"."""
+    """The encoding of a .csv, such as "utf-8-sig" (UTF-8), "latin-1" or "utf-16"."""
     split: Shares = Shares()
     validation: Annotated[str | None, Field(examples=["val.csv"])] = None
-    """A file of rows to choose the lambdas by, in place of the share split.val."""
+    """A file of validation rows, instead of the share split.val."""
     test: Annotated[str | None, Field(examples=["test.csv"])] = None
-    """A file of rows for the last word, in place of the share split.test."""
+    """A file of test rows, instead of the share split.test."""
     spiral: Spiral = Spiral()
 
     def notation(self, column: str) -> Notation | None:

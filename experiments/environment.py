@@ -29,13 +29,13 @@ def differences(before: Mapping[str, str]) -> str:
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Return what is not as in `old`, as `name: old -> new`; empty where all is."""
+    """Return what is not as in `old`, as `name: old -> new`; empty if all is."""
     pairs = {name: (value, new.get(name, "")) for name, value in old.items()}
     return ", ".join(f"{name}: {one} -> {two}" for name, (one, two) in pairs.items() if one != two)
 
 
 def installed(package: str) -> str:
-    """Return the version of an installed package; empty where it is not installed."""
+    """Return the version of an installed package; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -43,7 +43,7 @@ def installed(package: str) -> str:
 
 
 def blas_info() -> dict[str, Any]:
-    """Return what threadpoolctl knows of NumPy's BLAS; empty where it knows none."""
+    """Return what threadpoolctl knows of NumPy's BLAS; empty if it knows none."""
     import numpy  # loads the BLAS that is asked for  # noqa: F401
     from threadpoolctl import threadpool_info
 

@@ -4,7 +4,7 @@ import errno
 from typing import ClassVar
 
 FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}  # the disk, the limit of a file, the quota
-MAKE_ROOM = "make room, then give the same command again: what was recorded is kept"
+MAKE_ROOM = "make room, then run the same command again: what was recorded is kept"
 
 
 class SweepsError(Exception):

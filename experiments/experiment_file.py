@@ -128,7 +128,7 @@ def _known(key: str) -> str:
     siblings = Experiment(name="x", data=Data(source="x")).model_dump()
     for dotted, _ in flatten(siblings):
         if dotted.endswith(f".{last}"):
-            return f"it belongs into the table [{dotted.rpartition('.')[0]}]"
+            return f"it belongs in the table [{dotted.rpartition('.')[0]}]"
     for parent in parents:
         siblings = siblings[parent]
     return suggestion(last, siblings)

@@ -35,13 +35,13 @@ class Notation:
     def of(cls, example: str) -> Self:
         """Return the notation of an example; one mark before three digits divides thousands.
 
-        Raises ValueError where the example is no number.
+        Raises ValueError if the example is not a number.
         """
         found = EXAMPLE.fullmatch(example.strip())
         thousands, decimal = found.group("thousands", "decimal") if found else (None, None)
         if not found or (thousands and thousands == decimal):
             raise ValueError(
-                'it is no number as a column may hold; write one such as "1,000.5", "1.000,5",'
+                'it is not a number as a column may hold; write one such as "1,000.5", "1.000,5",'
                 ' "1 000", "1,5", "$1", "1 %" or "1 cm"'
             )
         group = next((key for key, form in GROUPS.items() if (thousands or "") in form), "")

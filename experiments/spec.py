@@ -73,7 +73,7 @@ class ModelSection(Section):
 
 
 def _tuned(training: Mapping[str, Any]) -> bool:
-    """Whether the learning rate is tuned: only then is there reason to train to the end."""
+    """Whether the learning rate is tuned, which is a reason to train to the end."""
     return isinstance(training.get("learning_rate"), Range)
 
 
@@ -193,7 +193,7 @@ class Experiment(Section):
 
     @property
     def rates(self) -> RateRange | None:
-        """The range of the learning rate; None where it is fixed."""
+        """The range of the learning rate; None if it is fixed."""
         axis = self.training.learning_rate
         return axis if isinstance(axis, RateRange) else None
 
@@ -215,7 +215,7 @@ class Experiment(Section):
 
     @property
     def kept_by(self) -> str | None:
-        """The curve whose best epoch is kept; None where the last epoch is."""
+        """The curve whose best epoch is kept; None if the last epoch is."""
         return self.sweep.objective if self.training.keep == "best" else None
 
     @property
@@ -232,7 +232,7 @@ class Experiment(Section):
     def identity(self) -> dict[str, Any]:
         """What decides the numbers of a trial, as `{"training.epochs": 30, ...}`.
 
-        Raises OSError where a data file cannot be read.
+        Raises OSError if a data file cannot be read.
         """
         parts = self.model_dump(mode="json", exclude={"name", "confirm"})
         for key, path in self.data.files.items():

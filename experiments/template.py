@@ -36,8 +36,8 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     """Write an experiment file for the data, by default `<stem of the data>.toml` in the current
     directory.
 
-    Raises DataError where the file or its target cannot be read, InputError where `output` exists
-    or cannot be an experiment file, DirectoryError where it cannot be written. What else keeps the
+    Raises DataError if the file or its target cannot be read, InputError if `output` exists
+    or cannot be an experiment file, DirectoryError if it cannot be written. What else keeps the
     data from being used is a sentence of the guesses.
     """
     output = output or Path(f"{_stem(data_file)}.toml")

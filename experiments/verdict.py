@@ -107,7 +107,7 @@ class Comparison:
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
     """The span of a lambda over the trials that are indistinguishable from the winner: `low` and
-    `high` (None where it is off in all), whether it is `off` in one, and the upper end to try where
+    `high` (None if it is off in all), whether it is `off` in one, and the upper end to try where
     the search's own cut the span off.
     """
 
@@ -236,7 +236,7 @@ class Verdict:
         return Interval(mean=0.0, low=0.0, high=0.0, level=1.0) if self.opening else None
 
     def keeping(self, name: str) -> str | None:
-        """Return what to do with a lambda: a value of KEEPING; None where it is off."""
+        """Return what to do with a lambda: a value of KEEPING; None if it is off."""
         if name not in self.use.on:
             return None
         words = {comparison.against: comparison.word for comparison in self.comparisons}

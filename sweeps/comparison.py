@@ -27,7 +27,7 @@ def compare(
     A study is a `Sweep`, the name of a study in `directory` or `storage`, `DIRECTORY/STUDY`, a
     directory with one study, or the path of a journal.
 
-    Raises InputError where there are fewer than two, and, unless `allow_different`, where their
+    Raises InputError if there are fewer than two, and, unless `allow_different`, where their
     numbers are of different test rows, target columns or objectives.
     """
     place = workspace(directory, storage)

@@ -52,7 +52,7 @@ class Interrupts:
         """End by force where something does not let go, as a lock that a signal left locked."""
         if not self._over.wait(PATIENCE):
             print(
-                "stopped by force; what was recorded is kept. Go on with the same command.",
+                "stopped by force; what was recorded is kept. Continue with the same command.",
                 file=sys.stderr,
                 flush=True,
             )

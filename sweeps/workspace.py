@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things are kept: `storage` and `tracking_uri` are None where the directory has them."""
+    """Where things are kept: `storage` and `tracking_uri` are None if the directory has them."""
 
     directory: Path
     storage: str | None = None
@@ -75,7 +75,7 @@ class Workspace:
         return sorted(path.stem for path in (self.directory / "studies").glob(f"*{SUFFIX}"))
 
     def kept(self, note: Callable[[str], None]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-        """Yield the name of every study and what is kept on it, None where that cannot be read:
+        """Yield the name of every study and what is kept on it, None if that cannot be read:
         `note` gets the reason.
         """
         places = [self, replace(self, storage=None)] if self.storage else [self]
@@ -93,12 +93,12 @@ class Workspace:
             known = [name for name, one in self.loaded() if _is_ours(one)]
         where = masked_url(self.storage) if self.storage else str(self.directory)
         if not known:
-            raise InputError(f"{where}: there is no study yet; make one with: sweeps run digits")
+            raise InputError(f"{where}: there is no study yet; start one with: sweeps run digits")
         if study in known:
             return study
         if study is not None:
             remedy = suggestion(study, known)
-            raise InputError(f"study {study}: there is none of this name in {where}; {remedy}")
+            raise InputError(f"study {study}: there is no study of this name in {where}; {remedy}")
         if len(known) > 1:
             remedy = f"name one of {', '.join(known)}"
             raise InputError(f"{where}: there are {len(known)} studies; {remedy}")
@@ -181,7 +181,7 @@ def _is_ours(study: StoredStudy | SweepsError) -> bool:
 
 
 def _check_name(study: str) -> None:
-    """Raise InputError where the name of a study cannot name its files."""
+    """Raise InputError if the name of a study cannot name its files."""
     try:
         valid_name(study)
     except ValueError as error:

@@ -118,7 +118,7 @@ def judge(table: RawTable, name: str, data: Data, guess: Guess | None = None) ->
     else:
         others = [text for text in texts if not values.NUMBER.fullmatch(text)]
         mixed = len(others) < MIXED * len(texts)
-        note = f"{short_repr(others[0])} is no number" if mixed else ""
+        note = f"{short_repr(others[0])} is not a number" if mixed else ""
     if note:
         read = f"column {short_repr(name)} is read as categories, because {note}"
         note = f"{read}; to leave it out, {leave_out}"

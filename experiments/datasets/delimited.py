@@ -197,18 +197,18 @@ def _check_records(text: str, shape: Shape, *, strict: bool) -> None:
     if shape.width != number:
         raise NoTable(
             f"line {header} has {number} fields by {shape.separator!r}, and most lines below it"
-            f" have {shape.width}; the first line must have the names of columns: write a name for"
+            f" have {shape.width}; the first line must have the column names: write a name for"
             " each, delete lines above the names, or write the right data.separator"
         )
     fields = f"{len(record)} field{'s' * (len(record) != 1)}"
-    what = f"line {line} has {fields}, and there are {number} names of columns in line {header}"
+    what = f"line {line} has {fields}, and there are {number} column names in line {header}"
     if len(record) < number and not any(records):
         raise NoTable(f"{what}: it is the last line, and cut; delete it, or get the file again")
     raise NoTable(f"{what}; correct it: a field with {shape.separator!r} in it needs quotes")
 
 
 def _without_empty_rows(frame: "pd.DataFrame", labelled: bool) -> tuple["pd.DataFrame", int]:
-    """Return the table without rows that have no value but names of columns, and how many these
+    """Return the table without rows that have no value but column names, and how many these
     are: all of them, or those at the end where every other row is to be answered.
     """
     rows = frame.index

@@ -53,7 +53,7 @@ class RawTable:
 def check_columns(
     known: Iterable[str], wanted: Iterable[str], where: str, remedy: str = "correct it"
 ) -> None:
-    """Raise DataError where a wanted column is not among the known ones, or is there twice."""
+    """Raise DataError if a wanted column is not among the known ones, or is there twice."""
     count = Counter(known)
     if lacking := [name for name in wanted if name not in count]:
         raise DataError(
@@ -100,7 +100,7 @@ def read(path: Path, data: Data, *, labelled: bool = True, guess: bool = False) 
         shapes.check_header(table.frame, target, str(path))
     check_columns(names, names if labelled else [], str(path))
     if len(table.frame) == 0:
-        raise DataError(f"{path}: there are no rows, only names of columns; add rows")
+        raise DataError(f"{path}: there are no rows, only column names; add rows")
     if labelled and data.target is None and suffix != ".npz":
         raise DataError(
             f"{path}: data.target, the column of labels, is missing; there are {listed(names)}:"

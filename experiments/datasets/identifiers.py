@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from experiments.datasets.values import FEW_DIFFERENT
 from experiments.wording import toml
 
-FEWEST = 10  # rows; of fewer nothing can be told
+FEWEST = 10  # rows; fewer say nothing
 LARGEST = 2.0**53  # a quantity has fewer digits; a float does not tell larger numbers apart
 INDEX = re.compile(r"unnamed: \d+|__index_level_\d+__|level_\d+|row[ ._]?names?", re.IGNORECASE)
 WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")

@@ -135,7 +135,7 @@ def class_numbers(
         near = f"did you mean {alike[0]!r}?" if alike else suggestion(labels[index], classes)
         raise DataError(
             f"{table.where}: column {short_repr(table.target)} has {short_repr(labels[index])} in"
-            f" {row_number(table.frame.index[index])}, which is no class of the training file;"
+            f" {row_number(table.frame.index[index])}, which is not a class of the training file;"
             f" {near}: correct it, or add rows of that class there"
         )
     return found

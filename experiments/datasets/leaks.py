@@ -141,7 +141,7 @@ def _determining(
         not others or wrong[others[0]] >= OTHERS * by_chance
     ):
         accuracy = 1 - wrong[best] / len(y) / 2  # of the more common label: one of two neighbours
-        what = f"column {short_repr(best)} alone says about {accuracy:.0%} of the labels"
+        what = f"column {short_repr(best)} alone predicts about {accuracy:.0%} of the labels"
         value = [*data.drop, best]
         yield Leak(what=what, when=when, key="data.drop", value=value, accuracy=accuracy)
 

@@ -88,7 +88,7 @@ def is_quantity(unit: tuple[str, str]) -> bool:
 
 
 def notations(texts: Sequence[str]) -> Column | None:
-    """Return what the different values of a column tell; None where one is no number."""
+    """Return what the different values of a column tell; None if one is not a number."""
     if not all(map(NUMBERLIKE.fullmatch, texts)):
         return None
     parts = [part for part in map(NUMBERLIKE.fullmatch, texts) if part]

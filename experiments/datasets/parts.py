@@ -53,7 +53,7 @@ class Part:
         return values.texts(frame[group].iloc[self.rows], data.missing)
 
     def group_numbers(self, data: Data) -> NDArray[np.int64] | None:
-        """The number of each row's group; None where rows have none."""
+        """The number of each row's group; None if rows have none."""
         import pandas as pd
 
         return None if data.split.group is None else pd.factorize(self.groups(data))[0]
@@ -146,7 +146,7 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> l
     notes = []
     if data.split.group is not None:
         column = f"column {short_repr(data.split.group)}"
-        notes.append(f"{column} divides the rows (data.split.group) and is no input")
+        notes.append(f"{column} divides the rows (data.split.group) and is not an input")
         for one, other in combinations(parts.values(), 2):
             if shared := set(one.groups(data)) & set(other.groups(data)):
                 group = short_repr(shared.pop())
@@ -158,6 +158,6 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> l
         absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
         if absent and len(parts[name].y):
             missing = listed([classes[index] for index in absent])
-            why = "" if getattr(data, name) else ": too few rows to divide, so all are to train on"
+            why = "" if getattr(data, name) else ": too few rows to divide, all are for training"
             notes.append(f"no {name} row has the class {missing}{why}")
     return notes

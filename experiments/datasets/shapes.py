@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1 << 16  # characters to look at first; no cell of it is too long for csv
-MOST_TITLES = 20  # records that may stand above the names of columns
+MOST_TITLES = 20  # records that may stand above the column names
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(?:\r\n|\r|\n)', re.IGNORECASE)  # of Excel
 BACKSLASHED = re.compile(r'\\"[^,;\t|\r\n]')  # a quote within a field; not a path that ends one
 
@@ -60,7 +60,7 @@ def find(text: str, separator: str = "auto") -> Shape:
     named = SEPARATOR_LINE.match(text)
     if separator == "auto" and named:
         separator = named[1]
-        notes.append(f"line 1 is no row: it says that fields are divided by {separator!r}")
+        notes.append(f"line 1 is no row: it says that fields are separated by {separator!r}")
     escape = "\\" if BACKSLASHED.search(text, 0, SAMPLE) else None
     found = {
         one: _records(text, one, escape, int(named is not None))
@@ -71,13 +71,13 @@ def find(text: str, separator: str = "auto") -> Shape:
     *_, width = _evenness(found[separator])
     start, names = _header(records, width)
     if start:
-        where = f"the names of columns are in line {lines[start] + 1}"
+        where = f"the column names are in line {lines[start] + 1}"
         above = short_repr(separator.join(records[0]))
         notes.append(f"{where}; the lines above are left out, such as {above}")
     if escape:
         notes.append("a quote within a field is written as backslash and quote")
     if separator != "," and given == "auto":
-        divided = f"the fields are divided by {short_repr(separator)}"
+        divided = f"the fields are separated by {short_repr(separator)}"
         notes.append(f'{divided}, which data.separator = "auto" finds')
     return Shape(
         separator=separator,
@@ -148,7 +148,7 @@ def _has_numbers(cells: Cells) -> bool:
 
 
 def check_header(frame: "pd.DataFrame", target: str, where: str) -> None:
-    """Raise DataError where the names of columns are themselves a row: there is no such target, or
+    """Raise DataError if the column names are themselves a row: there is no such target, or
     a name twice, and most names are values of their own columns.
     """
     names = list(frame.columns)
@@ -159,7 +159,7 @@ def check_header(frame: "pd.DataFrame", target: str, where: str) -> None:
     if len(names) > 1 and 2 * len(like) > len(names):
         example = ",".join(f"x{number}" for number in range(1, len(names)))
         raise DataError(
-            f"{where}: the first row looks like data, not like names of columns (such as"
+            f"{where}: the first row looks like data, not like column names (such as"
             f" {short_repr(names[like[0]])}); write a line of names above it, such as"
             f" {short_repr(f'{example},{target}')}"
         )

@@ -26,7 +26,7 @@ def parse_numbers(
 ) -> tuple[NDArray[np.float64], int | None]:
     """Return the column with NaN where it is missing, and the index of its first other text.
 
-    `notation` is how a column of text writes its numbers, None where plainly.
+    `notation` is how a column of text writes its numbers, None if plainly.
     """
     import pandas as pd
     import pyarrow as pa
@@ -89,7 +89,7 @@ def fault(column: "pd.Series[Any]", values: NDArray[np.float64], bad: int | None
 def texts(
     column: "pd.Series[Any]", missing: Collection[str], *, verbatim: bool = False
 ) -> NDArray[np.object_]:
-    """Return a column as text, None where it is missing; numbers and other text are canonical."""
+    """Return a column as text, None if it is missing; numbers and other text are canonical."""
     import pandas as pd
 
     codes, uniques = pd.factorize(column if column.dtype.kind in "biuf" else as_texts(column))

@@ -102,13 +102,13 @@ def _digest(words: Mapping[str, Any], numbers: bytes) -> str:
 
 
 def read_model(folder: Path) -> Model:
-    """Read the model in a folder. Raises DataError where it is not as it was written."""
+    """Read the model in a folder. Raises DataError if it is not as it was written."""
     try:
         return _read(folder / WORDS, folder / NUMBERS)
     except UNREADABLE as error:
         raise DataError(
-            f"{folder / WORDS} and {NUMBERS} are not as sweeps wrote them ({error}); make them"
-            " again with: sweeps confirm STUDY"
+            f"{folder / WORDS} and {NUMBERS} are not as sweeps wrote them ({error});"
+            " rebuild them with: sweeps confirm STUDY"
         ) from None
 
 

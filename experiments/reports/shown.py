@@ -32,7 +32,7 @@ class Shown:
 
     @property
     def choice(self) -> str:
-        """What the verdict calls its setting: a key of CHOICES; empty where it recommends none."""
+        """What the verdict calls its setting: a key of CHOICES; empty if it recommends none."""
         verdict = self.study.verdict
         return CHOICES.get(verdict.word, "") if verdict and verdict.recommended.on else ""
 

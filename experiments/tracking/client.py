@@ -43,9 +43,7 @@ REFUSED = {
 WRONG_HOST = "Invalid Host header"  # MLflow's word, with the status of PERMISSION_DENIED
 # What SQLite says of a file that is damaged, or whose tables are not MLflow's.
 BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-KEPT = (
-    "nothing of the study is lost: when MLflow is right again, `sweeps sync` writes what is missing"
-)
+KEPT = "nothing of the study is lost: when MLflow works again, `sweeps sync` writes what is missing"
 
 
 def have_home() -> None:
@@ -111,7 +109,7 @@ def _check(store: Store) -> None:
         remedy = "install that MLflow, or name another database with --tracking-uri"
         if revision in known:
             whose = f"an older MLflow than {mlflow.__version__}"
-            remedy = f"copy the database, then give: mlflow db upgrade {quoted(store.shown)}"
+            remedy = f"copy the database, then run: mlflow db upgrade {quoted(store.shown)}"
         raise DatabaseError(
             f"MLflow at {store.shown} has the tables of {whose} (revision {revision}); nothing of"
             f" the study is lost: {remedy}"
@@ -119,7 +117,7 @@ def _check(store: Store) -> None:
 
 
 def _broken(store: Store, reason: str) -> DatabaseError:
-    remedy = "put a copy of it back, or move it away, and give: sweeps sync"
+    remedy = "restore a copy of it, or move it away, and run: sweeps sync"
     if store.is_own:
         remedy = "set it aside and write all studies to a new one with: sweeps sync --fresh"
     shown = " ".join(reason.split())[:300]

@@ -1,4 +1,4 @@
-"""MLflow's database where it is a SQLite file of ours: made whole, and moved with its directory."""
+"""MLflow's database as a SQLite file of sweeps: made whole, and moved with its directory."""
 
 import itertools
 import shutil

@@ -195,7 +195,7 @@ class Tracker(AbstractContextManager["Tracker"]):
         if left := [name for plan in above for name in self.find(plan)[1]]:
             raise TrackingError(
                 f"MLflow keeps the {', '.join(left)} of study {study.study} as it is; delete the"
-                " study's run on MLflow's page, then give: sweeps sync"
+                " study's run on MLflow's page, then run: sweeps sync"
             )
         return any(differed)
 

@@ -26,7 +26,7 @@ AND runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'
 
 
 def read_trial_runs(store: Store, study: StudyRecord) -> dict[int, str] | None:
-    """Return the id of each trial's run, by trial. None where that is for MLflow's client to say:
+    """Return the id of each trial's run, by trial. None if that is for MLflow's client to say:
     no SQLite file, other tables, a run that was not finished, or two of one trial.
     """
     if store.file is None:

@@ -52,9 +52,9 @@ def examine(
     driven = f", driven by {driver}" if driver else ""
     counts = ", ".join(_counts(study, audit, tables))
     yield Finding(FINE, f"study {name}: {counts}{driven}")
-    sync = f"put it right with: {command_line('sync', name)}{options}"
+    sync = f"correct it with: {command_line('sync', name)}{options}"
     export = f"write it again with: {command_line('export', name)}{options}"
-    confirm = f"make it again with: {command_line('confirm', name)}{options}"
+    confirm = f"rebuild it with: {command_line('confirm', name)}{options}"
     if isinstance(error := silent.get(tracker.store.uri), DatabaseError):
         yield Finding(WRONG, f"study {name}: {error}")
     elif error:

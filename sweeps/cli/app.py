@@ -18,7 +18,7 @@ from sweeps.checkup import installation
 
 COMPLETING = "_SWEEPS_COMPLETE"  # set by the script that `sweeps --install-completion` installs
 BUG = "this is a bug in sweeps, not in what was given; please report it with these lines:"
-STOPPED = "stopped; what was recorded is kept. Go on with the same command."
+STOPPED = "stopped; what was recorded is kept. Continue with the same command."
 
 app = typer.Typer(
     name="sweeps",

@@ -190,10 +190,10 @@ def print_synced(done: "Synced") -> None:
             others = "; the others were there" if written < number else ""
             lines.append(f"{written:,} of {counted(number, noun)} written{others}")
     if runs.study and not lines:
-        lines.append("the study's own run put right")
+        lines.append("the study's own run corrected")
     if runs.deleted:
         restore = "`mlflow runs restore` brings one back"
-        lines.append(f"{counted(runs.deleted, 'run')} wrong or too many, and deleted; {restore}")
+        lines.append(f"{counted(runs.deleted, 'run')} wrong or duplicate, deleted; {restore}")
     if done.kept:
         lines.append(f"{counted(done.kept, 'file')} kept with the study's run")
     if done.model:
@@ -204,7 +204,7 @@ def print_synced(done: "Synced") -> None:
 def print_status(found: Sequence[dict[str, Any]]) -> None:
     """Print one line per study."""
     if not found:
-        say("no study yet; make one with: sweeps run digits")
+        say("no study yet; start one with: sweeps run digits")
         return
     from experiments.measures import MEASURES
 

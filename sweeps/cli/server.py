@@ -100,7 +100,7 @@ def _is_free(port: int) -> bool:
 
 def ended(status: int) -> TrackingError:
     """Return the error for a server that ended by itself."""
-    return TrackingError(f"the MLflow server ended with status {status}; what it said is above")
+    return TrackingError(f"the MLflow server ended with status {status}; its output is above")
 
 
 def _is_well(port: int) -> bool:

@@ -21,7 +21,7 @@ def sync(
 ) -> None:
     """Rebuild the MLflow runs from the study.
 
-    What is right stays, what is missing is written, what is too many is deleted.
+    Right runs stay, missing runs are written, duplicates are deleted.
 
     Example: sweeps sync digits
     """

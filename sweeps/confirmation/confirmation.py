@@ -57,7 +57,7 @@ def confirmed(
     study: Study, data: Dataset, means: Means, *, open_test: bool, folder: Path
 ) -> Verdict | None:
     """Return the verdict on the trials that the study has now, and have its model in the folder;
-    what is there already is not made again. None where an arm has no complete trial.
+    what is there already is not made again. None if an arm has no complete trial.
 
     Raises WorkersError, DataError, LockError, StorageError, DirectoryError.
     """
@@ -193,7 +193,7 @@ def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
     ((result,),) = evaluator.evaluate([Job(used.setting, study.verdict.seeds[:1])])
     if result.network is None:
         raise WorkersError(
-            f"the model could not be trained ({result.error}); go on with: sweeps confirm"
+            f"the model could not be trained ({result.error}); continue with: sweeps confirm"
             f" {study.study}"
         )
     return Model(

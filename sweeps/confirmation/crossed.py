@@ -28,7 +28,7 @@ LEVEL = 0.95  # of the intervals that describe and do not claim
 @dataclass(frozen=True)
 class Weighting:
     """What each row counts. `y` (rows,) are classes where every class counts the same, None where
-    every row does; `groups` (rows,) are rows that belong together, None where each stands alone.
+    every row does; `groups` (rows,) are rows that belong together, None if each stands alone.
     """
 
     y: Rows | None = None

@@ -34,7 +34,7 @@ FRESH = 0xF2E54  # the stream of a training seed that its fresh seeds are drawn 
 @dataclass(frozen=True, kw_only=True)
 class Means:
     """What a confirmation works with. `others` yields the name of every study there is and what is
-    kept on it, None where that cannot be read; `observe` is called with the number of networks
+    kept on it, None if that cannot be read; `observe` is called with the number of networks
     trained and that of all.
     """
 
@@ -142,7 +142,7 @@ class Replicates:
             if lost:
                 raise WorkersError(
                     "the confirmation cannot be finished: a network could not be trained"
-                    f" ({lost[0]}); what was recorded is kept. Go on with: sweeps confirm"
+                    f" ({lost[0]}); what was recorded is kept. Continue with: sweeps confirm"
                     f" {self.study.optuna.study_name}"
                 )
             yield results

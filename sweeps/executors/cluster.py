@@ -97,7 +97,7 @@ class ClusterExecutor(Workers):
     """An executor on the workers of a Dask cluster.
 
     A worker that differs from this process in what numbers depend on ends the sweep, unless `mixed`
-    hardware was allowed. `note` is told what a person should know. Raises WorkersError if no
+    hardware was allowed. `note` gets what a person should know. Raises WorkersError if no
     scheduler answers, InputError if Dask's configuration cannot be used.
     """
 
@@ -160,7 +160,7 @@ class ClusterExecutor(Workers):
                 " DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s"
             )
         if not self._client.nthreads():
-            self._note(f"no worker has come to {self._address} yet; waiting for the first one")
+            self._note(f"no worker has joined {self._address} yet; waiting for the first one")
             self._client.wait_for_workers(1)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -206,10 +206,10 @@ class ClusterExecutor(Workers):
     def _answering(self) -> Iterator[None]:
         try:
             yield
-        except (CancelledError, ClosedClientError, OSError):  # no task of ours raises an OSError
+        except (CancelledError, ClosedClientError, OSError):  # none of our tasks raises an OSError
             raise WorkersError(
                 f"the scheduler at {self._address} does not answer any more; what was recorded is"
-                " kept. When it is back, go on with the same command"
+                " kept. When it is back, continue with the same command"
             ) from None
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

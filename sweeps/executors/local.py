@@ -116,8 +116,8 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
             worker.connection.recv()  # it is ready
         except (EOFError, OSError) as error:
             raise WorkersError(
-                f"no worker can be started: {str(error) or 'it ended at once'}; free some memory,"
-                " or try fewer with --workers"
+                f"no worker process can be started: {str(error) or 'it ended at once'}; free"
+                " some memory, or try fewer with --workers"
             ) from None
         return worker
 

@@ -62,7 +62,7 @@ class Resources:
             )
 
     def open(self, experiment: Experiment, note: Callable[[str], None]) -> local.Workers:
-        """Make the executor for an experiment; `note` is told what a person should know.
+        """Make the executor for an experiment; `note` gets what a person should know.
 
         Raises WorkersError if no cluster answers, InputError if Dask is not installed.
         """

@@ -56,12 +56,12 @@ def birth(experiment: Experiment, data: "Dataset | None") -> dict[str, Any]:
 
 
 def check_format(study: str, birth: Any) -> None:
-    """Raise FormatError where another version of sweeps began the study in another format."""
+    """Raise FormatError if another version of sweeps began the study in another format."""
     found = birth.get("format", 1) if isinstance(birth, dict) else "unknown"
     if found != FORMAT:
         raise FormatError(
             f"study {study}: another version of sweeps began it (format {found}), this one reads"
-            f" format {FORMAT}; continue it with that version, or start a study of its own with"
+            f" format {FORMAT}; continue it with that version, or start another study with"
             " --study NAME"
         )
 
@@ -76,7 +76,7 @@ def command(arguments: list[str]) -> str:
 
 
 def commit() -> str:
-    """Return the git commit of the working directory; empty where there is none, or no git."""
+    """Return the git commit of the working directory; empty if there is none, or no git."""
     try:
         done = subprocess.run(
             ["git", "rev-parse", "--verify", "--quiet", "HEAD"],
@@ -91,7 +91,7 @@ def commit() -> str:
 
 
 def user() -> str:
-    """Return the name of the user; empty where the system knows none."""
+    """Return the name of the user; empty if the system knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -38,7 +38,7 @@ def name_of(factory: Callable[..., object]) -> str:
 def searched(experiment: Experiment, factory: Factory) -> Search:
     """Return the search of an experiment with the samplers that a user's function makes.
 
-    Raises InputError where it is no such function, or its samplers do not depend on their seeds.
+    Raises InputError if it is no such function, or its samplers do not depend on their seeds.
     """
     if isinstance(factory, BaseSampler):
         raise InputError(
@@ -55,7 +55,7 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
     def make(seed: int, generation: int, size: int) -> BaseSampler:
         sampler = factory(seed=generation_seed(seed, generation))
         if not isinstance(sampler, BaseSampler):
-            raise TypeError(f"it returned {sampler!r}, which is no optuna.samplers.BaseSampler")
+            raise TypeError(f"it returned {sampler!r}, which is not an optuna.samplers.BaseSampler")
         return sampler
 
     named = experiment.sweep.model_copy(update={"sampler": name})

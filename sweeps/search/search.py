@@ -82,7 +82,7 @@ class Search:
 
     @property
     def kind(self) -> SamplerKind:
-        """The sampler. Raises InputError where it is the user's own and was not given."""
+        """The sampler. Raises InputError if it is the user's own and was not given."""
         name = self.experiment.sweep.sampler
         if self.own is None and name not in KINDS:
             raise InputError(
@@ -115,4 +115,4 @@ class Search:
                 "go on from Python with the function it was begun with, sweeps.run(...,"
                 f" sampler={function})"
             )
-        return f"{changed}; {remedy}, or start a study of its own with --study NAME"
+        return f"{changed}; {remedy}, or start another study with --study NAME"

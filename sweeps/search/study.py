@@ -110,7 +110,7 @@ class Study:
     def propose(self) -> list[Proposal]:
         """Return the trials that are missing from the generation in progress: always the same ones.
 
-        Raises InputError where a user's own sampler fails, or no longer proposes what it did.
+        Raises InputError if a user's own sampler fails, or no longer proposes what it did.
         """
         if not self._asked:
             generation, baseline = self._mirror.generation, self.experiment.baseline_trials
@@ -129,7 +129,7 @@ class Study:
         return self._asked[self._begun :]
 
     def _check_first(self) -> None:
-        """Raise InputError where every learning rate of the baseline arm is too large."""
+        """Raise InputError if every learning rate of the baseline arm is too large."""
         rates, first = self.experiment.rates, self._recorded[: self._first]
         if (
             rates
@@ -139,18 +139,18 @@ class Study:
             raise InputError(
                 f"study {self.optuna.study_name}: all {self._first} networks of the first"
                 f" generation diverged, with learning rates from {rates.low:g} to"
-                f" {rates.high:g}; lower training.learning_rate, and start a study of its own with"
+                f" {rates.high:g}; lower training.learning_rate, and start another study with"
                 " --study NAME"
             )
 
     def _check_recorded(self, draws: Sequence[Mapping[str, float]]) -> None:
-        """Raise InputError where another function of the same name began this generation."""
+        """Raise InputError if another function of the same name began this generation."""
         begun = self._recorded[self.finished - self._begun :]
         function = self._search.kind.function
         if function and [trial.params for trial in begun] != draws[: len(begun)]:
             raise InputError(
                 f"study {self.optuna.study_name}: sampler {function} no longer proposes what is"
-                " recorded; go on with it as it was, or start a study of its own with --study NAME"
+                " recorded; go on with it as it was, or start another study with --study NAME"
             )
 
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:
@@ -181,7 +181,7 @@ class Study:
             self.optuna.keep(key, value)
 
     def reread(self) -> StoredStudy:
-        """Return the study as its storage has it now. Raises StorageError where that is not what
+        """Return the study as its storage has it now. Raises StorageError if that is not what
         this process wrote.
         """
         with self._writing():
@@ -207,8 +207,8 @@ class Study:
     def _changed(self) -> StorageError:
         return StorageError(
             f"study {self.optuna.study_name}: another program removed, replaced or changed"
-            f" {masked_url(self._url)} during this sweep; put it back, or give the same command"
-            " again: what is missing is made again, the same to the bit"
+            f" {masked_url(self._url)} during this sweep; put it back, or run the same command"
+            " again: what is missing is computed again, the same to the bit"
         )
 
     def _stamp(self) -> tuple[int, int, int]:
@@ -244,7 +244,7 @@ def open_study(
 ) -> Study:
     """Lock the study of this name and open it, made now with these data if it is not there.
 
-    Raises LockError where another process drives it, StudyError where it belongs to another
+    Raises LockError if another process drives it, StudyError if it belongs to another
     experiment, with `key: old -> new`.
     """
     search = Search(search) if isinstance(search, Experiment) else search

@@ -1,4 +1,4 @@
-"""The records of an Optuna study of ours: plain data for everything downstream."""
+"""The records of an Optuna study that sweeps made: plain data for everything downstream."""
 
 import json
 import warnings
@@ -51,7 +51,7 @@ class StoredStudy(optuna.Study):
 
     def read(self) -> bool:
         """Read what is kept, and return whether sweeps began the study. Raises FormatError where
-        another version did, StorageError where a record is not as it was written.
+        another version did, StorageError if a record is not as it was written.
         """
         attributes = self.storage.get_study_system_attrs(self.study_id)
         older, records = self.user_attrs | attributes, integrity.kept_records(attributes)
@@ -95,19 +95,19 @@ class StoredStudy(optuna.Study):
 def load(url: str, name: str) -> StoredStudy:
     """Return the study of this name in a storage.
 
-    Raises ForeignStudyError where sweeps did not begin it, StorageError where it was changed.
+    Raises ForeignStudyError if sweeps did not begin it, StorageError if it was changed.
     """
     with answering(url), integrity.reading(name):
         study = find(open_storage(url), url, name)
         if study is not None and study.read():
             return study
     what = f"study {name}: it was never begun, or sweeps did not make it"
-    raise ForeignStudyError(f"{what}; make one with: sweeps run digits")
+    raise ForeignStudyError(f"{what}; start one with: sweeps run digits")
 
 
 def find(storage: BaseStorage, url: str, name: str) -> StoredStudy | None:
-    """Return the study of this name in a storage that is open, None where it is not there. Raises
-    StorageError where the journal that a workspace has for it holds another one.
+    """Return the study of this name in a storage that is open, None if it is not there. Raises
+    StorageError if the journal that a workspace has for it holds another one.
     """
     with suppress(KeyError):
         return StoredStudy(name, storage)
@@ -167,7 +167,7 @@ def study_record(study: StoredStudy, importances: Mapping[str, float] | None = N
 def importances(study: StoredStudy) -> dict[str, float]:
     """Return PED-ANOVA's share of each lambda in the variation of the objective, by name.
 
-    It is empty where there are too few trials, or none differs from another. What is kept on the
+    It is empty if there are too few trials, or none differs from another. What is kept on the
     study is taken where it is of all its trials.
     """
     there = recorded(study)

@@ -46,7 +46,7 @@ AND (classid::bigint << 32) | objid::bigint = :key
 
 
 def parsed_url(url: str) -> "URL":
-    """Return a database URL in its parts. Raises ArgumentError where it is none."""
+    """Return a database URL in its parts. Raises ArgumentError if it is none."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -98,7 +98,7 @@ class DatabaseStudyLock:
         self._taken = False
 
     def acquire(self) -> None:
-        """Raises LockError where another process holds the lock."""
+        """Raises LockError if another process holds the lock."""
         from sqlalchemy import func, select
 
         here = Owner.here()
@@ -137,7 +137,7 @@ class DatabaseStudyLock:
         if self._connection is None or self._taken:
             raise StorageError(
                 f"storage {masked_url(self._url)}: the connection was lost; start the database,"
-                " then give the same command again: what was recorded is kept"
+                " then run the same command again: what was recorded is kept"
             )
         self._taken = True
         return self._connection.connection.driver_connection

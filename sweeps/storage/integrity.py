@@ -46,7 +46,7 @@ def kept_records(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def check(study: str, attributes: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> Seal:
-    """Return the last seal. Raises StorageError where a record is not as it was written."""
+    """Return the last seal. Raises StorageError if a record is not as it was written."""
     log = [
         (trial.system_attrs[RESULT][SEAL], trial_content(number, trial), f"trial {trial.number}")
         for number, trial in enumerate(trials)
@@ -74,7 +74,7 @@ def reading(study: str) -> Iterator[None]:
 def damaged(study: str, what: str) -> StorageError:
     """Return the error for something of a study that is not as it was recorded."""
     return StorageError(
-        f"study {study}: {what} is not as it was recorded (a record was changed, lost, doubled or"
-        " moved); put a copy of the storage back, or search again under another name with --study"
-        " NAME: the same trials come out"
+        f"study {study}: {what} is not as it was recorded (a record was changed, lost,"
+        " duplicated or moved); restore a copy of the storage, or search again under another name"
+        " with --study NAME: the same trials come out"
     )

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def open_journal(path: Path, *, writing: bool) -> JournalStorage:
     """Return the storage in a journal. For `writing`, a torn last record is cut off first; Optuna's
-    reader ignores it. Raises StorageError where the file is no journal, or damaged before its end.
+    reader ignores it. Raises StorageError if the file is no journal, or damaged before its end.
     """
     if path.exists() and not path.is_file():  # a pipe would keep us waiting
         raise StorageError(f"{path}: this is not a regular file; correct --storage, or move it")
@@ -52,7 +52,7 @@ def _mend(path: Path) -> None:
         os.fsync(file.fileno())
     logger.warning(
         f"{path}: its last record was cut short ({len(data) - start} bytes are there, probably by a"
-        " power cut or a full disk); it is dropped, and what it recorded is made again"
+        " power cut or a full disk); it is dropped, and what it recorded is computed again"
     )
 
 
@@ -68,18 +68,18 @@ def _damaged(path: Path) -> StorageError:
         number = next((n for n, line in enumerate(file) if not _is_whole(line)), None)
     if number == 0:
         return _no_journal(path)
-    remedy = "put a copy of the file back"
+    remedy = "restore a copy of the file"
     if number is None:
         return StorageError(f"{path}: a record in it is not as it was recorded; {remedy}")
     name = quoted(str(path))
     return StorageError(
         f"{path}, line {number + 1}: it is damaged, and other lines follow; {remedy}, or keep what"
-        f" is before it, and the rest is made again: head -n {number} {name} > kept && mv kept"
+        f" is before it, and the rest is computed again: head -n {number} {name} > kept && mv kept"
         f" {name}"
     )
 
 
 def _no_journal(path: Path) -> StorageError:
     return StorageError(
-        f"{path}, line 1: this is no record of a study; correct --storage, or put a copy back"
+        f"{path}, line 1: this is not a record of a study; correct --storage, or restore a copy"
     )

@@ -40,8 +40,8 @@ class Owner:
 
     def refusal(self, study: str) -> LockError:
         return LockError(
-            f"study {study} is in use by {self}; wait until that has ended, end it, or start a"
-            " study of its own with --study NAME"
+            f"study {study} is in use by {self}; wait until that has ended, end it, or start"
+            " another study with --study NAME"
         )
 
 

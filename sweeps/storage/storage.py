@@ -78,7 +78,7 @@ def is_journal(url: str) -> bool:
 def open_storage(url: str, lock: StudyLock | None = None) -> BaseStorage:
     """Open a storage: to write a study whose lock is held, or to read without one.
 
-    Raises InputError where it is no storage, StorageError where it does not answer.
+    Raises InputError if it is no storage, StorageError if it does not answer.
     """
     with answering(url):
         if is_journal(url):
@@ -134,10 +134,10 @@ def answering(url: str) -> Iterator[None]:
             raise StorageError(f"{storage} cannot be written ({reason}); {MAKE_ROOM}") from None
         if any(sign in reason for sign in NO_LOGIN):
             raise StorageError(
-                f"{storage} does not let in ({reason}); correct the user in --storage, or the"
+                f"{storage} refuses the login ({reason}); correct the user in --storage, or the"
                 " password in PGPASSWORD or ~/.pgpass, where : and \\ in it are \\: and \\\\"
             ) from None
         raise StorageError(
-            f"{storage} does not answer ({reason}); start it, or correct --storage; then give the"
+            f"{storage} does not answer ({reason}); start it, or correct --storage; then run the"
             " same command again: what was recorded is kept"
         ) from None

@@ -181,7 +181,7 @@ OTHERS: dict[str, tuple[str | bytes, str]] = {
     "parquet": (b"PAR1....", r"name it \.parquet"),
     "NUL": (HEADER + LINES[0] + "1,2,\0,no\n", "line 3 holds a NUL.*damaged"),
     "cut gzip": (gzip.compress(PLAIN.encode())[:-20], "end-of-stream"),
-    "cut line": (PLAIN[: PLAIN.rindex(",")], "line 41 has 3 fields.*4 names.*line 1.*cut"),
+    "cut line": (PLAIN[: PLAIN.rindex(",")], "line 41 has 3 fields.*4 column names.*line 1.*cut"),
     "a comma too many": (HEADER + LINES[0] + "1,2,3,4,no\n" + LINES[1] * 9, "line 3 has 5 fields"),
     "below a title": (
         "Title\n" + HEADER + LINES[0] * 9 + "1,2\n" + LINES[0],

@@ -129,7 +129,7 @@ def test_columns_of_noise_determine_no_label(tmp_path: Path) -> None:
 
 def test_a_column_that_says_as_much_as_the_network(tmp_path: Path) -> None:
     (leak,) = loaded(tmp_path, NOISE.assign(twin=FLIPPED, label=LABEL)).leaks
-    assert leak.what.startswith("column 'twin' alone says about 9")
+    assert leak.what.startswith("column 'twin' alone predicts about 9")
     assert abs(leak.accuracy - 0.95) < 0.03
     better = study_with(BETTER, compared(BASELINE, BETTER, 0.023, 0.006, 0.04))
     for accuracy, said in ((leak.accuracy, True), (leak.accuracy + 0.02, False)):

@@ -166,7 +166,7 @@ WRONG: dict[str, Callable[[Model], Any]] = {
     "labels of another type": lambda model: {"classes": ("1", "2", "c")},
     "no such type": lambda model: {"label_type": "complex"},
     "no deviation": lambda model: {"preparation": _deviating(model, 0.0)},
-    "a deviation that is no number": lambda model: {"preparation": _deviating(model, math.nan)},
+    "a deviation that is not a number": lambda model: {"preparation": _deviating(model, math.nan)},
     "no steps": lambda model: {"preparation": Preparation(steps=())},
     "no text": lambda model: {"target": 5},
 }
@@ -190,6 +190,6 @@ def test_a_model_that_cannot_be_used_is_refused_with_the_right_digest_too(
 ) -> None:
     dataclasses.replace(model, **WRONG[wrong](model)).write(tmp_path)
     with pytest.raises(
-        DataError, match=r"not as sweeps wrote them .*; make them again with: sweeps confirm"
+        DataError, match=r"not as sweeps wrote them .*; rebuild them with: sweeps confirm"
     ):
         read_model(tmp_path)

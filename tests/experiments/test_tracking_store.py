@@ -194,7 +194,7 @@ def test_a_broken_database_is_named_with_its_remedy(
     with pytest.raises(DatabaseError, match=remedy):
         sync_runs(Tracker(store, STUDY), STUDY)
     other = choose(Path("/"), "digits", uri=store.uri, environ={})
-    with pytest.raises(DatabaseError, match="put a copy of it back, or move it away"):
+    with pytest.raises(DatabaseError, match="restore a copy of it, or move it away"):
         sync_runs(Tracker(other, STUDY), STUDY)
 
 

@@ -43,7 +43,7 @@ def doctor(folder: Path, status: int) -> list[str]:
     place = workspace(folder)
     findings = list(agreement.examine(place, place.record("iris"), {}))
     assert any(finding.level == WRONG for finding in findings) == bool(status)
-    remedies = ("put it right with: sweeps", "write it again with: sweeps")
+    remedies = ("correct it with: sweeps", "write it again with: sweeps")
     assert all(finding.remedy.startswith(remedies) for finding in findings[1:]), findings
     return [finding.what.removeprefix("study iris: ") for finding in findings]
 
@@ -174,7 +174,7 @@ def test_sync_makes_a_deleted_mlflow_again_and_then_nothing(
     (folder / "reports" / "iris" / "model.npz").unlink()
     _, finding = agreement.examine(place, place.record("iris"), {})
     assert finding.what == "study iris: the model of its verdict is not in its reports"
-    assert finding.remedy.startswith("make it again with: sweeps confirm iris")
+    assert finding.remedy.startswith("rebuild it with: sweeps confirm iris")
     assert sweeps.confirm(directory=folder, workers=1).model
     assert doctor(folder, 0)[1:] == []
 

@@ -48,7 +48,7 @@ def test_a_broken_neighbour_is_named_once_and_passed_over(tmp_path: Path) -> Non
     found, left_out = statuses(place)
     assert [one["study"] for one in found] == ["good"]
     (why,) = left_out
-    says = f"{journal}: a record in it is not as it was recorded; put a copy of the file back"
+    says = f"{journal}: a record in it is not as it was recorded; restore a copy of the file"
     assert why == f"left out: {says}"
     findings = list(examine(place))
     assert [one.what for one in findings if one.level == "wrong"] == [says]

@@ -180,7 +180,7 @@ def test_workers_may_come_later() -> None:
     assert notes == [
         "the scheduler waits 300 s for a worker whose host was cut off; better start it with"
         " DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=60s",
-        f"no worker has come to {made.address} yet; waiting for the first one",
+        f"no worker has joined {made.address} yet; waiting for the first one",
     ]
 
 

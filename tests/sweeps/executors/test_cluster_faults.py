@@ -188,7 +188,7 @@ def test_a_scheduler_that_ends(
         assert time.monotonic() - ended[0] < 30
         assert (
             str(raised.value) == f"the scheduler at {made.address} does not answer any more; what"
-            " was recorded is kept. When it is back, go on with the same command"
+            " was recorded is kept. When it is back, continue with the same command"
         )
         assert 0 < recorded(tmp_path / "studies" / "iris.journal") < TRIALS
         made.begin(port=int(made.address.rpartition(":")[2]))

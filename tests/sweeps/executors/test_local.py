@@ -113,7 +113,7 @@ def test_workers_that_cannot_start_are_one_sentence(
     monkeypatch.setattr(sys, "executable", executable)
     with (
         local.make(2) as pool,
-        pytest.raises(WorkersError, match=r"^no worker can be started: .+; free some memory"),
+        pytest.raises(WorkersError, match=r"^no worker process can be started: .+; free some"),
     ):
         pool.submit(int, "3").result()
 

@@ -139,7 +139,7 @@ BAD: list[tuple[Any, str]] = [
     ("", r"sweep.sampler is ''; it must be 'tpe'"),
     ("mine:gp", r"sweep.sampler is 'mine:gp', a function .* given from Python"),
     (ONE, r"sampler is a RandomSampler, .*give the function that makes it"),
-    (lambda seed: None, FAILED + ".*returned None, which is no optuna.samplers.BaseSampler"),
+    (lambda seed: None, FAILED + ".*returned None, which is not an optuna.samplers.BaseSampler"),
     (Maker, FAILED + r"\(TypeError"),
     (lambda: ONE, FAILED + r"\(TypeError: .*'seed'"),
     (lambda seed: 1 / 0, FAILED + r"\(ZeroDivisionError: division by zero\); correct it"),

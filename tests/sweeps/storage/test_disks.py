@@ -68,7 +68,7 @@ def test_a_sweep_goes_on_when_there_is_room(tmp_path: Path, finished: Path, trac
         done = sweeps(*RUN, "--no-confirm", f"--tracking-uri={tracking}", cwd=tmp_path, status=1)
     assert (
         sentence(done)
-        == f"sweeps: {journal} cannot be written (File too large); make room, then give the same"
+        == f"sweeps: {journal} cannot be written (File too large); make room, then run the same"
         " command again: what was recorded is kept"
     )
     assert 0 < recorded(journal) < TRIALS
@@ -112,7 +112,7 @@ def test_a_database_goes_on_when_there_is_room(tmp_path: Path) -> None:
     url, definition = f"sqlite:///{tmp_path}/study.db", trials.experiment("sweep.sampler=random")
     study = opened(url, definition)
     grow(study, 2)
-    says = r"study.db cannot be written \(disk I/O error\); make room, then give the same command"
+    says = r"study.db cannot be written \(disk I/O error\); make room, then run the same command"
     with (
         full_at((tmp_path / "study.db").stat().st_size + 4096),
         pytest.raises(StorageError, match=says),

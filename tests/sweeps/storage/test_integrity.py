@@ -22,7 +22,7 @@ from tests.sweeps.search.trials import experiment, grow, opened, table
 
 TRIALS = 8
 DEFINITION = experiment("sweep.sampler=random")
-SAME_TABLE = "the same command again: what is missing is made again, the same to the bit"
+SAME_TABLE = "the same command again: what is missing is computed again, the same to the bit"
 
 
 def finish(study: Study) -> None:

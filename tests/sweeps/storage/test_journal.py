@@ -104,7 +104,7 @@ def test_damage_before_the_end_is_refused_and_nothing_changed(whole: Path, tmp_p
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "notes.journal"
     path.write_bytes(data)
-    with pytest.raises(StorageError, match="line 1: this is no record of a study"):
+    with pytest.raises(StorageError, match="line 1: this is not a record of a study"):
         open_journal(path, writing=True)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("notes.journal", data)]
 
