@@ -37,8 +37,8 @@ BOTH_ACCURACIES = "test accuracy 90.1 % with it, 88.0 % without,"
         (
             WORSE,
             (-0.023, -0.04, -0.006),
-            f"Regularization hurts here: {BOTH_ACCURACIES} -2.3 percentage points (97.5 % CI -4.0 to"
-            f" -0.6) {ROWS}.",
+            f"Regularization hurts here: {BOTH_ACCURACIES} -2.3 percentage points (97.5 % CI -4.0"
+            f" to -0.6) {ROWS}.",
         ),
         (
             SAME,
