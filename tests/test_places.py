@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.commands import carried_out, sweeps
+from tests.needs import needs_package
 
 IN_OTHERS = """
 import asyncio, multiprocessing, mlflow, sweeps
@@ -64,6 +65,8 @@ len(swept.trials), len(swept.runs.ids)
 
 def test_a_sweep_runs_in_the_kernel_of_a_notebook(tmp_path: Path, made: Path) -> None:
     """It runs an event loop, has streams of its own, and no file as its main module."""
+    needs_package("nbclient")
+    needs_package("ipykernel")
     shutil.copy(made, tmp_path / "mlflow.db")
     path = tmp_path / "sweep.ipynb"
     cell = {"cell_type": "code", "source": IN_A_NOTEBOOK, "metadata": {}, "outputs": []}
