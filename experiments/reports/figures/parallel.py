@@ -8,7 +8,7 @@ from experiments.reports.shown import Shown, of, setting_of
 
 
 def figure(shown: Shown) -> Figure:
-    """Everything at once; the better a trial, the darker its line and the further on top."""
+    """Everything at once; better trials have darker lines, drawn above the others."""
     study, trials = shown.study, shown.ranked[::-1]
     axes: dict[str, tuple[Axis, list[float]]] = {}
     for name, searched in study.experiment.searched.items():
