@@ -12,7 +12,7 @@ def valid_name(name: str) -> str:
     size = len(name.encode())
     if not re.fullmatch(r"\w[\w .+-]*", name) or name.endswith((" ", ".")):
         rule = (
-            "a name starts with a letter, a digit or _, and goes on with those, spaces and . + - "
+            "a name starts with a letter, a digit or _, and continues with those, spaces and . + - "
             "(no slash, it is also the name of a file); rename it"
         )
     elif normal != name:

@@ -125,7 +125,7 @@ def prepare(
         logger.info("study %s: %d trials are there", name, len(before.trials))
         logger.info("MLflow at %s, experiment %s", store.shown, store.experiment)
         if before.trials and (changed := environment.differences(before.versions)):
-            progress.note(f"study {before.study} {changed}; it goes on with that")
+            progress.note(f"study {before.study} {changed}; it continues with that")
         if store.file:  # now, and never again where the directory was moved
             store.file.parent.mkdir(parents=True, exist_ok=True)
         tracker = stack.enter_context(TrackerProcess(store, before))

@@ -169,7 +169,7 @@ def test_rows_that_cannot_be_used(
     [
         (("nowhere.csv",), "nowhere.csv: cannot be read (No such file"),
         (("shop",), "which rows? Give a file of them: sweeps predict shop rows.csv"),
-        (("shp", "shop.csv"), "study shp: there is none of this name"),
+        (("shp", "shop.csv"), "study shp: there is no study of this name"),
         ((), "Missing argument '[STUDY] ROWS'"),
         (("shop", "shop.csv", "more.csv"), "one study and one file of rows at a time"),
         (("shop.csv", "--output", "shop.csv"), "shop.csv: it exists, and is not overwritten"),

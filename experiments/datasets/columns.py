@@ -66,7 +66,7 @@ def judge_all(table: RawTable, data: Data) -> dict[str, ColumnKind]:
         first = [f"column {short_repr(name)} {kinds[name].reason}" for name in refused[:3]]
         if len(refused) > 3:
             first.append(f"{len(refused) - 3} more columns are like these")
-        remedy = f"to go on without, write drop = {toml([*data.drop, *refused])} under [data]"
+        remedy = f"to continue without, write drop = {toml([*data.drop, *refused])} under [data]"
         notations = {name: guesses[name].notation for name in refused if name in guesses}
         readable = {name: each.example for name, each in notations.items() if each}
         found = marks.find(table, data.missing)

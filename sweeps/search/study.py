@@ -150,7 +150,7 @@ class Study:
         if function and [trial.params for trial in begun] != draws[: len(begun)]:
             raise InputError(
                 f"study {self.optuna.study_name}: sampler {function} no longer proposes what is"
-                " recorded; go on with it as it was, or start another study with --study NAME"
+                " recorded; continue with it as it was, or start another study with --study NAME"
             )
 
     def record(self, proposal: Proposal, result: TrialResult) -> TrialRecord:

@@ -172,7 +172,7 @@ def test_every_way_to_print_them(folder: Path) -> None:
     [
         ((), "no study to compare; give two or more"),
         (("plain",), "1 study to compare"),
-        (("plain", "smal"), "study smal: there is none of this name"),
+        (("plain", "smal"), "study smal: there is no study of this name"),
         (("plain", "elsewhere/opne"), "did you mean 'open'"),
         (("plain", "nowhere/open"), "nowhere: there is no study yet"),
         (("plain", "nowhere.journal"), "nowhere.journal: there is no study yet"),

@@ -17,7 +17,7 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     before = psutil.Process().children(recursive=True)
     with (
-        pytest.raises(TrackingError, match="the MLflow server ended with status 1; what it said"),
+        pytest.raises(TrackingError, match="the MLflow server ended with status 1; its output"),
         serving(choose(tmp_path, "digits", environ={}), servers.free_port()),
     ):
         pass
