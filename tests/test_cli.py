@@ -86,7 +86,8 @@ def test_export_and_report_write_the_same_again(folder: Path, tmp_path: Path) ->
     assert len(pd.read_parquet(tmp_path / "out" / "trials.parquet")) == 3
     for path in reports.iterdir():
         path.unlink()
-    names = ("trials.csv", "history.csv", "lambdas.csv", "summary.csv", "report.html")
+    tables = ("trials", "top", "history", "lambdas", "ranges", "summary")
+    names = [*(f"{table}.csv" for table in tables), "report.html"]
     listed = sweeps("report", "flowers", cwd=folder).stdout.splitlines()
     assert listed == [f"reports/flowers/{name}" for name in names]
     assert {path.name: path.read_bytes() for path in reports.glob("*.csv")} == before
