@@ -14,7 +14,7 @@ from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
 from experiments.tracking.runs import NOTE, Dataset, RunPlan
-from experiments.verdict import CANDIDATE, Confirmed, Reference, Replicate
+from experiments.verdict import CANDIDATE, Confirmed, Reference
 
 STATUS = {COMPLETE: "FINISHED", PRUNED: "KILLED", FAIL: "FAILED"}
 # The kinds of runs. The tag of the same name says which trial or network a run is of.
@@ -134,26 +134,23 @@ def setting_plans(study: StudyRecord) -> list[RunPlan]:
     """The runs of the settings that the verdict rests on, each once, whatever its roles; and of the
     references.
     """
+    if study.verdict is None:
+        return []
     roles: dict[Setting, list[Confirmed]] = {}
-    for one in study.verdict.settings if study.verdict else ():
+    for one in study.verdict.settings:
         roles.setdefault(one.setting, []).append(one)
-    networks: dict[Setting, list[Replicate]] = {}
-    for network in study.confirmed.values():
-        networks.setdefault(network.setting, []).append(network)
-    references = study.verdict.references if study.verdict else ()
     return [
-        *(_setting_plan(study, networks[setting], ones) for setting, ones in roles.items()),
-        *(_reference_plan(study, one) for one in references),
+        *(_setting_plan(study, study.verdict.seeds, ones) for ones in roles.values()),
+        *(_reference_plan(study, one) for one in study.verdict.references),
     ]
 
 
-def _setting_plan(
-    study: StudyRecord, networks: Sequence[Replicate], roles: Sequence[Confirmed]
-) -> RunPlan:
+def _setting_plan(study: StudyRecord, seeds: Sequence[int], roles: Sequence[Confirmed]) -> RunPlan:
     """The run of a setting, for example `confirm-candidate-00042`: the steps of its metrics are its
     networks, and after them comes their mean.
     """
-    setting, first, epoch = networks[0].setting, roles[0], networks[0].best_epoch
+    first, setting, epoch = roles[0], roles[0].setting, roles[0].best_epoch
+    networks = [study.confirmed[setting, seed] for seed in seeds]
     role = first.role + (f"-{first.trial:05d}" if first.role.endswith(CANDIDATE) else "")
     values = {name: [getattr(one.metrics, name) for one in networks] for name in CONFIRMED}
     if tests := [one.test for one in networks if one.test]:
@@ -166,7 +163,7 @@ def _setting_plan(
             CONFIRM: ":".join(map(repr, [*setting.numbers.values(), epoch])),
             "roles": ",".join(dict.fromkeys(one.role for one in roles)),
         },
-        params=_params(setting) | {"seeds": ",".join(str(one.seed) for one in networks)},
+        params=_params(setting) | {"seeds": ",".join(map(str, seeds))},
         single=_strengths(study, setting)
         | {"best_epoch": float(epoch), "seconds": sum(one.seconds for one in networks)},
         measured={name: statistics.fmean(column) for name, column in values.items()},
