@@ -150,7 +150,8 @@ def _places(sweep: "Sweep") -> Iterable[tuple[str, str, str]]:
         yield "model", relative(folder / WORDS), f"{predict} rows.csv"
     for path in sweep.files:
         if path.suffix == ".html":
-            yield "page", relative(path), "in a browser; explains the verdict"
+            use = "in a browser; explains the verdict" if sweep.verdict else "open it in a browser"
+            yield "page", relative(path), use
 
 
 def run_json(sweep: "Sweep") -> dict[str, Any]:
