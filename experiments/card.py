@@ -215,7 +215,7 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     )
     if (close := len(verdict.indistinguishable)) > 1:
         yield (
-            f"{close:,} of the {len(study.complete):,} trials are statistically indistinguishable"
+            f"{close:,} of the {verdict.basis['trials']:,} trials are statistically indistinguishable"
             " from the best."
         )
     if unfair := _unfair(study, verdict):

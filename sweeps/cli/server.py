@@ -79,17 +79,13 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
 
 def chosen_port(wanted: int | None) -> int:
     """Return the wanted port, or the first free one of PORTS. Raises InputError."""
-    if wanted is None:
-        free = next(filter(_is_free, PORTS), None)
-        if free is None:
-            taken = f"{PORTS.start} to {PORTS.stop - 1}"
-            raise InputError(f"the ports {taken} are all taken; name a free one with --port")
-        return free
-    if not 1 <= wanted <= 65535:
+    if wanted is not None and not 1 <= wanted <= 65535:
         raise InputError(f"--port is {wanted}; a port is a number from 1 to 65535")
-    if not _is_free(wanted):
-        raise InputError(f"--port {wanted} is taken by another program; name another")
-    return wanted
+    free = next(filter(_is_free, [wanted] if wanted else PORTS), None)
+    if free is None:
+        taken = wanted or f"{PORTS.start} to {PORTS.stop - 1}"
+        raise InputError(f"--port {taken}: taken by another program; name a free one with --port")
+    return free
 
 
 def _is_free(port: int) -> bool:
