@@ -215,8 +215,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     )
     if (close := len(verdict.indistinguishable)) > 1:
         yield (
-            f"{close:,} of the {verdict.basis['trials']:,} trials are statistically indistinguishable"
-            " from the best."
+            f"{close:,} of the {verdict.basis['trials']:,} trials are statistically"
+            " indistinguishable from the best."
         )
     if unfair := _unfair(study, verdict):
         yield unfair

@@ -27,7 +27,7 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
 def test_a_port_that_is_taken_or_none_is_refused() -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=f"--port {port} is taken"):
+        with pytest.raises(InputError, match=f"--port {port}: taken by another program"):
             chosen_port(port)
     assert chosen_port(port) == port
     for port in (0, -1, 65536):
