@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.card import Card, card
 from experiments.model import Model, find_model
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports import frames
@@ -79,6 +80,11 @@ class Sweep:
     @property
     def verdict(self) -> Verdict | None:
         return self.record.verdict
+
+    @property
+    def card(self) -> Card | None:
+        """The verdict in words, as the terminal and the page show it."""
+        return card(self.record, self.workspace.options())
 
     @functools.cached_property
     def model(self) -> Model | None:

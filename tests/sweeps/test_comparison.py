@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 import sweeps
-from experiments.card import card
 from experiments.errors import InputError
 from experiments.reports import frames
 from nnreg import LAMBDA_NAMES
@@ -121,7 +120,7 @@ def test_python_has_the_same_tables(folder: Path) -> None:
 
 def test_a_notebook_shows_the_card(folder: Path) -> None:
     sweep = sweeps.confirm("plain", directory=folder, tracking_uri=NO_TRACKER)
-    shown, made = sweep._repr_html_(), card(sweep.record, sweep.workspace.options())
+    shown, made = sweep._repr_html_(), sweep.card
     assert made
     text = html.unescape(re.sub("<[^>]+>", "", shown))
     for sentence in (made.says, *made.facts, *made.cautions):
