@@ -37,8 +37,7 @@ DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
 PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
 # What a loss counts for in the ranking: less than a row of any validation set.
 TIE = 1e-9
-# MLflow's page has charts of metrics in a section per word before a slash.
-RANKING, LOG10 = "search/ranking", "search/log10_"
+RANKING, LOG10 = "ranking", "log10_"  # metrics
 EPOCH_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 

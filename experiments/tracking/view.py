@@ -116,7 +116,7 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
         columns.append(NOTE)
     # In pixels: room for the name, and for a lambda that is written in full and cut off. They fit
     # into a window of 1,440, the learning rate included.
-    widths = {NAME: 120, CREATED: 130, NOTE: 260} | {
+    widths = {NAME: 120, CREATED: 140, NOTE: 260} | {
         f"metrics.`{name}`": 140 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
     }
     return {
