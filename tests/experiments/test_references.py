@@ -70,7 +70,7 @@ def test_confirm_csv_has_a_row_of_each_without_a_setting(study: StudyRecord) -> 
 def test_mlflow_has_a_run_of_each_as_long_as_the_verdict_has_it(
     study: StudyRecord, store: Store
 ) -> None:
-    assert synced(store, study).networks == len(setting_plans(study))
+    assert synced(store, study).settings == len(setting_plans(study))
     assert_agrees(store, study)
     run = runs_of(store, study.study_uid, "confirm")["reference:gradient_boosting"]
     assert run.info.run_name == "confirm-reference:gradient_boosting"

@@ -210,7 +210,7 @@ def test_processes_that_make_one_database_at_once_all_get_it_whole(tmp_path: Pat
 
     with ThreadPoolExecutor(2) as threads:
         done = list(threads.map(write, studies))
-    assert done == [SyncedRuns(trials=2, networks=0, deleted=0, study=True)] * 2
+    assert done == [SyncedRuns(trials=2, settings=0, deleted=0, study=True)] * 2
     assert not list(tmp_path.glob(".*"))
     before = (tmp_path / "mlflow.db").read_bytes()
     assert before[18:20] == b"\x02\x02"  # WAL: https://www.sqlite.org/fileformat.html
