@@ -298,7 +298,7 @@ def kill(
         cwd=place.folder,
         env=environment() | {"TMPDIR": str(place.folder)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(place.folder / "stderr").open("wb"),
     )
     while grows and grows() <= count and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
@@ -314,7 +314,8 @@ def kill(
             of_child.choice(children).kill()
             counts.children += 1
         if status := process.wait():
-            counts.failures.append(f"{place.folder.name}: status {status} after a child's death")
+            said = (place.folder / "stderr").read_text().splitlines()[-1:]
+            counts.failures.append(f"{place.folder.name}: {status} after a child's death: {said}")
         else:
             check_study(place, before, counts)
             check_tracking(place, counts)

@@ -14,6 +14,7 @@ from typing import Any
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+TRIES = 3  # of a call, a trial or a start whose process died
 
 
 class Worker:

@@ -14,12 +14,11 @@ from experiments.records import StudyRecord
 from experiments.tracking.client import load
 from experiments.tracking.store import Store
 from experiments.tracking.tracker import Tracker
-from experiments.worker import Worker
+from experiments.worker import TRIES, Worker
 
 LONGEST_START = 60.0  # seconds to import and open MLflow, or to make its database
 LONGEST_CALL = 8.0  # seconds for a run or a file; MLflow's own limits are shorter, if there is one
 LONGEST_END = 0.5  # seconds; a run that is cut off is written again by the next sweep or sync
-TRIES = 3  # of a call whose process died, as of a trial whose worker died
 # Objects between two looks for garbage: MLflow makes thousands per trial. It saves a tenth.
 RARELY = 50_000
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from experiments.evaluation import Evaluated, EvaluationSpec, Job, TrialResult, evaluate
+from experiments.worker import TRIES
 from sweeps.executors.local import WorkerDied
 
-ATTEMPTS = 3
 LOST = (WorkerDied, MemoryError)
 
 logger = logging.getLogger(__name__)
@@ -89,18 +89,18 @@ class Evaluator:
 
 
 def retried(submit: Callable[[], Future[Answer]], loss: Exception) -> Answer | str:
-    """Submit a call, lost once already, until it is answered or has been lost ATTEMPTS times: then
+    """Submit a call, lost once already, until it is answered or has been lost TRIES times: then
     return how.
     """
     losses, attempts = [_reason(loss)], 1
-    while attempts < ATTEMPTS:
+    while attempts < TRIES:
         try:
             return submit().result()
         except LOST as error:
             losses.append(_reason(error))
             attempts += error.attempts if isinstance(error, WorkerDied) else 1
             logger.warning("a task that ran alone was lost: %s", losses[-1])
-    return f"{ATTEMPTS} attempts failed: {'; '.join(dict.fromkeys(losses))}"
+    return f"{TRIES} attempts failed: {'; '.join(dict.fromkeys(losses))}"
 
 
 def _reason(loss: Exception) -> str:

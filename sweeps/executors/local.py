@@ -6,12 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from experiments.errors import WorkersError
 from experiments.evaluation import one_thread, stored
-from experiments.worker import Worker, serve
+from experiments.worker import TRIES, Worker, serve
 from nnreg import Split
 
 
@@ -107,19 +107,27 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
         return result
 
     def _start(self) -> Worker:
-        try:
-            with self._starting:
-                if self._over:
-                    raise OSError("the executor was shut down")
-                worker = Worker(serve)
-                self._started.append(worker)
-            worker.connection.recv()  # it is ready
-        except (EOFError, OSError) as error:
-            raise WorkersError(
-                f"no worker process can be started: {str(error) or 'it ended at once'}; free"
-                " some memory, or try fewer with --workers"
-            ) from None
-        return worker
+        """Return a process that is ready. One that is killed before is started again."""
+        for _ in range(TRIES):
+            try:
+                with self._starting:
+                    if self._over:
+                        raise OSError("the executor was shut down")
+                    worker = Worker(serve)
+                    self._started.append(worker)
+            except OSError as error:
+                how = str(error)
+                break
+            with suppress(EOFError, OSError):
+                worker.connection.recv()  # it is ready
+                return worker
+            how = f"one {_manner(status := worker.end())}"
+            if status >= 0:
+                break
+        raise WorkersError(
+            f"no worker process can be started: {how}; free some memory, or try fewer with"
+            " --workers"
+        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Kill the processes, whatever they do: they keep nothing, so nothing is lost."""

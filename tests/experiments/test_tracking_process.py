@@ -38,6 +38,7 @@ from experiments.tracking import (
 from experiments.tracking.client import SETTINGS
 from experiments.tracking.plan import trial_plan
 from experiments.tracking.runs import RunPlan, RunState
+from experiments.worker import TRIES
 from tests.mlflow_reading import trial_runs
 from tests.processes import spawned
 from tests.servers import free_port
@@ -296,7 +297,7 @@ def test_a_process_that_dies_is_started_again_and_its_call_is_carried_out_once(
         tracker.call(Tracker.delete, surplus[0])  # as if it died before it answered
         with pytest.raises(TrackingError, match=r"ended; .*sweeps sync"):
             tracker.call(die, plan(0), deaths, 99)
-    assert len(deaths.read_text()) == 2 + process.TRIES
+    assert len(deaths.read_text()) == 2 + TRIES
 
 
 @pytest.mark.parametrize("moved", ["file", "folder"])

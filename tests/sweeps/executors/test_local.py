@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from experiments.errors import WorkersError
-from experiments.worker import ONE_THREAD
+from experiments.worker import ONE_THREAD, TRIES
 from sweeps.executors import local
 from sweeps.executors.local import ProcessExecutor, WorkerDied
 from tests.processes import spawned
@@ -104,6 +104,24 @@ def test_a_worker_that_dies_idle_costs_nothing() -> None:
         os.kill(first, signal.SIGKILL)
         assert not psutil.wait_procs([psutil.Process(first)], timeout=20)[1]
         assert pool.submit(os.getpid).result() != first
+
+
+@pytest.mark.parametrize("kills", [TRIES - 1, TRIES])
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(kills: int) -> None:
+    killed: set[int] = set()
+    with ProcessExecutor(1) as pool:
+        answer = pool.submit(int, "3")
+        while len(killed) < kills and not answer.done():
+            for child in spawned():
+                if child.pid not in killed:
+                    child.kill()
+                    killed.add(child.pid)
+        if kills < TRIES:
+            assert answer.result() == 3
+        else:
+            with pytest.raises(WorkersError, match="one was killed by SIGKILL"):
+                answer.result()
+    assert len(killed) == kills
 
 
 @pytest.mark.parametrize("executable", [shutil.which("false"), "/nowhere"])
