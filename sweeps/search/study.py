@@ -70,7 +70,8 @@ class Study:
     def _mirror(self) -> Mirror:
         """The mirror with the whole generations so far; a confirmation never needs it."""
         mirror = Mirror(self._search)
-        mirror.replay(self._recorded[: self.finished - self._begun])
+        with reading(self.optuna.study_name):  # Optuna checks each trial, its times too
+            mirror.replay(self._recorded[: self.finished - self._begun])
         return mirror
 
     @property

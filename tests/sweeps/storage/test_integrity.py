@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,10 +214,13 @@ def test_no_study_is_made_beside_one_whose_name_was_changed(whole: Path, memory:
     assert path.read_bytes() == changed
 
 
-def test_a_time_that_was_removed_is_noticed(whole: Path, memory: Path) -> None:
-    path = memory / "studies" / "s.journal"
-    path.parent.mkdir()
-    changed = re.sub(rb'("datetime_start":)"[^"]+"', rb"\1null", whole.read_bytes(), count=1)
-    path.write_bytes(changed)
-    with pytest.raises(StorageError, match="a record is not as it was recorded"):
-        workspace(memory).record("s")
+def test_a_time_that_was_removed_is_noticed(memory: Path) -> None:
+    place, path = workspace(memory), memory / "studies" / "s.journal"
+    with closing(place.open("s", DEFINITION)) as study:
+        grow(study, 10)  # a whole generation behind the baseline
+    path.write_bytes(re.sub(rb'("datetime_start":)"[^"]+"', rb"\1null", path.read_bytes()))
+    noticed = "a record is not as it was recorded"
+    with pytest.raises(StorageError, match=noticed):
+        place.record("s")
+    with closing(place.open("s", DEFINITION)) as study, pytest.raises(StorageError, match=noticed):
+        study.propose()
