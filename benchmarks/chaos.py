@@ -293,13 +293,15 @@ def kill(
     processes to kill in its place: then everything must be there at its end.
     """
     before, count = place.trials, grows() if grows else 0
-    process = subprocess.Popen(
-        [*COMMAND, *place.options],
-        cwd=place.folder,
-        env=environment() | {"TMPDIR": str(place.folder)},
-        stdout=subprocess.DEVNULL,
-        stderr=(place.folder / "stderr").open("wb"),
-    )
+    printed = place.folder / "stderr"
+    with printed.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*COMMAND, *place.options],
+            cwd=place.folder,
+            env=environment() | {"TMPDIR": str(place.folder)},
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
     while grows and grows() <= count and process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
@@ -314,7 +316,7 @@ def kill(
             of_child.choice(children).kill()
             counts.children += 1
         if status := process.wait():
-            said = (place.folder / "stderr").read_text().splitlines()[-1:]
+            said = printed.read_text().splitlines()[-1:]
             counts.failures.append(f"{place.folder.name}: {status} after a child's death: {said}")
         else:
             check_study(place, before, counts)
