@@ -18,10 +18,11 @@ from experiments.measures import percent, strength
 from experiments.records import FAIL, StudyRecord
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
+from experiments.verdict import BASELINE, BETTER
 from nnreg import LAMBDA_NAMES
 from tests.browser import Browser, browser
 from tests.needs import needs_module
-from tests.studies import confirmed_study, make_study, make_trial
+from tests.studies import compared, confirmed_study, make_study, make_trial, study_with
 
 PHONE, DESKTOP = 360, 1280
 IMPORTANCES = dict(zip(LAMBDA_NAMES, (0.4, 0.3, 0.2, 0.1), strict=True))
@@ -341,3 +342,14 @@ def test_it_ends_with_how_to_read_the_verdict() -> None:
     assert "<strong>Percentage points</strong> are differences" in explained
     assert "<a " not in explained  # a page of the documentation is not beside this one
     assert "How to read the verdict" not in render(make_study(3))
+
+
+def test_tied_is_an_equal_score_and_indistinguishable_what_seeds_cannot_tell_apart() -> None:
+    study = study_with(BETTER, compared(BASELINE, BETTER, 0.1, 0.05, 0.2), indistinguishable=(1, 2))
+    shown = Shown(study)
+    words = [shown.roles(trial).split(", ") for trial in study.trials]
+    assert ["indistinguishable" in some for some in words] == [False, True, True]
+    assert not any("tied" in some for some in words)
+    alike = [dataclasses.replace(one, metrics=study.trials[0].metrics) for one in study.trials]
+    shown = Shown(dataclasses.replace(study, trials=tuple(alike)))
+    assert all("tied" in shown.roles(trial) for trial in alike)
