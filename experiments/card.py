@@ -205,7 +205,7 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
             if comparison.detectable * measure.scale < measure.most
             else "These test rows are too few to detect any difference."
         )
-    if sum(line.word == OPTIONAL for line in (_line(verdict, name) for name in LAMBDA_NAMES)) > 1:
+    if list(map(verdict.keeping, LAMBDA_NAMES)).count(OPTIONAL) > 1:
         yield "Each optional lambda can be left out alone, not all of them at once."
     best, value, on_test = study.best, measure.value, verdict.best_on_test
     yield (

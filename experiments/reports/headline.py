@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from experiments.card import WITH_PENALTIES, WITHOUT_PENALTIES
 from experiments.evaluation import BASELINE, PENALISED, Setting
 from experiments.measures import MEASURES, strength
 from experiments.records import StudyRecord
@@ -55,7 +56,7 @@ def numbers(study: StudyRecord) -> tuple[Number, ...]:
     sides = tuple(_confirmed(study, verdict) if verdict else _searched(study))
     made = [
         _number(study, f"{metric} {words}", side)
-        for words, side in zip(("without penalties", "with penalties"), sides, strict=True)
+        for words, side in zip((WITHOUT_PENALTIES, WITH_PENALTIES), sides, strict=True)
     ]
     return (*made, _difference(study, *sides))
 
