@@ -24,6 +24,7 @@ from experiments.tracking import Links, Tracker, choose, sync_runs
 from nnreg import LAMBDA_NAMES
 from sweeps.cli.server import HOST, serving
 from tests.browser import REBOUND, Browser, browser
+from tests.servers import free_port
 from tests.studies import confirmed_study, make_study, make_trial
 
 SETTING = [*LAMBDA_NAMES, "learning_rate"]
@@ -105,7 +106,7 @@ def window(tmp_path_factory: pytest.TempPathFactory, opened: None) -> Iterator[S
     for study in (SMALL, LARGE):
         sync_runs(trackers[study.study], study)
     trackers[SMALL.study].log_file(write_page(SMALL, folder / "report.html"))
-    with serving(store) as server, browser(folder / "profile") as page:
+    with serving(store, free_port()) as server, browser(folder / "profile") as page:
         links = {name: tracker.show().at(server.url) for name, tracker in trackers.items()}
         page.open(server.url)  # MLflow's chat opens at the first visit
         page.wait_for(lambda: page.driver.find_elements("css selector", CHAT))[0].click()

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
     environment = {**os.environ, **LIGHT, **CLOSED, "MLFLOW_BACKEND_STORE_URI": store.uri}
     environment["MLFLOW_REGISTRY_STORE_URI"] = store.uri  # whatever the user's environment has
     # By default MLflow takes any name that begins as an address of a private network: 10.evil.com.
-    environment["MLFLOW_SERVER_ALLOWED_HOSTS"] = f"{HOST}:{port},localhost:{port}"
+    name = f"sweeps-{secrets.token_hex(4)}.invalid"  # that no other server answers to
+    environment["MLFLOW_SERVER_ALLOWED_HOSTS"] = f"{HOST}:{port},localhost:{port},{name}"
     environment.pop("MLFLOW_TRACKING_URI", None)
     if store.artifacts:
         environment["MLFLOW_ARTIFACTS_DESTINATION"] = str(store.artifacts)
@@ -67,7 +69,7 @@ def serving(store: Store, wanted: int | None = None) -> Iterator[Server]:
     ) as process:
         try:
             deadline = time.monotonic() + SLOWEST_START
-            while not _is_well(port):
+            while not _answers(port, name):
                 if time.monotonic() > deadline:
                     raise TrackingError(f"the MLflow server did not answer in {SLOWEST_START:g} s")
                 with suppress(subprocess.TimeoutExpired):
@@ -99,10 +101,13 @@ def ended(status: int) -> TrackingError:
     return TrackingError(f"the MLflow server ended with status {status}; its output is above")
 
 
-def _is_well(port: int) -> bool:
-    """Return whether a server answers, asked without any proxy."""
+def _answers(port: int, name: str) -> bool:
+    """Return whether a server that knows itself by this name answers, asked without any proxy.
+
+    Another server that took the port meanwhile refuses the name. (`/health` would answer to any.)
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    url = f"http://{HOST}:{port}/health"
-    with suppress(OSError, http.client.HTTPException), opener.open(url, timeout=5):
+    request = urllib.request.Request(f"http://{HOST}:{port}/", headers={"Host": name})
+    with suppress(OSError, http.client.HTTPException), opener.open(request, timeout=5):
         return True
     return False

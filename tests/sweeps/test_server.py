@@ -1,8 +1,10 @@
 """The server of MLflow's page: its port. A server that runs, and its end: tests/test_cli.py."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
@@ -22,6 +24,25 @@ def test_a_server_that_cannot_start_is_one_sentence_and_leaves_nothing(tmp_path:
     ):
         pass
     assert psutil.Process().children(recursive=True) == before
+
+
+def test_of_two_servers_that_start_on_one_port_one_says_that_it_did_not(tmp_path: Path) -> None:
+    port, alone = servers.free_port(), Event()
+
+    def start(name: str) -> str:
+        (tmp_path / name).mkdir()
+        try:
+            with serving(choose(tmp_path / name, "digits", environ={}), port):
+                alone.wait(servers.SLOWEST_START)  # until the other one has ended
+            return "ran"
+        except TrackingError as error:
+            alone.set()
+            return str(error)
+
+    with ThreadPoolExecutor(2) as threads:
+        ends = sorted(threads.map(start, ["one", "other"]))
+    assert ends[0] == "ran"
+    assert ends[1].startswith("the MLflow server ended with status")
 
 
 def test_a_port_that_is_taken_or_none_is_refused() -> None:
