@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from experiments.cautions import cautions, leaks_of
 from experiments.measures import MEASURES, percent, strength
+from experiments.model import origin
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.verdict import (
@@ -220,6 +221,23 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         )
     if unfair := _unfair(study, verdict):
         yield unfair
+    if verdict.use.parameters:
+        yield f"Parameters tuned too: {_parameters(verdict)}."
+    if study.experiment.own and study.unkept == origin(study):
+        yield (
+            f"No model is kept: for one, give your network arrays() and {study.experiment.own.name}"
+            " load(arrays), and start another study."
+        )
+
+
+def _parameters(verdict: Verdict) -> str:
+    """For example `dropout 0.21 with penalties, 0.35 without`."""
+    penalised = verdict.recommended if verdict.recommended.on else verdict.confirmed(WINNER).setting
+    baseline = dict(verdict.baseline.parameters)
+    return "; ".join(
+        f"{name} {value:.3g} with penalties, {baseline[name]:.3g} without"
+        for name, value in penalised.parameters
+    )
 
 
 def _unfair(study: StudyRecord, verdict: Verdict) -> str:
@@ -227,7 +245,7 @@ def _unfair(study: StudyRecord, verdict: Verdict) -> str:
     lambdas makes no other.
     """
     experiment = study.experiment
-    sides = ["untuned baseline"] * (experiment.rates is not None)
+    sides = ["untuned baseline"] * bool(experiment.nuisances)
     sides += ["last epoch"] * (experiment.kept_by is not None)
     if verdict.unfair_gain is None or not sides:
         return ""

@@ -1,7 +1,7 @@
 """The experiment file: a catalog name or a TOML file, with edits, as an Experiment."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,24 @@ from pydantic import ValidationError
 from experiments.catalog import catalog as catalog
 from experiments.data_section import FILE_SUFFIXES, Data
 from experiments.errors import ExperimentError
-from experiments.spec import Experiment, flatten
+from experiments.model_section import FILE, OwnModel
+from experiments.spec import Experiment, flatten, is_function
 from experiments.wording import short_repr, suggestion
 
 
-def load(source: "str | Path | Experiment", edits: Iterable[str] = ()) -> Experiment:
-    """Return the experiment that `source` names (a catalog name, or a path to a TOML file), after
-    the edits `key=value`.
+def load(
+    source: "str | Path | Experiment",
+    edits: Iterable[str] = (),
+    model: "str | Path | Callable[..., Any] | None" = None,
+) -> Experiment:
+    """Return the experiment that `source` names (a catalog name, or a path to a TOML file), with
+    the user's own network in `model` (a path, or a function), after the edits `key=value`.
 
     Raises ExperimentError with one sentence: file, key, value, rule, remedy.
     """
     edits = list(edits)
     if isinstance(source, Experiment):
-        if not edits:
+        if not edits and model is None:
             return source
         table: dict[str, Any] = source.model_dump(exclude_unset=True)
         where, folder = source.name, Path.cwd()
@@ -30,9 +35,18 @@ def load(source: "str | Path | Experiment", edits: Iterable[str] = ()) -> Experi
         path = catalog().get(str(source)) or Path(source)
         where, folder = str(source), path.parent
         table = _read(path, where)
+    own = table.get("model", {}) if model is not None else {}
+    if isinstance(model, str | Path):
+        table["model"] = own | {"source": str(Path(model).absolute()), "directory": str(Path.cwd())}
+    elif model is not None:
+        table["model"] = {"source": ":", "parameters": own.get("parameters", {})}
     for edit in edits:
         _apply(edit, table)
-    return parse(table, where, folder)
+    experiment = parse(table, where, folder)
+    if experiment.own is None or model is None or isinstance(model, str | Path):
+        return experiment
+    section = OwnModel.of(model, experiment.own.parameters)
+    return experiment.model_copy(update={"model": section})
 
 
 def parse(table: Mapping[str, Any], where: str, folder: Path) -> Experiment:
@@ -41,12 +55,23 @@ def parse(table: Mapping[str, Any], where: str, folder: Path) -> Experiment:
         experiment = Experiment.model_validate(table)
     except ValidationError as error:
         raise ExperimentError(f"{where}: {_sentence(error)}") from None
-    data = experiment.data
-    if not data.is_file:
+    updates: dict[str, Any] = {}
+    data, own = experiment.data, experiment.own
+    if data.is_file:
+        absolute = {key: str((folder / path).resolve()) for key, path in data.files.items()}
+        updates["data"] = data.model_copy(update=absolute)
+    else:
         _check_bundled(data, where)
-        return experiment
-    absolute = {key: str((folder / path).resolve()) for key, path in data.files.items()}
-    return experiment.model_copy(update={"data": data.model_copy(update=absolute)})
+    if own and not is_function(own.source):
+        if not own.has_file:
+            raise ExperimentError(
+                f"{where}: model.source is {own.source!r}; it must be a Python file, whose name"
+                f" ends with {FILE}"
+            )
+        place = {"source": folder / own.source, "directory": folder / own.directory}
+        absolute = {key: str(path.resolve()) for key, path in place.items()}
+        updates["model"] = own.model_copy(update=absolute)
+    return experiment.model_copy(update=updates) if updates else experiment
 
 
 def _read(path: Path, where: str) -> dict[str, Any]:
@@ -119,7 +144,14 @@ def _sentence(error: ValidationError) -> str:
 
 def _key(error: Any) -> str:
     """Return the dotted key of an error, without the branches of a choice between types."""
-    branches = ("literal['full']", "int", "constrained-int", "number", "range")
+    branches = (
+        "literal['full']",
+        "int",
+        "constrained-int",
+        "number",
+        "range",
+        *("own", "built_in", "value"),
+    )
     return ".".join(str(part) for part in error["loc"] if part not in branches)
 
 

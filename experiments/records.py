@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.evaluation import BASELINE, METRICS, Setting, TrialResult
+from experiments.evaluation import BASELINE, CURVES, METRICS, Setting, TrialResult
 from experiments.spec import Experiment
 from experiments.verdict import Replicate, Verdict
 from nnreg import Lambdas
@@ -47,7 +47,9 @@ class StudyRecord:
 
     `versions` and `provenance` (command, commit, user) are those of its birth. `data` has the
     digest of its data, their `features` and the `rows` of each part. `mixed_hardware` lists how
-    workers of a cluster differed from their driver, as `name: here -> there`. `aim` is how many
+    workers of a cluster differed from their driver, as `name: here -> there`. `unseeded` is how
+    two evaluations of the first trial differed. `unkept` is the origin of a model that cannot be
+    kept as arrays. `aim` is how many
     trials were asked for. `importances` are shares of the searched lambdas. `verdict` is that of
     the last confirmation, `replicates` are the networks of all.
     """
@@ -63,6 +65,8 @@ class StudyRecord:
     verdict: Verdict | None = None
     replicates: tuple[Replicate, ...] = ()
     mixed_hardware: tuple[str, ...] = ()
+    unseeded: str = ""
+    unkept: Mapping[str, Any] | None = None
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
     data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -116,6 +120,14 @@ class StudyRecord:
         }
         keys = [(one.setting, seed) for one in self.verdict.settings for seed in self.verdict.seeds]
         return {key: kept[key] for key in keys}
+
+    @functools.cached_property
+    def own_curves(self) -> tuple[str, ...]:
+        """The names of the further numbers that a user's own network yields."""
+        if self.experiment.own is None:
+            return ()
+        names = dict.fromkeys(name for trial in self.trials for name in trial.curves)
+        return tuple(name for name in names if name not in (*CURVES, *METRICS))
 
     @property
     def tied(self) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.fields import FieldInfo
@@ -26,11 +26,15 @@ class Section(BaseModel):
 
 def plain_keys(section: type[Section]) -> dict[str, FieldInfo]:
     """Return the keys of a table but those that are tables of their own."""
-    return {
-        name: field
-        for name, field in section.model_fields.items()
-        if not isinstance(field.annotation, type) or not issubclass(field.annotation, Section)
-    }
+    return {name: one for name, one in section.model_fields.items() if not tables(one.annotation)}
+
+
+def tables(annotation: Any) -> list[type[Section]]:
+    """Return the tables that a type stands for: one, or some of which one is written."""
+    kinds = [get_args(one)[0] if get_args(one) else one for one in get_args(annotation)]
+    kinds = kinds or [annotation]
+    are_tables = all(isinstance(one, type) and issubclass(one, Section) for one in kinds)
+    return kinds if are_tables else []
 
 
 class Range(Section):
@@ -39,6 +43,7 @@ class Range(Section):
     low: float = 1e-6
     high: float = 1e-1
     fixed: ClassVar[str] = "To switch it off, write 0 in place of the range"
+    is_log: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _is_a_log_axis(self) -> Self:
@@ -51,6 +56,10 @@ class Range(Section):
             ends = f"low = {self.low:g} is not below high = {self.high:g}"
             raise ValueError(f"{ends}; write low < high, or one number to fix it")
         return self
+
+    def at(self, share: float) -> float:
+        """Return the value at a share of the axis, from 0 to 1."""
+        return float(self.low * (self.high / self.low) ** share)
 
     def ends_near(self, value: float) -> bool:
         """Whether a value lies in the uppermost twentieth of the log axis."""
@@ -67,6 +76,40 @@ class RateRange(Range):
     low: float = 3e-4
     high: float = 1e-1
     fixed: ClassVar[str] = "To fix the learning rate, write one number in place of the range"
+
+
+class ParameterRange(Section):
+    """What is searched for a parameter of a user's own network, evenly from low to high, or on a
+    log axis. Whole numbers at both ends mean whole numbers between them.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _is_an_axis(self) -> Self:
+        if self.low >= self.high:
+            ends = f"low = {self.low:g} is not below high = {self.high:g}"
+            raise ValueError(f"{ends}; write low < high, or one value to fix it")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low is {self.low:g}; a log axis needs low > 0; leave log out")
+        return self
+
+    @property
+    def is_log(self) -> bool:
+        return self.log
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is searched in whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def at(self, share: float) -> int | float:
+        """Return the value at a share of the axis, from 0 to 1."""
+        ratio, width = self.high / self.low if self.log else 1.0, self.high - self.low
+        value = float(self.low * ratio**share if self.log else self.low + width * share)
+        return round(value) if self.whole else value
 
 
 def _number_or_range(value: object) -> str | None:
@@ -86,5 +129,10 @@ NumberOrRange = Annotated[
 LearningRate = Annotated[
     Annotated[RateRange, Tag("range")] | Annotated[Positive, Tag("number")],
     _axis("a range such as { low = 3e-4, high = 1e-1 }, or a number greater than 0"),
+]
+Plain = bool | int | float | str
+Parameter = Annotated[
+    Annotated[ParameterRange, Tag("range")] | Annotated[Plain | list[Plain], Tag("value")],
+    Discriminator(lambda one: "range" if isinstance(one, Mapping | ParameterRange) else "value"),
 ]
 WIDE = Range()

@@ -16,12 +16,14 @@ from pydantic import (
 
 from experiments.data_section import Data
 from experiments.digest import digest
-from experiments.evaluation import EvaluationSpec
+from experiments.evaluation import PARAMETER, EvaluationSpec
+from experiments.model_section import Model, ModelSection, OwnModel
 from experiments.names import valid_name
 from experiments.section import (
     WIDE,
     LearningRate,
     NumberOrRange,
+    ParameterRange,
     Positive,
     Range,
     RateRange,
@@ -38,6 +40,10 @@ EPOCHS = 100  # of a network whose best epoch is kept
 Objective = Literal["val_accuracy", "balanced_val_accuracy", "val_data_loss"]
 Sampler = Literal["tpe", "random", "qmc", "cmaes"]
 OBJECTIVES, SAMPLERS = get_args(Objective), get_args(Sampler)
+OF_BUILT_IN = (  # keys that a user's own network is not told
+    *(("training", key) for key in ("decay", "optimizer", "momentum", "epsilon")),
+    *(("training", "beta_1"), ("training", "beta_2"), ("lambdas", "layers")),
+)
 
 
 def is_function(sampler: object) -> bool:
@@ -59,17 +65,6 @@ def _check_objective(value: object) -> object:
             f" off; use one of {', '.join(OBJECTIVES)}"
         )
     return value
-
-
-class ModelSection(Section):
-    """[model]: the network."""
-
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(strict=False, max_length=100)
-    ] = TrainConfig.hidden
-    """The neurons of each hidden layer: [64] is one layer, [64, 32] are two, [] is none."""
-    initialization: Literal["he", "normal_0.01"] = "he"
-    """The initial weights: "he" (suits ReLU) or "normal_0.01" (the book's)."""
 
 
 def _tuned(training: Mapping[str, Any]) -> bool:
@@ -150,6 +145,9 @@ class SweepSection(Section):
     """How trials are proposed: "tpe", "random", "qmc", "cmaes"."""
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
     """What is optimised: "val_accuracy", "balanced_val_accuracy", "val_data_loss"."""
+    pruner: Annotated[Literal["median"] | None, Field(examples=["median"])] = None
+    """For slow networks of your own: "median" ends a trial that is worse than half of those before
+    it."""
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
     """How many decades below the low end of each range mean off."""
     seed: Seed = 0
@@ -175,7 +173,7 @@ class Experiment(Section):
     name: Annotated[str, AfterValidator(valid_name)]
     """Names the study, the folder of its reports, and the experiment on MLflow."""
     data: Data
-    model: ModelSection = ModelSection()
+    model: Model = ModelSection()
     training: Training = Training()
     lambdas: LambdaAxes = LambdaAxes()
     sweep: SweepSection = SweepSection()
@@ -191,6 +189,46 @@ class Experiment(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _leaves_an_own_network_alone(self) -> Self:
+        if self.own is None and self.sweep.pruner:
+            raise ValueError(
+                f"sweep.pruner is {self.sweep.pruner!r}, and goes with a network of your own"
+                " (model.source): this program's networks are trained together, so to stop one"
+                " saves nothing; remove it"
+            )
+        for section, key in OF_BUILT_IN if self.own else ():
+            table = getattr(self, section)
+            if getattr(table, key) != type(table).model_fields[key].default:
+                raise ValueError(
+                    f"{section}.{key} goes with this program's network, and model.source names your"
+                    " own; remove it, and set it in your code"
+                )
+        return self
+
+    @property
+    def own(self) -> OwnModel | None:
+        """The section of a user's own network, if it is one."""
+        return self.model if isinstance(self.model, OwnModel) else None
+
+    @property
+    def nuisances(self) -> dict[str, RateRange | ParameterRange]:
+        """The ranges that are tuned in both arms, by column: the learning rate, the parameters."""
+        rates = {"learning_rate": self.rates} if self.rates else {}
+        tuned = self.own.tuned if self.own else {}
+        return {**rates, **{f"{PARAMETER}{name}": one for name, one in tuned.items()}}
+
+    @property
+    def searched(self) -> dict[str, Range | ParameterRange]:
+        """The axes that are ranges: those of the lambdas in their order, then the nuisances."""
+        return {**self.lambdas.searched, **self.nuisances}
+
+    @property
+    def setting_columns(self) -> tuple[str, ...]:
+        """The names of all that is tuned: the lambdas, the learning rate, the parameters."""
+        parameters = [name for name in self.nuisances if name.startswith(PARAMETER)]
+        return *LAMBDA_NAMES, "learning_rate", *parameters
+
     @property
     def rates(self) -> RateRange | None:
         """The range of the learning rate; None if it is fixed."""
@@ -198,20 +236,14 @@ class Experiment(Section):
         return axis if isinstance(axis, RateRange) else None
 
     @property
-    def searched(self) -> dict[str, Range]:
-        """The axes that are ranges: those of the lambdas in their order, then the learning rate."""
-        rates = {"learning_rate": self.rates} if self.rates else {}
-        return {**self.lambdas.searched, **rates}
-
-    @property
     def baseline_trials(self) -> int:
         """How many trials the baseline arm has: one where there is nothing to tune."""
-        return self.sweep.baseline if self.rates else 1
+        return self.sweep.baseline if self.nuisances else 1
 
     @property
     def first_generation(self) -> int:
         """The size of generation 0: the baseline arm, where there is something to tune."""
-        return self.sweep.baseline if self.rates else self.sweep.generation
+        return self.sweep.baseline if self.nuisances else self.sweep.generation
 
     @property
     def kept_by(self) -> str | None:
@@ -239,6 +271,14 @@ class Experiment(Section):
             with path.open("rb") as file:
                 parts["data"][key] = f"{DIGEST}{hashlib.file_digest(file, 'sha256').hexdigest()}"
         del parts["sweep"]["trials"]
+        if self.own is None:
+            del parts["sweep"]["pruner"]  # studies of earlier versions have no such key
+        else:
+            parts["model"] |= {
+                "source": self.own.name,
+                "code": f"{DIGEST}{self.own.network.digest}",
+            }
+            del parts["model"]["directory"]
         return dict(sorted(flatten(parts)))
 
     @property
@@ -253,13 +293,15 @@ class Experiment(Section):
             training["batch_size"] = None
         if self.rates:
             training["learning_rate"] = learning_rate or TrainConfig.learning_rate
-        return TrainConfig(
-            hidden=self.model.hidden, initialization=self.model.initialization, **training
-        )
+        return TrainConfig(**training, **({} if self.own else vars(self.model)))
 
     def evaluation(self, arrays: str) -> EvaluationSpec:
-        """What all networks of the experiment have in common, on the split behind `arrays`."""
-        return EvaluationSpec(self.train_config(), self.lambdas.layers, arrays, self.kept_by)
+        """What all networks of the experiment have in common, on the split behind `arrays`. Raises
+        InputError if the user's own network cannot be read.
+        """
+        own = self.own.network if self.own else None
+        config, layers = self.train_config(), self.lambdas.layers
+        return EvaluationSpec(config, layers, arrays, self.kept_by, own=own)
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,9 +1,12 @@
 """The worker: a Python process that works for this one, and ends with it."""
 
+import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +17,7 @@ from typing import Any
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+SECONDS_BETWEEN_EPOCHS = 1.0  # that the driver hears of
 TRIES = 3  # of a call, a trial or a start whose process died
 
 
@@ -46,8 +50,11 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """Kill the process and wait for its end, in any thread. (A stopped one ignores SIGTERM.)"""
-        self._process.kill()
+        """Kill the process, with those that it started, and wait for its end, in any thread. (A
+        stopped one ignores SIGTERM.)
+        """
+        with suppress(ProcessLookupError):  # its group ended with it
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def end(self, patience: float = 0.0) -> int:
@@ -57,7 +64,7 @@ class Worker:
             try:
                 return self._process.wait(patience)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self.kill()
         return self._process.wait()
 
     def __del__(self) -> None:
@@ -76,17 +83,42 @@ def main(function: Callable[[Connection], None], descriptor: int) -> None:
 
 def _end_with_driver() -> None:
     os.read(0, 1)
-    os._exit(1)  # nobody is left to read a result, and a task may never return
+    os.killpg(0, signal.SIGKILL)  # nobody is left to read a result, and a task may never return
 
 
 def serve(connection: Connection) -> None:
-    """Say that it is ready, then answer each call by (None, result) or (error, traceback)."""
-    import experiments.evaluation  # paid once at the start, not in the first task  # noqa: F401
+    """Say that it is ready, then answer each call by (None, result) or (error, traceback). Before
+    an answer may come what is logged, as text, and how many epochs are done.
+    """
+    from experiments.evaluation import after_epoch  # paid once at the start, not in the first task
 
+    class Sender(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            connection.send(self.format(record))
+
+    log = logging.getLogger(__package__)
+    log.addHandler(Sender())
+    log.setLevel(logging.INFO)
     with suppress(EOFError, OSError):
         connection.send(None)
         while True:
-            connection.send(_answer(connection.recv()))
+            call = connection.recv()
+            with after_epoch(_teller(connection)):
+                connection.send(_answer(call))
+
+
+def _teller(connection: Connection) -> Callable[[], None]:
+    """Return what is called after each epoch: it tells how many are done, not too often."""
+    done, told = 0, time.monotonic()
+
+    def tell() -> None:
+        nonlocal done, told
+        done, now = done + 1, time.monotonic()
+        if now - told >= SECONDS_BETWEEN_EPOCHS:
+            told = now
+            connection.send(done)
+
+    return tell
 
 
 def _answer(call: Callable[[], Any]) -> tuple[Exception | None, Any]:

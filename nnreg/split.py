@@ -41,6 +41,11 @@ class Split:
         """The number of classes: one more than the largest class number in either part."""
         return int(max(self.y_train.max(), self.y_val.max())) + 1
 
+    def merged(self) -> "Split":
+        """Return the split that trains on the validation rows too, after the others."""
+        x = np.concatenate([self.x_train, self.x_val])
+        return Split(x, np.concatenate([self.y_train, self.y_val]), self.x_val, self.y_val)
+
 
 def _features(name: str, values: object) -> Floats:
     x = np.asarray(values)

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from experiments.evaluation import BASELINE
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 2.0
+SECONDS_BETWEEN_EPOCHS = 30.0  # in lines
+SHOWN_AT_ONCE = 4  # trials whose epochs are shown
 WORTH_SAYING = 50  # trials that MLflow is behind
 BAR = 20  # columns, so that count, time and values fit beside it in 80
 
@@ -38,6 +42,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._show_answer = show_answer
         self.finished = self.trials = self._most_waiting = 0
         self._best: dict[str, float] = {}  # objectives, by arm
+        self._epochs: dict[int, int] = {}  # of trials that are being trained, by thread
 
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
         """Show the trials there and asked for; `behind` counts those that MLflow lacks."""
@@ -46,14 +51,30 @@ class Progress(AbstractContextManager["Progress"]):
         for trial in study.trials:
             self._count(trial)
         self._started, self._before = time.monotonic(), self.finished
-        self._show_search()
+        self._show_now: Callable[[], None] = self._show_search
+        self._show_now()
 
     def add(self, trial: TrialRecord) -> None:
+        self._epochs.clear()
         self._count(trial)
         self._show_search()
 
+    def heard(self, epochs: int) -> None:
+        """Show how many epochs a slow task has done. Each task has a thread that waits for it."""
+        self._epochs[threading.get_ident()] = epochs
+        self._show_now()
+
     def confirming(self, trained: int, networks: int) -> None:
-        self.show("confirming", trained, networks, "networks")
+        self._show_now = partial(self._show_confirmation, trained, networks)
+        self._epochs.clear()
+        self._show_now()
+
+    def _show_confirmation(self, trained: int, networks: int) -> None:
+        self.show("confirming", trained, networks, "networks", details=self._training())
+
+    def _training(self) -> str:
+        done = sorted(self._epochs.values(), reverse=True)[:SHOWN_AT_ONCE]
+        return f"epoch {', '.join(map(str, done))}" if done else ""
 
     def answer(self, study: StudyRecord, options: str) -> None:
         """Show the verdict as soon as it is known: MLflow may still lack runs."""
@@ -84,7 +105,7 @@ class Progress(AbstractContextManager["Progress"]):
     def _show_search(self) -> None:
         behind, total = self._behind(), max(self.trials, self.finished)
         late = f"MLflow {behind} behind" if behind >= WORTH_SAYING else ""
-        details = "; ".join(filter(None, (self._values(), late)))
+        details = "; ".join(filter(None, (self._values(), self._training(), late)))
         self.show("", self.finished, total, "trials", self._left(), details)
 
     def _values(self) -> str:
@@ -115,6 +136,10 @@ class Lines(Progress):
 
     _shown_at = float("-inf")
     _shown = ""
+
+    def heard(self, epochs: int) -> None:
+        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_EPOCHS:
+            super().heard(epochs)
 
     def note(self, sentence: str) -> None:
         # In one call: between the two that `print` makes, Ctrl-C would glue the next line to it.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from experiments import datasets, environment
+from experiments import datasets, environment, network
 from experiments.card import card
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
@@ -50,17 +50,27 @@ class Session:
             with self.executor, holding as arrays:
                 spec = self.study.experiment.evaluation(arrays)
                 self.evaluator = Evaluator(self.executor, spec, self._lanes)
+                self.executor.heard = self.progress.heard
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)
+                if spec.own:  # the user's code is run in a worker, never here
+                    check = self.executor.submit(network.check, spec.own, self._parameters)
+                    check.result()
                 yield
                 self.study.note_mixture(self.executor.mixture)
         except BaseException:
             self.writer.abandon()
             raise
 
+    @property
+    def _parameters(self) -> list[str]:
+        own = self.study.experiment.own
+        return list(own.parameters) if own else []
+
     def search(self) -> None:
-        drive(self.study, self.evaluator, trials=self.before.aim, observe=self._observe)
+        note, aim = self.progress.note, self.before.aim
+        drive(self.study, self.evaluator, trials=aim, observe=self._observe, note=note)
 
     def confirm(self, *, open_test: bool) -> None:
         means = Means(

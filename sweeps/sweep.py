@@ -1,11 +1,12 @@
 """The sweep: prepare, search, confirm, publish; `sweeps.run` and `sweeps.confirm`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from experiments import experiment_file
 from experiments.errors import InputError
+from experiments.experiment_file import load
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import Runs
 from sweeps import publish
@@ -34,6 +35,7 @@ def run(
     confirm: bool = True,
     keep_sealed: bool = False,
     sampler: "str | Factory | None" = None,
+    model: "str | Path | Callable[..., Any] | None" = None,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
@@ -47,8 +49,9 @@ def run(
     train in place of this machine; with `mixed_hardware` they may differ from it. `edits` are
     `"key=value"` as with `--set`. `keep_sealed` confirms on validation rows alone. `sampler` is a
     name, as in the file, or a function that makes an Optuna sampler from a seed; it is called for
-    every generation, and the study knows it by its module and name. If MLflow does not answer the
-    sweep goes on: see `Sweep.runs`.
+    every generation, and the study knows it by its module and name. `model` is a network of your
+    own: the path of its file, or the function itself (docs/own-network.md). If MLflow does not
+    answer the sweep goes on: see `Sweep.runs`.
 
     Raises InputError, LockError (another process drives the study), StorageError, DirectoryError
     or WorkersError, each with one sentence.
@@ -58,7 +61,7 @@ def run(
     resources = Resources(
         workers=workers, lanes=lanes, cluster=cluster, mixed_hardware=mixed_hardware
     )
-    search = _search(experiment, edits, sampler)
+    search = _search(experiment, edits, sampler, model)
     name = search.experiment.name if study is None else study
     place = workspace(directory, storage, tracking_uri)
     trials = trials or search.experiment.sweep.trials
@@ -78,13 +81,14 @@ def confirm(
     workers: int | None = None,
     cluster: str | None = None,
     mixed_hardware: bool = False,
+    model: "Callable[..., Any] | None" = None,
     directory: "str | Path" = ".",
     storage: str | None = None,
     tracking_uri: str | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Confirm what a study has found so far: choose on fresh seeds, and with `open_test` claim on
-    the sealed test rows.
+    the sealed test rows. `model` is the function of a study that was run with one.
 
     What is kept on the study is shown again: nothing is trained and nothing is opened twice. Raises
     as `run` does.
@@ -94,7 +98,7 @@ def confirm(
     name = place.choose(study)
     loaded = place.load(name)
     record = study_record(loaded, importances(loaded))
-    definition = record.experiment
+    definition = record.experiment if model is None else load(record.experiment, model=model)
     if record.verdict:
         last = Confirm.model_validate(record.verdict.basis["confirm"])
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
@@ -111,12 +115,15 @@ def confirm(
 
 
 def _search(
-    experiment: "str | Path | Experiment", edits: Iterable[str], sampler: "str | Factory | None"
+    experiment: "str | Path | Experiment",
+    edits: Iterable[str],
+    sampler: "str | Factory | None",
+    model: "str | Path | Callable[..., Any] | None",
 ) -> Search:
     """What is searched, by whom. Raises InputError."""
     if isinstance(sampler, str):
         edits = [*edits, f"sweep.sampler={sampler}"]
-    loaded = experiment_file.load(experiment, edits)
+    loaded = load(experiment, edits, model)
     if sampler is not None and not isinstance(sampler, str):
         return own_sampler.searched(loaded, sampler)
     search = Search(loaded)

@@ -6,7 +6,7 @@ import logging
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import TypeAdapter
 
+from experiments import network
 from experiments.datasets import Preparation, labels
 from experiments.datasets.preparation import Example
 from experiments.digest import digest
 from experiments.errors import DataError
+from experiments.network import OwnNetwork
 from experiments.writing import write_text, write_whole
 from nnreg import probabilities
 from nnreg.network import LayerParameters
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from experiments.records import StudyRecord
 
 NUMBERS, WORDS = "model.npz", "model.json"
+CODE = "network"  # the folder beside them with the code of a user's own network
+OWN = "own:"  # before the names of its arrays
 UNREADABLE = (  # what json, NumPy, its zip files and pydantic raise for other files
     *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError),
     *(zipfile.BadZipFile, zlib.error),
@@ -41,9 +45,10 @@ logger = logging.getLogger(__name__)
 class Model:
     """The network of the lambdas to use, which a confirmation keeps in reports/<study>/.
 
-    `parameters` are (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, `classes`
-    the labels by class number as text, `target` their column, `label_type` their type in
-    `labels.TYPES`, `example` a few raw rows, `origin` the verdict that it belongs to.
+    `parameters` are (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer; a user's
+    own `network` has none, and is made again from its `arrays`. `dtype` is that of its inputs,
+    `classes` are the labels by class number as text, `target` their column, `label_type` their type
+    in `labels.TYPES`, `example` a few raw rows, `origin` the verdict that it belongs to.
     """
 
     __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True, "allow_inf_nan": False}
@@ -55,6 +60,9 @@ class Model:
     label_type: str
     example: Example
     origin: Mapping[str, Any]
+    network: OwnNetwork | None = None
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    dtype: str = "float32"
 
     @property
     def labels(self) -> np.ndarray:
@@ -66,7 +74,10 @@ class Model:
         values missing or never seen. Raises DataError, which names the rows by `where`.
         """
         frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
-        values = self.preparation.apply(frame, self.parameters[0][0].dtype.name, where=where)
+        dtype = self.dtype if self.network else self.parameters[0][0].dtype.name
+        values = self.preparation.apply(frame, dtype, where=where)
+        if self.network:
+            return network.predict(self.network, self.arrays, values, len(self.classes))
         return probabilities(values, self.parameters)
 
     def predict(self, frame: "pd.DataFrame") -> np.ndarray:
@@ -84,14 +95,24 @@ class Model:
         return pd.DataFrame(columns, index=frame.index)
 
     def write(self, folder: Path) -> None:
-        """Write model.npz and model.json. Raises DirectoryError."""
+        """Write model.npz and model.json, and the code of a user's own network. Raises
+        DirectoryError.
+        """
         numbers, words = io.BytesIO(), vars(self) | {"preparation": asdict(self.preparation)}
-        arrays = {
+        arrays = {f"{OWN}{name}": array for name, array in words.pop("arrays").items()}
+        arrays |= {
             f"{name}_{layer}": array
             for layer, pair in enumerate(words.pop("parameters"))
             for name, array in zip("wb", pair, strict=True)
         }
         np.savez(numbers, allow_pickle=False, **arrays)
+        if self.network is None:
+            del words["network"], words["dtype"]  # as in files of earlier versions
+        else:
+            words["network"] = self.network.described
+            for file, text in self.network.sources.items():
+                (folder / CODE / file).parent.mkdir(parents=True, exist_ok=True)
+                write_text(text, folder / CODE / file)
         words["digest"] = _digest(words, numbers.getvalue())
         write_whole(folder / NUMBERS, lambda path: path.write_bytes(numbers.getvalue()))
         write_text(json.dumps(words, indent=1), folder / WORDS)
@@ -120,9 +141,15 @@ def _read(words_file: Path, numbers_file: Path) -> Model:
     if words.pop("digest", None) != _digest(words, numbers):
         raise ValueError("they do not belong together, or were changed")
     with np.load(io.BytesIO(numbers), allow_pickle=False) as arrays:
-        layers = range(len(arrays.files) // 2)
+        own = {one.removeprefix(OWN): arrays[one] for one in arrays.files if one.startswith(OWN)}
+        layers = range((len(arrays.files) - len(own)) // 2)
         parameters = [(arrays[f"w_{layer}"], arrays[f"b_{layer}"]) for layer in layers]
-    model = TypeAdapter(Model).validate_python({**words, "parameters": parameters})
+    if described := words.get("network"):
+        words["network"] = network.read(described, words_file.parent / CODE)
+    given = {**words, "parameters": parameters, "arrays": own}
+    model = TypeAdapter(Model).validate_python(given)
+    if model.network:
+        return model
     hidden = [biases.size for _, biases in parameters[:-1]]
     sizes = [len(model.preparation.features), *hidden, len(model.labels)]
     expected = [((n, m), (1, m)) for n, m in pairwise(sizes)]
@@ -151,7 +178,7 @@ def origin(study: "StudyRecord") -> dict[str, Any]:
         "study": study.study,
         "study_uid": study.study_uid,
         "fingerprint": study.fingerprint,
-        **asdict(study.verdict.use),
+        **study.verdict.use.as_json,
         "epochs": study.verdict.used.best_epoch,
         "seed": study.verdict.seeds[0],
         "rows": study.verdict.rows["training"] + study.verdict.rows["validation"],

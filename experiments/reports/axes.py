@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.evaluation import Setting
-from experiments.section import Range, RateRange
+from experiments.section import ParameterRange, Range, RateRange
 from nnreg import LAMBDA_NAMES
 
 OFF_AT, OFF_WIDTH = 0.9, 0.35  # decades: how far below `low` off is drawn, and how far it spreads
@@ -44,14 +44,25 @@ class SearchedAxis(Axis):
         return sum(self.band or ()) / 2 + spread * 2 * OFF_WIDTH
 
 
-def searched_axis(name: str, searched: Range) -> SearchedAxis:
-    """The axis of a lambda or of the learning rate, where it is searched."""
+class ParameterAxis(Axis):
+    """The even axis of a user's own parameter."""
+
+    def place(self, setting: Setting, number: int = 0) -> float:
+        """Where a setting is."""
+        return setting.numbers[self.title]
+
+
+def searched_axis(name: str, searched: Range | ParameterRange) -> SearchedAxis | ParameterAxis:
+    """The axis of a lambda or of a nuisance, where it is searched."""
+    if isinstance(searched, ParameterRange) and not searched.log:
+        ends = linear([searched.low, searched.high], name)
+        return ParameterAxis(**vars(ends))
     low, high = math.log10(searched.low), math.log10(searched.high)
     decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
     ticks: dict[float, str] = {at: f"1e{at}" for at in decades[:: max(1, len(decades) // 6)]}
     if len(ticks) < 2:
         ticks = {end: f"{10**end:.2g}" for end in (low, high)}
-    if isinstance(searched, RateRange):
+    if isinstance(searched, RateRange | ParameterRange):
         return SearchedAxis(low - 0.1, high + 0.1, ticks, name)
     off = low - OFF_AT
     return SearchedAxis(off - 0.6, high + 0.25, {off: "off"} | ticks, name, (off - 0.5, off + 0.5))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.card import card
 from experiments.measures import MEASURES
+from experiments.model_section import OwnModel
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.snippets import template
@@ -31,8 +32,11 @@ class Compared:
 
     @property
     def network(self) -> str:
-        """Its hidden layers, such as `64-32`."""
-        return "-".join(map(str, self.record.experiment.model.hidden)) or "no hidden layer"
+        """Its hidden layers, such as `64-32`, or the file of a user's own."""
+        model = self.record.experiment.model
+        if isinstance(model, OwnModel):
+            return model.name
+        return "-".join(map(str, model.hidden)) or "no hidden layer"
 
     @property
     def data(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.evaluation import CURVES, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord
-from experiments.section import Range
+from experiments.section import ParameterRange, Range
 from experiments.verdict import Verdict
 from nnreg import LAMBDA_NAMES
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TEXT, INTEGER, NUMBER, FLAG, TIME = "str", "int64", "float64", "bool", "datetime64[us, UTC]"
 OPTIONAL_INTEGER, OPTIONAL_FLAG = "Int64", "boolean"
 
+# A user's own parameters and curves are further columns at the end.
 TRIALS = (
     {"study": TEXT, "trial": INTEGER, "generation": INTEGER, "state": TEXT}
     | dict.fromkeys(LAMBDA_NAMES, NUMBER)
@@ -91,7 +92,16 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
         vars(one) | one.numbers | {"arm": one.setting.arm} | common | ids.get(one.trial, {})
         for one in study.trials
     ]
-    return frame(TRIALS, rows)
+    return frame(TRIALS | of_parameters(study), rows)
+
+
+def of_parameters(study: StudyRecord, before: str = "") -> dict[str, str]:
+    """Return the columns of the parameters of a user's own network."""
+    return {
+        f"{before}{name}": OPTIONAL_INTEGER if axis.whole else NUMBER
+        for name, axis in study.experiment.nuisances.items()
+        if isinstance(axis, ParameterRange)
+    }
 
 
 def history(study: StudyRecord) -> "pd.DataFrame":
@@ -103,10 +113,14 @@ def history(study: StudyRecord) -> "pd.DataFrame":
     epochs = [range(1, len(one.curves[CURVES[0]]) + 1) for one in trials]
     numbers = (repeat(one.trial, len(each)) for one, each in zip(trials, epochs, strict=True))
     columns: dict[str, Any] = {"trial": chain(*numbers), "epoch": chain(*epochs)}
-    columns |= {name: chain(*(one.curves[name] for one in trials)) for name in CURVES}
+    for name in (*CURVES, *study.own_curves):
+        missing = (repeat(math.nan, len(each)) for each in epochs)  # of a user's own network
+        found = (one.curves.get(name, none) for one, none in zip(trials, missing, strict=True))
+        columns[name] = chain(*found)
     # As arrays: a study may have millions of rows.
-    arrays = {name: np.fromiter(column, HISTORY[name]) for name, column in columns.items()}
-    return pd.DataFrame({"study": study.study, **arrays}, copy=False).astype(HISTORY)
+    types = HISTORY | dict.fromkeys(study.own_curves, NUMBER)
+    arrays = {name: np.fromiter(column, types[name]) for name, column in columns.items()}
+    return pd.DataFrame({"study": study.study, **arrays}, copy=False).astype(types)
 
 
 def lambdas(study: StudyRecord) -> "pd.DataFrame":
@@ -149,7 +163,8 @@ def summary(study: StudyRecord) -> "pd.DataFrame":
         row[state.lower()] = sum(trial.state == state for trial in study.trials)
     row["diverged"] = sum(trial.diverged for trial in study.trials)
     row["seconds"] = math.fsum(trial.seconds for trial in study.trials)
-    return frame(SUMMARY, [row | of_verdict(study.verdict)])
+    own = of_parameters(study, "recommended_") | of_parameters(study, "baseline_")
+    return frame(SUMMARY | own, [row | of_verdict(study.verdict)])
 
 
 def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
@@ -159,7 +174,8 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         f"recommended_{name}": one for name, one in verdict.recommended.numbers.items()
     }
-    row["baseline_learning_rate"] = verdict.baseline.learning_rate
+    nuisances = {k: one for k, one in verdict.baseline.numbers.items() if k not in LAMBDA_NAMES}
+    row |= {f"baseline_{name}": one for name, one in nuisances.items()}
     row["undertrained"] = bool(verdict.undertrained)
     row["verdict"] = verdict.word
     for name, interval in (("gain", verdict.gain), ("test_accuracy", verdict.accuracy)):
@@ -189,7 +205,7 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
     for model in verdict.references if verdict else ():
         row = vars(model) | {"study": study.study, "role": model.role, "seed": 0, "diverged": False}
         rows.append(row | {f"test_{name}": value for name, value in vars(model.test).items()})
-    return frame(CONFIRM, rows)
+    return frame(CONFIRM | of_parameters(study), rows)
 
 
 def top(study: StudyRecord) -> "pd.DataFrame":
@@ -201,7 +217,7 @@ def top(study: StudyRecord) -> "pd.DataFrame":
         if study.baseline:
             row["difference"] = row["value"] - study.value(study.baseline)
         rows.append(row | fresh.get(trial.setting, {}))
-    return frame(TOP, rows)
+    return frame(TOP | of_parameters(study), rows)
 
 
 def settings(study: StudyRecord) -> "pd.DataFrame":
@@ -214,7 +230,7 @@ def settings(study: StudyRecord) -> "pd.DataFrame":
             row |= {"difference": between.mean, "level": between.level}
             row |= {"difference_low": between.low, "difference_high": between.high}
         rows.append(row)
-    return frame(SETTINGS, rows)
+    return frame(SETTINGS | of_parameters(study), rows)
 
 
 def _on_fresh_seeds(study: StudyRecord) -> dict[Setting, dict[str, float]]:

@@ -90,7 +90,8 @@ def _number(study: StudyRecord, label: str, side: Side | None) -> Number:
     value, _, unit = MEASURES[study.objective].value(side.mean).partition(" ")
     lambdas, rate = side.setting.lambdas, strength(side.setting.learning_rate)
     on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on]
-    tuned = f"learning rate {rate}, kept epoch {side.best_epoch}"
+    own = [f"{name} {value:.3g}" for name, value in side.setting.parameters]
+    tuned = ", ".join([f"learning rate {rate}", *own, f"kept epoch {side.best_epoch}"])
     return Number(label, value, unit, (", ".join(on) or "all four lambdas off", tuned, side.note))
 
 
@@ -149,10 +150,12 @@ def facts(study: StudyRecord) -> tuple[str, ...]:
     experiment, data = study.experiment, study.data
     rows = [f"{count:,} {part}" for part, count in data.get("rows", {}).items() if count]
     sizes = [data.get("features"), *experiment.train_config().hidden, data.get("classes")]
+    network = "-".join(str(size) for size in sizes if size)
+    network = experiment.own.name if experiment.own else network
     epochs = f"{experiment.training.epochs} epochs{' at most' if experiment.kept_by else ''}"
     found = [f"{', '.join(rows)} rows"] * bool(rows)
     found += [f"{data[name]:,} {name}" for name in ("features", "classes") if name in data]
-    found += [f"network {'-'.join(str(size) for size in sizes if size)}", epochs]
+    found += [f"network {network}", epochs]
     spans = [(trial.started, trial.finished) for trial in study.trials]
     spans += [(network.started, network.finished) for network in study.replicates]
     if spans:

@@ -131,8 +131,9 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
     failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
-    setting = (*LAMBDA_NAMES, "learning_rate")
-    columns = [*dict.fromkeys(("trial", "role", study.objective, *setting, *METRICS))]
+    known = [name for name in METRICS if frame[name].notna().any()]
+    setting = study.experiment.setting_columns
+    columns = [*dict.fromkeys(("trial", "role", study.objective, *setting, *known))]
     columns += ["best_epoch", "diverged"]
     frame.insert(1, "role", [shown.roles(trial) for trial in study.trials])
     columns += ["state"] if failed else []
@@ -144,7 +145,7 @@ def settings_table(shown: Shown) -> "pd.DataFrame":
     """The settings of the confirmation with their means over the fresh seeds."""
     import pandas as pd
 
-    columns = ["role", "trial", *LAMBDA_NAMES, "learning_rate", "best_epoch"]
+    columns = ["role", "trial", *shown.study.experiment.setting_columns, "best_epoch"]
     columns += ["mean", "behind", "error"]
     verdict = shown.study.verdict
     settings = verdict.settings if verdict else ()

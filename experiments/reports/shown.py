@@ -138,10 +138,11 @@ def of(trial: TrialRecord) -> str:
 
 
 def setting_of(one: Confirmed | TrialRecord) -> str:
-    """For example `weight_l2 0.033, learning_rate 0.013`."""
+    """For example `weight_l2 0.033, learning_rate 0.013`, and a user's own parameters."""
     lambdas = one.setting.lambdas
     on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on] or ["all off"]
-    return ", ".join([*on, f"learning_rate {strength(one.setting.learning_rate)}"])
+    own = [f"{name} {value:.3g}" for name, value in one.setting.parameters]
+    return ", ".join([*on, f"learning_rate {strength(one.setting.learning_rate)}", *own])
 
 
 def in_words(metric: str) -> str:

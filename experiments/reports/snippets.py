@@ -29,8 +29,10 @@ class Snippet:
 
 
 def snippets(study: StudyRecord) -> tuple[Snippet, ...]:
-    """Return the lambdas to use, for each library; nothing before a confirmation."""
-    if study.verdict is None:
+    """Return the lambdas to use, for each library; nothing before a confirmation, or for a network
+    of the user's own, which is its own code.
+    """
+    if study.verdict is None or study.experiment.own:
         return ()
     values = _values(study)
     off = "" if values["on"] else "No regularization. "

@@ -94,6 +94,8 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
     tags = {**_identity(study, TRIAL), TRIAL: str(trial.trial), "state": trial.state}
     if note := trial_note(trial):
         tags[NOTE] = note
+    own = [name for name in trial.curves if name not in METRICS]  # of a user's own network
+    known = trial.metrics.known if trial.metrics else {}
     return RunPlan(
         name=f"trial-{trial.trial:05d}",
         tags=tags,
@@ -101,13 +103,13 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
         single=_strengths(study, trial.setting)
         | {name: float(getattr(trial, name)) for name in SCALARS}
         | _ranking(study, trial),
-        measured=dataclasses.asdict(trial.metrics) if trial.metrics else {},
+        measured=known | {name: trial.curves[name][trial.best_epoch - 1] for name in own},
         last=_last_step(study, trial.epochs),
         status=STATUS[trial.state],
         started=milliseconds(trial.started),
         ended=milliseconds(trial.finished),
-        curves={name: trial.curves[name] for name in CURVES if name in trial.curves},
-        absent=() if trial.metrics else METRICS,
+        curves={name: one for name, one in trial.curves.items() if name in (*CURVES, *own)},
+        absent=tuple(name for name in METRICS if name not in known),
     )
 
 
@@ -151,7 +153,8 @@ def _setting_plan(study: StudyRecord, seeds: Sequence[int], roles: Sequence[Conf
     first, setting, epoch = roles[0], roles[0].setting, roles[0].best_epoch
     networks = [study.confirmed[setting, seed] for seed in seeds]
     role = first.role + (f"-{first.trial:05d}" if first.role.endswith(CANDIDATE) else "")
-    values = {name: [getattr(one.metrics, name) for one in networks] for name in CONFIRMED}
+    known = [name for name in CONFIRMED if name in networks[0].metrics.known]
+    values = {name: [getattr(one.metrics, name) for one in networks] for name in known}
     if tests := [one.test for one in networks if one.test]:
         columns = zip(*map(dataclasses.astuple, tests), strict=True)
         values |= {name: list(column) for name, column in zip(TESTED, columns, strict=True)}
@@ -214,7 +217,8 @@ def _study_params(study: StudyRecord) -> dict[str, str]:
     del sections["sweep"]["trials"]  # it may change while the study goes on
     params = {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
     for section in ("model", "training", "lambdas", "sweep"):
-        params |= {f"{section}.{key}": str(value) for key, value in sections[section].items()}
+        there = {key: value for key, value in sections[section].items() if value is not None}
+        params |= {f"{section}.{key}": str(value) for key, value in there.items()}
     return params
 
 
@@ -234,19 +238,20 @@ def _datasets(study: StudyRecord) -> Iterator[Dataset]:
 
 
 def _params(setting: Setting) -> dict[str, str]:
-    """The lambdas and the learning rate, as text that reads back to the same numbers."""
+    """What is tuned, as text that reads back to the same numbers."""
     return {name: repr(value) for name, value in setting.numbers.items()}
 
 
 def _strengths(study: StudyRecord, setting: Setting) -> dict[str, float]:
-    """The lambdas and the learning rate as numbers, and the logarithms of those that were searched,
-    for charts. A lambda that is off is `off_decades` below the low end of its axis.
+    """What is tuned as numbers, and the logarithms of what was searched on a log axis, for charts.
+    A lambda that is off is `off_decades` below the low end of its axis.
     """
-    strengths, decades = setting.numbers, study.experiment.sweep.off_decades
-    logarithms = {}
+    strengths = {name: float(value) for name, value in setting.numbers.items()}
+    decades, logarithms = study.experiment.sweep.off_decades, {}
     for name, axis in study.experiment.searched.items():
-        off = math.log10(axis.low) - decades
-        logarithms[LOG10 + name] = math.log10(strengths[name]) if strengths[name] > 0 else off
+        if axis.is_log:
+            off = math.log10(axis.low) - decades
+            logarithms[LOG10 + name] = math.log10(strengths[name]) if strengths[name] > 0 else off
     return strengths | logarithms
 
 

@@ -107,7 +107,7 @@ def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
 
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
     """These runs alone, best first: first the numbers that matter, last what went wrong."""
-    setting = (*LAMBDA_NAMES, "learning_rate") if study.experiment.rates else LAMBDA_NAMES
+    setting = (*LAMBDA_NAMES, *study.experiment.nuisances)
     numbers = dict.fromkeys(
         [study.objective, *setting, "val_accuracy", "data_loss", "regularization_loss"]
     )
@@ -132,7 +132,8 @@ def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, 
 
 
 def _charts(study: StudyRecord) -> dict[str, Any]:
-    axes = [LOG10 + name for name in study.experiment.searched]
+    searched = study.experiment.searched.items()
+    axes = [(LOG10 if axis.is_log else "") + name for name, axis in searched]
     which = f"Best {ROWS} trials" if len(study.trials) > ROWS else "All trials"
     numbers = [*axes, study.objective]
     axis_of = {name: {"key": name, "type": "METRIC"} for name in numbers}

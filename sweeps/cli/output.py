@@ -93,7 +93,7 @@ def _print_best(study: "StudyRecord") -> None:
     """Print the baseline and the best trial."""
     from experiments.measures import MEASURES, strength
 
-    numbers = *LAMBDA_NAMES, "learning_rate"
+    numbers = study.experiment.setting_columns
     columns = {study.study: ["trial", study.objective, *numbers, "best_epoch"]}
     best = study.best if study.best is not study.baseline else None
     for role, trial in (("baseline", study.baseline), ("best", best)):
@@ -166,6 +166,7 @@ def run_json(sweep: "Sweep") -> dict[str, Any]:
         **{str(name): None if pd.isna(value) else value for name, value in row.items()},
         "lambdas": {name: getattr(best.lambdas, name) for name in LAMBDA_NAMES} if best else None,
         "learning_rate": best.setting.learning_rate if best else None,
+        "parameters": dict(best.setting.parameters) if best else None,
         "files": [str(path) for path in sweep.files],
         "mlflow_missing": None if runs.error else len(sweep.record.trials) - len(runs.ids),
     }

@@ -1,6 +1,6 @@
 """The confirmation: choose on validation rows, claim on test rows, keep verdict and model."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import accuracy
 from sweeps.confirmation.replicates import Means, Replicates
 from sweeps.search.study import Study
-from sweeps.search.study_record import study_record
+from sweeps.search.study_record import UNKEPT, study_record
 from sweeps.storage.attributes import VERDICT, verdict_json
 
 VERSION = 2  # of the procedure: a verdict of another one is made again
@@ -73,8 +73,11 @@ def confirmed(
             verdict = _claim(verdict, record, data, replicates)
         study.keep(VERDICT, verdict_json(verdict))
         record = replace(record, verdict=verdict)
-    if find_model(folder, record) is None:
-        _train_model(record, data, means).write(folder)
+    if find_model(folder, record) is None and record.unkept != origin(record):
+        if model := _train_model(record, data, means):
+            model.write(folder)
+        else:
+            study.keep(UNKEPT, origin(record))
     return record.verdict
 
 
@@ -145,8 +148,8 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     replicates.prepare(settings)
     sealed = Sealed(experiment.data)
     plan = {
-        "recommended": asdict(recommended),
-        "against": {name: asdict(setting) for name, setting in against.items()},
+        "recommended": recommended.as_json,
+        "against": {name: setting.as_json for name, setting in against.items()},
         "objective": verdict.objective,
         "seeds": list(verdict.seeds),
     }
@@ -183,21 +186,27 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     return replace(claimed, references=found, left_out=left_out)
 
 
-def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model:
+def _train_model(study: StudyRecord, data: Dataset, means: Means) -> Model | None:
+    """Return the model of the verdict; None if the user's own network cannot be kept as arrays."""
     assert study.verdict is not None
     used = study.verdict.used
     spec = means.evaluator.spec
-    config = replace(spec.config, epochs=used.best_epoch)
-    spec = replace(spec, config=config, keep=None, with_networks=True, all_rows=True)
+    spec = replace(spec, with_networks=True, all_rows=True)
     evaluator = replace(means.evaluator, spec=spec)
-    ((result,),) = evaluator.evaluate([Job(used.setting, study.verdict.seeds[:1])])
+    job = Job(used.setting, study.verdict.seeds[:1], used.best_epoch)
+    ((result,),) = evaluator.evaluate([job])
     if result.network is None:
         raise WorkersError(
             f"the model could not be trained ({result.error}); continue with: sweeps confirm"
             f" {study.study}"
         )
+    if spec.own and (result.network.arrays is None or not spec.own.has_file):
+        return None
     return Model(
         parameters=result.network.parameters,
+        network=spec.own,
+        arrays=result.network.arrays or {},
+        dtype=spec.config.dtype,
         preparation=data.preparation,
         classes=data.classes,
         target=data.target,

@@ -92,6 +92,8 @@ class Replicates:
 
     def prepare(self, settings: Iterable[Setting]) -> None:
         """Train the networks that `test` needs: the study keeps none of an earlier run."""
+        if self._spec.own:  # its networks are trained again for the test rows themselves
+            return
         distinct = dict.fromkeys(settings)
         self._train([setting for setting in distinct if setting not in self._networks])
 
@@ -100,13 +102,9 @@ class Replicates:
     ) -> tuple[dict[Setting, Scores], dict[Setting, Scores]]:
         """Return scores and hits (seeds, test rows) of prepared settings, and keep their means."""
         balanced, all_scores, all_hits = Weighting(rows.y), {}, {}
-        for setting in dict.fromkeys(settings):
+        distinct = list(dict.fromkeys(settings))
+        for setting, (losses, hits) in zip(distinct, self._on_test(distinct, rows), strict=True):
             kept, on_validation_rows = self._kept[setting]
-            fits = [
-                (parameters, one.diverged)
-                for parameters, one in zip(self._networks[setting], kept, strict=True)
-            ]
-            losses, hits = self._answers(fits, rows)
             all_scores[setting], all_hits[setting] = hits if self._by_hits else -losses, hits
             means = zip(hits.mean(axis=1), balanced.means(hits), losses.mean(axis=1), strict=True)
             tested = [
@@ -118,12 +116,41 @@ class Replicates:
 
     def at_the_last_epoch(self, settings: Sequence[Setting], rows: TestRows) -> list[Scores]:
         """Return scores (seeds, test rows) of settings trained again that keep the last epoch."""
-        scores = []
-        for results in self._evaluated(settings, replace(self._spec, keep=None)):
-            fits = [(one.network.parameters, one.diverged) for one in results if one.network]
-            losses, hits = self._answers(fits, rows)
-            scores.append(hits if self._by_hits else -losses)
-        return scores
+        jobs, spec = [Job(one, self.seeds) for one in settings], replace(self._spec, keep=None)
+        if self._spec.own:
+            found = self._answered(jobs, spec, rows)
+        else:
+            found = (
+                self._answers(
+                    [(one.network.parameters, one.diverged) for one in results if one.network], rows
+                )
+                for results in self._evaluated(jobs, spec)
+            )
+        return [hits if self._by_hits else -losses for losses, hits in found]
+
+    def _on_test(
+        self, settings: Sequence[Setting], rows: TestRows
+    ) -> Iterator[tuple[Scores, Scores]]:
+        """Yield losses and hits (seeds, test rows) of the networks of each setting."""
+        if self._spec.own:
+            jobs = [Job(one, self.seeds, self.best_epoch(one)) for one in settings]
+            yield from self._answered(jobs, self._spec, rows)
+            return
+        for setting in settings:
+            diverged = [one.diverged for one in self.of(setting)]
+            fits = list(zip(self._networks[setting], diverged, strict=True))
+            yield self._answers(fits, rows)
+
+    def _answered(
+        self, jobs: Sequence[Job], spec: EvaluationSpec, rows: TestRows
+    ) -> Iterator[tuple[Scores, Scores]]:
+        """Yield losses and hits (seeds, rows) of a user's own networks, which answer where they
+        are trained.
+        """
+        for results in self._evaluated(jobs, replace(spec, rows=(rows.x, rows.y))):
+            networks = [one.network for one in results if one.network]
+            losses = np.array([one.losses for one in networks])
+            yield losses, np.array([one.hits for one in networks], np.float64)
 
     def _answers(
         self, fits: Sequence[tuple[list[LayerParameters], bool]], rows: TestRows
@@ -132,12 +159,12 @@ class Replicates:
             losses, found = row_answers(rows.x, rows.y, fits)
         return losses, found.astype(np.float64)
 
-    def _evaluated(self, settings: Sequence[Setting], spec: EvaluationSpec) -> Iterator[Evaluated]:
-        """Yield the networks of each setting; all of them are there."""
-        self._wanted += len(settings) * len(self.seeds)
-        logger.info("confirmation: %d settings to train", len(settings))
+    def _evaluated(self, jobs: Sequence[Job], spec: EvaluationSpec) -> Iterator[Evaluated]:
+        """Yield the networks of each job; all of them are there."""
+        self._wanted += len(jobs) * len(self.seeds)
+        logger.info("confirmation: %d settings to train", len(jobs))
         evaluator = replace(self.means.evaluator, spec=spec)
-        for results in evaluator.evaluate([Job(setting, self.seeds) for setting in settings]):
+        for results in evaluator.evaluate(jobs):
             lost = [one.error for one in results if one.network is None]
             if lost:
                 raise WorkersError(
@@ -150,7 +177,7 @@ class Replicates:
             self.means.observe(self._done, self._wanted)
 
     def _train(self, settings: Sequence[Setting]) -> None:
-        evaluated = self._evaluated(settings, self._spec)
+        evaluated = self._evaluated([Job(one, self.seeds) for one in settings], self._spec)
         for results, setting in zip(evaluated, settings, strict=True):
             networks = [one.network for one in results if one.network]
             self._networks[setting] = [one.parameters for one in networks]

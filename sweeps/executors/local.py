@@ -1,6 +1,7 @@
 """The executors of this machine: where tasks are evaluated, with one BLAS thread each."""
 
 import functools
+import logging
 import os
 import signal
 import threading
@@ -13,6 +14,8 @@ from experiments.errors import WorkersError
 from experiments.evaluation import one_thread, stored
 from experiments.worker import TRIES, Worker, serve
 from nnreg import Split
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerDied(BrokenExecutor):
@@ -29,6 +32,7 @@ class Workers(Executor):
     """
 
     mixture: Collection[str] = ()
+    heard: Callable[[int], object] = int  # with the epochs that a slow task has done so far
 
     @property
     def size(self) -> int:
@@ -98,13 +102,22 @@ class ProcessExecutor(ThreadPoolExecutor, Workers):
             worker = self._own.worker = self._start()
         try:
             worker.connection.send(call)
-            error, result = worker.connection.recv()
+            while not isinstance(answer := worker.connection.recv(), tuple):
+                self._hear(answer)
+            error, result = answer
         except (EOFError, OSError):
             raise WorkerDied(f"its worker {_manner(worker.end())}") from None
         if error is not None:
             error.add_note(f"In a worker:\n{result}")
             raise error
         return result
+
+    def _hear(self, news: str | int) -> None:
+        """Take what a worker logs, or how many epochs it has done."""
+        if isinstance(news, str):
+            logger.info("%s", news)
+        else:
+            self.heard(news)
 
     def _start(self) -> Worker:
         """Return a process that is ready. One that is killed before is started again."""
@@ -148,9 +161,9 @@ def _manner(exit_code: int) -> str:
     return f"was killed by {names.get(-exit_code, f'signal {-exit_code}')}{hint}"
 
 
-def make(workers: int) -> Workers:
-    """Make the executor for so many workers: this process alone, or a pool of processes."""
-    return InlineExecutor() if workers == 1 else ProcessExecutor(workers)
+def make(workers: int, *, inline: bool = True) -> Workers:
+    """Make the executor for so many workers: this process alone, if it may, or processes."""
+    return InlineExecutor() if workers == 1 and inline else ProcessExecutor(workers)
 
 
 def cores() -> int:

@@ -67,7 +67,8 @@ class Resources:
         Raises WorkersError if no cluster answers, InputError if Dask is not installed.
         """
         if self.cluster is None:
-            return local.make(self.workers or min(local.cores(), experiment.sweep.generation))
+            workers = self.workers or min(local.cores(), experiment.sweep.generation)
+            return local.make(workers, inline=experiment.own is None)
         try:
             from sweeps.executors.cluster import ClusterExecutor
         except ImportError as error:
@@ -79,6 +80,8 @@ class Resources:
 
     def lanes_of(self, experiment: Experiment, split: Split, size: int) -> int:
         """How many lanes a task has if `size` tasks run at a time."""
+        if experiment.own:  # its networks are trained one after the other
+            return 1
         config, generation = experiment.train_config(), experiment.sweep.generation
         return self.lanes or lanes_per_task(split, config, generation=generation, workers=size)
 

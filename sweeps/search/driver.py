@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from experiments.evaluation import Job
+from experiments.evaluation import Job, TrialResult
 from experiments.records import TrialRecord
 from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
@@ -17,8 +18,10 @@ def drive(
     *,
     trials: int,
     observe: Callable[[TrialRecord], None],
+    note: Callable[[str], None] = logger.warning,
 ) -> None:
-    """Go on until the study holds `trials` finished trials; `observe` gets each recorded one.
+    """Go on until the study holds `trials` finished trials; `observe` gets each recorded one, and
+    `note` what a person should know.
 
     What a task measures does not depend on its lanes, and results are taken in trial order, so
     an interruption leaves a prefix of the table of an uninterrupted run.
@@ -32,8 +35,30 @@ def drive(
             study.finished,
         )
         jobs = [Job(proposal.setting, (evaluator.spec.config.seed,)) for proposal in proposals]
-        results = evaluator.evaluate(jobs)
+        spec = replace(evaluator.spec, medians=study.medians())
+        twice = spec.own is not None and not study.finished
+        results = replace(evaluator, spec=spec).evaluate(jobs[:1] * twice + jobs)
+        before = next(results)[0] if twice else None
         for proposal, (result,) in zip(proposals, results, strict=True):
+            if before and (found := _difference(before, result)):
+                study.note_unseeded(found)
+                note(
+                    f"two evaluations of trial 0 differ ({found}), so your network uses random"
+                    " numbers that its seed does not decide: after an interruption a study goes on"
+                    " with others; use numpy.random, or the seed"
+                )
+            before = None
             record = study.record(proposal, result)
             logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)
+    study.check_first()
+
+
+def _difference(one: TrialResult, other: TrialResult) -> str:
+    """Return where the curves of two evaluations of one trial differ first; empty if nowhere."""
+    for name in one.curves:
+        pairs = zip(one.curves[name], other.curves.get(name, ()), strict=False)
+        for epoch, (first, second) in enumerate(pairs, start=1):
+            if first != second:
+                return f"{name} {first:g} and {second:g} at epoch {epoch}"
+    return ""

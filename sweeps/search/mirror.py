@@ -28,9 +28,9 @@ class Mirror:
         sweep, self._kind, self._space = search.experiment.sweep, search.kind, search.space
         self._seed, self._size = sweep.seed, sweep.generation
         self._first = search.experiment.first_generation
-        self._tuned = search.experiment.rates is not None
+        self._tuned = bool(search.experiment.nuisances)
         self.generation = 0
-        self._asked: list[int] = []
+        self._asked: list[optuna.Trial] = []
         self._direction = search.experiment.direction
         self.study = self._new_study()
 
@@ -62,14 +62,17 @@ class Mirror:
                 f"sampler {self._kind.function} failed at generation {self.generation}"
                 f" ({type(error).__name__}: {error}); correct it: what was recorded is kept"
             ) from error
-        self._asked = [trial.number for trial in trials]
+        self._asked = trials
         return [trial.params for trial in trials]
 
     def tell(self, trials: Sequence[FrozenTrial]) -> None:
         """Close the generation that was asked for."""
         if not self._is_baseline:
-            for number, trial in zip(self._asked, trials, strict=True):
-                self.study.tell(number, trial.values, state=trial.state)
+            for asked, trial in zip(self._asked, trials, strict=True):
+                if trial.state == TrialState.PRUNED:  # what TPE compares it by
+                    for epoch, value in trial.intermediate_values.items():
+                        asked.report(value, epoch)
+                self.study.tell(asked, trial.values, state=trial.state)
         self._close()
 
     def replay(self, trials: Sequence[FrozenTrial]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optuna.distributions import FloatDistribution, IntDistribution
+
 from experiments import datasets, experiment_file
 from experiments.evaluation import Job, evaluate_on, one_thread
 from experiments.spec import Experiment
@@ -49,15 +51,19 @@ class Objective:
         return self._space.lambdas(params)
 
     def __call__(self, trial: "optuna.Trial") -> float:
-        axes = self._space.axes.items()
-        draws = {
-            name: trial.suggest_float(name, axis.low, axis.high, log=True) for name, axis in axes
-        }
+        draws: dict[str, float] = {}
+        for name, axis in self._space.distributions.items():
+            if isinstance(axis, IntDistribution):
+                draws[name] = trial.suggest_int(name, axis.low, axis.high, log=axis.log)
+            elif isinstance(axis, FloatDistribution):
+                draws[name] = trial.suggest_float(name, axis.low, axis.high, log=axis.log)
         setting, objective = self._space.setting(draws), self.experiment.sweep.objective
         job = Job(setting, (self._spec.config.seed,))
         with one_thread():
             ((result,),) = evaluate_on(self._split, self._spec, [job])
-        numbers = {**setting.numbers, **vars(result.metrics), "best_epoch": result.best_epoch}
+        if result.metrics is None:  # a user's own network
+            raise RuntimeError(result.error)
+        numbers = {**setting.numbers, **result.metrics.known, "best_epoch": result.best_epoch}
         for name, number in numbers.items():
             trial.set_user_attr(name, number)
         for epoch, value in enumerate(result.curves[objective], start=1):

@@ -63,7 +63,7 @@ def searched(experiment: Experiment, factory: Factory) -> Search:
         experiment.model_copy(update={"sweep": named}),
         SamplerKind(make, remembers=True, all_trials=True, function=name),
     )
-    if search.space.axes:
+    if search.space.distributions:
         _try(search)
     return search
 
@@ -74,7 +74,7 @@ def _try(search: Search) -> None:
     experiment = search.experiment.model_copy(update={"sweep": few})
     tried = Search(experiment, search.own)
     one, other = Mirror(tried), Mirror(tried)
-    if experiment.rates:  # the baseline arm, which no sampler proposes
+    if experiment.nuisances:  # the baseline arm, which no sampler proposes
         for mirror in one, other:
             mirror.tell([])
     first, name = one.ask(), few.sampler

@@ -1,6 +1,7 @@
 """The search: an experiment, the space of its settings, and the sampler that proposes its trials.
 
-Each lambda is on one log axis whose low end means off, and so is the learning rate, without an off.
+Each lambda is on one log axis whose low end means off. The nuisances, the learning rate and the
+parameters of a user's own network, have no off.
 """
 
 import functools
@@ -9,16 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from experiments.errors import InputError
-from experiments.evaluation import Setting
-from experiments.section import Range
+from experiments.evaluation import Setting, parameters_of
+from experiments.section import ParameterRange, Range
 from experiments.spec import DIGEST, Experiment, is_function
 from nnreg import Lambdas
 from sweeps.search.samplers import KINDS, SamplerKind
 
 RATE = "learning_rate"
+CODE = "model.code"  # of the identity: the digest of a user's own network
 
 
 class Space:
@@ -34,31 +36,36 @@ class Space:
         self._fixed = {
             name: value for name, value in lambdas.axes.items() if not isinstance(value, Range)
         }
-        self.axes = {
-            name: FloatDistribution(span.low * off, span.high, log=True)
+        lows = {name: span.low * off for name, span in lambdas.searched.items()}
+        self.bottom = lows
+        self._rate, self._nuisances = experiment.training.learning_rate, experiment.nuisances
+        self.distributions: dict[str, BaseDistribution] = {
+            name: FloatDistribution(lows[name], span.high, log=True)
             for name, span in lambdas.searched.items()
-        }
-        self.bottom = {name: axis.low for name, axis in self.axes.items()}
-        self._rate, self._rates = experiment.training.learning_rate, experiment.rates
-        if self._rates:
-            self.axes[RATE] = FloatDistribution(self._rates.low, self._rates.high, log=True)
-        self.distributions: dict[str, BaseDistribution] = {**self.axes}
+        } | {name: _distribution(span) for name, span in self._nuisances.items()}
 
     def baseline(self, trials: int) -> list[dict[str, float]]:
-        """The draws of a baseline arm that is tuned: all lambdas off, learning rates spread over
-        their axis.
+        """The draws of a baseline arm that is tuned: all lambdas off, the nuisances spread over
+        their axes. The first has even steps; the others follow the additive recurrence of the
+        generalised golden ratio (M. Roberts, The unreasonable effectiveness of quasirandom
+        sequences, 2018), which with those steps leaves no large hole.
         """
-        rates = self._rates
-        assert rates is not None
-        shares = ((trial + 0.5) / trials for trial in range(trials))
-        return [
-            {**self.bottom, RATE: rates.low * (rates.high / rates.low) ** share} for share in shares
-        ]
+        others, ratio = len(self._nuisances) - 1, 2.0
+        for _ in range(60):  # it converges to the root of ratio^(others + 1) = ratio + 1
+            ratio = (1 + ratio) ** (1 / (others + 1))
+        steps = [ratio**-power for power in range(1, others + 1)]
+        draws = []
+        for trial in range(trials):
+            shares = [(trial + 0.5) / trials, *((0.5 + trial * step) % 1 for step in steps)]
+            spans = zip(self._nuisances.items(), shares, strict=True)
+            draws.append(self.bottom | {name: span.at(share) for (name, span), share in spans})
+        return draws
 
     def setting(self, draws: Mapping[str, float]) -> Setting:
         """The effective setting of a draw."""
         rate = self._rate if isinstance(self._rate, float) else draws[RATE]
-        return Setting(self.lambdas(draws), rate)
+        own = {name: draws[name] for name in self._nuisances if name != RATE}
+        return Setting(self.lambdas(draws), rate, parameters_of(own))
 
     def lambdas(self, draws: Mapping[str, float]) -> Lambdas:
         """The effective lambdas of a draw."""
@@ -66,6 +73,14 @@ class Space:
             name: draws[name] if draws[name] >= low else 0.0 for name, low in self._lows.items()
         }
         return Lambdas(**self._fixed, **effective)
+
+
+def _distribution(span: Range | ParameterRange) -> BaseDistribution:
+    if isinstance(span, Range):
+        return FloatDistribution(span.low, span.high, log=True)
+    if span.whole:
+        return IntDistribution(int(span.low), int(span.high), log=span.log)
+    return FloatDistribution(span.low, span.high, log=span.log)
 
 
 @dataclass(frozen=True)
@@ -102,12 +117,17 @@ class Search:
             " + ".join(f"{number:,} {part}" for part, number in one.items())
             for one in (born["data"].get("rows", {}), rows)
         )
-        changed = ", ".join(
-            f"{files[key]} is not as the study began with it (rows then: {before}; now: {now})"
-            if key in files and str(old.get(key)).startswith(DIGEST)
-            else f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
-            for key in keys
-        )
+
+        def change(key: str) -> str:
+            if key in files and str(old.get(key)).startswith(DIGEST):
+                name, why = str(files[key]), f" (rows then: {before}; now: {now})"
+            elif key == CODE and key in old and key in new:
+                name, why = new["model.source"], " (or a module that it imports)"
+            else:
+                return f"{key}: {json.dumps(old.get(key))} -> {json.dumps(new.get(key))}"
+            return f"{name} is not as the study began with it{why}"
+
+        changed = ", ".join(map(change, keys))
         remedy = "undo the change"
         if "sweep.sampler" in keys and is_function(old["sweep.sampler"]):
             function = old["sweep.sampler"].partition(":")[2]

@@ -19,8 +19,9 @@ from sweeps.interrupts import Interrupts
 from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
+from sweeps.search.pruning import medians
 from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, recorded
+from sweeps.search.study_record import AIM, GENERATION, MIXED, UNSEEDED, StoredStudy, recorded
 from sweeps.storage import attributes
 from sweeps.storage.integrity import reading, trial_content
 from sweeps.storage.storage import answering, create_study, file_of, open_storage, study_lock
@@ -115,7 +116,7 @@ class Study:
         """
         if not self._asked:
             generation, baseline = self._mirror.generation, self.experiment.baseline_trials
-            self._check_first()
+            self.check_first()
             draws = self._mirror.ask()
             self._check_recorded(draws)
             settings = [self._search.space.setting(draw) for draw in draws]
@@ -129,20 +130,34 @@ class Study:
             ]
         return self._asked[self._begun :]
 
-    def _check_first(self) -> None:
-        """Raise InputError if every learning rate of the baseline arm is too large."""
+    def check_first(self) -> None:
+        """Raise InputError if every network of the first generation failed or diverged."""
         rates, first = self.experiment.rates, self._recorded[: self._first]
-        if (
-            rates
-            and len(first) == self._first
-            and all(attributes.result_of(one).diverged for one in first)
-        ):
-            raise InputError(
-                f"study {self.optuna.study_name}: all {self._first} networks of the first"
-                f" generation diverged, with learning rates from {rates.low:g} to"
-                f" {rates.high:g}; lower training.learning_rate, and start another study with"
-                " --study NAME"
-            )
+        if len(first) < self._first:
+            return
+        results = [attributes.result_of(one) for one in first]
+        if all(one.metrics is None for one in results):
+            how, remedy = f"failed ({results[-1].error})", "correct that"
+        elif rates and all(one.diverged for one in results):
+            how = f"diverged, with learning rates from {rates.low:g} to {rates.high:g}"
+            remedy = "lower training.learning_rate"
+        else:
+            return
+        raise InputError(
+            f"study {self.optuna.study_name}: all {self._first} networks of the first generation"
+            f" {how}; {remedy}, and start another study with --study NAME"
+        )
+
+    def medians(self) -> tuple[float, ...]:
+        """Return what this generation's trials are pruned by; nothing without a pruner."""
+        if self.experiment.sweep.pruner is None:
+            return ()
+        whole = self._recorded[: self.finished - self._begun]
+        return medians(whole, self.experiment.sweep.objective)
+
+    def note_unseeded(self, difference: str) -> None:
+        """Note how two evaluations of one trial differed."""
+        self.keep(UNSEEDED, difference)
 
     def _check_recorded(self, draws: Sequence[Mapping[str, float]]) -> None:
         """Raise InputError if another function of the same name began this generation."""
@@ -219,11 +234,14 @@ class Study:
 
     def _finished_trial(self, proposal: Proposal, result: TrialResult) -> FrozenTrial:
         objective = self.experiment.sweep.objective
+        state = TrialState.COMPLETE if result.metrics else TrialState.FAIL
+        if result.pruned:
+            state = TrialState.PRUNED
         trial = create_trial(
-            state=TrialState.COMPLETE if result.metrics else TrialState.FAIL,
+            state=state,
             params=dict(proposal.draws),
             distributions=self._search.space.distributions,
-            value=getattr(result.metrics, objective, None),
+            value=None if result.pruned else getattr(result.metrics, objective, None),
             user_attrs={GENERATION: proposal.generation}
             | attributes.user_attributes(proposal.setting, result),
             system_attrs=attributes.system_attributes(result),
@@ -262,17 +280,20 @@ def open_study(
             study = StoredStudy(name, storage)
         with reading(name):
             is_begun = study.read()
-        if not is_begun:
-            if study.get_trials(deepcopy=False):
-                raise StudyError(
-                    f"study {name}: it holds trials that sweeps did not make; choose another name"
-                    " with --study NAME"
-                )
-            study.keep(BIRTH, birth(search.experiment, data))
+        if not is_begun and study.get_trials(deepcopy=False):
+            raise StudyError(
+                f"study {name}: it holds trials that sweeps did not make; choose another name with"
+                " --study NAME"
+            )
+        born, experiment = study.kept.get(BIRTH, {}), search.experiment
+        # One that has no trial yet may become another experiment's: a mistake was corrected.
+        may_change = born.get("direction") == experiment.direction and not recorded(study)
+        if not born or (may_change and born["fingerprint"] != experiment.fingerprint):
+            study.keep(BIRTH, birth(experiment, data))
             logger.info("study %s born in %s", name, masked_url(url))
         born = study.kept[BIRTH]
-        if born["fingerprint"] != search.experiment.fingerprint:
+        if born["fingerprint"] != experiment.fingerprint:
             changes = search.changes(born, data.rows if data else {})
             raise StudyError(f"study {name} belongs to another experiment: {changes}")
-        study.name_objective(search.experiment.sweep.objective)
+        study.name_objective(experiment.sweep.objective)
         return Study(study, search, url, stack.pop_all())

@@ -10,10 +10,10 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from experiments.errors import ForeignStudyError, StorageError
-from experiments.records import COMPLETE, FAIL, StudyRecord, TrialRecord
+from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import merged_note
 from experiments.spec import Experiment
 from experiments.wording import quoted
@@ -34,6 +34,8 @@ GENERATION = "generation"  # the user attribute that marks a trial of a sweep
 AIM = "trials"  # of the study: how many trials were asked for last
 IMPORTANCES = "importances"  # of the study: `shares` of each lambda, and of how many `trials`
 MIXED = "mixed_hardware"  # of the study: how workers of a cluster differed from their driver
+UNKEPT = "unkept"  # of the study: the origin of a model that cannot be kept as arrays
+UNSEEDED = "unseeded"  # of the study: how two evaluations of its first trial differed
 
 
 class StoredStudy(optuna.Study):
@@ -137,7 +139,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         trial=trial.number,
         generation=trial.user_attrs[GENERATION],
-        state=COMPLETE if trial.state == TrialState.COMPLETE else FAIL,
+        state=trial.state.name,
         setting=setting_of(trial),
         **vars(result_of(trial)),
     )
@@ -159,6 +161,8 @@ def study_record(study: StoredStudy, importances: Mapping[str, float] | None = N
         verdict=verdict(kept),
         replicates=replicates(kept),
         mixed_hardware=tuple(kept.get(MIXED, ())),
+        unseeded=kept.get(UNSEEDED, ""),
+        unkept=kept.get(UNKEPT),
         provenance=birth["provenance"],
         data=birth["data"],
     )

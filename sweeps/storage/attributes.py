@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
-from experiments.evaluation import Setting, TrialResult
+from experiments.evaluation import Setting, TrialResult, parameters_of
 from experiments.verdict import Replicate, Verdict
 from nnreg import LAMBDA_NAMES, Lambdas
 
@@ -39,7 +39,8 @@ def unpack(text: str) -> Any:
 
 def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
     """Return what Optuna's tools show of a trial: the effective setting and a few numbers."""
-    numbers = {name: getattr(result.metrics, name) for name in SHOWN} if result.metrics else {}
+    known = result.metrics.known if result.metrics else {}
+    numbers = {name: known[name] for name in SHOWN if name in known}
     return setting.numbers | numbers | ({"error": result.error} if result.error else {})
 
 
@@ -60,7 +61,7 @@ def points(result: TrialResult, objective: str) -> dict[int, float]:
 def setting_of(trial: FrozenTrial) -> Setting:
     """Return the effective setting of a trial."""
     lambdas = Lambdas(**{name: trial.user_attrs[name] for name in LAMBDA_NAMES})
-    return Setting(lambdas, trial.user_attrs["learning_rate"])
+    return Setting(lambdas, trial.user_attrs["learning_rate"], parameters_of(trial.user_attrs))
 
 
 def result_of(trial: FrozenTrial) -> TrialResult:

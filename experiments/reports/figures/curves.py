@@ -34,18 +34,26 @@ class Arm:
     best_epoch: int
     networks: Sequence[Curves]
 
-    def values(self, curve: str) -> np.ndarray:
-        return np.array([one[curve] for one in self.networks])
+    def values(self, curve: str, epochs: int) -> np.ndarray:
+        """The curve of each network, (networks, epochs); one that ended stays as it was."""
+        values = np.array([one[curve] for one in self.networks])
+        return np.pad(values, ((0, 0), (0, epochs - values.shape[1])), mode="edge")
+
+    @property
+    def epochs(self) -> int:
+        return len(self.networks[0]["data_loss"])
 
 
 def figure(shown: Shown) -> Figure:
     """A plot for each metric that is not zero everywhere."""
     arms, plots, legend = _arms(shown), [], []
+    epochs = max((arm.epochs for arm in arms.values()), default=0)
     for title, curves in METRICS.items():
         lines = [
-            (kind, rows, arm.values(curve))
+            (kind, rows, arm.values(curve, epochs))
             for kind, arm in arms.items()
             for rows, curve in curves.items()
+            if curve in arm.networks[0]  # a user's own network need not yield it
         ]
         if any(values.any() for _, _, values in lines):
             plots.append(_plot(title, lines, arms))

@@ -16,7 +16,7 @@ def figure(shown: Shown) -> Figure:
     on one scale, and one for the weights.
     """
     study = shown.study
-    if study.verdict is None:
+    if study.verdict is None or study.experiment.own:  # whose layers are not known
         return Figure([])
     networks = [study.confirmed[study.verdict.recommended, seed] for seed in study.verdict.seeds]
     penalties = np.array([[layer.penalties for layer in one.layers] for one in networks])

@@ -17,7 +17,9 @@ def figure(shown: Shown) -> Figure:
     heights = [shown.height(study.value(trial)) for trial in trials]
     axes[study.objective] = shown.axis, heights
     for name in ("data_loss", "regularization_loss"):
-        axes[name] = _log([getattr(trial.metrics, name) for trial in trials])
+        values = [getattr(trial.metrics, name) for trial in trials]
+        if None not in values:
+            axes[name] = _log(values)
     title, names = "parallel coordinates of the trials", categories(list(axes))
     best = shown.ranked[0]
     says = f"The best, trial {best.trial}: {setting_of(best)}, {shown.value(study.value(best))}"

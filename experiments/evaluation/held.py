@@ -1,0 +1,62 @@
+"""The arrays that an evaluation works on: stored for the workers of a machine to map, or held in a
+worker of a cluster.
+"""
+
+import functools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from nnreg import Split
+
+
+@contextmanager
+def stored(split: Split) -> Iterator[str]:
+    """Store a split in a temporary folder, for workers to map. Raises DirectoryError."""
+    from experiments.errors import unwritable  # a worker imports this module, and needs neither
+    from experiments.temporary import temporary_folder
+
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder())
+            for name, array in asdict(split).items():
+                _save(array, folder / f"{name}.npy")
+        except OSError as error:
+            raise unwritable(
+                "the temporary folder",
+                error,
+                "set TMPDIR to a folder that can be",
+                full="make room there, or set TMPDIR to another",
+            ) from None
+        yield str(folder)
+
+
+def _save(array: np.ndarray, path: Path) -> None:
+    """Do as np.save, which on a full disk may lose an array's last bytes silently (NumPy 2.4)."""
+    array = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)
+
+
+HELD: dict[str, Split] = {}
+"""Splits by key, in a worker of a cluster, which sees no folder of the driver's."""
+
+
+def load_split(arrays: str) -> Split:
+    """Return the split behind `EvaluationSpec.arrays`."""
+    return HELD.get(arrays) or _mapped(arrays)
+
+
+@functools.lru_cache(maxsize=2)
+def _mapped(folder: str) -> Split:
+    """Map what `stored` wrote, rather than read it: the workers of a machine share its memory."""
+    arrays = {
+        name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        for name in Split.__dataclass_fields__
+    }
+    # np.asarray takes the memmap's subclass off, whose overhead is paid at every slice.
+    return Split(**{name: np.asarray(array) for name, array in arrays.items()})

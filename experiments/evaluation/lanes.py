@@ -1,0 +1,103 @@
+"""The program's own network: many of them trained in lockstep."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from experiments.evaluation.contract import (
+    CURVES,
+    METRICS,
+    Evaluated,
+    EvaluationSpec,
+    Job,
+    LayerTerms,
+    Metrics,
+    TrainedNetwork,
+    TrialResult,
+)
+from experiments.evaluation.running import called_after_epoch
+from nnreg import Fit, Lambdas, Split, losses_and_hits, penalties_by_layer, train
+from nnreg.lambdas import per_layer
+from nnreg.losses import WORST_LOSS
+from nnreg.network import LayerParameters
+
+
+def train_and_measure(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
+    """Train the networks of all jobs in lockstep, and measure each."""
+    config = spec.config if jobs[0].stop is None else replace(spec.config, epochs=jobs[0].stop)
+    together, hidden = len(jobs[0].seeds), len(spec.config.hidden)
+    settings = [job.setting for job in jobs for _ in job.seeds]
+    strengths = [per_layer(setting.lambdas, spec.layers, hidden) for setting in settings]
+    started, clock = datetime.now(UTC), time.perf_counter()
+    fits = train(
+        split,
+        config,
+        strengths,
+        seeds=[seed for job in jobs for seed in job.seeds],
+        learning_rates=[setting.learning_rate for setting in settings],
+        keep=spec.keep if jobs[0].stop is None else None,
+        together=together,
+        after_epoch=called_after_epoch(),
+    )
+    seconds = (time.perf_counter() - clock) / len(fits)
+    times = [started + timedelta(seconds=seconds * number) for number in range(len(fits) + 1)]
+    networks = _networks(split, fits, strengths) if spec.with_networks else [None] * len(fits)
+    results = [
+        TrialResult(
+            metrics=Metrics(
+                **{name: float(getattr(fit, name)[fit.best_epoch - 1]) for name in METRICS}
+            ),
+            # The last one may be the objective, whose curve is always kept.
+            curves={
+                name: tuple(getattr(fit, name).tolist())
+                for name in (*CURVES, "balanced_val_accuracy")
+            },
+            diverged=fit.diverged,
+            epochs=config.epochs,
+            best_epoch=fit.best_epoch,
+            seconds=seconds,
+            started=begin,
+            finished=end,
+            network=network,
+        )
+        for fit, network, (begin, end) in zip(fits, networks, pairwise(times), strict=True)
+    ]
+    starts = range(0, len(results), together)
+    return [tuple(results[start : start + together]) for start in starts]
+
+
+def row_answers(
+    x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss of each row and whether its class was found, both (networks, rows), for
+    networks given as parameters and whether they diverged: if so, no row is found, and each loss is
+    the largest there is.
+    """
+    losses, hits = losses_and_hits(x, y, [parameters for parameters, _ in fits])
+    diverged = np.array([diverged for _, diverged in fits])
+    losses[diverged], hits[diverged] = WORST_LOSS, False
+    return losses, hits
+
+
+def _networks(
+    split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]
+) -> list[TrainedNetwork]:
+    answers = row_answers(
+        split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits]
+    )
+    return [
+        TrainedNetwork(
+            parameters=fit.parameters,
+            layers=tuple(
+                LayerTerms(penalties=terms, near_zero_weights=near_zero)
+                for terms, near_zero in penalties_by_layer(fit.parameters, lambdas)
+            ),
+            losses=losses,
+            hits=hits,
+        )
+        for fit, lambdas, losses, hits in zip(fits, strengths, *answers, strict=True)
+    ]
