@@ -33,7 +33,8 @@ def load(
         where, folder = source.name, Path.cwd()
     else:
         path = catalog().get(str(source)) or Path(source)
-        where, folder = str(source), path.parent
+        # A catalog's file is inside the package, and all that is relative is the user's.
+        where, folder = str(source), Path.cwd() if str(source) in catalog() else path.parent
         table = _read(path, where)
     own = table.get("model", {}) if model is not None else {}
     if isinstance(model, str | Path):

@@ -10,6 +10,7 @@ import inspect
 import pickle
 import sys
 import textwrap
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,6 +232,10 @@ class Functions:
     load: Callable[[Mapping[str, Any]], Any] | None
 
 
+one_at_a_time = threading.RLock()
+"""Held while a network is loaded or trained: modules, random states, the directory and standard
+output are the process's, and a worker of a cluster may have several threads."""
+
 _loaded: dict[str, Functions] = {}  # the last one, by its digest
 
 
@@ -264,7 +269,8 @@ def _import(own: OwnNetwork) -> Functions:
 
 def check(own: OwnNetwork, parameters: Sequence[str]) -> None:
     """Load a network and raise ExperimentError unless it can be called with these parameters."""
-    train = functions(own).train
+    with one_at_a_time:
+        train = functions(own).train
     try:
         inspect.signature(train).bind(None, None, **dict.fromkeys((*GIVEN, *parameters)))
     except (TypeError, ValueError) as error:
@@ -289,7 +295,8 @@ def predict(
     own: OwnNetwork, arrays: Mapping[str, np.ndarray], x: np.ndarray, classes: int
 ) -> np.ndarray:
     """Return what a kept network predicts, (rows, classes) float64. Raises DataError."""
-    load = functions(own).load
+    with one_at_a_time:
+        load = functions(own).load
     try:
         network = load({name: array.copy() for name, array in arrays.items()}) if load else None
         found = np.asarray(network.predict(x), np.float64)  # type: ignore[union-attr]  # its own error

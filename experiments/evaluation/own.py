@@ -11,7 +11,6 @@ import logging
 import math
 import random
 import re
-import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ from experiments.evaluation.contract import (
     TrialResult,
 )
 from experiments.evaluation.running import called_after_epoch
-from experiments.network import OwnNetwork, functions, reason
+from experiments.network import OwnNetwork, functions, one_at_a_time, reason
 from nnreg import LAMBDA_NAMES, Split
 from nnreg.losses import CLIP, WORST_LOSS
 from nnreg.measuring import DIVERGED, SIGNS
@@ -52,10 +51,10 @@ TAKEN = {
 """Numbers of a trial that have these names already, and columns of history.csv."""
 MEASURED = ("val_data_loss", "val_accuracy", "balanced_val_accuracy", "total_loss")
 """The numbers that are measured or computed here, so that a function may not yield them."""
+LOSSES = ("data_loss", "regularization_loss")
 CLOSE = 1e-3  # how near to 1 the probabilities of a row must add up: those of float16 do
 
 logger = logging.getLogger(__name__)
-_one_at_a_time = threading.RLock()  # the random states and standard output are the process's
 
 
 class ContractError(Exception):
@@ -73,6 +72,7 @@ class _Run:
     answers: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     seconds: float = 0.0
     diverged_at: int | None = None
+    how: str | None = None
     pruned: bool = False
     error: str | None = None
     arrays: Mapping[str, np.ndarray] | None = None
@@ -87,10 +87,11 @@ def train_and_measure_own(
 ) -> list[Evaluated]:
     """Train the networks of all jobs, one after the other, and measure each."""
     evaluated = []
-    for job in jobs:
-        runs = [_run(own, split, spec, job, seed) for seed in job.seeds]
-        kept = _kept_epoch(runs, spec, job)
-        evaluated.append(tuple(_result(run, kept, runs, spec) for run in runs))
+    with one_at_a_time:
+        for job in jobs:
+            runs = [_run(own, split, spec, job, seed) for seed in job.seeds]
+            kept = _kept_epoch(runs, spec, job)
+            evaluated.append(tuple(_result(run, kept, runs, spec) for run in runs))
     return evaluated
 
 
@@ -98,9 +99,8 @@ def _run(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: in
     """Train one network. What goes wrong in the user's code is the error of the run."""
     run, clock = _Run(datetime.now(UTC)), time.perf_counter()
     load, network = functions(own).load, None
-    with _alone(own, seed):
-        steps = _steps(own, split, spec, job, seed)
-        try:
+    try:
+        with _alone(own, seed), contextlib.closing(_steps(own, split, spec, job, seed)) as steps:
             for yielded in islice(steps, job.stop or spec.config.epochs):
                 network = yielded.get("network")
                 _note(run, own, yielded, split, spec)
@@ -115,10 +115,8 @@ def _run(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: in
             if spec.with_networks and load is not None and hasattr(network, "arrays"):
                 with _users_code(own):
                     run.arrays = {name: np.array(one) for name, one in network.arrays().items()}
-        except ContractError as error:
-            run.error = str(error)
-        finally:
-            steps.close()
+    except ContractError as error:
+        run.error = str(error)
     run.seconds = time.perf_counter() - clock
     return run
 
@@ -177,9 +175,11 @@ def _note(
     numbers = {str(name): float(one) for name, one in yielded.items() if _is_number(one)}
     _check(run, own, yielded, numbers)
     answers = _answers(own, yielded["network"], split.x_val, split.y_val, split.classes)
-    losses = [numbers[name] for name in ("data_loss", "regularization_loss") if name in numbers]
-    if not all(map(math.isfinite, losses)) or answers is None:
+    finite = all(math.isfinite(numbers.get(name, 0.0)) for name in LOSSES)
+    if not finite or answers is None:
         run.diverged_at = run.epochs
+        bad = next((n for n in LOSSES if not math.isfinite(numbers.get(n, 0.0))), "predict")
+        run.how = f"diverged at epoch {run.epochs + 1}: {bad} is not finite"
         numbers = {name: (run.curves.get(name) or [0.0])[-1] for name in numbers}
         numbers |= {name: value for name, value in DIVERGED.items() if name != "train_accuracy"}
         answers = _worst(spec, len(split.y_val))
@@ -306,6 +306,7 @@ def _result(run: _Run, kept: int, runs: Sequence[_Run], spec: EvaluationSpec) ->
         metrics=Metrics(**at_kept),
         curves=curves,
         diverged=diverged,
+        error=run.how if diverged else None,
         epochs=run.epochs,
         best_epoch=kept + 1,
         pruned=run.pruned,
@@ -320,7 +321,6 @@ def _alone(own: OwnNetwork, seed: int) -> Iterator[None]:
     directory, and what it prints goes to the log.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_one_at_a_time)
         stack.callback(random.setstate, random.getstate())
         stack.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002  # users' code
         if Path(own.directory).is_dir():  # it may not be there, on another machine

@@ -139,7 +139,8 @@ class Study:
         if all(one.metrics is None for one in results):
             how, remedy = f"failed ({results[-1].error})", "correct that"
         elif rates and all(one.diverged for one in results):
-            how = f"diverged, with learning rates from {rates.low:g} to {rates.high:g}"
+            why = f" ({results[-1].error})" if results[-1].error else ""
+            how = f"diverged{why}, with learning rates from {rates.low:g} to {rates.high:g}"
             remedy = "lower training.learning_rate"
         else:
             return
