@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.cautions import cautions, leaks_of
 from experiments.measures import MEASURES, percent, strength
-from experiments.model import origin
+from experiments.model import unkept
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.verdict import (
@@ -223,11 +223,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         yield unfair
     if verdict.use.parameters:
         yield f"Parameters tuned too: {_parameters(verdict)}."
-    if study.experiment.own and study.unkept == origin(study):
-        yield (
-            f"No model is kept: for one, give your network arrays() and {study.experiment.own.name}"
-            " load(arrays), and start another study."
-        )
+    if why := unkept(study):
+        yield why
 
 
 def _parameters(verdict: Verdict) -> str:

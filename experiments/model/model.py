@@ -171,6 +171,18 @@ def find_model(folder: Path, study: "StudyRecord") -> Model | None:
     return model if study.verdict and model.origin == origin(study) else None
 
 
+def unkept(study: "StudyRecord") -> str:
+    """Return why there is no model of a study's verdict, and what to do; empty if there can be."""
+    own = study.experiment.own
+    if own is None or study.verdict is None or study.unkept != origin(study):
+        return ""
+    file = own.name if own.has_file else "a file of its own"
+    return (
+        f"No model is kept: for one, give your network arrays(), a dict of NumPy arrays, and {file}"
+        " a function load(arrays) that makes it again, and start another study."
+    )
+
+
 def origin(study: "StudyRecord") -> dict[str, Any]:
     """Return what identifies the model of a study's verdict, as JSON."""
     assert study.verdict is not None

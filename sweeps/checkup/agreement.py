@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from experiments.errors import DatabaseError, TrackingError
-from experiments.model import find_model
+from experiments.model import find_model, unkept
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.files import csv_text
@@ -61,7 +61,7 @@ def examine(
         yield Finding(NOTE, f"study {name}: MLflow does not answer", f"start it, then {sync}")
     differences = [(what, sync) for what in (_runs(audit) if audit else ())]
     differences += [(what, export) for what in _table_differences(study, tables)]
-    if study.verdict and find_model(folder, study) is None:
+    if study.verdict and not unkept(study) and find_model(folder, study) is None:
         differences.append(("the model of its verdict is not in its reports", confirm))
     elif audit:
         differences += [(what, sync) for what in audit.model]

@@ -42,7 +42,7 @@ def predict(
     """
     from experiments.datasets import files
     from experiments.errors import InputError
-    from experiments.model import find_model
+    from experiments.model import find_model, unkept
     from experiments.reports.files import csv_text, defused, plain, write_csv
     from experiments.wording import command_line, relative
     from sweeps.cli.output import say
@@ -61,6 +61,8 @@ def predict(
     record = study_record(place.load(place.choose(study)))
     folder = place.reports_of(record.study)
     model = find_model(folder, record)
+    if why := unkept(record):
+        raise InputError(f"study {record.study}: {why}")
     if model is None:
         what = f"study {record.study}: the model of its verdict is not in {folder}, or damaged"
         confirm = command_line("confirm", record.study) + place.options()
