@@ -136,7 +136,8 @@ class LayerTerms:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
     """A network, with the loss and the hit of each validation row (see `row_answers`). A user's own
-    has no layers, and `arrays` if it can be kept as arrays.
+    has no layers, and `arrays` if it can be kept as arrays; `by_epoch` are its answers at the end
+    of each epoch, `diverged` is how it diverged at the last.
     """
 
     __pydantic_config__: ClassVar = {"arbitrary_types_allowed": True}
@@ -146,6 +147,8 @@ class TrainedNetwork:
     parameters: list[LayerParameters] = field(default_factory=list)
     layers: tuple[LayerTerms, ...] = ()
     arrays: Mapping[str, np.ndarray] | None = None
+    diverged: str | None = None
+    by_epoch: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from experiments.evaluation import Evaluated, EvaluationSpec, Job, TrialResult, evaluate
+from experiments.evaluation.shared_epoch import with_shared_epoch
 from experiments.worker import TRIES
 from sweeps.executors.local import WorkerDied
 
@@ -42,11 +44,21 @@ class Evaluator:
 
         All jobs have as many seeds.
         """
+        if self.spec.own and jobs and len(jobs[0].seeds) > 1:
+            yield from self._one_by_one(jobs)
+            return
         size = max(1, self.lanes() // len(jobs[0].seeds)) if jobs else 1
-        tasks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-        futures = [self._submit(task) for task in tasks]
-        for task, future in zip(tasks, futures, strict=True):
-            yield from self._results(task, future, futures)
+        tasks = deque(jobs[start : start + size] for start in range(0, len(jobs), size))
+        in_flight = deque(self._submit(task) for task in tasks)
+        while in_flight:  # what was yielded is not held any longer
+            yield from self._results(tasks.popleft(), in_flight.popleft(), list(in_flight))
+
+    def _one_by_one(self, jobs: Sequence[Job]) -> Iterator[Evaluated]:
+        """Evaluate each network of users' own jobs in a task of its own, which are long."""
+        alone = [replace(job, seeds=(seed,)) for job in jobs for seed in job.seeds]
+        results = self.evaluate(alone)
+        for job in jobs:
+            yield with_shared_epoch([next(results)[0] for _ in job.seeds], self.spec, job)
 
     def _submit(self, task: Task) -> Results:
         return self.executor.submit(evaluate, self.spec, task)
