@@ -146,8 +146,7 @@ class SweepSection(Section):
     objective: Annotated[Objective, BeforeValidator(_check_objective)] = "val_accuracy"
     """What is optimised: "val_accuracy", "balanced_val_accuracy", "val_data_loss"."""
     pruner: Annotated[Literal["median"] | None, Field(examples=["median"])] = None
-    """For slow networks of your own: "median" ends a trial that is worse than half of those before
-    it."""
+    """For slow networks of your own: "median" ends a trial that does worse than the median."""
     off_decades: Annotated[float, Field(gt=0, le=100)] = 1.0
     """How many decades below the low end of each range mean off."""
     seed: Seed = 0
