@@ -24,6 +24,9 @@ HOMES = {
     "jax": "benchmarks.peers.jax_vmap",
     "torch": "benchmarks.peers.torch_eager",
     "sklearn": "benchmarks.peers.sklearn_mlp",
+    "own": "benchmarks.peers.own_alone",
+    "own, predicts": "benchmarks.peers.own_predicts",
+    "own, trial": "benchmarks.peers.own_trial",
 }
 
 Prepared = tuple[Callable[[], None], int, str]

@@ -16,6 +16,7 @@ ROWS = {
     "lanes": r"1 +\d+\.\d+ +\d+\.\d+ +\d+%",
     "networks": r"sklearn +\d+\.\d+ .* 0\.167",
     "overhead": r"the whole against the training alone +\d+\.\d+ +<= 8",
+    "own_network": r"as an own network: \w+, [+-]\d+\.\d +\d+\.\d",
     "startup": r"sweeps --help +\d+\.\d+ s +< 0\.[35] s",
     "sweep": r"sweeps run, 2 trials +\d",
     "throughput": r"4, 2 +\d+",
