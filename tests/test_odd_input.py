@@ -62,7 +62,7 @@ def outcome(source: str | Path, edits: Sequence[str] = ()) -> None:
         sentence = "none"
         experiment.train_config()
         space = Space(experiment)
-        assert all(0 < axis.low <= axis.high for axis in space.axes.values())
+        assert all(0 < axis.low <= axis.high for axis in space.distributions.values())
     assert len(sentence.splitlines()) == 1
 
 

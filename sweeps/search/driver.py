@@ -8,6 +8,7 @@ from experiments.evaluation import Job, TrialResult
 from experiments.records import TrialRecord
 from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
+from sweeps.search.study_record import UNSEEDED
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def drive(
         before = next(results)[0] if twice else None
         for proposal, (result,) in zip(proposals, results, strict=True):
             if before and (found := _difference(before, result)):
-                study.note_unseeded(found)
+                study.keep(UNSEEDED, found)
                 note(
                     f"two evaluations of trial 0 differ ({found}), so your network uses random"
                     " numbers that its seed does not decide: after an interruption a study goes on"

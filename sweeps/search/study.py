@@ -20,8 +20,8 @@ from sweeps.search import study_record as stored
 from sweeps.search.birth import BIRTH, birth
 from sweeps.search.mirror import Mirror
 from sweeps.search.pruning import medians
-from sweeps.search.search import Search
-from sweeps.search.study_record import AIM, GENERATION, MIXED, UNSEEDED, StoredStudy, recorded
+from sweeps.search.search import CODE, Search
+from sweeps.search.study_record import AIM, GENERATION, MIXED, StoredStudy, recorded
 from sweeps.storage import attributes
 from sweeps.storage.integrity import reading, trial_content
 from sweeps.storage.storage import answering, create_study, file_of, open_storage, study_lock
@@ -156,10 +156,6 @@ class Study:
         whole = self._recorded[: self.finished - self._begun]
         return medians(whole, self.experiment.sweep.objective)
 
-    def note_unseeded(self, difference: str) -> None:
-        """Note how two evaluations of one trial differed."""
-        self.keep(UNSEEDED, difference)
-
     def _check_recorded(self, draws: Sequence[Mapping[str, float]]) -> None:
         """Raise InputError if another function of the same name began this generation."""
         begun = self._recorded[self.finished - self._begun :]
@@ -287,8 +283,9 @@ def open_study(
                 " --study NAME"
             )
         born, experiment = study.kept.get(BIRTH, {}), search.experiment
-        # One that has no trial yet may become another experiment's: a mistake was corrected.
-        may_change = born.get("direction") == experiment.direction and not recorded(study)
+        # One that has no trial yet takes a corrected network of the user's.
+        both_own = CODE in born.get("identity", {}) and experiment.own
+        may_change = both_own and not recorded(study) and born["direction"] == experiment.direction
         if not born or (may_change and born["fingerprint"] != experiment.fingerprint):
             study.keep(BIRTH, birth(experiment, data))
             logger.info("study %s born in %s", name, masked_url(url))
