@@ -1,12 +1,12 @@
 """The chaos: sweeps that are killed at random instants, and what is then lost, or there twice.
 
-    python -m benchmarks.chaos [--tiny] [--kills N] [--seed N] [--servers]
+    python -m benchmarks.chaos [--tiny] [--kills N] [--seed N] [--servers] [--network own]
 
 A real `sweeps run` gets SIGKILL at a random instant, what it leaves is looked at, and it is run
 again; a few kills later to its end. In every second study the last kill is that of a process that
 the sweep started, a worker or MLflow's writer: the sweep must then end well by itself. The result
 is read with the public tools of Optuna, MLflow and pandas, and compared with a run that nobody
-killed.
+killed. With `--network own` it trains a user's own network, and the median ends some of its trials.
 """
 
 import argparse
@@ -35,7 +35,9 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from benchmarks.peers import own_dense
 from benchmarks.side_by_side import environment, machine
+from experiments.evaluation import PARAMETER
 from experiments.verdict import REFERENCE
 from nnreg import LAMBDA_NAMES
 
@@ -43,9 +45,23 @@ TRIALS = 24
 COMMAND = [
     str(Path(sys.executable).with_name("sweeps")),
     *("run", "iris", f"--trials={TRIALS}", "--workers=2"),
-    *("--set=training.epochs=16", "--set=sweep.generation=4", "--set=model.hidden=[512,512]"),
+    *("--set=training.epochs=16", "--set=sweep.generation=4"),
     *("--set=sweep.baseline=4", "--set=confirm.seeds=2", "--set=confirm.top=1"),
 ]
+NETWORKS = {
+    "built in": ["--set=model.hidden=[512,512]"],
+    "own": [
+        f"--set=model.source={own_dense.__file__}",
+        "--set=model.parameters.hidden={ low = 16, high = 512 }",
+        "--set=model.parameters.passes={ low = 8, high = 24 }",
+        "--set=sweep.pruner=median",
+    ],
+}
+"""What trains, as options of the command."""
+
+STATES = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
+"""The status on MLflow of a trial's run."""
+
 SEARCH = 0.25
 """Seconds after a trial or a run within which a sweep is killed: less than it takes."""
 
@@ -68,13 +84,15 @@ class Place:
     """Where a sweep runs: its folder, and the servers that stand in for the files in it."""
 
     folder: Path
+    network: str
     storage: str | None = None
     tracking: str | None = None
 
     @property
-    def options(self) -> list[str]:
+    def command(self) -> list[str]:
         given = {"--storage": self.storage, "--tracking-uri": self.tracking}
-        return [f"{name}={value}" for name, value in given.items() if value]
+        places = [f"{name}={value}" for name, value in given.items() if value]
+        return [*COMMAND, *NETWORKS[self.network], *places]
 
     @property
     def reports(self) -> Path:
@@ -181,6 +199,7 @@ class Counts:
     left: int = 0  # temporary files that are there after the last run
     failures: list[str] = field(default_factory=list)  # what last runs said that did not do all
     again: int = 0  # last runs that a loaded machine made too slow for MLflow, so run once more
+    pruned: int = 0  # trials that the median ended, over all studies
     found: Counter[int] = field(default_factory=Counter)  # kills by the trials that the study held
     slowest: float = 0.0  # seconds of the longest last run
     seconds: float = 0.0  # of the run that nobody killed
@@ -203,7 +222,12 @@ class Counts:
 
 
 def chaos(
-    kills: int, seed: int, folder: Path, servers: Servers | None = None, every: int = 1
+    kills: int,
+    seed: int,
+    folder: Path,
+    servers: Servers | None = None,
+    every: int = 1,
+    network: str = "built in",
 ) -> Counts:
     """Kill so many sweeps, each in a folder of its own; every fourth makes its own MLflow database,
     the others share one. Where there are servers, every so many-th is on those, in a database of
@@ -212,13 +236,14 @@ def chaos(
     shared = f"sqlite:///{folder}/mlflow.db"
 
     def made(name: str, number: int = 1) -> Place:
-        place = Place(folder / name, None, None if number % 4 == 0 else shared)
+        place = Place(folder / name, network, None, None if number % 4 == 0 else shared)
         if servers and number % every == every - 1:
-            place = Place(folder / name, servers.database(name.replace("-", "_")), servers.tracking)
+            database = servers.database(name.replace("-", "_"))
+            place = Place(folder / name, network, database, servers.tracking)
         place.folder.mkdir()
         return place
 
-    counts, undisturbed = Counts(), Place(folder / "whole", None, shared)
+    counts, undisturbed = Counts(), Place(folder / "whole", network, None, shared)
     undisturbed.folder.mkdir()
     watched(undisturbed, counts)
     seconds, expected = counts.seconds, tables(undisturbed)
@@ -251,7 +276,7 @@ def chaos(
 
 def run(place: Place) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *place.options],
+        place.command,
         cwd=place.folder,
         env=environment() | {"TMPDIR": str(place.folder)},
         capture_output=True,
@@ -263,7 +288,7 @@ def watched(place: Place, counts: Counts) -> None:
     """Run the sweep and watch its study, which must never hold a trial that is RUNNING."""
     start, seen = time.perf_counter(), set[int]()
     with subprocess.Popen(
-        [*COMMAND, *place.options],
+        place.command,
         cwd=place.folder,
         env=environment() | {"TMPDIR": str(place.folder)},
         stdout=subprocess.DEVNULL,
@@ -296,7 +321,7 @@ def kill(
     printed = place.folder / "stderr"
     with printed.open("wb") as stderr:
         process = subprocess.Popen(
-            [*COMMAND, *place.options],
+            place.command,
             cwd=place.folder,
             env=environment() | {"TMPDIR": str(place.folder)},
             stdout=subprocess.DEVNULL,
@@ -365,7 +390,8 @@ def check_study(place: Place, kept: list[optuna.trial.FrozenTrial], counts: Coun
     counts.running += sum(not trial.state.is_finished() for trial in there)
     counts.missing += max(0, TRIALS - len(there))
     counts.twice += max(0, len(there) - TRIALS)
-    assert all(trial.state == TrialState.COMPLETE for trial in there)
+    assert all(trial.state in STATES for trial in there)
+    counts.pruned += sum(trial.state == TrialState.PRUNED for trial in there)
 
 
 def check_tracking(place: Place, counts: Counts) -> None:
@@ -376,7 +402,7 @@ def check_tracking(place: Place, counts: Counts) -> None:
     runs = client.search_runs(
         [experiment.experiment_id], f"tags.study_uid = '{uid}'", max_results=1_000
     )
-    counts.running += sum(run.info.status != "FINISHED" for run in runs)
+    counts.running += sum(run.info.status not in STATES.values() for run in runs)
     counts.twice += max(0, sum(run.data.tags["kind"] == "study" for run in runs) - 1)
     by_trial = Counter(
         int(run.data.tags["trial"]) for run in runs if run.data.tags["kind"] == "trial"
@@ -385,7 +411,8 @@ def check_tracking(place: Place, counts: Counts) -> None:
     counts.missing += len(set(range(TRIALS)) - set(by_trial))
     confirmed = pd.read_csv(place.reports / "confirm.csv")
     is_reference = confirmed.role.str.startswith(REFERENCE)
-    settings = confirmed[~is_reference].drop_duplicates([*LAMBDA_NAMES, "learning_rate"])
+    own = [name for name in confirmed if name.startswith(PARAMETER)]
+    settings = confirmed[~is_reference].drop_duplicates([*LAMBDA_NAMES, "learning_rate", *own])
     wanted = len(settings) + int(is_reference.sum())
     by_setting = Counter(
         run.data.tags["confirm"] for run in runs if run.data.tags["kind"] == "confirm"
@@ -444,6 +471,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=300, help="how many sweeps are killed")
     parser.add_argument("--seed", type=int, default=0, help="of the instants")
     parser.add_argument(
+        "--network", choices=NETWORKS, default="built in", help="what trains (built in)"
+    )
+    parser.add_argument(
         "--servers",
         action="store_true",
         help="a PostgreSQL and an MLflow server, in place of files",
@@ -454,13 +484,14 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         served(Path(folder)) if arguments.servers else nullcontext() as servers,
     ):
-        counts = chaos(
-            2 if arguments.tiny else arguments.kills, arguments.seed, Path(folder), servers
-        )
+        kills = 2 if arguments.tiny else arguments.kills
+        counts = chaos(kills, arguments.seed, Path(folder), servers, network=arguments.network)
     print(
         f"\n{counts.kills} kills, {counts.children} of them of a child, {IN_A_ROW} a study, in the"
         f" {counts.seconds:.1f} s that a run takes; seed {arguments.seed}"
     )
+    if counts.pruned:
+        print(f"trials that the median ended: {counts.pruned}, over all studies")
     print(
         "trials held at the kill:",
         ", ".join(f"{number} x {held}" for held, number in sorted(counts.found.items())),
