@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from experiments import datasets, environment, network
+from experiments import datasets, environment, loading
 from experiments.card import card
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
@@ -55,7 +55,7 @@ class Session:
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)
                 if spec.own:  # the user's code is run in a worker, never here
-                    check = self.executor.submit(network.check, spec.own, self._parameters)
+                    check = self.executor.submit(loading.check, spec.own, self._parameters)
                     check.result()
                 yield
                 self.study.note_mixture(self.executor.mixture)

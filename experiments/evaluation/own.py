@@ -6,20 +6,17 @@ needed later it is trained again up to there (docs/decisions/0028-own-networks-a
 """
 
 import contextlib
-import io
-import logging
 import math
-import random
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from experiments.alone import alone
 from experiments.evaluation.contract import (
     Evaluated,
     EvaluationSpec,
@@ -40,14 +37,13 @@ from experiments.evaluation.yielded import (
     numbers_of,
     users_code,
 )
-from experiments.network import OwnNetwork, functions, one_at_a_time
+from experiments.loading import functions
+from experiments.network import OwnNetwork
 from nnreg import Split
 from nnreg.losses import WORST_LOSS
 from nnreg.measuring import DIVERGED, SIGNS
 
 LOSSES = ("data_loss", "regularization_loss")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -71,13 +67,10 @@ def train_and_measure_own(
     own: OwnNetwork, split: Split, spec: EvaluationSpec, jobs: Sequence[Job]
 ) -> list[Evaluated]:
     """Train the networks of all jobs, one after the other, and measure each."""
-    with one_at_a_time:
-        return [
-            with_shared_epoch(
-                [_train(own, split, spec, job, seed) for seed in job.seeds], spec, job
-            )
-            for job in jobs
-        ]
+    return [
+        with_shared_epoch([_train(own, split, spec, job, seed) for seed in job.seeds], spec, job)
+        for job in jobs
+    ]
 
 
 def _train(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: int) -> TrialResult:
@@ -87,7 +80,10 @@ def _train(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: 
     run, started, clock = _Run(), datetime.now(UTC), time.perf_counter()
     error = None
     try:
-        with _alone(own, seed), contextlib.closing(_steps(own, split, spec, job, seed)) as steps:
+        with (
+            alone(own.directory, seed),
+            contextlib.closing(_steps(own, split, spec, job, seed)) as steps,
+        ):
             _follow(run, own, steps, split, spec, job)
     except ContractError as problem:
         error = str(problem)
@@ -210,30 +206,3 @@ def _is_worse(run: _Run, spec: EvaluationSpec) -> bool:
     sign = SIGNS[spec.keep]
     best = max(sign * value for value in run.curves[spec.keep])
     return best < sign * spec.medians[epoch]
-
-
-@contextlib.contextmanager
-def _alone(own: OwnNetwork, seed: int) -> Iterator[None]:
-    """Let a network be trained as in a process of its own: with its own random states, in its
-    directory, and what it prints goes to the log.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.callback(random.setstate, random.getstate())
-        stack.callback(np.random.set_state, np.random.get_state())  # noqa: NPY002  # users' code
-        if Path(own.directory).is_dir():  # it may not be there, on another machine
-            stack.enter_context(contextlib.chdir(own.directory))
-        log = _Log()
-        stack.enter_context(contextlib.redirect_stdout(log))
-        stack.enter_context(contextlib.redirect_stderr(log))
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  # users' code uses it
-        yield
-
-
-class _Log(io.TextIOBase):
-    """A file whose lines go to the log."""
-
-    def write(self, text: str) -> int:
-        for line in filter(None, map(str.strip, text.splitlines())):
-            logger.info("%s", line)
-        return len(text)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.network import OwnNetwork, reason
+from experiments.loading import reason
+from experiments.network import OwnNetwork
 from nnreg import LAMBDA_NAMES
 from nnreg.losses import CLIP
 

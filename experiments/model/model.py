@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import TypeAdapter
 
-from experiments import network
+from experiments import loading, network
 from experiments.datasets import Preparation, labels
 from experiments.datasets.preparation import Example
 from experiments.digest import digest
@@ -77,7 +77,7 @@ class Model:
         dtype = self.dtype if self.network else self.parameters[0][0].dtype.name
         values = self.preparation.apply(frame, dtype, where=where)
         if self.network:
-            return network.predict(self.network, self.arrays, values, len(self.classes))
+            return loading.predict(self.network, self.arrays, values, len(self.classes))
         return probabilities(values, self.parameters)
 
     def predict(self, frame: "pd.DataFrame") -> np.ndarray:

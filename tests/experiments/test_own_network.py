@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from optuna.pruners import MedianPruner
 from optuna.trial import create_trial
 
-from experiments import datasets, network
+from experiments import datasets, loading, network
 from experiments.data_section import Data
 from experiments.evaluation import EvaluationSpec, Job, Setting, TrialResult, evaluate_on
 from experiments.evaluation import one_thread as with_one_thread
@@ -149,7 +149,7 @@ def test_stopped_earlier_it_is_the_network_of_that_epoch(
         assert other.network.losses.shape == (20,)
         assert spec.own
         assert other.network.arrays
-        chances = network.predict(spec.own, other.network.arrays, rows[0], split.classes)
+        chances = loading.predict(spec.own, other.network.arrays, rows[0], split.classes)
         right = chances[np.arange(20), rows[1]]
         np.testing.assert_array_equal(other.network.losses, -np.log(np.clip(right, CLIP, 1 - CLIP)))
 
