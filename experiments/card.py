@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from experiments.cautions import cautions, leaks_of
-from experiments.measures import MEASURES, percent, strength
-from experiments.model import unkept
+from experiments.measures import MEASURES, parameter, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.verdict import (
@@ -13,7 +12,6 @@ from experiments.verdict import (
     BETTER,
     DROP,
     KEEP,
-    OPTIONAL,
     RECOMMENDED,
     SAME,
     SEALED,
@@ -25,6 +23,7 @@ from experiments.verdict import (
     Tolerance,
     Verdict,
 )
+from experiments.wording import shortened
 from nnreg import LAMBDA_NAMES
 
 NO_PENALTY = "Use no regularization"
@@ -36,6 +35,7 @@ TITLES = {
     SEALED: "Regularization looks better, but is not tested yet",
 }
 WITHOUT_PENALTIES, WITH_PENALTIES = "without penalties", "with penalties"
+LINE, LONGEST_NAME = 80, 20  # characters: of a line of a terminal, and of a parameter's name in it
 
 
 @dataclass(frozen=True)
@@ -201,13 +201,11 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         yield f"A difference within {measure.size(verdict.margin)} counts as none."
     if comparison and verdict.word == UNDECIDED:
         yield (
-            "With this many test rows, only differences above"
-            f" {measure.size(comparison.detectable)} are likely to be detected (80 % power)."
+            f"Only differences above {measure.size(comparison.detectable)} are likely to show"
+            " (80 % power)."
             if comparison.detectable * measure.scale < measure.most
             else "These test rows are too few to detect any difference."
         )
-    if list(map(verdict.keeping, LAMBDA_NAMES)).count(OPTIONAL) > 1:
-        yield "Each optional lambda can be left out alone, not all of them at once."
     best, value, on_test = study.best, measure.value, verdict.best_on_test
     yield (
         f"Best trial ({best.trial if best else ''}): {value(verdict.best_in_search)} in the search,"
@@ -222,19 +220,25 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     if unfair := _unfair(study, verdict):
         yield unfair
     if verdict.use.parameters:
-        yield f"Parameters tuned too: {_parameters(verdict)}."
-    if why := unkept(study):
-        yield why
+        yield _parameters(verdict)
 
 
 def _parameters(verdict: Verdict) -> str:
-    """For example `dropout 0.21 with penalties, 0.35 without`."""
+    """For example `With / without penalties: dropout 0.21 / 0.35, hidden 64 / 32.`, on one line of
+    a terminal.
+    """
     penalised = verdict.recommended if verdict.recommended.on else verdict.confirmed(WINNER).setting
     baseline = dict(verdict.baseline.parameters)
-    return "; ".join(
-        f"{name} {value:.3g} with penalties, {baseline[name]:.3g} without"
+    pairs = [
+        f"{shortened(name, LONGEST_NAME)} {parameter(value)} / {parameter(baseline[name])}"
         for name, value in penalised.parameters
-    )
+    ]
+    for shown in range(len(pairs), 0, -1):
+        more = f", {len(pairs) - shown} more" if shown < len(pairs) else ""
+        line = f"With / without penalties: {', '.join(pairs[:shown])}{more}."
+        if len(line) <= LINE:
+            break
+    return line
 
 
 def _unfair(study: StudyRecord, verdict: Verdict) -> str:

@@ -10,6 +10,7 @@ from experiments.datasets.leaks import Leak
 from experiments.evaluation import BASELINE, PENALISED
 from experiments.experiment_file import catalog
 from experiments.measures import MEASURES, percent, strength
+from experiments.model import unkept
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.section import RateRange
@@ -17,13 +18,16 @@ from experiments.verdict import (
     BETTER,
     EPOCHS,
     KEEP,
+    OPTIONAL,
     RATE,
+    SAME,
     SEALED,
     UNDECIDED,
     WORSE,
     Verdict,
 )
 from experiments.wording import command_line, quoted, toml
+from nnreg import LAMBDA_NAMES
 
 FEW_ROWS = 200  # fewer test rows than this cannot show that a difference of a point does not matter
 FEW_OF_A_CLASS = 10
@@ -60,6 +64,11 @@ def no_verdict(study: StudyRecord, options: str = "") -> str:
     if PENALISED in arms:
         return ""
     first = study.experiment.baseline_trials
+    if done >= first and all(trial.diverged or trial.error for trial in study.trials):
+        return (
+            "There is no verdict: all networks diverged or failed. Correct that (a lower learning"
+            f" rate may help), and begin again with: {run}-again{options}"
+        )
     if not any(study.experiment.lambdas.axes.values()):
         return "There is no verdict: all lambdas are fixed to 0. Give one of them a range."
     if done > first:
@@ -135,6 +144,8 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
     if found := further(study, options):
         what, command = found
         yield f"{what[0].upper()}{what[1:]}; train them further with: {command}"
+    if study.unseeded:
+        yield unseeded(study)
     if study.experiment.rates is None:
         yield _untuned(study, verdict, options)
     if verdict.opening and verdict.opening.number > 1:
@@ -171,6 +182,9 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             f"{percent(verdict.majority)} of the rows are of one class, so accuracy says little"
             " about the others; search by balanced_val_accuracy (sweep.objective)."
         )
+    optional = list(map(verdict.keeping, LAMBDA_NAMES)).count(OPTIONAL)
+    if optional > 1 and verdict.word != SAME:
+        yield "Each optional lambda can be left out alone, not all of them at once."
     if verdict.diverged:
         yield (
             f"{verdict.diverged} of the {len(verdict.seeds)} networks with the recommended lambdas"
@@ -185,6 +199,17 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
                 f" {begun(study)} --study {quoted(study.study)}-wider"
                 f" --set lambdas.{tolerance.name}.high={tolerance.bound:g}{options}"
             )
+    if why := unkept(study):
+        yield why
+
+
+def unseeded(study: StudyRecord) -> str:
+    """What it means that two evaluations of one trial differ."""
+    return (
+        f"Two evaluations of trial 0 differ ({study.unseeded}): your network uses random numbers"
+        " that its seed does not decide, so nobody can reproduce these numbers; use numpy.random,"
+        " or the seed."
+    )
 
 
 def _untuned(study: StudyRecord, verdict: Verdict, options: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from experiments.evaluation import PARAMETER, Number
 from experiments.verdict import SAME, Comparison
 from nnreg.losses import WORST_LOSS
 
@@ -66,6 +67,16 @@ MEASURES = {
 def strength(value: float) -> str:
     """For example `0.00031`, or `off`."""
     return f"{value:.2g}" if value > 0 else "off"
+
+
+def tuned(name: str, value: Number) -> str:
+    """Do the same for a column of a setting, of which the parameters are never off."""
+    return parameter(value) if name.startswith(PARAMETER) else strength(value)
+
+
+def parameter(value: Number) -> str:
+    """For example `0.25`, or `1024`."""
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 def percent(value: float, digits: int = 1) -> str:

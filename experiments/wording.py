@@ -20,6 +20,11 @@ def short_repr(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
 def relative(path: Path) -> str:
     """Return a path as short as it can be written from here."""
     here = os.path.relpath(path)

@@ -46,9 +46,10 @@ class Compared:
 
 def frame(studies: Sequence[Compared]) -> "pd.DataFrame":
     """One row per study; what a verdict adds is empty without one."""
-    rows = []
+    rows, own = [], dict[str, str]()
     for one in studies:
         record, verdict = one.record, one.record.verdict
+        own |= frames.of_parameters(record, "recommended_")
         row: dict[str, Any] = frames.of_verdict(verdict) | vars(one)
         row |= {"study": record.study, "objective": record.objective, "trials": len(record.trials)}
         row |= {"data": one.data, "network": one.network}
@@ -56,7 +57,7 @@ def frame(studies: Sequence[Compared]) -> "pd.DataFrame":
         if verdict and verdict.gain:
             row["gain_level"] = verdict.gain.level
         rows.append(row)
-    return frames.frame(frames.COMPARISON, rows)
+    return frames.frame(frames.COMPARISON | own, rows)
 
 
 def difference(studies: Sequence[Compared]) -> str:

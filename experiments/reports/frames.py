@@ -120,6 +120,8 @@ def history(study: StudyRecord) -> "pd.DataFrame":
     # As arrays: a study may have millions of rows.
     types = HISTORY | dict.fromkeys(study.own_curves, NUMBER)
     arrays = {name: np.fromiter(column, types[name]) for name, column in columns.items()}
+    for name in study.own_curves:  # which nothing has checked
+        arrays[name][~np.isfinite(arrays[name])] = math.nan
     return pd.DataFrame({"study": study.study, **arrays}, copy=False).astype(types)
 
 

@@ -1,5 +1,6 @@
 """The first screen of the page: three numbers, the chart's axis, and one line of facts."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +9,8 @@ import numpy as np
 
 from experiments.card import WITH_PENALTIES, WITHOUT_PENALTIES
 from experiments.evaluation import BASELINE, PENALISED, Setting
-from experiments.measures import MEASURES, strength
-from experiments.records import StudyRecord
+from experiments.measures import MEASURES, parameter, strength
+from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.reports.figures import strengths
 from experiments.reports.plot import Figure
 from experiments.reports.shown import Shown, in_words
@@ -42,6 +43,14 @@ class Side:
     setting: Setting
     best_epoch: int
     note: str
+
+
+def trials(study: StudyRecord) -> str:
+    """For example `1,000 trials, of which 640 were pruned and 2 failed`."""
+    states = Counter(trial.state for trial in study.trials)
+    found = [f"{states[PRUNED]:,} were pruned"] * bool(states[PRUNED])
+    found += [f"{states[FAIL]:,} failed"] * bool(states[FAIL])
+    return f"{len(study.trials):,} trials" + f", of which {' and '.join(found)}" * bool(found)
 
 
 def numbers(study: StudyRecord) -> tuple[Number, ...]:
@@ -90,7 +99,7 @@ def _number(study: StudyRecord, label: str, side: Side | None) -> Number:
     value, _, unit = MEASURES[study.objective].value(side.mean).partition(" ")
     lambdas, rate = side.setting.lambdas, strength(side.setting.learning_rate)
     on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on]
-    own = [f"{name} {value:.3g}" for name, value in side.setting.parameters]
+    own = [f"{name} {parameter(value)}" for name, value in side.setting.parameters]
     tuned = ", ".join([f"learning rate {rate}", *own, f"kept epoch {side.best_epoch}"])
     return Number(label, value, unit, (", ".join(on) or "all four lambdas off", tuned, side.note))
 

@@ -14,7 +14,8 @@ function words(mark) {
   if (mark.dataset.tip) return mark.dataset.tip;
   const { cells } = byTrial.get(mark.dataset.trial), row = new Map(names(trials).map((name, at) => [name, cells[at].textContent]));
   const on = [...row].filter(([name, strength]) => /^(weight|bias)_l[12]$/.test(name) && strength !== "off").map(pair => pair.join(" "));
-  return `trial ${row.get("trial")}: ${on.join(", ") || "all off"}, learning_rate ${row.get("learning_rate")}\n${cells[2].textContent}`;
+  const own = [...row].filter(([name]) => name.startsWith("parameter_")).map(([name, value]) => `, ${name.replace("parameter_", "")} ${value}`);
+  return `trial ${row.get("trial")}: ${on.join(", ") || "all off"}, learning_rate ${row.get("learning_rate")}${own.join("")}\n${cells[2].textContent}`;
 }
 
 addEventListener("pointerover", event => {

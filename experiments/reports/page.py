@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from experiments.card import card
-from experiments.cautions import begun, no_verdict
+from experiments.cautions import begun, no_verdict, unseeded
 from experiments.measures import percent, strength
-from experiments.records import COMPLETE, StudyRecord
+from experiments.records import StudyRecord
 from experiments.reports import frames, headline
 from experiments.reports.figures import figures
-from experiments.reports.shown import BEST_SHOWN, Shown
+from experiments.reports.shown import Shown
 from experiments.reports.snippets import snippets, template
 from experiments.verdict import RECOMMENDED
 from experiments.wording import command_line, quoted
@@ -64,9 +64,11 @@ def render(
         shown=shown,
         card=card(study),
         no_verdict=no_verdict(study),
+        unseeded=unseeded(study) if study.unseeded else "",
         strength=strength,
         as_shown=partial(as_shown, {**FORMATS, **(OF_ACCURACY if shown.percent else {})}),
         figures=figures(shown),
+        counted=headline.trials(study),
         numbers=headline.numbers(study),
         chart=headline.chart(shown),
         facts=headline.facts(study),
@@ -90,6 +92,7 @@ def for_notebook(study: StudyRecord, options: str = "") -> str:
     """The card of a study as HTML without a style; `options` go behind commands."""
     return template("notebook.html.j2", escaped=True).render(
         study=study,
+        trials=headline.trials(study),
         card=card(study, options),
         no_verdict=no_verdict(study, options),
         confirm=command_line("confirm", study.study) + options,
@@ -127,18 +130,17 @@ def as_shown(
 
 
 def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame":
-    """The trials that are shown, the best first, and the failed ones."""
+    """The trials that are shown: the complete ones, the best first, then the others."""
     study = shown.study
     frame = frames.trials(study, runs).set_index("trial", drop=False)
-    failed = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
     known = [name for name in METRICS if frame[name].notna().any()]
     setting = study.experiment.setting_columns
     columns = [*dict.fromkeys(("trial", "role", study.objective, *setting, *known))]
     columns += ["best_epoch", "diverged"]
     frame.insert(1, "role", [shown.roles(trial) for trial in study.trials])
-    columns += ["state"] if failed else []
+    columns += ["state"] if shown.others else []
     columns += ["mlflow_run_id"] if runs else []
-    return frame.loc[[trial.trial for trial in [*shown.ranked, *failed]], columns]
+    return frame.loc[[trial.trial for trial in [*shown.ranked, *shown.others]], columns]
 
 
 def settings_table(shown: Shown) -> "pd.DataFrame":

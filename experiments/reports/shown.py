@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 
-from experiments.measures import percent, strength
-from experiments.records import StudyRecord, TrialRecord
+from experiments.measures import parameter, percent, strength
+from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports.axes import Axis, linear
 from experiments.reports.plot import Plot, tip
 from experiments.verdict import BASELINE, BETTER, RECOMMENDED, SEALED, Confirmed
@@ -17,7 +17,9 @@ CHOICES = {BETTER: "recommended", SEALED: "suggested"}
 
 
 class Shown:
-    """A study on the page: `ranked` are the trials shown, best first; `rest` counts others."""
+    """A study on the page: `ranked` are the complete trials shown, best first, and `rest` counts
+    the others; `others` are trials shown that are not complete, those `pruned` among them.
+    """
 
     def __init__(self, study: StudyRecord) -> None:
         self.study = study
@@ -29,6 +31,8 @@ class Shown:
         worse = study.ranked[few:]
         self.ranked = study.ranked[:few] + [trial for trial in worse if trial is study.baseline]
         self.rest = len(study.ranked) - len(self.ranked)
+        self.others = [trial for trial in study.trials if trial.state != COMPLETE][:BEST_SHOWN]
+        self.pruned = [trial for trial in self.others if trial.state == PRUNED]
 
     @property
     def choice(self) -> str:
@@ -105,6 +109,8 @@ class Shown:
             "tied": len(equal) > 1 and any(trial is one for one in equal),
             INDISTINGUISHABLE: self.is_indistinguishable(trial),
             BASELINE: trial.setting.arm == BASELINE,
+            "pruned": trial.state == PRUNED,
+            "failed": trial.state == FAIL,
         }
         return ", ".join(word for word, applies in words.items() if applies)
 
@@ -141,7 +147,7 @@ def setting_of(one: Confirmed | TrialRecord) -> str:
     """For example `weight_l2 0.033, learning_rate 0.013`, and a user's own parameters."""
     lambdas = one.setting.lambdas
     on = [f"{name} {strength(getattr(lambdas, name))}" for name in lambdas.on] or ["all off"]
-    own = [f"{name} {value:.3g}" for name, value in one.setting.parameters]
+    own = [f"{name} {parameter(value)}" for name, value in one.setting.parameters]
     return ", ".join([*on, f"learning_rate {strength(one.setting.learning_rate)}", *own])
 
 

@@ -13,6 +13,7 @@ from experiments.evaluation import CURVES, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
 from experiments.reports import frames
 from experiments.reports.markdown import as_markdown, plain
+from experiments.spec import OF_BUILT_IN
 from experiments.tracking.runs import NOTE, Dataset, RunPlan
 from experiments.verdict import CANDIDATE, Confirmed, Reference
 
@@ -28,6 +29,7 @@ CONFIRMED = (*CURVES, "balanced_val_accuracy")  # of a setting of the confirmati
 TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # if the test set was opened
 NUMBERS = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
 
+PRUNED_AT = "Pruned after epoch {epochs}: worse than half of the earlier trials at that epoch."
 DIVERGED = (
     "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the"
     " largest there can be."
@@ -66,6 +68,7 @@ def study_plan(study: StudyRecord) -> RunPlan:
         "mlflow.source.git.commit": born.get("commit"),
         "mlflow.user": born.get("user"),
         "mixed_hardware": "; ".join(study.mixed_hardware),
+        "unseeded": study.unseeded,
     }
     if verdict and (made := card(study)):
         text = as_markdown(made)
@@ -114,9 +117,11 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
 
 
 def trial_note(trial: TrialRecord) -> str:
-    """What went wrong with a trial, as Markdown; empty if nothing did."""
+    """Why a trial failed, or ended early, as Markdown; empty if it did neither."""
     if trial.error:
         return plain(trial.error[:LONGEST_ERROR])
+    if trial.state == PRUNED:
+        return PRUNED_AT.format(epochs=trial.epochs)
     return DIVERGED if trial.diverged else ""
 
 
@@ -215,6 +220,12 @@ def _study_params(study: StudyRecord) -> dict[str, str]:
     """What is the same for all trials, under the keys of the experiment file."""
     sections = study.experiment.model_dump(mode="json")
     del sections["sweep"]["trials"]  # it may change while the study goes on
+    if study.experiment.own:
+        for section, key in OF_BUILT_IN:
+            del sections[section][key]
+        del sections["model"]["directory"]
+        parameters = sections["model"].pop("parameters")
+        sections["model"] |= {f"parameters.{name}": one for name, one in parameters.items()}
     params = {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
     for section in ("model", "training", "lambdas", "sweep"):
         there = {key: value for key, value in sections[section].items() if value is not None}
@@ -257,9 +268,9 @@ def _strengths(study: StudyRecord, setting: Setting) -> dict[str, float]:
 
 def _ranking(study: StudyRecord, trial: TrialRecord) -> dict[str, float]:
     """What MLflow's page sorts the trials by: it shows tied runs newest first. The objective, more
-    is better, and a lower loss where that is tied, as in `StudyRecord.ranked`.
+    is better, and a lower loss where that is tied, as in `StudyRecord.ranked`: complete trials.
     """
-    if trial.metrics is None:
+    if trial.metrics is None or trial.state != COMPLETE:
         return {}
     value = study.value(trial)
     return {RANKING: (value if study.maximize else -value) - TIE * trial.metrics.val_data_loss}

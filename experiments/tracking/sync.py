@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from experiments.model import unkept
 from experiments.records import StudyRecord
 from experiments.tracking import database, registry
 from experiments.tracking.plan import CONFIRM, TRIAL, plans
@@ -69,7 +70,7 @@ def audit_runs(tracker: Tracker, study: StudyRecord) -> Audit:
             problems.append(Problem(kind, name, ids.get(plan.key, ()), tuple(differing)))
     unplanned = ids.keys() - {plan.key for plan in planned}
     problems += [Problem(*key, ids[key], planned=False) for key in sorted(unplanned) if ids[key]]
-    registered = study.verdict and tracker.study_run
+    registered = study.verdict and tracker.study_run and not unkept(study)
     return Audit(
         runs=Counter(kind for (kind, _), runs in there.runs.items() for _ in runs),
         problems=tuple(problems),

@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 
 from experiments.records import StudyRecord
-from experiments.tracking.plan import TRIAL
+from experiments.tracking.plan import STATUS, TRIAL
 from experiments.tracking.store import Store
 
 REVISION = "dc11669786a5"  # of MLflow's tables: a test compares the query with the client there
@@ -44,7 +44,7 @@ def read_trial_runs(store: Store, study: StudyRecord) -> dict[int, str] | None:
     except sqlite3.Error:
         return None
     ids = {trial: run_id for trial, run_id, _ in rows}
-    finished = all(status in ("FINISHED", "FAILED") for _, _, status in rows)
+    finished = all(status in STATUS.values() for _, _, status in rows)
     if revisions != [(REVISION,)] or len(ids) < len(rows) or not finished:
         return None
     found = {one.trial: ids.get(str(one.trial)) for one in study.trials}

@@ -25,6 +25,8 @@ SHARED = "viewStateShareKey"  # what an address calls that key
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 ROWS = 100  # that the page loads at once, and all that its charts show until somebody asks for more
 BEST = 10
+WIDEST = 190  # pixels, of the column of a user's own parameter
+MOST_CURVES = 6  # of a user's own
 NAME, CREATED, NOTE = "attributes.`Run Name`", "runDateAndNestInfo", "attributes.`Description`"
 
 
@@ -108,16 +110,18 @@ def links(study: StudyRecord, experiment_id: str, run_id: str | None) -> Links:
 def _table(study: StudyRecord, query: str = "tags.kind = 'trial'") -> dict[str, Any]:
     """These runs alone, best first: first the numbers that matter, last what went wrong."""
     setting = (*LAMBDA_NAMES, *study.experiment.nuisances)
-    numbers = dict.fromkeys(
-        [study.objective, *setting, "val_accuracy", "data_loss", "regularization_loss"]
-    )
+    numbers = dict.fromkeys([study.objective, *setting, "val_accuracy", "data_loss"])
+    measured = [one.metrics for one in study.trials if one.metrics]
+    if not study.experiment.own or any("regularization_loss" in one.known for one in measured):
+        numbers |= {"regularization_loss": None}
     columns = [f"metrics.`{name}`" for name in numbers]
     if any(trial_note(trial) for trial in study.trials):
         columns.append(NOTE)
     # In pixels: room for the name, and for a lambda that is written in full and cut off. They fit
     # into a window of 1,440, the learning rate included.
     widths = {NAME: 120, CREATED: 140, NOTE: 260} | {
-        f"metrics.`{name}`": 140 if name in LAMBDA_NAMES else 50 + 7 * len(name) for name in numbers
+        f"metrics.`{name}`": 140 if name in LAMBDA_NAMES else min(50 + 7 * len(name), WIDEST)
+        for name in numbers
     }
     return {
         "searchFilter": f"{query} and tags.study_uid = '{study.study_uid}'",
@@ -147,7 +151,8 @@ def _charts(study: StudyRecord) -> dict[str, Any]:
 def _curves(study: StudyRecord) -> dict[str, Any]:
     beside = " and the baseline" if study.baseline else ""
     unsmoothed = {"xAxisKey": "step", "lineSmoothness": 0}  # else the page smooths them
-    names = dict.fromkeys([study.objective, "val_accuracy", "data_loss"])
+    own = study.own_curves[:MOST_CURVES]
+    names = dict.fromkeys([study.objective, "val_accuracy", "data_loss", *own])
     curves = {
         name: {"metricKey": name, "selectedMetricKeys": [name], **unsmoothed} for name in names
     }

@@ -1,10 +1,11 @@
 """The status of a study: how far it is."""
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from experiments.errors import SweepsError, TrackingError
-from experiments.records import StudyRecord
+from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord
 from experiments.tracking import TrackerProcess, audit_runs, read_trial_runs
 from experiments.tracking.plan import TRIAL
 from sweeps.search.study_record import study_record
@@ -30,6 +31,7 @@ def status(
 ) -> dict[str, Any]:
     """Return the status of one study; `mlflow_missing` is None if MLflow does not answer."""
     best, baseline = record.best, record.baseline
+    states = Counter(trial.state for trial in record.trials)
     driver = place.driver(record.study)
     with place.tracker(record) as tracker:
         missing = None
@@ -43,6 +45,7 @@ def status(
         "experiment": record.experiment.name,
         "finished": len(record.trials),
         "trials": record.aim,
+        **{state.lower(): states[state] for state in (COMPLETE, PRUNED, FAIL)},
         "objective": record.objective,
         "best_trial": best.trial if best else None,
         "best_value": record.value(best) if best else None,

@@ -91,14 +91,14 @@ def _print_card(card: "Card") -> None:
 
 def _print_best(study: "StudyRecord") -> None:
     """Print the baseline and the best trial."""
-    from experiments.measures import MEASURES, strength
+    from experiments.measures import MEASURES, tuned
 
     numbers = study.experiment.setting_columns
     columns = {study.study: ["trial", study.objective, *numbers, "best_epoch"]}
     best = study.best if study.best is not study.baseline else None
     for role, trial in (("baseline", study.baseline), ("best", best)):
         if trial:
-            setting = [strength(trial.setting.numbers[name]) for name in numbers]
+            setting = [tuned(name, trial.setting.numbers[name]) for name in numbers]
             value = MEASURES[study.objective].value(study.value(trial))
             columns[role] = [str(trial.trial), value, *setting, str(trial.best_epoch)]
     _print_table(tuple(columns), zip(*columns.values(), strict=True))
@@ -122,12 +122,14 @@ def say_unwritten(sweep: "Sweep", *, trials: int = 0) -> None:
 
 
 def _remarks(sweep: "Sweep") -> Iterable[str]:
-    from experiments.records import FAIL
+    from experiments.records import FAIL, PRUNED
     from sweeps.search.study_record import foreign
 
     study = sweep.record
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged."
+    if pruned := sum(trial.state == PRUNED for trial in study.trials):
+        yield f"{pruned} of {len(study.trials)} trials were pruned."
     if failed := [trial for trial in study.trials if trial.state == FAIL]:
         example = f"trial {failed[0].trial}: {failed[0].error}"
         yield f"{len(failed)} of {len(study.trials)} trials failed, such as {example}."
@@ -215,8 +217,10 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
         best, baseline, missing = row["best_value"], row["baseline_value"], row["mlflow_missing"]
         value = MEASURES[row["objective"]].value
         there = f"{missing} missing" if missing else "all there"
+        ended = f", {row['pruned']} pruned" if row["pruned"] else ""
+        ended += f", {row['fail']} failed" if row["fail"] else ""
         cells = (
-            *(row["study"], row["experiment"], f"{row['finished']}/{row['trials']}"),
+            *(row["study"], row["experiment"], f"{row['finished']}/{row['trials']}{ended}"),
             "" if best is None else value(best),
             "" if best is None else str(row["best_trial"]),
             "" if baseline is None else value(baseline),

@@ -2,9 +2,11 @@
 
 import math
 
-from experiments.reports.axes import Axis, categories, searched_axis
+from experiments.reports.axes import Axis, categories, label, searched_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import Shown, of, setting_of
+
+MOST_IN_A_ROW = 9  # axes whose names have room beside each other
 
 
 def figure(shown: Shown) -> Figure:
@@ -20,7 +22,8 @@ def figure(shown: Shown) -> Figure:
         values = [getattr(trial.metrics, name) for trial in trials]
         if None not in values:
             axes[name] = _log(values)
-    title, names = "parallel coordinates of the trials", categories(list(axes))
+    title, rows = "parallel coordinates of the trials", 1 if len(axes) <= MOST_IN_A_ROW else 2
+    names = categories(list(map(label, axes)), rows=rows)
     best = shown.ranked[0]
     says = f"The best, trial {best.trial}: {setting_of(best)}, {shown.value(study.value(best))}"
     plot = Plot(title, names, Axis(0, 100, {}), says, height=360, wide=True)

@@ -3,10 +3,10 @@
 import itertools
 
 from experiments.measures import percent
-from experiments.reports.axes import Ends, categories, linear
+from experiments.reports.axes import Ends, categories, label, linear
 from experiments.reports.figures import strengths
 from experiments.reports.plot import Figure, Plot, tip
-from experiments.reports.shown import Shown
+from experiments.reports.shown import Shown, of
 
 WIDTH = 0.25  # of a bar, to each side
 
@@ -23,6 +23,8 @@ def figure(shown: Shown) -> Figure:
         f" {shown.value(so_far[-1])} from trial {best.trial} on"
     )
     plots = [Plot(title, linear([0, last], "trial"), shown.axis, says)]
+    for trial in shown.pruned:
+        plots[0].point("cross", "pruned", trial.trial, shown.height(study.value(trial)), of(trial))
     shown.draw_trials(plots[0], lambda trial: trial.trial)
     steps: list[Ends] = []
     for trial, height in zip(study.complete, map(shown.height, so_far), strict=True):
@@ -33,9 +35,12 @@ def figure(shown: Shown) -> Figure:
         names = list(study.experiment.searched)
         shares = [study.importances.get(name, 0.0) for name in names]
         title = "how much each of them mattered in the search (an estimate)"
-        x, y = linear(shares, percent=True, zero=True), categories(names, downwards=True)
+        x = linear(shares, percent=True, zero=True, steps=4)
+        y = categories(list(map(label, names)), downwards=True)
         values = [f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True)]
         plots.append(Plot(title, x, y, ", ".join(values)))
         for row, (share, words) in enumerate(zip(shares, values, strict=True)):
             plots[1].box("column trial", (0, share), (row - WIDTH, row + WIDTH), tip(words))
-    return Figure(plots, [*strengths.of_trials(shown), ("line", "trial", "best so far")])
+    legend = strengths.of_trials(shown)
+    legend += [("cross", "pruned", "pruned")] * bool(shown.pruned)
+    return Figure(plots, [*legend, ("line", "trial", "best so far")])

@@ -1,8 +1,8 @@
-"""The objective against each lambda, and against the learning rate."""
+"""The objective against each lambda, and against each nuisance."""
 
 from collections.abc import Iterator, Sequence
 
-from experiments.measures import strength
+from experiments.measures import tuned
 from experiments.reports.axes import Axis, searched_axis
 from experiments.reports.plot import Figure, Plot
 from experiments.reports.shown import INDISTINGUISHABLE, Shown
@@ -51,7 +51,8 @@ def strength_plot(
     """
     study = shown.study
     axis = searched_axis(name, study.experiment.searched[name])
-    plot = Plot(f"{shown.objective} against {name}", axis, values, ". ".join(_says(shown, name)))
+    title = f"{shown.objective} against {axis.title}"
+    plot = Plot(title, axis, values, ". ".join(_says(shown, name)))
     if study.baseline:
         level = study.value(study.baseline)
         plot.line("dotted baseline", [(axis.low, level), (axis.high, level)])
@@ -70,10 +71,10 @@ def _says(shown: Shown, name: str) -> Iterator[str]:
     study, ranked = shown.study, shown.ranked
     worst, best = (shown.value(study.value(trial)) for trial in (ranked[-1], ranked[0]))
     yield f"{len(ranked):,} trials, from {worst} to {best}"
-    yield f"The best has {name} {strength(ranked[0].setting.numbers[name])}"
+    yield f"The best has {name} {tuned(name, ranked[0].setting.numbers[name])}"
     if study.baseline:
         yield f"The best without penalties: {shown.value(study.value(study.baseline))}"
     if shown.choice:
         one = shown.settings[-1]
-        value = strength(one.setting.numbers[name])
+        value = tuned(name, one.setting.numbers[name])
         yield f"{shown.choice.capitalize()}: {value}, {shown.value(one.mean)} over new seeds"
