@@ -77,7 +77,9 @@ def main() -> None:
     completing = os.environ.get(COMPLETING, "").startswith("complete_")
     errors = io.StringIO() if completing else sys.stderr  # nothing into the line being typed
     with contextlib.redirect_stderr(errors):
-        sys.exit(_carry_out())
+        status = _carry_out()
+        gc.freeze()  # collecting garbage once more as Python ends would take half a second
+        sys.exit(status)
 
 
 def _open_streams() -> None:
