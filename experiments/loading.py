@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.abc import SourceLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class _Loader(SourceLoader):
             file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
             for file, path in zip(own.sources, self._texts, strict=True)
         }
+        self._codes: dict[str, CodeType | None] = {}
         self.main = Path(own.name).stem
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -45,13 +47,25 @@ class _Loader(SourceLoader):
     def get_data(self, path: str | bytes) -> bytes:
         return self._texts[str(path)].encode()
 
-    def install(self) -> None:
-        """Take the place of the network that was loaded before in this process."""
-        for one in [one for one in sys.meta_path if isinstance(one, _Loader)]:
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Compile each text once: it runs again for each network."""
+        if fullname not in self._codes:
+            self._codes[fullname] = super().get_code(fullname)
+        return self._codes[fullname]
+
+    def load(self) -> ModuleType:
+        """Run the file anew: what another network left in its modules is not there any more."""
+        for one in [one for one in sys.meta_path if isinstance(one, _Loader) and one is not self]:
             sys.meta_path.remove(one)
-            for name in one._paths:
-                sys.modules.pop(name, None)
-        sys.meta_path.insert(0, self)
+            one.forget()
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+        self.forget()
+        return importlib.import_module(self.main)
+
+    def forget(self) -> None:
+        for name in self._paths:
+            sys.modules.pop(name, None)
 
 
 @dataclass(frozen=True)
@@ -62,27 +76,26 @@ class Functions:
     load: Callable[[Mapping[str, Any]], Any] | None
 
 
-_loaded: dict[str, Functions] = {}  # the last one, by its digest
+_loaders: dict[str, _Loader] = {}  # of the last network, by its digest
 
 
 def functions(own: OwnNetwork) -> Functions:
-    """Load the functions of a network, which runs the user's code. Raises ExperimentError."""
-    key = digest([own.digest, own.name, own.function])
-    with one_at_a_time:
-        if key not in _loaded:
-            _loaded.clear()
-            with alone(own.directory, seed=0):
-                _loaded[key] = _import(own)
-        return _loaded[key]
+    """Load the functions of a network as in a new process, which runs the user's code. Raises
+    ExperimentError.
+    """
+    with one_at_a_time, alone(own.directory, seed=0):
+        return _import(own)
 
 
 def _import(own: OwnNetwork) -> Functions:
     if own.pickled is not None:
         return Functions(pickle.loads(own.pickled), None)
-    loader = _Loader(own)
-    loader.install()
+    key = digest([own.digest, own.name, own.folder])
+    if key not in _loaders:
+        _loaders.clear()
+        _loaders[key] = _Loader(own)
     try:
-        module = importlib.import_module(loader.main)
+        module = _loaders[key].load()
     except (Exception, SystemExit) as error:
         raise ExperimentError(f"model.source {reason(own, error)}") from None
     train = getattr(module, own.function, None)

@@ -8,7 +8,7 @@ needed later it is trained again up to there (docs/decisions/0028-own-networks-a
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -78,21 +78,22 @@ def _train(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: 
     kept epoch is not chosen yet. What goes wrong in the user's code is the error.
     """
     run, started, clock = _Run(), datetime.now(UTC), time.perf_counter()
-    error = None
+    own_functions, error = functions(own), None
+    steps = _steps(own, own_functions.train, split, spec, job, seed)
     try:
-        with (
-            alone(own.directory, seed),
-            contextlib.closing(_steps(own, split, spec, job, seed)) as steps,
-        ):
-            _follow(run, own, steps, split, spec, job)
+        with alone(own.directory, seed), contextlib.closing(steps):
+            network = _follow(run, own, steps, split, spec, job)
+            if spec.with_networks and own_functions.load and hasattr(network, "arrays"):
+                with users_code(own):
+                    run.arrays = {name: np.array(one) for name, one in network.arrays().items()}
     except ContractError as problem:
         error = str(problem)
     seconds = time.perf_counter() - clock
-    network = None
+    trained = None
     if spec.with_networks and error is None:
         losses, hits = run.answers[-1] if run.answers else _worst(spec)
         answers = tuple(run.answers)
-        network = TrainedNetwork(
+        trained = TrainedNetwork(
             losses=losses, hits=hits, by_epoch=answers, diverged=run.diverged, arrays=run.arrays
         )
     return TrialResult(
@@ -106,14 +107,16 @@ def _train(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: 
         started=started,
         finished=started + timedelta(seconds=seconds),
         error=error or run.diverged,
-        network=network,
+        network=trained,
     )
 
 
 def _follow(
     run: _Run, own: OwnNetwork, steps: Iterator[Any], split: Split, spec: EvaluationSpec, job: Job
-) -> None:
-    """Measure a network at the end of each epoch until it ends. Raises ContractError."""
+) -> Any:
+    """Measure a network at the end of each epoch until it ends, and return it. Raises
+    ContractError.
+    """
     network = None
     for yielded in islice(steps, job.stop or spec.config.epochs):
         network = yielded.get("network")
@@ -126,20 +129,22 @@ def _follow(
         raise ContractError(f"{own.name}: {own.function} yields nothing; {HOW}")
     if spec.rows is not None and not run.diverged:
         run.answers = [answers_of(own, network, *spec.rows, split.classes) or _worst(spec)]
-    load = functions(own).load
-    if spec.with_networks and load is not None and hasattr(network, "arrays"):
-        with users_code(own):
-            run.arrays = {name: np.array(one) for name, one in network.arrays().items()}
+    return network
 
 
 def _steps(
-    own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: int
+    own: OwnNetwork,
+    train: Callable[..., Any],
+    split: Split,
+    spec: EvaluationSpec,
+    job: Job,
+    seed: int,
 ) -> Generator[Mapping[str, Any]]:
     """Yield what the user's function yields. Raises ContractError."""
     with users_code(own):
         # Copies, so that a function may change its arrays, and no other network sees that.
         given = Split(*(array.copy() for array in vars(split).values()))
-        yields = functions(own).train(
+        yields = train(
             given,
             job.setting.lambdas,
             seed=seed,
