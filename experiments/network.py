@@ -48,6 +48,14 @@ class OwnNetwork:
         return self.pickled is None
 
     @property
+    def imports(self) -> set[str]:
+        """The names of the modules and packages that its files import, wherever in them."""
+        nodes = [node for text in self.sources.values() for node in ast.walk(ast.parse(text))]
+        names = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
+        names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+        return {name.partition(".")[0] for name in names}
+
+    @property
     def described(self) -> dict[str, Any]:
         """What a kept model has of it beside its code, as JSON."""
         kept = {name: getattr(self, name) for name in ("name", "function", "digest")}

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from importlib.metadata import requires
+from importlib.metadata import packages_distributions, requires, version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,7 @@ def log(model: Model, model_id: str) -> None:
                 data_path=str(data),
                 signature=signature(model),
                 input_example=pd.DataFrame(model.example, columns=columns, dtype=object),
-                pip_requirements=requirements(),
+                pip_requirements=requirements(model),
             )
         finally:
             tempfile.tempdir = None
@@ -99,7 +99,15 @@ def signature(model: Model) -> "ModelSignature":
     )
 
 
-def requirements() -> list[str]:
-    """Return the packages that predicting needs, with the versions that this package takes."""
+def requirements(model: Model) -> list[str]:
+    """Return the packages that predicting needs, with the versions that this package takes, and
+    those that the user's own network imports, with the versions that are here.
+    """
     listed = [one for one in requires(DISTRIBUTION) or () if ";" not in one]  # those of no extra
-    return [one for one in listed if re.split(r"[^\w-]", one)[0] in NEEDED]
+    found = {re.split(r"[^\w-]", one)[0]: one for one in listed}
+    needed = [one for name, one in found.items() if name in NEEDED]
+    if model.network is None:
+        return needed
+    there = packages_distributions()
+    own = {name for module in model.network.imports for name in there.get(module, ())}
+    return needed + [f"{name}=={version(name)}" for name in sorted(own - NEEDED)]
