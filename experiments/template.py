@@ -13,7 +13,8 @@ from experiments.datasets.proposal import propose
 from experiments.errors import DataError, InputError
 from experiments.names import name_from
 from experiments.section import plain_keys
-from experiments.spec import Experiment, Training
+from experiments.spec import Experiment
+from experiments.training_section import Training
 from experiments.wording import listed, short_repr, toml
 from experiments.writing import write_text
 

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import sweeps
-from experiments import spec
+from experiments import model_section, spec, training_section
 from experiments.evaluation import CURVES, METRICS
 from nnreg import CURVE_NAMES, TrainConfig
 from nnreg import config as nnreg_config
@@ -120,7 +120,7 @@ def test_what_the_door_of_sweeps_shows() -> None:
 
 
 def test_choices_and_names_agree_between_packages() -> None:
-    sections = (spec.Training, spec.ModelSection, spec.SweepSection)
+    sections = (training_section.Training, model_section.ModelSection, spec.SweepSection)
     fields = {name: field for section in sections for name, field in section.model_fields.items()}
     assert get_args(fields["optimizer"].annotation) == nnreg_config.OPTIMIZERS
     assert get_args(fields["initialization"].annotation) == nnreg_config.INITIALIZATIONS
@@ -134,7 +134,7 @@ def test_choices_and_names_agree_between_packages() -> None:
 
 def test_the_defaults_of_an_experiment_are_those_of_the_network() -> None:
     for training, config in (
-        ({}, TrainConfig(epochs=spec.EPOCHS)),
+        ({}, TrainConfig(epochs=training_section.EPOCHS)),
         ({"learning_rate": TrainConfig.learning_rate}, TrainConfig()),
     ):
         table = {"name": "x", "data": {"source": "iris"}, "training": training}
