@@ -58,13 +58,14 @@ class Worker:
         self._process.wait()
 
     def end(self, patience: float = 0.0) -> int:
-        """Hang up, kill the process after so many seconds, and return its exit code."""
+        """Hang up, kill the process after so many seconds, and return its exit code. What it
+        started is killed too, also where the process itself has ended.
+        """
         self.connection.close()
         with self._process:
-            try:
-                return self._process.wait(patience)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+            self.kill()
         return self._process.wait()
 
     def __del__(self) -> None:
@@ -76,7 +77,11 @@ def main(function: Callable[[Connection], None], descriptor: int) -> None:
     """Be the process of a worker."""
     try:
         threading.Thread(target=_end_with_driver, daemon=True).start()
-        function(Connection(descriptor))
+        connection = Connection(descriptor)
+        # Whom a user's code starts must not have it: while they live, our end would not be noticed.
+        os.set_inheritable(descriptor, False)
+        os.register_at_fork(after_in_child=connection.close)
+        function(connection)
     except (ImportError, MemoryError, RuntimeError) as error:  # a limit; who started us says more
         sys.exit(f"a process of sweeps ended: {error}")
 
@@ -92,22 +97,30 @@ def serve(connection: Connection) -> None:
     """
     from experiments.evaluation import after_epoch  # paid once at the start, not in the first task
 
+    sending = threading.Lock()
+
+    def send(message: object) -> None:
+        """Send from any thread of a user's code; from a process that it forked, nothing."""
+        if not connection.closed:
+            with sending:
+                connection.send(message)
+
     class Sender(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            connection.send(self.format(record))
+            send(self.format(record))
 
     log = logging.getLogger(__package__)
     log.addHandler(Sender())
     log.setLevel(logging.INFO)
     with suppress(EOFError, OSError):
-        connection.send(None)
+        send(None)
         while True:
             call = connection.recv()
-            with after_epoch(_teller(connection)):
-                connection.send(_answer(call))
+            with after_epoch(_teller(send)):
+                send(_answer(call))
 
 
-def _teller(connection: Connection) -> Callable[[], None]:
+def _teller(send: Callable[[int], None]) -> Callable[[], None]:
     """Return what is called after each epoch: it tells how many are done, not too often."""
     done, told = 0, time.monotonic()
 
@@ -116,7 +129,7 @@ def _teller(connection: Connection) -> Callable[[], None]:
         done, now = done + 1, time.monotonic()
         if now - told >= SECONDS_BETWEEN_EPOCHS:
             told = now
-            connection.send(done)
+            send(done)
 
     return tell
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,13 @@ from sweeps.executors.local import ProcessExecutor, WorkerDied
 from tests.processes import spawned
 
 DIE = "__import__('os').kill(__import__('os').getpid(), 9)"
+FORK = """
+import os, time
+if not (child := os.fork()):
+    time.sleep(600)
+open(path, "w").write(str(child))
+os.kill(os.getpid(), 9)
+"""
 SLEEP = "__import__('time').sleep(600)"
 SCRIPT = """
 import json, os, sys
@@ -97,6 +105,17 @@ def test_a_worker_that_dies_takes_its_own_call_along_and_no_other(tmp_path: Path
         with pytest.raises(ValueError, match="Expecting value") as raised:
             pool.submit(json.loads, "three").result()
         assert "decoder.py" in raised.value.__notes__[0]
+
+
+def test_a_worker_that_dies_takes_along_what_its_call_started(tmp_path: Path) -> None:
+    """Whose copy of the connection hides nothing: the call is lost at once."""
+    with ProcessExecutor(1) as pool:
+        with pytest.raises(WorkerDied, match="killed by SIGKILL"):
+            pool.submit(exec, FORK, {"path": str(tmp_path / "child")}).result(timeout=20)
+        with suppress(psutil.NoSuchProcess):
+            child = psutil.Process(int((tmp_path / "child").read_text()))
+            while child.status() != psutil.STATUS_ZOMBIE:  # which nobody may wait for
+                pass
 
 
 def test_a_worker_that_dies_idle_costs_nothing() -> None:
