@@ -99,14 +99,17 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def keys(section: str = "") -> str:
-    """The keys of a table of the experiment file, by its dotted name."""
-    from experiments.section import Section, plain_keys
+def keys(section: str = "", kind: str = "") -> str:
+    """The keys of a table of the experiment file, by its dotted name; `kind` is the class of one
+    that is not the first of several.
+    """
+    from experiments.section import Section, plain_keys, tables
     from experiments.spec import Experiment
 
     model: type[Section] = Experiment
     for part in section.split(".") if section else []:
-        model = typing.cast("type[Section]", model.model_fields[part].annotation)
+        kinds = tables(model.model_fields[part].annotation)
+        model = next((one for one in kinds if one.__name__ == kind), kinds[0])
     rows, defaults = [], model.model_construct()  # also of keys whose default depends on others
     for name, field in plain_keys(model).items():
         rows.append(
@@ -115,7 +118,7 @@ def keys(section: str = "") -> str:
                 _type(field.annotation),
                 _rules(field),
                 _default(defaults, name),
-                field.description or "",
+                (field.description or "").replace("\n", " "),
             )
         )
         if not field.description:
@@ -125,6 +128,8 @@ def keys(section: str = "") -> str:
 
 def _type(annotation: Any) -> str:
     """A type as TOML has it."""
+    from experiments.section import Parameter
+
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _type(arguments[0])
@@ -134,6 +139,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(one) for one in arguments if one is not type(None))
     if origin is tuple:
         return f"list of {_type(arguments[0])}s"
+    if annotation == dict[str, Parameter]:
+        return "{ NAME = value or range, ... }"
     if origin is dict:
         return f"{{ COLUMN = {_type(arguments[1])} }}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

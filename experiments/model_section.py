@@ -49,7 +49,8 @@ class OwnModel(Section):
     parameters: Annotated[dict[str, Parameter], AfterValidator(_check_parameters)] = Field(
         default_factory=dict
     )
-    """What else it is called with: a value is passed on, a range is tuned for both arms."""
+    """What else it is called with: a value is passed on, a range such as { low = 16, high = 64 } is
+    tuned for both arms."""
     directory: str = ""
     """Where paths that it opens begin; by default the directory of this file."""
     _given: OwnNetwork | None = PrivateAttr(default=None)

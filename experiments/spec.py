@@ -42,6 +42,7 @@ OF_BUILT_IN = (  # keys that a user's own network is not told
     *(("training", key) for key in ("decay", "optimizer", "momentum", "epsilon")),
     *(("training", "beta_1"), ("training", "beta_2"), ("lambdas", "layers")),
 )
+OF_OWN = (("sweep", "pruner"),)  # the key that goes with a user's own network alone
 
 
 def is_function(sampler: object) -> bool:

@@ -2,21 +2,25 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import datasets
+from pydantic.fields import FieldInfo
+
+from experiments import datasets, network_file
 from experiments.data_section import Data, suffix_of
 from experiments.datasets import files, labels, marks
 from experiments.datasets.preparation import features
 from experiments.datasets.proposal import propose
-from experiments.errors import DataError, InputError
+from experiments.errors import DataError
+from experiments.model_section import ModelSection, OwnModel
 from experiments.names import name_from
-from experiments.section import plain_keys
-from experiments.spec import Experiment
+from experiments.section import Section, plain_keys
+from experiments.spec import OF_BUILT_IN, OF_OWN, Experiment
 from experiments.training_section import Training
 from experiments.wording import listed, short_repr, toml
-from experiments.writing import write_text
+from experiments.writing import check_new, write_text
 
 STEPS_PER_EPOCH = 8  # that the batch size leaves at least, so that few rows do not mean few steps
 SMALLEST_BATCH = 16
@@ -33,16 +37,22 @@ class Written:
     guesses: tuple[str, ...]
 
 
-def write(data_file: Path, target: str | None = None, output: Path | None = None) -> Written:
+def write(
+    data_file: Path,
+    target: str | None = None,
+    output: Path | None = None,
+    model: Path | None = None,
+) -> Written:
     """Write an experiment file for the data, by default `<stem of the data>.toml` in the current
-    directory.
+    directory. `model` is the Python file of a user's own network.
 
     Raises DataError if the file or its target cannot be read, InputError if `output` exists
-    or cannot be an experiment file, DirectoryError if it cannot be written. What else keeps the
-    data from being used is a sentence of the guesses.
+    or cannot be an experiment file, or `model` has no network, DirectoryError if it cannot be
+    written. What else keeps the data from being used is a sentence of the guesses.
     """
     output = output or Path(f"{_stem(data_file)}.toml")
-    _check_output(output)
+    check_new(output, ".toml", "an experiment file", "--output ")
+    network, without = network_file.read(model) if model else (ModelSection(), [])
     data = Data(source=str(data_file), target=target)
     table = files.read(data_file, data, guess=True)
     missing = marks.find(table, data.missing)
@@ -80,24 +90,18 @@ def write(data_file: Path, target: str | None = None, output: Path | None = None
     name = short_repr(table.target)
     guesses.append(f"{rows} rows, and {len(classes)} classes in {name}: {listed(classes)}")
     guesses += inputs
-    write_text(_render(data, proposal.codes, chosen, output), output)
+    if without:
+        lacking = f"model.parameters needs a value or a range for {', '.join(without)}"
+        guesses.insert(0, f"it cannot run yet: {lacking}")
+    if isinstance(network, OwnModel) and network.parameters:
+        parameters = toml(network.parameters)
+        guesses.append(f"model.parameters = {parameters}; to tune a number, write a range for it")
+    write_text(_render(data, proposal.codes, chosen, network, output), output)
     return Written(path=output, guesses=tuple(guesses))
 
 
 def _stem(data_file: Path) -> str:
     return data_file.name[: len(data_file.name) - len(suffix_of(data_file.name))]
-
-
-def _check_output(output: Path) -> None:
-    if output.suffix != ".toml":
-        reason = f"an experiment file ends with .toml; write --output {output.name}.toml"
-    elif output.exists():
-        reason = "it exists, and is never overwritten; delete it, or write --output FILE.toml"
-    elif not output.parent.is_dir():
-        reason = f"there is no directory {output.parent}; make it, or write --output FILE.toml"
-    else:
-        return
-    raise InputError(f"{output}: {reason}")
 
 
 def _count_inputs(dataset: datasets.Dataset) -> str:
@@ -124,20 +128,43 @@ def suited(rows: int) -> Training:
     return Training(batch_size=size, epochs=epochs)
 
 
-def _render(data: Data, codes: list[str], training: Training, output: Path) -> str:
+def _render(
+    data: Data,
+    codes: list[str],
+    training: Training,
+    network: ModelSection | OwnModel,
+    output: Path,
+) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    source = Path(data.source)
-    relative = Path(os.path.relpath(source.resolve(), output.parent.resolve())).as_posix()
+    if isinstance(network, OwnModel):
+        network = network.model_copy(update={"source": _relative(network.source, output)})
     experiment = Experiment(
-        name=name_from(_stem(source)),
-        data=data.model_copy(update={"source": relative}),
+        name=name_from(_stem(Path(data.source))),
+        data=data.model_copy(update={"source": _relative(data.source, output)}),
         training=training,
+        model=network,
     )
     # The result is TOML and no HTML: the filter `toml` escapes what TOML needs.
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["toml"] = toml
     text = Path(__file__).with_name("template.toml.j2").read_text(encoding="utf-8")
     return environment.from_string(text).render(
-        experiment=experiment, codes=codes, file=output.name, plain_keys=plain_keys
+        experiment=experiment, codes=codes, file=output.name, keys_of=_keys_in(experiment)
     )
+
+
+def _relative(path: str, output: Path) -> str:
+    return Path(os.path.relpath(Path(path).resolve(), output.parent.resolve())).as_posix()
+
+
+def _keys_in(experiment: Experiment) -> Callable[[Section], dict[str, FieldInfo]]:
+    """Return what gives the keys of a table in this experiment."""
+    without = OF_BUILT_IN if experiment.own else OF_OWN
+
+    def keys_of(section: Section) -> dict[str, FieldInfo]:
+        gone = {key for table, key in without if getattr(experiment, table) is section}
+        keys = plain_keys(type(section))
+        return {name: field for name, field in keys.items() if name not in gone}
+
+    return keys_of

@@ -5,9 +5,24 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.errors import unwritable
+from experiments.errors import InputError, unwritable
 
 logger = logging.getLogger(__name__)
+
+
+def check_new(path: Path, suffix: str, what: str, given: str) -> None:
+    """Raise InputError unless this can be the name of a new file; `given` is what stands before it
+    in the command.
+    """
+    if path.suffix != suffix:
+        reason = f"{what} ends with {suffix}; write {given}{path.name}{suffix}"
+    elif path.exists():
+        reason = f"it exists, and is never overwritten; delete it, or write {given}FILE{suffix}"
+    elif not path.parent.is_dir():
+        reason = f"there is no directory {path.parent}; make it, or write {given}FILE{suffix}"
+    else:
+        return
+    raise InputError(f"{path}: {reason}")
 
 
 def write_text(text: str, path: Path) -> Path:

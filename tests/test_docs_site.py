@@ -43,8 +43,8 @@ def test_every_page_is_there_and_has_nothing_from_outside(site: Path) -> None:
         assert OUTSIDE.findall(page.read_text()) == [], page.name
     # What docstrings have between angles is no HTML.
     assert "reports/&lt;study&gt;/" in (site / "python.html").read_text()
-    # The name of the experiment and the source of its data.
-    assert (site / "experiment-file.html").read_text().count("<td>required</td>") == 2
+    # The name of the experiment, the source of its data, that of a network.
+    assert (site / "experiment-file.html").read_text().count("<td>required</td>") == 3
 
 
 def test_the_search_works_from_files(site: Path, tmp_path: Path) -> None:

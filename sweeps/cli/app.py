@@ -61,7 +61,8 @@ def whole_app() -> typer.Typer:
 
     commands: list[Callable[..., None]] = [
         *(run.run, run.confirm, predict.predict, checkup.status, tables.compare, tables.report),
-        *(tables.export, tracking.sync, tracking.ui, new.new, checkup.doctor),
+        *(tables.export, tracking.sync, tracking.ui, new.new, new.new_model),
+        checkup.doctor,
     ]
     for command in commands:
         app.command()(options.in_workspace(command))

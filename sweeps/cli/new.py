@@ -1,4 +1,4 @@
-"""The command `new`."""
+"""The commands that write a file to begin with: `new` and `new-model`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,10 @@ def new(
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.py", help="Your own network: see sweeps new-model."),
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE.toml", help="File to write, if not DATA.toml here."),
@@ -30,8 +34,24 @@ def new(
     from experiments.wording import command_line, relative
     from sweeps.cli.output import say
 
-    written = template.write(data, target, file)
+    written = template.write(data, target, file, model)
     for sentence in written.guesses:
         say(sentence)
     path = relative(written.path)
     print(f"{path} written; look at it, then: {command_line('run', str(path))}")
+
+
+def new_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE.py", help="File to write.")],
+    verbose: options.Verbose = 0,
+) -> None:
+    """Write an example of a network of your own, which runs as it stands. It never overwrites.
+
+    Example: sweeps new-model my_network.py
+    """
+    from experiments import network_file
+    from experiments.wording import quoted, relative
+
+    path = relative(network_file.write_example(file))
+    print(f"{path} written; to use it for your data:")
+    print(f"sweeps new DATA --target COLUMN --model {quoted(path)}")

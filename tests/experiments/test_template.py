@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 from sklearn.datasets import load_wine
 
-from experiments import datasets, experiment_file, template
+from experiments import datasets, experiment_file, network_file, template
 from experiments.data_section import Spiral
-from experiments.errors import DataError, DirectoryError, InputError
+from experiments.errors import DataError, DirectoryError, ExperimentError, InputError
 from experiments.names import name_from, valid_name
-from experiments.spec import Experiment
+from experiments.section import Section, tables
+from experiments.spec import OF_BUILT_IN, OF_OWN, Experiment
 
 ROWS = 60
 
@@ -34,21 +34,22 @@ def table() -> pd.DataFrame:
     )
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> set[str]:
-    """Every key of the experiment file, by its dotted name."""
+def keys(model: type[Section], own: bool, prefix: str = "") -> set[str]:
+    """Every key of the experiment file, by its dotted name, with a user's own network or ours."""
     found: set[str] = set()
     for name, field in model.model_fields.items():
-        section = field.annotation
-        if section is Spiral:  # options of bundled data, which no data file has
+        kinds = tables(field.annotation)
+        if kinds == [Spiral]:  # options of bundled data, which no data file has
             continue
-        nested = isinstance(section, type) and issubclass(section, BaseModel)
-        found |= keys(section, f"{prefix}{name}.") if nested else {f"{prefix}{name}"}  # type: ignore[arg-type]
-    return found
+        found |= keys(kinds[-own], own, f"{prefix}{name}.") if kinds else {f"{prefix}{name}"}
+    return found - {".".join(key) for key in (OF_BUILT_IN if own else OF_OWN)}
 
 
-def written(folder: Path, frame: pd.DataFrame, name: str = "rows.csv") -> template.Written:
+def written(
+    folder: Path, frame: pd.DataFrame, name: str = "rows.csv", model: Path | None = None
+) -> template.Written:
     frame.to_csv(folder / name, index=False)
-    return template.write(folder / name, "label", folder / "mine.toml")
+    return template.write(folder / name, "label", folder / "mine.toml", model)
 
 
 def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
@@ -66,8 +67,10 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
     assert all(len(sentence.splitlines()) == 1 for sentence in guessed.guesses)
 
 
-def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path) -> None:
-    text = written(tmp_path, table()).path.read_text()
+@pytest.mark.parametrize("own", [False, True])
+def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path, own: bool) -> None:
+    model = network_file.write_example(tmp_path / "my_network.py") if own else None
+    text = written(tmp_path, table(), model=model).path.read_text()
     Experiment.model_validate(tomllib.loads(text.replace("#: ", "")))  # its examples are valid
     lines = text.splitlines()
     section, found = "", []
@@ -78,7 +81,57 @@ def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path) ->
         if equals and (not line.startswith("#") or line.startswith("#: ")):
             found.append(section + name)
             assert before.startswith("# ")
-    assert sorted(found) == sorted(keys(Experiment))
+    assert sorted(found) == sorted(keys(Experiment, own))
+
+
+def test_the_file_of_a_network_is_read_but_not_run(tmp_path: Path) -> None:
+    (tmp_path / "networks").mkdir()
+    model = tmp_path / "networks" / "mine.py"
+    keywords = 'depth, seed, size=64, act="relu", at=(1, 2), **_'
+    model.write_text(f"1 / 0\ndef train(split, lambdas, *, {keywords}): pass")
+    guessed = written(tmp_path, table(), model=model)
+    assert guessed.guesses[0].startswith("it cannot run yet")
+    assert guessed.guesses[0].endswith("for depth")
+    assert 'model.parameters = { size = 64, act = "relu" }' in guessed.guesses[-1]
+    assert 'source = "networks/mine.py"' in guessed.path.read_text()
+    own = experiment_file.load(guessed.path).own
+    assert own is not None
+    assert (own.source, own.directory) == (str(model), str(tmp_path))
+    assert own.parameters == {"size": 64, "act": "relu"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("gone.py", None, "gone.py.*sweeps new-model gone.py"),
+        ("net.txt", "", "net.txt.*ends with .py"),
+        ("net.py", "def fit(split, lambdas): pass", "net.py.*no function 'train'.*train = "),
+        ("net.py", "def train(:", "net.py.*line 1"),
+    ],
+)
+def test_a_file_without_a_network(tmp_path: Path, name: str, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ExperimentError, match=words):
+        written(tmp_path, table(), model=tmp_path / name)
+    assert not (tmp_path / "mine.toml").exists()
+
+
+@pytest.mark.parametrize("text", ["from other import train", "fit = max\ntrain = fit"])
+def test_a_function_may_come_from_elsewhere(tmp_path: Path, text: str) -> None:
+    (tmp_path / "net.py").write_text(text)
+    assert (
+        'source = "net.py"'
+        in written(tmp_path, table(), model=tmp_path / "net.py").path.read_text()
+    )
+
+
+@pytest.mark.parametrize("name", ["net.txt", "my-net.py", "json.py", "gone/net.py", "there.py"])
+def test_an_example_that_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "there.py").write_text("mine")
+    with pytest.raises(InputError, match=f"{name}.*new-model"):
+        network_file.write_example(tmp_path / name)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
