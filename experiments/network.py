@@ -2,14 +2,13 @@
 
 import ast
 import functools
-import hashlib
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from experiments.digest import digest
@@ -186,4 +185,13 @@ def _text(value: Any) -> str:
         return textwrap.dedent(inspect.getsource(value))
     except (OSError, TypeError):  # typed into a plain prompt
         code = getattr(value, "__code__", None)
-        return repr(code and (hashlib.sha256(code.co_code).hexdigest(), code.co_consts))
+        return _expression(code) if code else "None"
+
+
+def _expression(code: CodeType) -> str:
+    """Return what a compiled function is made of, its names as names: it can be parsed."""
+    constants = [
+        _expression(one) if inspect.iscode(one) else repr(repr(one)) for one in code.co_consts
+    ]
+    parts = [repr(code.co_code.hex()), *code.co_names, *constants]
+    return f"[{', '.join(parts)}]"

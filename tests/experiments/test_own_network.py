@@ -301,3 +301,20 @@ def test_a_network_is_pruned_where_optunas_median_pruner_would(
             ends_at = epoch
     result = result_of(shares, medians)
     assert (result.pruned, result.epochs) == (ends_at is not None, ends_at or len(shares))
+
+
+def test_a_function_typed_into_a_plain_prompt_is_known_by_what_it_does() -> None:
+    """Its source text is not there: its code is, and what it uses."""
+    text = "k = 3\ndef train(split, lambdas, **_):\n    def predict(x): return sin(k)\n    yield 1"
+
+    def digest(before: str, after: str) -> str:
+        names: dict[str, Any] = {"__name__": "__main__"}
+        with pytest.MonkeyPatch.context() as patch:
+            exec(compile(text.replace(before, after), "<stdin>", "exec"), names)
+            patch.setattr(sys.modules["__main__"], "k", names["k"], raising=False)
+            return network.from_function(names["train"], {}).digest
+
+    same = digest("", "")
+    assert digest("k = 3\n", "k = 3\n\n\n") == same
+    changed = [digest(*one) for one in (("sin", "cos"), ("k = 3", "k = 4"), ("1", "2"))]
+    assert len({same, *changed}) == 4
