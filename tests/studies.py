@@ -2,20 +2,39 @@
 
 import dataclasses
 import uuid
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from experiments import verdict
-from experiments.evaluation import BASELINE, CURVES, METRICS, LayerTerms, Metrics, Setting
-from experiments.records import COMPLETE, StudyRecord, TrialRecord
+from experiments.evaluation import (
+    BASELINE,
+    CURVES,
+    METRICS,
+    LayerTerms,
+    Metrics,
+    Setting,
+    TrialResult,
+)
+from experiments.records import COMPLETE, PRUNED, StudyRecord, TrialRecord
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES, Lambdas
 
 LAYER = LayerTerms(penalties=(0.01, 0.01, 0.01, 0.01), near_zero_weights=0.1)
 EPOCHS = 3
 WEIGHT_L2 = Lambdas(weight_l2=3.1e-4)
+Result = TypeVar("Result", bound=TrialResult)
+
+OWN_CURVE = "weights/size"
+PARAMETERS: dict[str, Any] = {
+    "hidden": {"low": 4, "high": 32},
+    "dropout": {"low": 0.0, "high": 0.5},
+    "scale": {"low": 1e-3, "high": 1.0, "log": True},
+    "activation": "relu",
+}
+MISSING = ("train_accuracy", "near_zero_weights", *(f"penalty_{name}" for name in LAMBDA_NAMES))
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
 
@@ -60,11 +79,53 @@ def make_study(
         study=name,
         study_uid=uuid.uuid4().hex,
         experiment=experiment,
-        fingerprint=experiment.fingerprint,
+        # That of a user's own network has the text of its file.
+        fingerprint="f" * 64 if experiment.own else experiment.fingerprint,
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
         aim=0,
         trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
     )
+
+
+def own_study(
+    trials: int = 3,
+    *,
+    parameters: Mapping[str, Any] = PARAMETERS,
+    missing: Collection[str] = MISSING,
+    pruned: Collection[int] = (),
+    **sections: Any,
+) -> StudyRecord:
+    """A study of a user's own network in net.py, with tuned parameters and a curve of its own. Its
+    networks do not yield the metrics that are `missing`; the trials that are `pruned` ended at
+    their first epoch.
+    """
+    model = {"source": "net.py", "parameters": dict(parameters)}
+    study = make_study(trials, model=model, **sections)
+    own = study.experiment.own
+    assert own
+    made = []
+    for trial in study.trials:
+        shares = np.random.default_rng(trial.trial).random(len(own.tuned))
+        values = [
+            (name, axis.at(share))
+            for (name, axis), share in zip(own.tuned.items(), shares, strict=True)
+        ]
+        setting = dataclasses.replace(trial.setting, parameters=tuple(sorted(values)))
+        one = of_own_network(dataclasses.replace(trial, setting=setting), missing)
+        if one.trial in pruned:
+            curves = {name: curve[:1] for name, curve in one.curves.items()}
+            one = dataclasses.replace(one, state=PRUNED, curves=curves, epochs=1, best_epoch=1)
+        made.append(one)
+    return dataclasses.replace(study, trials=tuple(made))
+
+
+def of_own_network(one: Result, missing: Collection[str]) -> Result:
+    """Return a result without the metrics that are missing, and with a curve more."""
+    assert one.metrics
+    metrics = dataclasses.replace(one.metrics, **dict.fromkeys(missing))
+    curves = {name: curve for name, curve in one.curves.items() if name not in missing}
+    curves[OWN_CURVE] = tuple(2 * value for value in one.curves["data_loss"])
+    return dataclasses.replace(one, metrics=metrics, curves=curves)
 
 
 def confirmed_study(
@@ -109,6 +170,11 @@ def confirmed_study(
     for number, (one, seed) in enumerate((one, seed) for one in settings for seed in seeds):
         key = one.setting, seed
         made = networks.get(key) or _replicate(one, seed, len(seeds), number)
+        if study.experiment.own and key not in networks:
+            measured = study.trials[0].metrics
+            assert measured
+            missing = {name for name in METRICS if name not in measured.known}
+            made = dataclasses.replace(of_own_network(made, missing), layers=())
         networks[key] = dataclasses.replace(made, test=_scores(*key) if look else None)
     found = _verdict(study, settings, seeds, winner, look)
     found = dataclasses.replace(found, undertrained=undertrained)

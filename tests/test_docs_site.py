@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from experiments.reports import files, frames
 from experiments.tracking import plan, registry
 from tests.browser import browser
 from tests.needs import needs_module
 from tests.snippets import PAGES, ROOT, RUN, snippets
-from tests.studies import confirmed_study
+from tests.studies import OWN_CURVE, confirmed_study, own_study
 
 OUTSIDE = re.compile(
     r"<(?:script|link|img|source|iframe)[^>]*?(?:src|href)=\"?(?:https?:)?//[^>]*>"
@@ -98,10 +99,20 @@ def test_every_page_has_its_test() -> None:
     assert with_snippets <= followed | {ROOT / "docs" / "tutorial.md"}
 
 
+def test_the_columns_of_an_own_network_are_in_the_page_of_the_tables() -> None:
+    study = confirmed_study(own_study(parameters={"NAME": {"low": 1, "high": 9}}))
+    page = (ROOT / "docs" / "tables.md").read_text().splitlines()
+    for table in (*files.ALWAYS, *files.CONFIRMED):
+        more = set(getattr(frames, table)(study)) - set(getattr(frames, table.upper()))
+        for column in more - {OWN_CURVE}:
+            rows = [row for row in page if row.startswith("| ") and f"`{table}.csv`" in row]
+            assert any(f"`{column}`" in row for row in rows), (table, column)
+
+
 def test_every_tag_has_its_meaning_and_no_other() -> None:
     born = {"command": "sweeps run digits", "commit": "0123456789" * 4, "user": "somebody"}
     study = dataclasses.replace(
-        confirmed_study(), provenance=born, mixed_hardware=("numpy: 2.4.0 -> 2.4.1",)
+        confirmed_study(), provenance=born, mixed_hardware=("numpy: 2.4.0 -> 2.4.1",), unseeded="x"
     )
     told = [one.tags for one in plan.plans(study)]
     told += [dict.fromkeys((registry.ORIGIN, registry.CONFIRMED), "")]  # of a model's version

@@ -120,9 +120,9 @@ def trial_note(trial: TrialRecord) -> str:
     """Why a trial failed, or ended early, as Markdown; empty if it did neither."""
     if trial.error:
         return plain(trial.error[:LONGEST_ERROR])
-    if trial.state == PRUNED:
-        return PRUNED_AT.format(epochs=trial.epochs)
-    return DIVERGED if trial.diverged else ""
+    if trial.diverged:
+        return DIVERGED
+    return PRUNED_AT.format(epochs=trial.epochs) if trial.state == PRUNED else ""
 
 
 def confirmation_plan(study: StudyRecord, started: int) -> RunPlan:

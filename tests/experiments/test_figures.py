@@ -4,13 +4,14 @@ import dataclasses
 import re
 
 import numpy as np
+import pytest
 
 from experiments.measures import percent
 from experiments.records import StudyRecord
-from experiments.reports.figures import curves, plane, strengths
+from experiments.reports.figures import curves, parallel, plane, search, strengths
 from experiments.reports.shown import BEST_SHOWN, Shown
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.studies import confirmed_study, make_study, make_trial
+from tests.studies import confirmed_study, make_study, make_trial, own_study
 
 
 def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_rows() -> None:
@@ -72,6 +73,61 @@ def accuracies(*values: float) -> StudyRecord:
     metrics = [dataclasses.replace(make_trial(0).metrics, val_accuracy=one) for one in values]
     trials = tuple(make_trial(n, epochs=1, metrics=one) for n, one in enumerate(metrics))
     return dataclasses.replace(make_study(0), trials=trials)
+
+
+def test_each_parameter_has_its_axis_even_or_logarithmic_and_whole_numbers_have_whole_labels() -> (
+    None
+):
+    spans = {
+        "units": {"low": 1, "high": 3},
+        "rows": {"low": 10, "high": 10_000, "log": True},
+        "share": {"low": -0.5, "high": 0.5},
+        "narrow": {"low": 300, "high": 900, "log": True},
+    }
+    study = own_study(12, parameters=spans)
+    plots = strengths.figure(Shown(study)).plots[-4:]
+    assert [plot.title.rpartition(" ")[2] for plot in plots] == list(spans)
+    assert [list(plot.x.ticks.values()) for plot in plots] == [
+        ["1", "2", "3"],
+        ["10", "100", "1000", "10000"],
+        ["-0.4", "-0.2", "0", "0.2", "0.4"],
+        ["300", "900"],
+    ]
+    mark = r'x="([\d.]+)%"[^>]*?data-trial="(\d+)"'
+    for plot, name in zip(plots, spans, strict=True):
+        value = np.log10 if spans[name].get("log") else float
+        for at, trial in re.findall(mark, "".join(plot.drawn)):
+            setting = dict(study.trials[int(trial)].setting.parameters)
+            assert float(at) == pytest.approx(plot.x.at(value(setting[name])), abs=0.01)
+        assert plot.x.band is None  # there is no off
+        best = dict(study.best.setting.parameters)[name]
+        shown = str(best) if isinstance(best, int) else f"{best:.3g}"
+        assert f"The best has parameter_{name} {shown}." in f"{plot.says}."
+
+
+def test_parallel_coordinates_have_all_axes_and_none_of_what_is_missing() -> None:
+    study = own_study(12, missing=("regularization_loss",), pruned=(11,))
+    (plot,) = parallel.figure(Shown(study)).plots
+    names = [*LAMBDA_NAMES, "learning_rate", "hidden", "dropout", "scale"]
+    assert list(plot.x.ticks.values()) == [*names, "val_accuracy", "data_loss"]
+    lines = re.findall(
+        r'<polyline[^>]*data-trial="(\d+)"[^>]*points="([^"]*)"', "".join(plot.drawn)
+    )
+    assert {len(points.split()) for _, points in lines} == {len(names) + 2}
+    assert {int(trial) for trial, _ in lines} == set(range(11))
+
+
+def test_a_pruned_trial_is_a_cross_in_the_search_alone() -> None:
+    study = own_study(12, pruned=(10, 11))
+    shown = Shown(study)
+    figure = search.figure(shown)
+    mark = r'<use href="#(\w+)" class="(\w+)"[^>]*?data-trial="1[01]"'
+    assert re.findall(mark, "".join(figure.plots[0].drawn)) == [("cross", "pruned")] * 2
+    assert ("cross", "pruned", "pruned") in figure.legend
+    assert ("cross", "pruned", "pruned") not in search.figure(Shown(own_study(12))).legend
+    others = [*strengths.figure(shown).plots, *plane.figure(shown).plots]
+    for plot in [*others, *parallel.figure(shown).plots]:
+        assert not re.search(r'data-trial="1[01]"', "".join(plot.drawn))
 
 
 def test_colours_tell_the_best_from_the_others_though_most_are_as_good() -> None:

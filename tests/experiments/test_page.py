@@ -22,7 +22,15 @@ from experiments.verdict import BASELINE, BETTER
 from nnreg import LAMBDA_NAMES
 from tests.browser import Browser, browser
 from tests.needs import needs_module
-from tests.studies import compared, confirmed_study, make_study, make_trial, study_with
+from tests.studies import (
+    PARAMETERS,
+    compared,
+    confirmed_study,
+    make_study,
+    make_trial,
+    own_study,
+    study_with,
+)
 
 PHONE, DESKTOP = 360, 1280
 IMPORTANCES = dict(zip(LAMBDA_NAMES, (0.4, 0.3, 0.2, 0.1), strict=True))
@@ -90,6 +98,12 @@ WITH_A_FAILED_ONE = dataclasses.replace(make_study(), trials=(make_trial(0), mak
 SEALED = confirmed(opened=0, sweep={"objective": "val_data_loss"})
 ALL_FIXED = make_study(9, lambdas=dict.fromkeys(LAMBDA_NAMES, 1e-3), epochs=1)
 MANY = make_study(ALL_SHOWN + 1, epochs=1)
+LONG = "a_very_long_name_of_a_parameter"
+SIX = {f"{LONG}_{number}": {"low": number, "high": 1_000 * number} for number in range(1, 4)}
+OWN = own_study(40, parameters=PARAMETERS | SIX, pruned=range(30, 40), sweep={"pruner": "median"})
+OWN = dataclasses.replace(
+    OWN, importances=dict.fromkeys(OWN.experiment.searched, 1 / len(OWN.experiment.searched))
+)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +117,7 @@ MANY = make_study(ALL_SHOWN + 1, epochs=1)
         pytest.param(WITH_A_FAILED_ONE, SEARCH, id="failed trial"),
         pytest.param(ALL_FIXED, "chart strengths curves search parallel", id="all fixed"),
         pytest.param(MANY, SEARCH, id="many"),
+        pytest.param(OWN, SEARCH, id="own network"),
     ],
 )
 def test_every_figure_is_drawn_at_any_width_in_both_themes_and_nobody_is_asked(
@@ -143,6 +158,33 @@ def test_each_number_of_the_trials_is_there_once_with_all_digits() -> None:
     for trial in record.trials:
         numbers = [trial.numbers[name] for name in (*METRICS, *LAMBDA_NAMES, "learning_rate")]
         assert [number for number in numbers if number and text.count(repr(number)) != 1] == []
+
+
+def test_of_an_own_network_what_makes_no_sense_is_left_out() -> None:
+    study = confirmed_study(own_study(missing=("regularization_loss",)), look=1)
+    page = render(dataclasses.replace(study, unseeded="data_loss 1 and 2 at epoch 1"))
+    shown, _, reading = page.partition('<h2 id="reading"')
+    assert "network net.py" in shown
+    assert not re.search(r">(None|nan|NaN|&lt;NA&gt;)<|\bNone\b", shown)
+    for left_out in ("The same network elsewhere", "near zero", "no layer", "regularization"):
+        assert left_out not in shown.partition("The answer in detail")[2]
+    assert "Two evaluations of trial 0 differ (data_loss 1 and 2 at epoch 1)" in shown
+    assert "the same to the last bit" not in reading
+    assert "the same to the last bit" in render(study)
+
+
+def test_a_pruned_trial_is_counted_and_is_no_complete_one() -> None:
+    study = own_study(6, pruned=(4, 5), sweep={"pruner": "median"})
+    page = render(study)
+    assert "6 trials, of which 2 were pruned" in page
+    crosses = re.findall(r'<use href="#cross" class="pruned"[^>]*data-trial="(\d)"', page)
+    assert crosses == ["4", "5"]
+    marked = re.findall(r'<use href="#(\w+)"[^>]*data-trial="[45]"', page)
+    assert marked == ["cross", "cross"]
+    assert not re.search(r'<polyline[^>]*data-trial="[45]"', page)
+    found = re.findall(r"<td>([45])</td>\s*<td[^>]*>([^<]*)</td>\s*<td[^>]*>([^<]*)", page)
+    values = {str(one.trial): percent(one.val_accuracy, 2) for one in study.trials[4:]}
+    assert found == [(trial, "pruned", values[trial]) for trial in "45"]
 
 
 def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> None:

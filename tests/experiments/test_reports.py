@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 
 from experiments.errors import DirectoryError
 from experiments.records import FAIL, StudyRecord
-from experiments.reports import Format, files, frames
+from experiments.reports import Format, comparison, files, frames
+from experiments.reports.comparison import Compared
 from experiments.writing import write_whole
 from nnreg import Lambdas
-from tests.studies import confirmed_study, make_study, make_trial
+from tests.studies import OWN_CURVE, confirmed_study, make_study, make_trial, own_study
 
 COLUMNS = {  # the contract, letter by letter
     "trials": (
@@ -76,6 +78,44 @@ def test_columns_and_dtypes_never_change(record: StudyRecord, tmp_path: Path) ->
     for name, frame in tables(record, {}).items():
         dtypes = {column: str(dtype) for column, dtype in frame.dtypes.items()}
         assert dtypes == getattr(frames, name.upper())
+
+
+OWN_COLUMNS = ("parameter_hidden", "parameter_dropout", "parameter_scale")
+
+
+def test_an_own_network_has_more_columns_at_the_end_and_empty_cells(tmp_path: Path) -> None:
+    study = own_study(6, missing=("regularization_loss",), pruned=(4, 5))
+    odd = study.trials[3].curves | {OWN_CURVE: (math.inf, math.nan, 1.0)}
+    trials = list(study.trials)
+    trials[3] = dataclasses.replace(trials[3], curves=odd)
+    study = confirmed_study(dataclasses.replace(study, trials=tuple(trials)), look=1)
+    files.export(study, tmp_path)
+    own = dict.fromkeys(("trials", "top", "confirm", "settings"), OWN_COLUMNS)
+    both = [f"{arm}_{one}" for arm in ("recommended", "baseline") for one in OWN_COLUMNS]
+    own |= {"history": (OWN_CURVE,), "summary": tuple(both)}
+    for name, wanted in COLUMNS.items():
+        first = (tmp_path / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
+        assert first.split(",") == [*wanted.split(), *own.get(name, ())]
+        text = (tmp_path / f"{name}.csv").read_text(encoding="utf-8")
+        assert not re.search(r"(?i)(^|,)(none|nan|<na>|inf)(,|$)", text, re.MULTILINE), name
+    for trial, row in zip(study.trials, read_as_text(tmp_path / "trials.csv"), strict=True):
+        for name, value in trial.setting.parameters:
+            assert row[f"parameter_{name}"] == repr(value)  # a whole number has no point
+        assert (row["regularization_loss"], row["val_accuracy"]) == ("", repr(trial.val_accuracy))
+        assert (row["state"], row["epochs"]) == (trial.state, str(trial.epochs))
+    history = [row for row in read_as_text(tmp_path / "history.csv") if row["trial"] == "3"]
+    assert [row[OWN_CURVE] for row in history] == ["", "", "1.0"]
+    assert {row["regularization_loss"] for row in history} == {""}
+    (summary,) = read_as_text(tmp_path / "summary.csv")
+    assert (summary["complete"], summary["pruned"], summary["fail"]) == ("4", "2", "0")
+    for arm in ("recommended", "baseline"):
+        setting = getattr(study.verdict, arm)
+        for name, value in setting.parameters:
+            assert summary[f"{arm}_parameter_{name}"] == repr(value)
+    plain = Compared(confirmed_study(look=1), "", "")
+    compared = comparison.frame([plain, Compared(study, "", "")])
+    assert compared["recommended_parameter_hidden"].isna().tolist() == [True, False]
+    assert compared["network"].tolist() == ["64", "net.py"]
 
 
 def test_parquet_reads_back_the_same(tmp_path: Path) -> None:

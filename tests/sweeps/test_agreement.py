@@ -19,12 +19,15 @@ from experiments.tracking import Runs
 from experiments.tracking.plan import setting_plans
 from sweeps import publish
 from sweeps.checkup import agreement
-from sweeps.checkup.agreement import NOTE, WRONG
+from sweeps.checkup.agreement import FINE, NOTE, WRONG
 from sweeps.checkup.doctor import examine as doctor_of_all
+from sweeps.checkup.status import statuses
 from sweeps.cli import output
 from sweeps.workspace import workspace
 from tests.commands import sweeps as command
 from tests.mlflow_reading import everything
+from tests.own import EDITS as OWN_EDITS
+from tests.own import NETWORK, write_experiment
 from tests.servers import free_port
 
 pytestmark = pytest.mark.usefixtures("tracker_here")
@@ -118,6 +121,34 @@ def test_every_difference_is_found_and_put_right(swept: sweeps.Sweep) -> None:
     assert gone == ["there is no trials.csv", "there is no history.csv"]
     command("export", cwd=folder)
     assert doctor(folder, 0) == [counts]
+
+
+def test_a_parameter_and_a_curve_of_an_own_network_are_compared_too(tmp_path: Path) -> None:
+    """Also of one that cannot be kept as a model, with trials that were pruned."""
+    unkept = NETWORK.replace("def load(", "def other(")
+    file = write_experiment(tmp_path, unkept, "parameters = { hidden = { low = 4, high = 9 } }")
+    edits = [*OWN_EDITS, "sweep.pruner=median"]
+    swept = sweeps.run(file, trials=20, edits=edits, workers=1, directory=tmp_path)
+    place = workspace(tmp_path)
+    (status,), _ = statuses(place, "mine")
+    pruned = sum(swept.trials.state == "PRUNED")
+    assert 0 < pruned == status["pruned"]
+    assert (status["complete"], status["mlflow_missing"]) == (20 - pruned, 0)
+
+    def found() -> list[str]:
+        findings = agreement.examine(place, place.record("mine"), {})
+        return [one.what for one in findings if one.level != FINE]
+
+    assert found() == []
+    for name, column in (("trials", "parameter_hidden"), ("history", "weights/size")):
+        path = tmp_path / "reports" / "mine" / f"{name}.csv"
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table.loc[2, column] = "77"
+        table.to_csv(path, index=False)
+    assert found() == [
+        "study mine: trials.csv differs from the study (trial 2)",
+        "study mine: history.csv differs from the study (trial 0)",
+    ]
 
 
 @pytest.mark.parametrize("command", ["status", "export"])

@@ -1,18 +1,28 @@
 """What a person sees at the end of a run: tables that fit a terminal, and what to do next."""
 
+import dataclasses
 import io
 import sys
 
 import pytest
 from rich.text import Text
 
+from experiments.model import origin
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
 from experiments.verdict import BASELINE, BETTER, SAME, UNDECIDED, WORSE, Tolerance
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.cli import output
 from sweeps.progress import Lines
-from tests.studies import compared, make_study, make_trial, reference, study_with
+from tests.studies import (
+    compared,
+    confirmed_study,
+    make_study,
+    make_trial,
+    own_study,
+    reference,
+    study_with,
+)
 
 COLUMNS, LINES = 80, 18
 BOTH = Lambdas(weight_l1=1e-3, weight_l2=3.1e-4)
@@ -58,6 +68,63 @@ def test_the_card_fits_a_terminal(word: str, on: Lambdas, monkeypatch: pytest.Mo
     assert max(map(len, lines)) <= COLUMNS
     assert len(lines) <= LINES
     assert sum(line.startswith(LAMBDA_NAMES) for line in lines) == len(LAMBDA_NAMES)
+
+
+ODD_NAMES = ("hidden", "dropout", "momentum", *(f"a_very_long_name_{number}" for number in "123"))
+SPAN = {"low": 0.01, "high": 0.5}
+
+
+@pytest.mark.parametrize("word", [BETTER, SAME, UNDECIDED])
+@pytest.mark.parametrize("names", [ODD_NAMES[:1], ODD_NAMES[:3], ODD_NAMES])
+def test_the_card_of_an_own_network_fits_too(
+    word: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    against = [compared(name, word, 0.001, -0.008, 0.012) for name in (BASELINE, *LAMBDA_NAMES)]
+    own = own_study(parameters=dict.fromkeys(names, SPAN))
+    study = confirmed_study(own, winner=2, look=1)
+    assert study.verdict
+    assert len(study.verdict.recommended.on) > 1
+    verdict = dataclasses.replace(
+        study.verdict,
+        word=word,
+        comparisons=tuple(against),
+        indistinguishable=(1, 2),
+        references=tuple(reference(name, 0.5, BETTER) for name in REFERENCES),
+    )
+    study = dataclasses.replace(study, verdict=verdict, unseeded="data_loss 1 and 2 at epoch 1")
+    study = dataclasses.replace(study, unkept=origin(study))
+    lines = printed(study, "", monkeypatch)
+    cautions = next(at for at, line in enumerate(lines) if line.startswith("! "))
+    assert max(map(len, lines)) <= COLUMNS
+    assert cautions <= LINES
+    (tuned,) = [line for line in lines if line.startswith("With / without penalties: ")]
+    assert tuned.startswith(f"With / without penalties: {min(names)} 0.")
+    shown = tuned.count("/") - 1
+    assert tuned.endswith(f", {len(names) - shown} more." if shown < len(names) else ".")
+    said = " ".join(lines[cautions:])
+    assert "! Two evaluations of trial 0 differ (data_loss 1 and 2 at epoch 1): your" in said
+    assert "! No model is kept: for one, give your network arrays(), a dict of" in said
+
+
+def test_before_a_verdict_the_best_trials_have_their_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = {"hidden": {"low": 1_000, "high": 2_000}, "dropout": {"low": -1.0, "high": 0.5}}
+    study = own_study(parameters=many)
+    lines = printed(study, "", monkeypatch)
+    (hidden,) = [line.split() for line in lines if line.startswith("parameter_hidden")]
+    (dropout,) = [line.split() for line in lines if line.startswith("parameter_dropout")]
+    both = [dict(one.setting.parameters) for one in (study.baseline, study.best) if one]
+    assert hidden[1:] == [str(one["hidden"]) for one in both]  # as it is, and not 1.3e+03
+    assert dropout[1:] == [f"{one['dropout']:.3g}" for one in both]  # below 0 is not off
+
+
+def test_pruned_trials_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"study": "mine", "experiment": "mine", "finished": 9, "trials": 16}
+    row |= {"complete": 4, "pruned": 3, "fail": 2, "objective": "val_accuracy"}
+    row |= {"best_trial": 1, "best_value": 0.5, "baseline_value": 0.25}
+    output.print_status([row | {"driver": None, "mlflow_missing": 0}])
+    assert "  9/16, 3 pruned, 2 failed  " in capsys.readouterr().out
 
 
 def test_without_trials_in_both_arms_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
