@@ -39,6 +39,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program],
                 stdin=subprocess.PIPE,  # nothing is written to it: it closes when this process ends
+                stdout=2,  # what a user's code starts may print: never into our tables or JSON
                 pass_fds=[theirs.fileno()],
                 process_group=0,
                 env=os.environ | ONE_THREAD,

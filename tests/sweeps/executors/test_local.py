@@ -118,6 +118,12 @@ def test_a_worker_that_dies_takes_along_what_its_call_started(tmp_path: Path) ->
                 pass
 
 
+def test_what_a_worker_starts_prints_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with ProcessExecutor(1) as pool:
+        assert pool.submit(os.system, "echo hi").result() == 0
+    assert capfd.readouterr() == ("", "hi\n")
+
+
 def test_a_worker_that_dies_idle_costs_nothing() -> None:
     with ProcessExecutor(1) as pool:
         first = pool.submit(os.getpid).result()
