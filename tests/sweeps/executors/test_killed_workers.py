@@ -38,7 +38,7 @@ def test_failed_trials_are_shown_everywhere(
         str(tmp_path / "losses"), tuple(proposals[number].setting for number in victims)
     )
     make = local.make
-    monkeypatch.setattr(local, "make", lambda workers: Deadly(make(workers), danger))
+    monkeypatch.setattr(local, "make", lambda workers, **_: Deadly(make(workers), danger))
     sweep = sweeps.run(
         definition, trials=4, directory=tmp_path, workers=2, confirm=False,
         tracking_uri=tracking_uri,
