@@ -115,10 +115,26 @@ def serve(connection: Connection) -> None:
     log.setLevel(logging.INFO)
     with suppress(EOFError, OSError):
         send(None)
+        _log_output(log)
         while True:
             call = connection.recv()
             with after_epoch(_teller(send)):
                 send(_answer(call))
+
+
+def _log_output(log: logging.Logger) -> None:
+    """Log what C code, and processes that a user's code starts, write to the standard streams."""
+    reads, writes = os.pipe()
+    for stream in (1, 2):
+        os.dup2(writes, stream)
+    os.close(writes)
+
+    def read() -> None:
+        with os.fdopen(reads, errors="replace") as lines:
+            for line in filter(None, map(str.strip, lines)):
+                log.info("%s", line)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def _teller(send: Callable[[int], None]) -> Callable[[], None]:

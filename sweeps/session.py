@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from experiments import datasets, environment, loading
 from experiments.card import card
+from experiments.errors import InputError
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
 from sweeps.executors.evaluator import Evaluator
-from sweeps.executors.local import Workers
+from sweeps.executors.local import WorkerDied, Workers
 from sweeps.executors.resources import Resources
 from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress
@@ -56,7 +57,12 @@ class Session:
                     self.writer.put(trial)
                 if spec.own:  # the user's code is run in a worker, never here
                     check = self.executor.submit(loading.check, spec.own, self._parameters)
-                    check.result()
+                    try:
+                        check.result()
+                    except WorkerDied as death:
+                        raise InputError(
+                            f"model.source {spec.own.name} cannot be imported: {death}; correct it"
+                        ) from None
                 yield
                 self.study.note_mixture(self.executor.mixture)
         except BaseException:

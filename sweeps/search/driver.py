@@ -1,6 +1,7 @@
 """The driver: proposes a generation, has it evaluated, and records it in trial order."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -37,21 +38,21 @@ def drive(
         )
         jobs = [Job(proposal.setting, (evaluator.spec.config.seed,)) for proposal in proposals]
         spec = replace(evaluator.spec, medians=study.medians())
-        twice = spec.own is not None and not study.finished
-        results = replace(evaluator, spec=spec).evaluate(jobs[:1] * twice + jobs)
-        before = next(results)[0] if twice else None
-        for proposal, (result,) in zip(proposals, results, strict=True):
-            if before and (found := _difference(before, result)):
-                study.keep(UNSEEDED, found)
-                note(
-                    f"two evaluations of trial 0 differ ({found}), so your network uses random"
-                    " numbers that its seed does not decide: after an interruption a study goes on"
-                    " with others; use numpy.random, or the seed"
-                )
-            before = None
-            record = study.record(proposal, result)
+        # Again at the end, in a process that has trained others: a module's generator has moved on.
+        again = jobs[:1] if spec.own and proposals[0].generation == 0 else []
+        results = replace(evaluator, spec=spec).evaluate(jobs + again)
+        records = []
+        for proposal, (result,) in zip(proposals, results, strict=False):
+            records.append(record := study.record(proposal, result))
             logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)
+        if again and (found := _difference(records[0], next(results)[0])):
+            study.keep(UNSEEDED, found)
+            note(
+                f"two evaluations of trial {records[0].trial} differ ({found}), so your network"
+                " uses random numbers that its seed does not decide: after an interruption a study"
+                " goes on with others; use numpy.random, or the seed"
+            )
     study.check_first()
 
 
@@ -60,6 +61,6 @@ def _difference(one: TrialResult, other: TrialResult) -> str:
     for name in one.curves:
         pairs = zip(one.curves[name], other.curves.get(name, ()), strict=False)
         for epoch, (first, second) in enumerate(pairs, start=1):
-            if first != second:
+            if first != second and not (math.isnan(first) and math.isnan(second)):
                 return f"{name} {first:g} and {second:g} at epoch {epoch}"
     return ""

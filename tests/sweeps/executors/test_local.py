@@ -182,10 +182,12 @@ def test_an_interruption_ends_the_workers_at_once(died: bool) -> None:
 
 
 def test_workers_end_with_a_driver_that_was_killed() -> None:
-    """Both train, and one is stopped."""
+    """Both train, and one is stopped. What they print comes here as the log."""
     train = f"print(__import__('os').getpid(), flush=True); {SLEEP}"
     program = textwrap.dedent(f"""
+        import logging, sys
         from sweeps.executors import local
+        logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
         with local.make(2) as pool:
             pool.submit(exec, {train!r})
             pool.submit(exec, {train!r}).result()
