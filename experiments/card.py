@@ -224,8 +224,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
 
 
 def _parameters(verdict: Verdict) -> str:
-    """For example `With / without penalties: dropout 0.21 / 0.35, hidden 64 / 32.`, on one line of
-    a terminal.
+    """For example `With / without penalties: dropout 0.21 / 0.35, hidden 64 / 32.`: as many as one
+    line of a terminal has room for.
     """
     penalised = verdict.recommended if verdict.recommended.on else verdict.confirmed(WINNER).setting
     baseline = dict(verdict.baseline.parameters)
@@ -233,9 +233,11 @@ def _parameters(verdict: Verdict) -> str:
         f"{shortened(name, LONGEST_NAME)} {parameter(value)} / {parameter(baseline[name])}"
         for name, value in penalised.parameters
     ]
-    for shown in range(len(pairs), 0, -1):
-        more = f", {len(pairs) - shown} more" if shown < len(pairs) else ""
-        line = f"With / without penalties: {', '.join(pairs[:shown])}{more}."
+    for count in range(len(pairs), 0, -1):
+        shortest = sorted(pairs, key=len)[:count]
+        shown = ", ".join(one for one in pairs if one in shortest)
+        more = f", {len(pairs) - count} more" if count < len(pairs) else ""
+        line = f"With / without penalties: {shown}{more}."
         if len(line) <= LINE:
             break
     return line

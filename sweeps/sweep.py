@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.errors import InputError
 from experiments.experiment_file import load
+from experiments.model import unkept
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import Runs
 from sweeps import publish
@@ -103,7 +104,7 @@ def confirm(
         last = Confirm.model_validate(record.verdict.basis["confirm"])
         definition = definition.model_copy(update={"confirm": last})  # as it was asked for last
         shown = Sweep(record, loaded, place, Runs(), ())
-        if is_current(record, last, open_test=open_test) and shown.model:
+        if is_current(record, last, open_test=open_test) and (shown.model or unkept(record)):
             if progress:
                 progress.answer(record, place.options())
             return replace(shown, runs=publish.read_runs(place.tracker(record)))

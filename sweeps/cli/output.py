@@ -212,13 +212,13 @@ def print_status(found: Sequence[dict[str, Any]]) -> None:
         return
     from experiments.measures import MEASURES
 
-    rows = []
+    rows, beside = [], "\n" if sys.stdout.isatty() else ", "  # a terminal is narrow
     for row in found:
         best, baseline, missing = row["best_value"], row["baseline_value"], row["mlflow_missing"]
         value = MEASURES[row["objective"]].value
         there = f"{missing} missing" if missing else "all there"
-        ended = f", {row['pruned']} pruned" if row["pruned"] else ""
-        ended += f", {row['fail']} failed" if row["fail"] else ""
+        ended = f"{beside}{row['pruned']} pruned" if row["pruned"] else ""
+        ended += f"{beside}{row['fail']} failed" if row["fail"] else ""
         cells = (
             *(row["study"], row["experiment"], f"{row['finished']}/{row['trials']}{ended}"),
             "" if best is None else value(best),
