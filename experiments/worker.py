@@ -54,19 +54,25 @@ class Worker:
         """Kill the process, with those that it started, and wait for its end, in any thread. (A
         stopped one ignores SIGTERM.)
         """
-        with suppress(ProcessLookupError):  # its group ended with it
-            os.killpg(self.pid, signal.SIGKILL)
+        if self._process.returncode is None:  # else its number may be another process's by now
+            self._kill_group()
         self._process.wait()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):  # it ended with the process
+            os.killpg(self.pid, signal.SIGKILL)
 
     def end(self, patience: float = 0.0) -> int:
         """Hang up, kill the process after so many seconds, and return its exit code. What it
         started is killed too, also where the process itself has ended.
         """
         self.connection.close()
+        was_known = self._process.returncode is not None
         with self._process:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
-            self.kill()
+            if not was_known:
+                self._kill_group()
         return self._process.wait()
 
     def __del__(self) -> None:
