@@ -36,7 +36,8 @@ def load(
         # A catalog's file is inside the package, and all that is relative is the user's.
         where, folder = str(source), Path.cwd() if str(source) in catalog() else path.parent
         table = _read(path, where)
-    own = table.get("model", {}) if model is not None else {}
+    there = table.get("model", {}) if model is not None else {}
+    own = {key: there[key] for key in ("function", "parameters") if key in there}
     if isinstance(model, str | Path):
         table["model"] = own | {"source": str(Path(model).absolute()), "directory": str(Path.cwd())}
     elif model is not None:
@@ -160,6 +161,8 @@ def _known(key: str) -> str:
     *parents, last = key.split(".")
     siblings = Experiment(name="x", data=Data(source="x")).model_dump()
     for dotted, _ in flatten(siblings):
+        if dotted == key:
+            return "it goes with this program's network, and model.source names your own; remove it"
         if dotted.endswith(f".{last}"):
             return f"it belongs in the table [{dotted.rpartition('.')[0]}]"
     for parent in parents:

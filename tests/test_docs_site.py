@@ -93,10 +93,10 @@ def widest(text: str) -> int:
 
 def test_every_page_has_its_test() -> None:
     with_snippets = {page for page in PAGES if any(one.language in RUN for one in snippets(page))}
-    from tests import test_cluster_docs, test_docs, test_docs_tutorial
+    from tests import test_cluster_docs, test_docs, test_docs_own_network, test_docs_tutorial
 
-    followed = {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, test_cluster_docs.PAGE}
-    assert with_snippets <= followed | {ROOT / "docs" / "tutorial.md"}
+    followed = {*test_docs.FOLLOWED, *test_docs_tutorial.GUIDES, *test_docs_own_network.FOLLOWED}
+    assert with_snippets <= followed | {test_cluster_docs.PAGE, ROOT / "docs" / "tutorial.md"}
 
 
 def test_the_columns_of_an_own_network_are_in_the_page_of_the_tables() -> None:

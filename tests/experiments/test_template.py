@@ -49,7 +49,8 @@ def written(
     folder: Path, frame: pd.DataFrame, name: str = "rows.csv", model: Path | None = None
 ) -> template.Written:
     frame.to_csv(folder / name, index=False)
-    return template.write(folder / name, "label", folder / "mine.toml", model)
+    output = folder / ("own.toml" if model else "mine.toml")
+    return template.write(folder / name, "label", output, model)
 
 
 def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
@@ -98,6 +99,12 @@ def test_the_file_of_a_network_is_read_but_not_run(tmp_path: Path) -> None:
     assert own is not None
     assert (own.source, own.directory) == (str(model), str(tmp_path))
     assert own.parameters == {"size": 64, "act": "relu"}
+    for_ours = written(tmp_path, table())
+    given = experiment_file.load(for_ours.path, model=model).own  # in place of hidden, ...
+    assert given is not None
+    assert (given.source, given.parameters) == (str(model), {})
+    with pytest.raises(ExperimentError, match=r"model\.hidden.*goes with this program's network"):
+        experiment_file.load(for_ours.path, ["model.source=networks/mine.py"])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ def test_a_file_without_a_network(tmp_path: Path, name: str, text: str | None, w
         (tmp_path / name).write_text(text)
     with pytest.raises(ExperimentError, match=words):
         written(tmp_path, table(), model=tmp_path / name)
-    assert not (tmp_path / "mine.toml").exists()
+    assert not (tmp_path / "own.toml").exists()
 
 
 @pytest.mark.parametrize("text", ["from other import train", "fit = max\ntrain = fit"])
