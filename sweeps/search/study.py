@@ -131,12 +131,14 @@ class Study:
         return self._asked[self._begun :]
 
     def check_first(self) -> None:
-        """Raise InputError if every network of the first generation failed or diverged."""
+        """Raise InputError if every network of the first generation diverged, or a user's own
+        failed.
+        """
         rates, first = self.experiment.rates, self._recorded[: self._first]
         if len(first) < self._first:
             return
         results = [attributes.result_of(one) for one in first]
-        if all(one.metrics is None for one in results):
+        if self.experiment.own and all(one.metrics is None for one in results):
             how, remedy = f"failed ({results[-1].error})", "correct that"
         elif rates and all(one.diverged for one in results):
             why = f" ({results[-1].error})" if results[-1].error else ""

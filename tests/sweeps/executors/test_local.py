@@ -1,6 +1,7 @@
 """The executors of this machine: what a worker is, what it is not, and how it ends."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -118,10 +119,15 @@ def test_a_worker_that_dies_takes_along_what_its_call_started(tmp_path: Path) ->
                 pass
 
 
-def test_what_a_worker_starts_prints_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_worker_starts_prints_into_the_log(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     with ProcessExecutor(1) as pool:
-        assert pool.submit(os.system, "echo hi").result() == 0
-    assert capfd.readouterr() == ("", "hi\n")
+        assert pool.submit(os.system, "echo hi; echo ho >&2").result() == 0
+        while not {"hi", "ho"} <= set(caplog.messages):  # it comes by a thread
+            pool.submit(len, "").result()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_worker_that_dies_idle_costs_nothing() -> None:
