@@ -26,8 +26,8 @@ from tests.test_house import FILES, ROOT
 
 RUN_CODE = {"eval", "exec", "compile", "__import__", "read_pickle", "to_pickle"}
 UNPICKLE = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "yaml"}
-# Workers are sent calls, as every Dask worker is, and a user's own function, by who may run anything
-# there; nothing of it is stored.
+# Workers are sent calls, and a user's own function, by who may run anything there; nothing of it is
+# stored.
 CARRIES = {
     ROOT / file
     for file in ("sweeps/executors/cluster.py", "experiments/network.py", "experiments/loading.py")
