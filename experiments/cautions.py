@@ -215,10 +215,11 @@ def unseeded(study: StudyRecord) -> str:
 def _untuned(study: StudyRecord, verdict: Verdict, options: str) -> str:
     """What is unfair where the learning rate is fixed, and how to compare tuned networks."""
     training = study.experiment.training
+    what = "learning rate" if study.experiment.nuisances else "baseline"
     last = "" if study.experiment.kept_by else f" and take the last of {training.epochs} epochs"
     keep = "" if study.experiment.kept_by else " --set training.keep=best"
     return (
-        "The baseline was not tuned: both sides use the learning rate"
+        f"The {what} was not tuned: both sides use the learning rate"
         f" {strength(verdict.baseline.learning_rate)}{last}. Give {RATE} a range:"
         f" {begun(study)} --study {quoted(study.study)}-tuned"
         f" --set {RATE}.high={RateRange().high:g}{keep}{options}"

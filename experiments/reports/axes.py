@@ -10,7 +10,7 @@ from experiments.section import ParameterRange, Range, RateRange
 from experiments.wording import shortened
 from nnreg import LAMBDA_NAMES
 
-LONGEST_LABEL = 20  # characters
+LONGEST_LABEL = 18  # characters, of the name of a user's own parameter
 PLAIN = range(-4, 6)  # the decades that are written in full, of a user's own parameter
 OFF_AT, OFF_WIDTH = 0.9, 0.35  # decades: how far below `low` off is drawn, and how far it spreads
 SPREADS = dict(zip(LAMBDA_NAMES, (0.618034, 0.754878, 0.819173, 0.856675), strict=True))
@@ -59,7 +59,8 @@ class SearchedAxis(Axis):
 
 def label(name: str) -> str:
     """The name of a column beside an axis."""
-    return shortened(name.removeprefix(PARAMETER), LONGEST_LABEL)
+    own = name.removeprefix(PARAMETER)
+    return name if own == name else shortened(own, LONGEST_LABEL)
 
 
 def searched_axis(name: str, searched: Range | ParameterRange) -> SearchedAxis:

@@ -46,6 +46,12 @@ for (const plot of document.querySelectorAll(".plot")) {
     if (width && (left < room.left - 1 || right > room.right + 1 || bottom > room.bottom + 1))
       wrong.push(`${name}: ${text.textContent} is cut off`);
   }
+  const below = [...plot.querySelectorAll("svg > text:not(.side)")].filter(text => box(text).width);
+  for (const [at, text] of below.entries()) for (const other of below.slice(0, at)) {
+    const [a, b] = [box(text), box(other)], [apart, lower] = [a.left - b.right, a.top - b.bottom];
+    if (Math.max(apart, b.left - a.right) < -1 && Math.max(lower, b.top - a.bottom) < -3)
+      wrong.push(`${name}: ${text.textContent} is on ${other.textContent}`);
+  }
 }
 return wrong;
 """
@@ -171,6 +177,8 @@ def test_of_an_own_network_what_makes_no_sense_is_left_out() -> None:
     assert "Two evaluations of trial 0 differ (data_loss 1 and 2 at epoch 1)" in shown
     assert "the same to the last bit" not in reading
     assert "the same to the last bit" in render(study)
+    none = confirmed_study(study, winner=study.baseline.trial, look=1)
+    assert "no layer" not in render(none)
 
 
 def test_a_pruned_trial_is_counted_and_is_no_complete_one() -> None:

@@ -140,6 +140,8 @@ def test_a_parameter_and_a_curve_of_an_own_network_are_compared_too(tmp_path: Pa
         return [one.what for one in findings if one.level != FINE]
 
     assert found() == []
+    nowhere = f"tcp://127.0.0.1:{free_port()}"  # nothing is trained again
+    assert sweeps.confirm("mine", directory=tmp_path, cluster=nowhere).verdict == swept.verdict
     for name, column in (("trials", "parameter_hidden"), ("history", "weights/size")):
         path = tmp_path / "reports" / "mine" / f"{name}.csv"
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
