@@ -39,7 +39,7 @@ class _Loader(SourceLoader):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name not in self._paths:
             return None
-        return importlib.util.spec_from_loader(name, self, origin=self._paths[name])
+        return importlib.util.spec_from_file_location(name, self._paths[name], loader=self)
 
     def get_filename(self, name: str) -> str:
         return self._paths[name]
