@@ -77,10 +77,10 @@ def searched_axis(name: str, searched: Range | ParameterRange) -> SearchedAxis:
         at: f"{10.0**at:g}" if is_parameter and at in PLAIN else f"1e{at}"
         for at in decades[:: max(1, len(decades) // 6)]
     }
-    if len(ticks) < 2:
+    if len(ticks) < 2 and is_parameter:
+        ticks |= {low: parameter(searched.low), high: parameter(searched.high)}
+    elif len(ticks) < 2:
         ticks = {low: f"{searched.low:.2g}", high: f"{searched.high:.2g}"}
-        if is_parameter:
-            ticks = {low: parameter(searched.low), high: parameter(searched.high)}
     if isinstance(searched, RateRange | ParameterRange):
         return SearchedAxis(low - 0.1, high + 0.1, ticks, title, name=name)
     off = low - OFF_AT

@@ -131,7 +131,7 @@ def _remarks(sweep: "Sweep") -> Iterable[str]:
     if pruned := sum(trial.state == PRUNED for trial in study.trials):
         yield f"{pruned} of {len(study.trials)} trials were pruned."
     if failed := [trial for trial in study.trials if trial.state == FAIL]:
-        example = f"trial {failed[0].trial}: {failed[0].error}"
+        example = f"trial {failed[0].trial}: {' '.join(str(failed[0].error).split())}"
         yield f"{len(failed)} of {len(study.trials)} trials failed, such as {example}."
     if others := foreign(sweep.study):
         yield f"Trials that sweeps did not create: {others}. They are left alone, and not counted."

@@ -83,15 +83,17 @@ def test_each_parameter_has_its_axis_even_or_logarithmic_and_whole_numbers_have_
         "rows": {"low": 10, "high": 10_000, "log": True},
         "share": {"low": -0.5, "high": 0.5},
         "narrow": {"low": 300, "high": 900, "log": True},
+        "around": {"low": 4, "high": 64, "log": True},
     }
     study = own_study(12, parameters=spans)
-    plots = strengths.figure(Shown(study)).plots[-4:]
+    plots = strengths.figure(Shown(study)).plots[-len(spans) :]
     assert [plot.title.rpartition(" ")[2] for plot in plots] == list(spans)
     assert [list(plot.x.ticks.values()) for plot in plots] == [
         ["1", "2", "3"],
         ["10", "100", "1000", "10000"],
         ["-0.4", "-0.2", "0", "0.2", "0.4"],
         ["300", "900"],
+        ["10", "4", "64"],
     ]
     mark = r'x="([\d.]+)%"[^>]*?data-trial="(\d+)"'
     for plot, name in zip(plots, spans, strict=True):

@@ -3,17 +3,22 @@
 import dataclasses
 import io
 import sys
+from pathlib import Path
 
 import pytest
+from optuna import create_study
 from rich.text import Text
 
 from experiments.model import origin
-from experiments.records import StudyRecord
+from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.references import REFERENCES
+from experiments.tracking import Runs
 from experiments.verdict import BASELINE, BETTER, SAME, UNDECIDED, WORSE, Tolerance
 from nnreg import LAMBDA_NAMES, Lambdas
 from sweeps.cli import output
 from sweeps.progress import Lines
+from sweeps.result import Sweep
+from sweeps.workspace import workspace
 from tests.studies import (
     compared,
     confirmed_study,
@@ -118,6 +123,21 @@ def test_before_a_verdict_the_best_trials_have_their_parameters(
     both = [dict(one.setting.parameters) for one in (study.baseline, study.best) if one]
     assert hidden[1:] == [str(one["hidden"]) for one in both]  # as it is, and not 1.3e+03
     assert dropout[1:] == [f"{one['dropout']:.3g}" for one in both]  # below 0 is not off
+
+
+def test_what_went_wrong_is_said_on_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = make_trial(1, state=FAIL, metrics=None, curves={}, error="net.py, line 4:\nno")
+    pruned = make_trial(2, state=PRUNED)
+    study = dataclasses.replace(make_study(1), trials=(make_trial(0), failed, pruned))
+    tables = [tmp_path / f"{name}.csv" for name in ("trials", "top")]
+    runs = Runs(ids=dict.fromkeys(range(3), ""))
+    output.print_run(Sweep(study, create_study(), workspace(tmp_path), runs, tuple(tables)))
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "1 of 3 trials were pruned.",
+        "1 of 3 trials failed, such as trial 1: net.py, line 4: no.",
+    ]
 
 
 def test_pruned_trials_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

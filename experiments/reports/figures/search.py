@@ -35,7 +35,7 @@ def figure(shown: Shown) -> Figure:
         names = list(study.experiment.searched)
         shares = [study.importances.get(name, 0.0) for name in names]
         title = "how much each of them mattered in the search (an estimate)"
-        x = linear(shares, percent=True, zero=True, steps=4)
+        x = linear(shares, percent=True, zero=True, steps=5)
         y = categories(list(map(label, names)), downwards=True)
         values = [f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True)]
         plots.append(Plot(title, x, y, ", ".join(values)))
