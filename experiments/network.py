@@ -4,19 +4,17 @@ import ast
 import functools
 import inspect
 import sys
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 
 from experiments.digest import digest
 from experiments.errors import ExperimentError, InputError
+from experiments.function_sources import OURS, beside, sources_of
 from experiments.wording import suggestion
 
 GIVEN = ("seed", "epochs", "batch_size", "learning_rate")  # keywords of each call
-OURS = {"nnreg", "experiments", "sweeps"}
 EXAMPLE = "def train(split, lambdas, *, seed, epochs, batch_size, learning_rate)"
 
 
@@ -116,8 +114,8 @@ def from_function(function: Callable[..., Any], parameters: Mapping[str, Any]) -
             f"model is {function!r}; it must be a function or the path of a file: {EXAMPLE}"
         )
     module = inspect.getmodule(function) or sys.modules["__main__"]
-    beside = [one for one in (module, *_beside(module)) if one.__name__ != "__main__"]
-    for one in beside:
+    by_value = [one for one in (module, *beside(module)) if one.__name__ != "__main__"]
+    for one in by_value:
         cloudpickle.register_pickle_by_value(one)
     try:
         pickled = cloudpickle.dumps(function)
@@ -127,71 +125,9 @@ def from_function(function: Callable[..., Any], parameters: Mapping[str, Any]) -
             " of its own, with what it needs"
         ) from None
     finally:
-        for one in beside:
+        for one in by_value:
             cloudpickle.unregister_pickle_by_value(one)
     name = f"{module.__name__}:{function.__qualname__}"
-    sources = dict(_sources(function))
+    sources = dict(sources_of(function))
     here = str(Path.cwd())
     return OwnNetwork(name, function.__qualname__, sources, here, here, parameters, pickled)
-
-
-def _beside(module: ModuleType) -> list[ModuleType]:
-    """Return the modules of a module's own folder and below that are loaded, but packages that are
-    installed.
-    """
-    file = getattr(module, "__file__", None)
-    folder = Path(file).resolve().parent if file else Path.cwd()
-    if "site-packages" in folder.parts or module.__name__.partition(".")[0] in OURS:
-        return []
-    found = []
-    for one in list(sys.modules.values()):
-        path = getattr(one, "__file__", None)
-        if path and one is not module and folder in Path(path).resolve().parents:
-            found.append(one)
-    return [one for one in found if "site-packages" not in (one.__file__ or "")]
-
-
-def _sources(function: Callable[..., Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of a function, and of all that it uses out of its own module and
-    the modules beside it, so that another cell or line of the script changes nothing.
-    """
-    home = inspect.getmodule(function) or sys.modules["__main__"]
-    own = {home.__name__, *(one.__name__ for one in _beside(home))}
-    seen: set[str] = set()
-    waiting: list[Any] = [function]
-    while waiting:
-        value = waiting.pop()
-        name = f"{value.__module__}:{value.__qualname__}"
-        if name in seen:
-            continue
-        seen.add(name)
-        text = _text(value)
-        yield name, text
-        names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-        around = vars(sys.modules.get(value.__module__, home))
-        closure = inspect.getclosurevars(value).nonlocals if inspect.isfunction(value) else {}
-        for used in sorted(names):
-            found = closure.get(used, around.get(used))
-            if getattr(found, "__module__", None) in own and hasattr(found, "__qualname__"):
-                waiting.append(found)
-            elif isinstance(found, ModuleType) and found.__name__ in own:
-                yield found.__name__, inspect.getsource(found)
-            elif isinstance(found, int | float | str | tuple | list | dict):
-                yield f"{value.__module__}:{used}", repr(found)
-
-
-def _text(value: Any) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(value))
-    except (OSError, TypeError):  # typed into a plain prompt
-        code = getattr(value, "__code__", None)
-        return _expression(code) if code else "None"
-
-
-def _expression(code: CodeType) -> str:
-    """Return what a compiled function is made of, its names as names: it can be parsed."""
-    constants = [
-        _expression(one) if inspect.iscode(one) else repr(repr(one)) for one in code.co_consts
-    ]
-    parts = [repr(code.co_code.hex()), *code.co_names, *constants]
-    return f"[{', '.join(parts)}]"
