@@ -85,10 +85,11 @@ def from_file(
     except (OSError, ValueError, SyntaxError) as error:  # SyntaxError has the file and the line
         raise ExperimentError(f"model.source {path}: it cannot be read ({error})") from None
     for file in sources:
-        if (name := file.partition("/")[0].removesuffix(".py")) in OURS:
+        name = file.partition("/")[0].removesuffix(".py")
+        if name in OURS | sys.stdlib_module_names | {"numpy"} or "." in name:
             raise ExperimentError(
-                f"model.source {path}: it imports {path.parent / file}, and {name} is a package of"
-                " this program; rename that file"
+                f"model.source {path}: {path.parent / file} cannot be imported by the name {name},"
+                " which is that of another module, or has a dot; rename that file"
             )
     return OwnNetwork(path.name, function, sources, str(path.parent), str(directory), parameters)
 

@@ -114,6 +114,8 @@ def test_the_file_of_a_network_is_read_but_not_run(tmp_path: Path) -> None:
         ("net.txt", "", "net.txt.*ends with .py"),
         ("net.py", "def fit(split, lambdas): pass", "net.py.*no function 'train'.*train = "),
         ("net.py", "def train(:", "net.py.*line 1"),
+        ("json.py", "def train(split, lambdas): pass", "json.py.*name json.*rename"),
+        ("my.net.py", "def train(split, lambdas): pass", r"my\.net.py.*a dot; rename"),
     ],
 )
 def test_a_file_without_a_network(tmp_path: Path, name: str, text: str | None, words: str) -> None:
