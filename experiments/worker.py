@@ -17,6 +17,10 @@ from typing import Any
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+FREED = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}  # bytes
+"""glibc keeps that much of what NumPy frees. It would give each epoch's arrays back to the system,
+and ask for them again: a tenth of the time of a user's own network (`benchmarks.own_network`).
+"""
 SECONDS_BETWEEN_EPOCHS = 1.0  # that the driver hears of
 TRIES = 3  # of a call, a trial or a start whose process died
 
@@ -42,7 +46,7 @@ class Worker:
                 stdout=2,  # what a user's code starts may print: never into our tables or JSON
                 pass_fds=[theirs.fileno()],
                 process_group=0,
-                env=os.environ | ONE_THREAD,
+                env=FREED | os.environ | ONE_THREAD,
             )
         self.pid = self._process.pid
 
