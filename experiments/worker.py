@@ -17,7 +17,7 @@ from typing import Any
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-FREED = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}  # bytes
+FREED = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26)}  # bytes
 """glibc keeps that much of what NumPy frees. It would give each epoch's arrays back to the system,
 and ask for them again: a tenth of the time of a user's own network (`benchmarks.own_network`).
 """

@@ -108,7 +108,7 @@ def test_the_server_of_the_page_is_given_no_password_on_its_command_line(
 ) -> None:
     seen: set[str] = set()
     monkeypatch.setattr(server, "SLOWEST_START", 1.0)
-    monkeypatch.setattr(server, "_is_well", lambda _: seen.update(titles(psutil.Process())))
+    monkeypatch.setattr(server, "_answers", lambda *_: seen.update(titles(psutil.Process())))
     store = Store(f"postgresql+psycopg://me:{CANARY}@127.0.0.1:1/db", "digits", None)
     with pytest.raises(TrackingError), server.serving(store, free_port()):
         pass
