@@ -3,10 +3,11 @@ worker of a cluster.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,12 @@ def _save(array: np.ndarray, path: Path) -> None:
 
 HELD: dict[str, Split] = {}
 """Splits by key, in a worker of a cluster, which sees no folder of the driver's."""
+
+
+def call_holding(call: Callable[[], Any], key: str, folder: str) -> Any:
+    """Make a call that asks for the split of this key, which is stored in a folder."""
+    HELD[key] = _mapped(folder)
+    return call()
 
 
 def load_split(arrays: str) -> Split:

@@ -18,12 +18,14 @@ from threadpoolctl import threadpool_limits
 
 from experiments.environment import DISTRIBUTION, changes, signature
 from experiments.errors import InputError, SweepsError, WorkersError
-from experiments.evaluation import HELD, after_epoch
+from experiments.evaluation import HELD, after_epoch, stored
+from experiments.evaluation.held import call_holding
 from nnreg import Split
-from sweeps.executors.local import Later, WorkerDied, Workers
+from sweeps.executors.local import Later, ProcessExecutor, WorkerDied, Workers
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
 LOOK = 5.0  # seconds between two looks whether the scheduler is still there
+LOOK_AT_TASK = 1.0  # seconds between two looks whether a user's network is still waited for
 FORGET = 2.0  # seconds for the workers to drop the data; one that is stopped never answers
 LONGEST_SETUP = 5.0  # seconds within which a worker that can take the data has it
 LONGEST_TTL = 60.0  # seconds for which the scheduler should wait for a worker that is cut off
@@ -34,21 +36,32 @@ LOGGERS = ("distributed", "distributed.client")  # what they would log, we say a
 class SweepPlugin(WorkerPlugin):
     """What Dask gives to every worker, whenever it comes: the data of a study, and one BLAS thread,
     because the bits of a product depend on how many it has.
+
+    A user's own network is trained in a process beside each thread of the worker: Dask draws random
+    numbers in its own process at any time, and the directory of a process is one for all threads.
     """
 
-    def __init__(self, name: str, split: Split) -> None:
-        self.name, self._split = name, split
+    def __init__(self, name: str, split: Split, in_processes: bool) -> None:
+        self.name, self._split, self._in_processes = name, split, in_processes
         self._awaited: set[Any] = set()  # keys of the tasks that run here for somebody
         self.ready = False
 
     def setup(self, worker: Worker) -> None:
         threadpool_limits(1)
         HELD[self.name] = self._split
+        self._beside: dict[int, ProcessExecutor] = {}  # by thread
+        self._closing = ExitStack()
+        self._folder = ""
+        if self._in_processes:
+            self._folder = self._closing.enter_context(stored(self._split))
         self.ready = True
 
     def teardown(self, worker: Worker) -> None:
         HELD.pop(self.name, None)
         self._awaited.clear()
+        for process in list(self._beside.values()):
+            process.shutdown()
+        self._closing.close()
 
     def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
         if finish == "executing":
@@ -68,8 +81,26 @@ class SweepPlugin(WorkerPlugin):
             if key not in self._awaited:
                 raise Reschedule  # Dask's word for a call that has no result
 
+        if self._in_processes:
+            return signature(), self._made_beside(pickle.loads(call), end_if_cancelled)
         with after_epoch(end_if_cancelled):
             return signature(), pickle.loads(call)()
+
+    def _made_beside(self, call: Callable[[], Any], end_if_cancelled: Callable[[], None]) -> Any:
+        thread = threading.get_ident()
+        process = self._beside.setdefault(thread, ProcessExecutor(1))
+        future = process.submit(call_holding, call, self.name, self._folder)
+        while True:
+            try:
+                return future.result(LOOK_AT_TASK)
+            except TimeoutError:
+                if future.done():  # the call raised it
+                    raise
+            try:
+                end_if_cancelled()
+            except Reschedule:
+                self._beside.pop(thread).shutdown()
+                raise
 
 
 def _task() -> Callable[[str, bytes], tuple[str, Any]]:
@@ -97,14 +128,21 @@ class ClusterExecutor(Workers):
     """An executor on the workers of a Dask cluster.
 
     A worker that differs from this process in what numbers depend on ends the sweep, unless `mixed`
-    hardware was allowed. `note` gets what a person should know. Raises WorkersError if no
-    scheduler answers, InputError if Dask's configuration cannot be used.
+    hardware was allowed. Calls are made `in_processes` of their own, where a user's code is run.
+    `note` gets what a person should know. Raises WorkersError if no scheduler answers, InputError
+    if Dask's configuration cannot be used.
     """
 
     def __init__(
-        self, address: str, *, mixed: bool = False, note: Callable[[str], None] = print
+        self,
+        address: str,
+        *,
+        mixed: bool = False,
+        in_processes: bool = False,
+        note: Callable[[str], None] = print,
     ) -> None:
         self._address, self._mixed, self._note = address, mixed, note
+        self._in_processes = in_processes
         timeout = parse_timedelta(dask.config.get("distributed.comm.timeouts.tcp"))
         if timeout < SHORTEST_TIMEOUT:
             raise InputError(
@@ -138,7 +176,7 @@ class ClusterExecutor(Workers):
             self._await_worker()
         self._plugin = f"sweeps-{study}"  # a study has one driver, and the next one replaces it
         with suppress(Exception):  # a worker that could not take it says so at its first task
-            self._client.register_plugin(SweepPlugin(self._plugin, split))
+            self._client.register_plugin(SweepPlugin(self._plugin, split, self._in_processes))
         try:
             yield self._plugin
         finally:

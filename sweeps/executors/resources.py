@@ -76,7 +76,12 @@ class Resources:
                 f"--cluster {self.cluster}: the package {error.name} is missing; install it with:"
                 " pip install 'nnreg-sweeps[cluster]'"
             ) from None
-        return ClusterExecutor(self.cluster, mixed=self.mixed_hardware, note=note)
+        return ClusterExecutor(
+            self.cluster,
+            mixed=self.mixed_hardware,
+            in_processes=experiment.own is not None,
+            note=note,
+        )
 
     def lanes_of(self, experiment: Experiment, split: Split, size: int) -> int:
         """How many lanes a task has if `size` tasks run at a time."""
