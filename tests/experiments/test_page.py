@@ -108,7 +108,7 @@ LONG = "a_very_long_name_of_a_parameter"
 SIX = {f"{LONG}_{number}": {"low": number, "high": 1_000 * number} for number in range(1, 4)}
 OWN = own_study(40, parameters=PARAMETERS | SIX, pruned=range(30, 40), sweep={"pruner": "median"})
 OWN = dataclasses.replace(
-    OWN, importances=dict.fromkeys(OWN.experiment.searched, 1 / len(OWN.experiment.searched))
+    OWN, importances=dict.fromkeys(OWN.experiment.searched, 0.06) | {"learning_rate": 0.3}
 )
 
 
