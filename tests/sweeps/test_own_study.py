@@ -101,12 +101,11 @@ def test_a_part_and_then_the_rest_is_the_whole(
     assert pieces == reference
 
 
+@pytest.mark.parametrize("definition", ["pruned"], indirect=True)
 def test_killed_and_continued_is_the_whole(
-    tmp_path: Path, made: Path, reference: dict[str, bytes], definition: Experiment
+    tmp_path: Path, made: Path, reference: dict[str, bytes]
 ) -> None:
-    """A real command, real workers and SIGKILL."""
-    if definition.sweep.pruner is None:
-        pytest.skip("the pruned study is the harder one")
+    """A real command, real workers and SIGKILL, of the study that is harder to continue."""
     file, journal = write_experiment(tmp_path, NETWORK, TUNED), tmp_path / "studies/mine.journal"
     run = [
         "run", str(file), *options([*EDITS, PRUNES]), f"--trials={TRIALS}", "--workers=2",
