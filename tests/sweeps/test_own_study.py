@@ -254,7 +254,7 @@ def test_a_learner_that_is_no_network(tmp_path: Path, made: Path) -> None:
     shutil.copy(made, tmp_path / "mlflow.db")
     file = write_experiment(tmp_path, SGD)
     edits = [*EDITS, "training.epochs=4", "lambdas.bias_l1=0", "lambdas.bias_l2=0"]
-    sweep = sweeps.run(file, trials=8, edits=edits, workers=2, directory=tmp_path)
+    sweep = sweeps.run(file, trials=8, edits=edits, workers=1, directory=tmp_path)
     assert [trial.state for trial in sweep.record.trials] == ["COMPLETE"] * 8
     assert sweep.record.unseeded == ""
     best = sweep.record.best
