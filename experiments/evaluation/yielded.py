@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from experiments.evaluation.contract import PARAMETER
 from experiments.loading import reason
 from experiments.network import OwnNetwork
 from nnreg import LAMBDA_NAMES
 from nnreg.losses import CLIP
 
-NAME = re.compile(r"[\w .:/-]{1,100}")  # what MLflow takes
+PART = r"(?!\.{1,2}(?:/|$))[\w .:-]+"
+NAME = re.compile(rf"(?=.{{1,100}}$)(?!\.\.){PART}(?:/{PART})*")  # what MLflow takes
+BEGINNINGS = (PARAMETER, "log10_")  # of the names of other numbers on MLflow
 TAKEN = {
     *LAMBDA_NAMES,
     "learning_rate",
@@ -59,6 +62,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) or (isinstance(value, np.ndarray) and value.ndim == 0)
 
 
+def _is_taken(name: str) -> bool:
+    return name in TAKEN or name in MEASURED or name.startswith(BEGINNINGS)
+
+
 def check(own: OwnNetwork, yielded: Mapping[str, Any], before: Collection[str]) -> None:
     """Raise ContractError unless what was yielded can be used; `before` are the names of the
     numbers at the first epoch.
@@ -67,10 +74,13 @@ def check(own: OwnNetwork, yielded: Mapping[str, Any], before: Collection[str]) 
     problem = ""
     if "data_loss" not in numbers:
         problem = f"yields no data_loss that is a number ({', '.join(map(str, yielded))}); {HOW}"
-    elif taken := [name for name in numbers if name in TAKEN or name in MEASURED]:
+    elif taken := [name for name in numbers if _is_taken(name)]:
         problem = f"yields {taken[0]}, which the program records itself; give it another name"
     elif odd := [name for name in numbers if not NAME.fullmatch(name)]:
-        problem = f"yields a number named {odd[0]!r}; a name has letters, digits, and _ . : / -"
+        problem = (
+            f"yields a number named {odd[0]!r}; a name has letters, digits, and _ . : / -, and a"
+            " part before and after each /"
+        )
     elif before and set(numbers) != set(before) - set(MEASURED):
         problem = "yields other numbers than at the first epoch; yield the same ones at each"
     elif not callable(getattr(yielded.get("network"), "predict", None)):

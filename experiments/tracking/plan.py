@@ -30,10 +30,8 @@ TESTED = ("test_accuracy", "balanced_test_accuracy", "test_data_loss")  # if the
 NUMBERS = ("gain", "gain_low", "gain_high", "test_accuracy")  # of summary.csv, on the study's run
 
 PRUNED_AT = "Pruned after epoch {epochs}: worse than half of the earlier trials at that epoch."
-DIVERGED = (
-    "Diverged: the loss was no longer a finite number, so the accuracies are 0 and the losses the"
-    " largest there can be."
-)
+DIVERGED = "diverged: the loss was no longer a finite number"
+WORST = "so the accuracies are 0 and the losses the largest there can be"
 LONGEST_ERROR = 1_000  # an escaped letter takes up to four
 DIGITS = 16  # of a digest; MLflow keeps 36 characters at most
 PARTS = {"training": "source", "validation": "validation", "test": "test"}  # keys of [data]
@@ -118,10 +116,11 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
 
 def trial_note(trial: TrialRecord) -> str:
     """Why a trial failed, or ended early, as Markdown; empty if it did neither."""
+    if trial.diverged:
+        why = plain((trial.error or DIVERGED)[:LONGEST_ERROR])
+        return f"{why[0].upper()}{why[1:]}, {WORST}."
     if trial.error:
         return plain(trial.error[:LONGEST_ERROR])
-    if trial.diverged:
-        return DIVERGED
     return PRUNED_AT.format(epochs=trial.epochs) if trial.state == PRUNED else ""
 
 

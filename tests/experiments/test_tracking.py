@@ -151,13 +151,21 @@ def test_a_trial_that_went_wrong_shows_it_and_says_why(store: Store) -> None:
     failed = make_trial(1, state=FAIL, metrics=None, curves={}, error=error)
     study = make_study(1)
     study = dataclasses.replace(
-        study, trials=(*study.trials, failed, make_trial(2, state=PRUNED, diverged=True))
+        study,
+        trials=(
+            *(*study.trials, failed, make_trial(2, state=PRUNED, diverged=True)),
+            make_trial(3, diverged=True, error="diverged at epoch 2: predict is not finite"),
+        ),
     )
     written(store, study)
     runs = trial_runs(store, study.study_uid)
     assert [runs[number].info.status for number in range(3)] == ["FINISHED", "FAILED", "KILLED"]
     assert runs[1].data.tags["mlflow.note.content"] == error
     assert runs[2].data.tags["mlflow.note.content"].startswith("Diverged: the loss")
+    assert runs[3].data.tags["mlflow.note.content"] == (
+        "Diverged at epoch 2: predict is not finite, so the accuracies are 0 and the losses the"
+        " largest there can be."
+    )
     assert not set(METRICS) & runs[1].data.metrics.keys()
     assert audit_runs(Tracker(store, study), study).problems == ()
 

@@ -99,6 +99,14 @@ def predicting(value: str, when: str = "True") -> str:
             "net.py: train yields val_accuracy, which the program records itself; give it another",
         ),
         (
+            changed('"weights/size"', '"parameter_hidden"'),
+            "net.py: train yields parameter_hidden, which the program records itself; give it",
+        ),
+        (
+            changed('"weights/size"', '"weights//size"'),
+            "net.py: train yields a number named 'weights//size'; a name has letters, digits, and",
+        ),
+        (
             changed('"weights/size": np', '**({} if epoch else {"size": 1}), "a": np'),
             "net.py: train yields other numbers than at the first epoch",
         ),
