@@ -25,13 +25,14 @@ def beside(module: ModuleType) -> list[ModuleType]:
     None is beside a module that is installed itself.
     """
     file = getattr(module, "__file__", None)
-    folder = Path(file).resolve().parent if file else Path.cwd()
+    folder = Path(file).parent.absolute() if file else Path.cwd()
     if _is_installed(module.__name__, folder):
         return []
+    folders = tuple(f"{one}".rstrip("/") + "/" for one in (folder, folder.resolve()))
     found = []
     for one in list(sys.modules.values()):
         path = getattr(one, "__file__", None)
-        if path and one is not module and str(path).startswith(f"{folder}/"):
+        if path and one is not module and path.startswith(folders):
             found.append(one)
     return [one for one in found if not _is_installed(one.__name__, Path(one.__file__ or ""))]
 

@@ -225,6 +225,20 @@ def test_no_network_leaves_anything_behind(
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_a_network_leaves_in_its_modules_is_gone(split: Split, tmp_path: Path) -> None:
+    """Such as a generator of theirs, from which the next one would draw other numbers."""
+    (tmp_path / "beside.py").write_text("import random\nother = random.random()\nleft = []\n")
+    used = "import beside\n\nrng = np.random.default_rng(0)\n\nclass Net"
+    more = '"drawn": beside.left.append(1) or rng.random() + beside.other + len(beside.left),'
+    (tmp_path / "net.py").write_text(
+        NETWORK.replace("\nclass Net", f"\n{used}", 1).replace('"network"', f'{more} "network"')
+    )
+    own = network.from_file(tmp_path / "net.py", "train", tmp_path, {})
+    first, _, again = (trained(split, of(once, own=own), seed) for seed in (1, 2, 1))
+    assert first.error is None
+    assert first.curves["drawn"][0] == again.curves["drawn"][0]
+
+
 def once(split: Split, lambdas: Lambdas, **rest: Any) -> Any:
     chances = np.eye(split.classes)[split.y_val]
     return {"data_loss": 0.5, "network": SimpleNamespace(predict=lambda x: chances)}

@@ -79,7 +79,7 @@ def test_the_code_runs_from_its_texts_alone(
 
 def test_a_file_with_the_name_of_a_package_of_ours_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"net.py": "import experiments", "experiments.py": ""})
-    with pytest.raises(ExperimentError, match=r"experiments is a package of this program; rename"):
+    with pytest.raises(ExperimentError, match=r"experiments.*; rename"):
         of_file(tmp_path)
 
 
@@ -225,13 +225,17 @@ def test_a_function_of_a_module_travels_with_it(
     assert done.stdout == b"0.1\n"
 
 
-def test_nothing_that_is_installed_is_beside_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["json", "numpy", "experiments"])
+def test_nothing_that_is_installed_is_beside_a_script(name: str) -> None:
     """Python, its packages and this program may lie below the folder that one works in."""
-    script = ModuleType("__main__")
-    script.__file__ = "/script.py"
-    monkeypatch.setitem(sys.modules, "__main__", script)
-    found = {one.__name__.partition(".")[0] for one in function_sources.beside(script)}
-    assert not {"json", "random", "numpy", "pytest", "experiments", "sweeps", "nnreg"} & found
+    script, module = ModuleType("script"), sys.modules[name]
+    assert module.__file__ is not None
+    for above in (2, 3):
+        script.__file__ = str(
+            Path(module.__file__).parents[above - (name == "experiments")] / "a.py"
+        )
+        found = {one.__name__.partition(".")[0] for one in function_sources.beside(script)}
+        assert not {"json", "random", "numpy", "pytest", "experiments", "sweeps", "nnreg"} & found
 
 
 SCRIPT = """
