@@ -11,7 +11,14 @@ from experiments.cautions import no_verdict
 from experiments.records import FAIL
 from experiments.verdict import BASELINE, BETTER, Opening, Tolerance
 from nnreg import LAMBDA_NAMES, Lambdas
-from tests.studies import compared, make_study, make_trial, study_with
+from tests.studies import (
+    compared,
+    confirmed_study,
+    make_study,
+    make_trial,
+    own_study,
+    study_with,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +102,23 @@ def test_where_no_penalty_was_ever_trained_it_says_why(axes: dict[str, int], say
     trials = (*(make_trial(n, lambdas=Lambdas()) for n in range(16)), failed)
     study = dataclasses.replace(make_study(0, lambdas=axes), trials=trials)
     assert no_verdict(study).startswith(says)
+
+
+def test_where_all_networks_diverged_it_does_not_say_to_train_more_of_them() -> None:
+    trials = tuple(make_trial(n, lambdas=Lambdas(), diverged=True) for n in range(16))
+    says = no_verdict(dataclasses.replace(make_study(0), trials=trials), " --here")
+    assert says.startswith("There is no verdict: all networks diverged or failed. Correct that")
+    assert says.endswith(": sweeps run digits --study digits-again --here")
+
+
+def test_it_says_what_was_not_tuned_the_learning_rate_alone_or_all_of_the_baseline() -> None:
+    fixed = {"training": {"learning_rate": 0.1}}
+    for study, what in (
+        (own_study(**fixed), "learning rate"),
+        (make_study(3, **fixed), "baseline"),
+    ):
+        said = card(confirmed_study(study, look=1)).cautions
+        assert [one for one in said if one.startswith(f"The {what} was not tuned: both sides use")]
 
 
 LOOK = Opening(number=3, alpha=0.00625, opened=make_trial(0).started)
