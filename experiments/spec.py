@@ -155,6 +155,11 @@ class Experiment(Section):
                 " (model.source): this program's networks are trained together, so to stop one"
                 " saves nothing; remove it"
             )
+        if self.sweep.pruner and self.training.keep == "last":
+            raise ValueError(
+                f"sweep.pruner is {self.sweep.pruner!r}, and compares best epochs, but the last one"
+                ' is kept; write training.keep = "best"'
+            )
         for section, key in OF_BUILT_IN if self.own else ():
             table = getattr(self, section)
             if getattr(table, key) != type(table).model_fields[key].default:

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("tracker_here")
 
 X, Y = np.eye(6, dtype=np.float32), np.arange(6) % 3
 SPLIT = Split(X, Y, X, Y)
+LAST = '[training]\nkeep = "last"\n[sweep]\npruner = "median"'
 BEGIN = "    x, y = split.x_train, split.y_train\n"
 
 
@@ -201,6 +202,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence(
         ),
         ('source = "net.py"', '[lambdas]\nlayers = "hidden"', "lambdas.layers goes with this"),
         ("hidden = [3]", '[sweep]\npruner = "median"', "sweep.pruner is 'median', and goes with"),
+        ('source = "net.py"', LAST, "sweep.pruner is 'median', and compares best epochs"),
         ('source = "net.py"', '[sweep]\npruner = "mean"', "sweep.pruner is 'mean'; it must be"),
     ],
 )  # fmt: skip
