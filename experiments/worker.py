@@ -87,7 +87,8 @@ class Worker:
 def main(function: Callable[[Connection], None], descriptor: int) -> None:
     """Be the process of a worker."""
     try:
-        threading.Thread(target=_end_with_driver, daemon=True).start()
+        threading.Thread(target=_end_with_driver, args=(os.dup(0),), daemon=True).start()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a user's code that asks is not answered
         connection = Connection(descriptor)
         # Whom a user's code starts must not have it: while they live, our end would not be noticed.
         os.set_inheritable(descriptor, False)
@@ -97,8 +98,8 @@ def main(function: Callable[[Connection], None], descriptor: int) -> None:
         sys.exit(f"a process of sweeps ended: {error}")
 
 
-def _end_with_driver() -> None:
-    os.read(0, 1)
+def _end_with_driver(opened: int) -> None:
+    os.read(opened, 1)
     os.killpg(0, signal.SIGKILL)  # nobody is left to read a result, and a task may never return
 
 

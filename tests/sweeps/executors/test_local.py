@@ -199,10 +199,10 @@ def test_workers_end_with_a_driver_that_was_killed() -> None:
             pool.submit(exec, {train!r}).result()
     """)
     with subprocess.Popen(
-        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
     ) as driver:
-        assert driver.stderr  # where workers print
-        workers = [psutil.Process(int(driver.stderr.readline())) for _ in range(2)]
+        assert driver.stdout
+        workers = [psutil.Process(int(driver.stdout.readline())) for _ in range(2)]
         workers[0].suspend()
         os.kill(driver.pid, signal.SIGKILL)
     assert not psutil.wait_procs(workers, timeout=20)[1]
