@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from experiments.spec import Experiment
 from nnreg import Split
 from sweeps.progress import Progress
 from sweeps.storage.storage import open_storage
+from sweeps.workspace import workspace
 from tests.cluster import cluster
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command
@@ -96,9 +97,21 @@ def test_workers_do_not_matter(
 def test_a_part_and_then_the_rest_is_the_whole(
     definition: Experiment, reference: dict[str, bytes], tmp_path: Path
 ) -> None:
-    for trials in (2, *range(9, TRIALS + 1)):
+    for trials in (2, 10, TRIALS):
         pieces = search(tmp_path, definition, trials=trials)
     assert pieces == reference
+
+
+def test_a_generation_is_pruned_by_those_before_it(tmp_path: Path) -> None:
+    """Not by its own trials, of which some may be recorded and others not."""
+    definition = load(tmp_path, PRUNES, "sweep.objective=val_data_loss")
+    found: dict[int, set[tuple[float, ...]]] = {2: set(), 3: set()}
+    for trials in range(8, TRIALS):
+        search(tmp_path, definition, trials=trials)
+        with closing(workspace(tmp_path).open("mine", definition)) as study:
+            found[trials // 4].add(study.medians())
+    assert [len(one) for one in found.values()] == [1, 1]
+    assert found[2] != found[3]
 
 
 @pytest.mark.parametrize("definition", ["pruned"], indirect=True)
@@ -243,6 +256,7 @@ def test_without_arrays_there_is_no_model_and_nothing_is_trained_for_it_again(
     sweep = sweeps.run(file, trials=6, edits=EDITS, workers=1, directory=tmp_path)
     assert (sweep.model, sweep.record.verdict is None) == (None, False)
     trained = (tmp_path / "trained").read_text()
+    command("run", str(file), "--trials=6", "--workers=1", *options(), cwd=tmp_path)
     done = command("confirm", "mine", "--open-test", cwd=tmp_path)
     assert (tmp_path / "trained").read_text() == trained
     assert "arrays()" in done.stdout
