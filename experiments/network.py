@@ -68,7 +68,14 @@ def from_file(
     """
     import modulefinder
 
-    finder = modulefinder.ModuleFinder(path=[str(path.parent)])
+    class Finder(modulefinder.ModuleFinder):
+        def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+            try:
+                return super().find_module(name, path, parent)
+            except AttributeError:  # a folder without __init__.py, perhaps not meant at all
+                raise ImportError(name) from None
+
+    finder = Finder(path=[str(path.parent)])
     try:
         finder.run_script(str(path))
         files = [Path(one.__file__) for one in finder.modules.values() if one.__file__]  # type: ignore[attr-defined]  # typeshed has no attributes

@@ -57,6 +57,15 @@ def test_sources_are_the_file_and_what_it_imports_beside_it(tmp_path: Path) -> N
     assert of_file(tmp_path / "moved").digest == own.digest
 
 
+def test_a_folder_without_init_is_no_package(tmp_path: Path) -> None:
+    """It may be there for something else, such as what a tracker writes beside a script."""
+    write(tmp_path, {"net.py": "import numpy\nimport parts.dense\n", "parts/dense.py": ""})
+    (tmp_path / "numpy").mkdir()
+    assert list(of_file(tmp_path).sources) == ["net.py"]
+    with pytest.raises(ExperimentError, match=r"net.py, line 2: ModuleNotFoundError: No module"):
+        loading.functions(of_file(tmp_path))
+
+
 def test_the_code_runs_from_its_texts_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
