@@ -4,6 +4,7 @@ import contextlib
 import dis
 import hashlib
 import inspect
+import symtable
 import sys
 import sysconfig
 import textwrap
@@ -102,18 +103,26 @@ def _described(value: Any) -> str:
 
 def _used(value: Any, text: str, home: ModuleType) -> list[tuple[str, Any]]:
     """Return what a function, a class or a module uses, by name."""
-    code = getattr(value, "__code__", None)
-    if code is None:
+    names = set(_names(value.__code__)) if hasattr(value, "__code__") else set()
+    if not names:
         with contextlib.suppress(SyntaxError):
-            code = compile(text, "<text>", "exec", dont_inherit=True)
+            names = set(_global_names(symtable.symtable(text, "<text>", "exec")))
     module = value if isinstance(value, ModuleType) else sys.modules.get(value.__module__, home)
     around = dict(vars(module))
-    names = set(_names(code)) if code else set()
     if inspect.isfunction(value):
         closure = dict(inspect.getclosurevars(value).nonlocals)
         given: dict[str, Any] = {"its defaults": [value.__defaults__, value.__kwdefaults__]}
         around, names = around | closure | given, names | {*closure, *given}
     return [(name, around[name]) for name in sorted(names & set(around)) if name[:2] != "__"]
+
+
+def _global_names(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the names in a text that are not local, also of functions inside."""
+    for name in table.get_symbols():
+        if name.is_global() or (table.get_type() == "module" and name.is_referenced()):
+            yield name.get_name()
+    for inner in table.get_children():
+        yield from _global_names(inner)
 
 
 def _names(code: CodeType) -> Iterator[str]:

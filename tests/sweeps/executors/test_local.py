@@ -122,7 +122,7 @@ def test_a_worker_that_dies_takes_along_what_its_call_started(tmp_path: Path) ->
 def test_what_a_worker_starts_prints_into_the_log(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sweeps")  # whatever a command set in this process
     with ProcessExecutor(1) as pool:
         assert pool.submit(os.system, "echo hi; echo ho >&2").result() == 0
         while not {"hi", "ho"} <= set(caplog.messages):  # it comes by a thread
