@@ -167,7 +167,8 @@ def test_a_refused_experiment_leaves_no_lock(place: Workspace, name: str) -> Non
     take(place, name)
     with pytest.raises(StudyError):
         place.open(name, experiment_file.load("iris", ["training.epochs=3"]))
-    assert place.driver(name) is None
+    while place.driver(name):  # PostgreSQL notices the end of a connection a moment later
+        pass
     take(place, name)
 
 
