@@ -27,7 +27,7 @@ from benchmarks.side_by_side import alternate
 if TYPE_CHECKING:
     from sweeps import Sweep
 
-LONG = Case(name="trials of about 1 s", epochs=150, batch_size=32, lanes=1)
+LONG = Case(name="trials of about 1 s", epochs=300, batch_size=32, lanes=1)
 SHORT = Case(name="trials of about 10 ms, 4 epochs", epochs=4, lanes=10)
 MANY = Case(
     name="trials of about 10 ms, 12 epochs",
@@ -39,7 +39,7 @@ MANY = Case(
 )
 ALONE, PREDICTS, TRIAL = "own", "own, predicts", "own, trial"
 FILE = Path(own_dense.__file__)
-OF_A_SECOND = ("training.epochs=150", "training.batch_size=32")
+OF_A_SECOND = ("training.epochs=300", "training.batch_size=32")
 OF_ALL_LENGTHS = (  # 0.2 to 2 s
     *("training.epochs=30", "training.batch_size=32", "sweep.sampler=qmc"),
     "model.parameters={ passes = { low = 1, high = 10 } }",
