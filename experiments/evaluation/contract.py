@@ -77,8 +77,8 @@ PARAMETER = "parameter_"
 
 def parameters_of(numbers: Mapping[str, Any]) -> tuple[tuple[str, Number], ...]:
     """Return the user's own parameters among numbers by column, in the order of their names."""
-    own = {name.removeprefix(PARAMETER): value for name, value in numbers.items()}
-    return tuple(sorted((name, own[name]) for name in own if f"{PARAMETER}{name}" in numbers))
+    own = [name for name in numbers if name.startswith(PARAMETER)]
+    return tuple(sorted((name.removeprefix(PARAMETER), numbers[name]) for name in own))
 
 
 PENALISED, BASELINE = "penalised", "baseline"

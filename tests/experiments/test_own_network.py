@@ -20,7 +20,14 @@ from optuna.trial import create_trial
 
 from experiments import datasets, loading, network
 from experiments.data_section import Data
-from experiments.evaluation import EvaluationSpec, Job, Setting, TrialResult, evaluate_on
+from experiments.evaluation import (
+    EvaluationSpec,
+    Job,
+    Setting,
+    TrialResult,
+    evaluate_on,
+    parameters_of,
+)
 from experiments.evaluation import one_thread as with_one_thread
 from experiments.network import OwnNetwork
 from nnreg import Lambdas, Split, TrainConfig
@@ -332,3 +339,8 @@ def test_a_function_typed_into_a_plain_prompt_is_known_by_what_it_does() -> None
     assert digest("k = 3\n", "k = 3\n\n\n") == same
     changed = [digest(*one) for one in (("sin", "cos"), ("k = 3", "k = 4"), ("1", "2"))]
     assert len({same, *changed}) == 4
+
+
+def test_a_parameter_may_have_the_name_of_another_number() -> None:
+    recorded = {"parameter_data_loss": 1, "parameter_a": 2, "data_loss": 0.5}
+    assert parameters_of(recorded) == (("a", 2), ("data_loss", 1))
