@@ -43,6 +43,7 @@ OF_BUILT_IN = (  # keys that a user's own network is not told
     *(("training", "beta_1"), ("training", "beta_2"), ("lambdas", "layers")),
 )
 OF_OWN = (("sweep", "pruner"),)  # the key that goes with a user's own network alone
+OF_PROGRAM = "outer_fold"  # the key of [data.split] that the program sets
 
 
 def is_function(sampler: object) -> bool:
@@ -234,8 +235,10 @@ class Experiment(Section):
             with path.open("rb") as file:
                 parts["data"][key] = f"{DIGEST}{hashlib.file_digest(file, 'sha256').hexdigest()}"
         del parts["sweep"]["trials"]
+        for key in self.data.split.settled:  # studies of earlier versions have no such keys
+            del parts["data"]["split"][key]
         if self.own is None:
-            del parts["sweep"]["pruner"]  # studies of earlier versions have no such key
+            del parts["sweep"]["pruner"]  # the same
         else:
             parts["model"] |= {
                 "source": self.own.name,

@@ -17,7 +17,7 @@ from experiments.errors import DataError
 from experiments.model_section import ModelSection, OwnModel
 from experiments.names import name_from
 from experiments.section import Section, plain_keys
-from experiments.spec import OF_BUILT_IN, OF_OWN, Experiment
+from experiments.spec import OF_BUILT_IN, OF_OWN, OF_PROGRAM, Experiment
 from experiments.training_section import Training
 from experiments.wording import listed, short_repr, toml
 from experiments.writing import check_new, write_text
@@ -164,6 +164,7 @@ def _keys_in(experiment: Experiment) -> Callable[[Section], dict[str, FieldInfo]
 
     def keys_of(section: Section) -> dict[str, FieldInfo]:
         gone = {key for table, key in without if getattr(experiment, table) is section}
+        gone.add(OF_PROGRAM)
         keys = plain_keys(type(section))
         return {name: field for name, field in keys.items() if name not in gone}
 

@@ -16,11 +16,23 @@ from experiments.data_section import Data
 from experiments.datasets import labels, leaks
 from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.leaks import Leak
-from experiments.datasets.parts import PARTS, divide
+from experiments.datasets.parts import PARTS, Part, divide
 from experiments.datasets.preparation import Example, Preparation, fit
 from nnreg import Split
 
-__all__ = ["BUNDLED", "Dataset", "Leak", "Preparation", "Sealed", "TestRows", "load"]
+__all__ = ["BUNDLED", "Dataset", "Division", "Leak", "Preparation", "Sealed", "TestRows", "load"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division:
+    """One way to train and validate: the rows, the preparation that was fitted on its training rows
+    and makes the features of the whole data's, and the places of its validation rows in the data's
+    y.
+    """
+
+    split: Split
+    preparation: Preparation
+    validated: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +40,21 @@ class Dataset:
     """The training and validation rows as arrays. The test rows are counted, also those that stand
     in training, and left sealed.
 
-    `split` has x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64
-    class numbers; `classes` are the labels by class number, `features` the names of the columns of
-    x, `rows` counts "training", "validation" and "test", `table_notes` has a sentence for each
-    thing that was done to the table, `preparation` turns raw rows into x, `groups` are the numbers
-    of the validation rows' groups, `target` is the column of labels, `label_type` their type in
-    `labels.TYPES`, `example` a few of the training rows, raw, `search` finds the leaks.
+    `divisions` has one division, or with folds one for each fold of each repeat. Their splits have
+    x as C-contiguous arrays of the asked dtype, `(rows, features)`, and y as int64 class numbers;
+    `y` and `groups` are the class number and the group's number of each row that a division
+    validates on; `whole` is with folds a split that trains, and validates, on all rows outside the
+    test set. `classes` are the labels by class number, `features` the names of the columns of x,
+    `rows` counts "training" (with folds all rows outside the test set), "validation" and "test",
+    `table_notes` has a sentence for each thing that was done to the table, `preparation` turns raw
+    rows into x and was fitted on the training rows so counted, `target` is the column of labels,
+    `label_type` their type in `labels.TYPES`, `example` a few of the training rows, raw, `search`
+    finds the leaks.
     """
 
-    split: Split
+    divisions: tuple[Division, ...]
+    whole: Split | None
+    y: NDArray[np.int64]
     classes: tuple[str, ...]
     features: tuple[str, ...]
     rows: dict[str, int]
@@ -47,6 +65,11 @@ class Dataset:
     label_type: str
     example: Example
     search: Callable[[], tuple[tuple[Leak, ...], tuple[str, ...]]]
+
+    @property
+    def split(self) -> Split:
+        """The split of the first division."""
+        return self.divisions[0].split
 
     @functools.cached_property
     def _found(self) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
@@ -78,22 +101,32 @@ class TestRows:
 def load(data: Data, dtype: str = "float32") -> Dataset:
     """Read the data and prepare it for training."""
     parts = divide(data)
-    training, validation, table = parts.training, parts.validation, parts.training.table
+    training, validated, table = parts.training, parts.validated, parts.training.table
     preparation, notes = fit(training.columns, parts.kinds, data.missing, table.where)
+    divisions, whole = [], None
+    for rows, others in parts.divisions:
+        own = preparation.refit(rows.columns) if parts.folds else preparation
+        divisions.append(
+            Division(
+                split=_split(own, rows, others, dtype),
+                preparation=own,
+                validated=np.searchsorted(validated.rows, others.rows),
+            )
+        )
+    if parts.folds:
+        x = preparation.transform(training.columns, dtype)
+        whole = Split(x, training.y, x, training.y)
     return Dataset(
-        split=Split(
-            preparation.transform(training.columns, dtype),
-            training.y,
-            preparation.transform(validation.columns, dtype),
-            validation.y,
-        ),
+        divisions=tuple(divisions),
+        whole=whole,
+        y=validated.y,
         classes=parts.classes,
         features=preparation.features,
         rows={name: len(getattr(parts, name).rows) for name in PARTS},
         table_notes=(*table.notes, *parts.notes, *notes),
         search=functools.partial(leaks.find, parts, data),
         preparation=preparation,
-        groups=validation.group_numbers(data),
+        groups=validated.group_numbers(data),
         target=table.target,
         label_type=labels.type_of(
             table.frame[table.target],
@@ -101,6 +134,15 @@ def load(data: Data, dtype: str = "float32") -> Dataset:
             typed=data.suffix in (".parquet", ".npz"),
         ),
         example=preparation.example(training.frame),
+    )
+
+
+def _split(preparation: Preparation, training: Part, validation: Part, dtype: str) -> Split:
+    return Split(
+        preparation.transform(training.columns, dtype),
+        training.y,
+        preparation.transform(validation.columns, dtype),
+        validation.y,
     )
 
 

@@ -1,6 +1,7 @@
 """The leaks: what makes a test easier than new rows are, and the key that repairs it."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from experiments.data_section import Data
 from experiments.datasets.columns import ColumnKind, is_id
 from experiments.datasets.parts import PARTS, Parts, codes
+from experiments.datasets.splitting import Rows
 from experiments.wording import listed, short_repr, toml
 
 COPIES = 0.05  # of a part's rows; fewer copies, such as the one in iris, are a note and no leak
@@ -49,21 +51,23 @@ def find(parts: Parts, data: Data) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
     """
     each = [getattr(parts, name) for name in PARTS]
     rows, ends = codes(each), np.cumsum([len(part.rows) for part in each])
-    copies, notes = _copies(*np.split(rows, ends[:-1]))
+    folds = parts.folds[: data.split.folds]  # of one repeat
+    copies, notes = _copies(_compared(rows, ends, folds))
     content = rows
     numbers = {name: each.values for name, each in parts.kinds.items() if each.kind == "number"}
     if ids := [name for name, values in numbers.items() if is_id(values)]:  # they tell copies apart
         content = rows[:, [name not in ids for name in parts.kinds] + [True]]
-        for leak in _copies(*np.split(content, ends[:-1]))[0]:
+        for leak in _copies(_compared(content, ends, folds))[0]:
             what, value = f"but for {listed(ids)}, {leak.what}", [*data.drop, *ids]
             copies = [Leak(what=what, when="if that is an id", key="data.drop", value=value)]
     known = rows[: ends[1]]
     if copies:  # what each of them has once would look as if it determined the label
         known = known[np.unique(_digests(content[: ends[1]]), return_index=True)[1]]
     found = [*copies, *_determining(known, parts.kinds, data)]
-    if data.split.group is not None:
-        groups = np.concatenate([part.groups(data) for part in each])
-        found += _of_groups(groups, np.concatenate([part.y for part in each]), data.split.group)
+    groups = [names for part in each if (names := part.groups(data)) is not None]
+    if groups:
+        y = np.concatenate([part.y for part in each])
+        found += _of_groups(np.concatenate(groups), y, str(data.split.group))
     return tuple(found), tuple(notes)
 
 
@@ -74,20 +78,36 @@ def _digests(rows: NDArray[np.int64]) -> NDArray[Any]:
     return pd.util.hash_pandas_object(pd.DataFrame(rows), index=False).to_numpy()
 
 
-def _copies(
-    training: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64]
-) -> tuple[list[Leak], list[str]]:
-    known, inputs = _digests(training), _digests(training[:, :-1])
-    found, contrary, leaking = [], 0, False
-    for part, rows in (("test", test), ("validation", validation)):
-        equal = np.isin(_digests(rows), known)
-        contrary += int(np.isin(_digests(rows[~equal, :-1]), inputs).sum())
-        if equal.any():
-            found.append(f"{equal.sum()} of {len(equal)} {part} rows")
-            expected = _expected(training[:, :-1], rows[equal, :-1])
-            leaking = leaking or (expected < BY_CHANCE).sum() >= COPIES * len(equal)
+Compared = list[tuple[str, NDArray[np.int64], NDArray[np.int64]]]
+
+
+def _compared(
+    rows: NDArray[np.int64], ends: NDArray[np.int64], folds: Sequence[tuple[Rows, Rows]]
+) -> Compared:
+    """Return which rows must not be copies of which: the name of a part, the rows that train for
+    it, and its rows.
+    """
+    training, validation, test = np.split(rows, ends[:-1])
+    held_out = [("validation", training[one], training[other]) for one, other in folds]
+    return [("test", training, test), *(held_out or [("validation", training, validation)])]
+
+
+def _copies(compared: Compared) -> tuple[list[Leak], list[str]]:
+    copies: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    strange: Counter[str] = Counter()  # copies that are no chance
+    contrary = 0
+    for part, training, rows in compared:
+        equal = np.isin(_digests(rows), _digests(training))
+        contrary += int(np.isin(_digests(rows[~equal, :-1]), _digests(training[:, :-1])).sum())
+        expected = _expected(training[:, :-1], rows[equal, :-1])
+        sizes[part] += len(equal)
+        copies[part] += int(equal.sum())
+        strange[part] += int((expected < BY_CHANCE).sum())
+    leaking = any(strange[part] >= COPIES * sizes[part] for part in +copies)
+    found = [f"{copies[part]} of {sizes[part]} {part} rows" for part in +copies]
     notes = []
-    if contrary > COPIES * (len(test) + len(validation)):
+    if contrary > COPIES * sizes.total():
         notes.append(
             f"{contrary} test and validation rows have the inputs of a training row and another"
             " label; if several rows belong to one thing, name its column in data.split.group"

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data_section import Data
-from experiments.datasets import bundled, columns, labels, splitting, values
+from experiments.datasets import bundled, columns, folds, labels, splitting, values
 from experiments.datasets.columns import ColumnKind
 from experiments.datasets.files import RawTable, check_columns, read
 from experiments.datasets.preparation import Columns
+from experiments.datasets.splitting import Rows
 from experiments.errors import DataError
 from experiments.wording import listed, short_repr
 
@@ -47,8 +48,11 @@ class Part:
         """Return some of these rows."""
         return replace(self, rows=self.rows[chosen], y=self.y[chosen])
 
-    def groups(self, data: Data) -> NDArray[np.object_]:
-        frame, group = self.table.frame, str(data.split.group)
+    def groups(self, data: Data) -> NDArray[np.object_] | None:
+        """The group of each row as text; None if rows have none."""
+        frame, group = self.table.frame, data.split.group
+        if group is None:
+            return None
         check_columns(frame.columns, [group], f"{self.table.where}: data.split.group")
         return values.texts(frame[group].iloc[self.rows], data.missing)
 
@@ -56,19 +60,40 @@ class Part:
         """The number of each row's group; None if rows have none."""
         import pandas as pd
 
-        return None if data.split.group is None else pd.factorize(self.groups(data))[0]
+        groups = self.groups(data)
+        return None if groups is None else pd.factorize(groups)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The three parts, the classes by number, what each input column holds, and notes."""
+    """The three parts, the classes by number, what each input column holds, and notes.
+
+    With folds, training is all rows outside the test set, validation is empty, and `folds` are the
+    places in training that each fold trains and validates on; `clean` is training without noise.
+    """
 
     training: Part
     validation: Part
     test: Part
+    clean: Part
+    folds: tuple[tuple[Rows, Rows], ...]
     classes: tuple[str, ...]
     kinds: Mapping[str, ColumnKind]
     notes: tuple[str, ...]
+
+    @property
+    def divisions(self) -> list[tuple[Part, Part]]:
+        """The training and the validation rows of each fold, or the two parts."""
+        if not self.folds:
+            return [(self.training, self.validation)]
+        return [(self.training.take(one), self.clean.take(other)) for one, other in self.folds]
+
+    @property
+    def validated(self) -> Part:
+        """The rows that some division validates on, each once."""
+        if not self.folds:
+            return self.validation
+        return self.clean.take(np.unique(np.concatenate([rows for _, rows in self.folds])))
 
 
 def divide(data: Data) -> Parts:
@@ -88,12 +113,22 @@ def divide(data: Data) -> Parts:
             parts[key] = _whole(table, inputs, classes, data)
     notes = _drop_copies(parts) if data.duplicates == "drop" else []
     parts = _divide(parts.pop("source"), classes, data) | parts
+    clean = parts["training"]
     if data.source == "digits_noisy":
-        clean = parts["training"]
         rows, y = bundled.make_noisy(clean.rows, clean.y, classes, data.split.seed)
-        parts["training"] = replace(clean, rows=rows, y=y)
+        clean = clean.take(np.searchsorted(clean.rows, rows))
+        parts["training"] = replace(clean, y=y)
+    found = _find_folds(clean, classes, data)
     notes += _notes(parts, classes, data)
-    return Parts(**parts, classes=classes, kinds=kinds, notes=tuple(notes))
+    if absent := {number for rows, _ in found for number in set(clean.y) - set(clean.y[rows])}:
+        missing = listed([classes[number] for number in sorted(absent)])
+        notes.append(f"some folds have no row of the class {missing} to train on")
+    divided = Parts(
+        **parts, clean=clean, folds=tuple(found), classes=classes, kinds=kinds, notes=tuple(notes)
+    )
+    if data.split.order == "time":
+        _check_time(divided)
+    return divided
 
 
 def _whole(table: RawTable, inputs: Columns, classes: tuple[str, ...], data: Data) -> Part:
@@ -126,19 +161,64 @@ def _drop_copies(parts: dict[str, Part]) -> list[str]:
     return notes
 
 
+def _place(part: Part, data: Data) -> str:
+    """Return what is divided, for a sentence: the table, or its column of groups."""
+    where, group = part.table.where, data.split.group
+    return where if group is None else f"{where}: column {short_repr(group)} (data.split.group)"
+
+
 def _divide(source: Part, classes: tuple[str, ...], data: Data) -> dict[str, Part]:
     """Return the rows of the source for each part; a part that has its own file gets none."""
-    val = data.split.val if data.validation is None else 0.0
-    test = data.split.test if data.test is None else 0.0
-    shares, seed, where = (1 - (val + test), val, test), data.split.seed, source.table.where
+    split, where, groups = data.split, _place(source, data), source.groups(data)
+    none = sealed = np.arange(0)
+    if split.outer:
+        folds.check(source.y, groups, split.outer, "outer", classes, where)
+    if split.outer and split.outer_fold:
+        sealed = folds.outer(source.y, groups, split.outer, split.seed)[split.outer_fold - 1]
+        if not len(sealed):
+            raise DataError(
+                f"{where}: outer fold {split.outer_fold} of {split.outer} has no rows, because the"
+                " only group of a class is for training; write a smaller outer"
+            )
+    rest = source.take(np.setdiff1d(np.arange(len(source.y)), sealed))
+    groups = rest.groups(data)
+    val = split.val if data.validation is None else 0.0
+    test = split.test if data.test is None else 0.0
+    shares = (1 - (val + test), val, test)
     if not val and not test:
-        rows: tuple[NDArray[np.int64], ...] = (np.arange(len(source.y)), *2 * (np.arange(0),))
-    elif data.split.group is None:
-        rows = splitting.stratified(source.y, shares, seed, classes, where)
+        rows: tuple[Rows, ...] = (np.arange(len(rest.y)), none, none)
+    elif split.order == "time":
+        rows = folds.in_time(len(rest.y), shares)
+    elif groups is None:
+        rows = splitting.stratified(rest.y, shares, split.seed, classes, where)
     else:
-        where += f": column {short_repr(data.split.group)}"
-        rows = splitting.grouped(source.y, source.groups(data), shares, seed, classes, where)
-    return {name: source.take(part) for name, part in zip(PARTS, rows, strict=True)}
+        rows = splitting.grouped(rest.y, groups, shares, split.seed, classes, where)
+    parts = {name: rest.take(part) for name, part in zip(PARTS, rows, strict=True)}
+    return parts | ({"test": source.take(sealed)} if split.outer_fold else {})
+
+
+def _find_folds(training: Part, classes: tuple[str, ...], data: Data) -> list[tuple[Rows, Rows]]:
+    """Return the places in training that each fold trains and validates on; none without folds."""
+    split, groups, y = data.split, training.groups(data), training.y
+    if not split.folds:
+        return []
+    folds.check(y, groups, split.folds, "folds", classes, _place(training, data))
+    if split.order == "time":
+        return folds.windows(len(y), split.folds)
+    return folds.inner(y, groups, split.folds, split.repeats, split.seed)
+
+
+def _check_time(parts: Parts) -> None:
+    """Refuse an order of rows in which the earlier ones say nothing of the classes."""
+    where, known = parts.training.table.where, {*parts.training.y, *parts.validation.y}
+    remedy = 'if they are not in the order of time, sort them, or remove order = "time"'
+    for training, _ in parts.divisions:
+        if len(set(training.y)) < 2:
+            has = f"the first {len(training.y)} rows, which train, have fewer than two classes"
+            raise DataError(f"{where}: {has}; {remedy}")
+    if lost := sorted(set(range(len(parts.classes))) - known):
+        has = f"only the last {len(parts.test.y)} rows, which test, have the class"
+        raise DataError(f"{where}: {has} {short_repr(parts.classes[lost[0]])}; {remedy}")
 
 
 def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> list[str]:
@@ -147,17 +227,22 @@ def _notes(parts: Mapping[str, Part], classes: tuple[str, ...], data: Data) -> l
     if data.split.group is not None:
         column = f"column {short_repr(data.split.group)}"
         notes.append(f"{column} divides the rows (data.split.group) and is not an input")
-        for one, other in combinations(parts.values(), 2):
-            if shared := set(one.groups(data)) & set(other.groups(data)):
-                group = short_repr(shared.pop())
+        found = [(part.table.where, part.groups(data)) for part in parts.values()]
+        named = [(where, set(groups)) for where, groups in found if groups is not None]
+        for (one, here), (other, there) in combinations(named, 2):
+            if shared := here & there:
                 raise DataError(
-                    f"{one.table.where} and {other.table.where}: the group {group} of {column}"
+                    f"{one} and {other}: the group {short_repr(shared.pop())} of {column}"
                     " (data.split.group) stands in more than one file; move its rows to one of them"
                 )
     for name in ("validation", "test"):
         absent = sorted(set(range(len(classes))) - set(parts[name].y.tolist()))
         if absent and len(parts[name].y):
             missing = listed([classes[index] for index in absent])
-            why = "" if getattr(data, name) else ": too few rows to divide, all are for training"
+            why = ": too few rows to divide, all are for training"
+            if getattr(data, name) or data.split.order == "time":
+                why = ""
+            elif data.split.outer_fold and name == "test":
+                why = ": too few rows for every outer fold"
             notes.append(f"no {name} row has the class {missing}{why}")
     return notes

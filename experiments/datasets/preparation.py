@@ -5,7 +5,7 @@ It is stored as JSON beside a model, and does to new rows exactly what it did to
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -76,12 +76,14 @@ Step = Number | Missing | Category
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
     """The steps, in the order of the features that they make, the texts that mean missing, and the
-    columns whose numbers are not written plainly, each with an example (`data.numbers`).
+    columns whose numbers are not written plainly, each with an example (`data.numbers`). `unknown`
+    are the places of features that are always 0.
     """
 
     steps: tuple[Step, ...]
     missing: tuple[str, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
+    unknown: tuple[int, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -134,7 +136,28 @@ class Preparation:
         for step in self.steps:
             block = _inputs(columns[step.column], step)
             out[:, start : (start := start + block.shape[1])] = block
+        out[:, list(self.unknown)] = 0
         return out
+
+    def refit(self, columns: Columns) -> "Preparation":
+        """Return the preparation with the same features and the numbers of other rows. What those
+        say nothing of, because they have one value or no such category, is always 0.
+        """
+        steps: list[Step] = []
+        known: list[bool] = []
+        for step in self.steps:
+            column = columns[step.column]
+            if isinstance(step, Category):
+                seen = {text for one in _fit_category(step.column, column) for text in one.values}
+                known += [text in seen for text in step.values]
+            else:
+                fitted = _fit_number(step.column, column)
+                same = [one for one in fitted if one.kind == step.kind]
+                known.append(bool(same))
+                step = same[0] if same else step
+            steps.append(step)
+        unknown = tuple(place for place, is_known in enumerate(known) if not is_known)
+        return replace(self, steps=tuple(steps), unknown=unknown)
 
     def _read(self, frame: "pd.DataFrame", where: str) -> Columns:
         check_columns(frame.columns, self.columns, where, "add or rename it")
@@ -222,6 +245,6 @@ def _fit_number(name: str, numbers: NDArray[np.float64]) -> list[Step]:
     return [Number(column=name, fill=fill, mean=mean, deviation=deviation), *indicator]
 
 
-def _fit_category(name: str, texts: NDArray[np.object_]) -> list[Step]:
+def _fit_category(name: str, texts: NDArray[np.object_]) -> list[Category]:
     ordered = tuple(sorted(set(texts), key=lambda text: (text is None, text)))
     return [Category(column=name, values=ordered)] if len(ordered) > 1 else []

@@ -29,8 +29,9 @@ def stratified(
         few = int(counts.argmin())
         raise DataError(
             f"{where}: the class {short_repr(classes[few])} has {counts[few]} of the at least"
-            f" {parts} rows that the parts of data.split need, one each; add rows of that class,"
-            " leave it out, or give the parts as files"
+            f" {parts} rows that the parts of data.split need, one each, and fewer than two classes"
+            " have so many; add rows, write data.split.folds in place of val, or give the parts as"
+            " files"
         )
     sizes = np.zeros((len(shares), len(counts)), dtype=np.int64)
     sizes[0] = counts
@@ -68,37 +69,48 @@ def grouped(
     classes: Sequence[str],
     where: str,
 ) -> tuple[Rows, ...]:
-    """Return the rows of each part, ascending: groups stay whole, and classes near `shares`."""
+    """Return the rows of each part, ascending: groups stay whole, and classes near `shares`. The
+    first part has a group of each class.
+    """
+    codes, table = find_groups(y, groups, where)
+    parts = sum(share > 0 for share in shares)
+    if len(table) < parts:
+        raise DataError(
+            f"{where} has only {len(table)} of the at least {parts} groups that the parts need, one"
+            " each; choose another column"
+        )
+    part = assign(table, np.array(shares), seed)
+    for number, column in enumerate(table.T):
+        holders = np.flatnonzero(column)
+        if not (part[holders] == 0).any():
+            smallest = holders[table[holders].sum(axis=1).argmin()]
+            if (part == part[smallest]).sum() == 1:
+                raise DataError(
+                    f"{where} leaves no row of the class {short_repr(classes[number])} to train on:"
+                    f" all are in {len(holders)} of the {len(table)} groups; use another"
+                    " data.split.seed, smaller shares, or files"
+                )
+            part[smallest] = 0
+    return tuple(np.flatnonzero(part[codes] == index) for index in range(len(shares)))
+
+
+def find_groups(
+    y: NDArray[np.int64], groups: NDArray[np.object_], where: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the number of each row's group, and the rows of each group, `(groups, classes)`."""
     import pandas as pd
 
-    where = f"{where} (data.split.group)"
     codes, names = pd.factorize(groups)
     if (codes < 0).any():
         empty = row_number(int((codes < 0).argmax()))
         raise DataError(f"{where} is missing in {empty}; every row needs a group: fill it in")
-    parts = sum(share > 0 for share in shares)
-    if len(names) < parts:
-        raise DataError(
-            f"{where} has only {len(names)} of the at least {parts} groups that the parts need, one"
-            " each; choose another column"
-        )
-    table = np.zeros((len(names), len(classes)))
+    table = np.zeros((len(names), int(y.max()) + 1))
     np.add.at(table, (codes, y), 1)
-    part = _assign(table, np.array(shares), seed)[codes]
-    rows = tuple(np.flatnonzero(part == index) for index in range(len(shares)))
-    if absent := set(range(len(classes))) - set(y[rows[0]].tolist()):
-        lost = min(absent)
-        holders = len(set(codes[y == lost].tolist()))
-        raise DataError(
-            f"{where} leaves no row of the class {short_repr(classes[lost])} to train on: all are"
-            f" in {holders} of the {len(names)} groups; use another data.split.seed, smaller"
-            " shares, or files"
-        )
-    return rows
+    return codes, table
 
 
-def _assign(
-    table: NDArray[np.float64], shares: NDArray[np.float64], seed: int
+def assign(
+    table: NDArray[np.float64], shares: NDArray[np.float64], seed: int | Sequence[int]
 ) -> NDArray[np.int64]:
     """Return the part of each group, the largest first, by its rows `(groups, classes)`."""
     order = np.random.default_rng(seed).permutation(len(table))

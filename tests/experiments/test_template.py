@@ -17,7 +17,7 @@ from experiments.data_section import Spiral
 from experiments.errors import DataError, DirectoryError, ExperimentError, InputError
 from experiments.names import name_from, valid_name
 from experiments.section import Section, tables
-from experiments.spec import OF_BUILT_IN, OF_OWN, Experiment
+from experiments.spec import OF_BUILT_IN, OF_OWN, OF_PROGRAM, Experiment
 
 ROWS = 60
 
@@ -42,7 +42,8 @@ def keys(model: type[Section], own: bool, prefix: str = "") -> set[str]:
         if kinds == [Spiral]:  # options of bundled data, which no data file has
             continue
         found |= keys(kinds[-own], own, f"{prefix}{name}.") if kinds else {f"{prefix}{name}"}
-    return found - {".".join(key) for key in (OF_BUILT_IN if own else OF_OWN)}
+    others = OF_BUILT_IN if own else OF_OWN
+    return found - {".".join(key) for key in others} - {f"{prefix}{OF_PROGRAM}"}
 
 
 def written(
@@ -72,7 +73,13 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
 def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path, own: bool) -> None:
     model = network_file.write_example(tmp_path / "my_network.py") if own else None
     text = written(tmp_path, table(), model=model).path.read_text()
-    Experiment.model_validate(tomllib.loads(text.replace("#: ", "")))  # its examples are valid
+    examples = tomllib.loads(text.replace("#: ", ""))
+    for place, key in (("validation", "folds"), ("test", "outer")):  # which exclude each other
+        share = examples["data"]["split"].pop(place.removesuffix("idation"))
+        assert share > 0
+        assert examples["data"].pop(place) == f"{place.removesuffix('idation')}.csv"
+        assert examples["data"]["split"][key] == 5
+    Experiment.model_validate(examples)  # they are valid
     lines = text.splitlines()
     section, found = "", []
     for before, line in pairwise(lines):
