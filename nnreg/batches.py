@@ -25,24 +25,42 @@ def random_stream(seed: int, stream: int) -> np.random.Generator:
 
 
 class Table:
-    """Rows x (rows, features), in the dtype of the network."""
+    """Rows with their labels, of equally many rows per lane.
 
-    def __init__(self, x: Floats) -> None:
-        self._x = x
+    `parts` are x (rows, features), in the dtype of the network, and y (rows,). `which` is the part
+    of each lane, (lanes,), where there are several.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Floats, Ints]], which: Sequence[int] = ()) -> None:
+        x, labels = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        self.parts, self.which, self.rows = parts, np.array(which), len(parts[0][1])
+        self._x, self._labels = x, labels
         self._whole = with_ones(x) if x.nbytes <= KEPT_BYTES else None
+        self._starts = None if len(parts) == 1 else self.which[:, np.newaxis] * self.rows
         self.columns = x.shape[1] + 1
+        copies = 1 if self._starts is None else len(which)
+        self.kept = self.rows * self.columns * x.itemsize * copies <= KEPT_BYTES
+        """Whether inputs are kept, once they are made."""
 
-    @property
-    def kept(self) -> bool:
-        """Whether parts are views, which cost nothing to keep."""
-        return self._whole is not None
+    def places(self, rows: Ints) -> Ints:
+        """Return where rows of each lane's part (..., rows) are: (lanes, rows) if parts differ."""
+        return rows if self._starts is None else self._starts + rows
 
-    def part(self, rows: slice) -> Floats:
-        """Return [x, 1] of these rows."""
-        return with_ones(self._x[rows]) if self._whole is None else self._whole[rows]
+    def labels(self, places: Ints) -> Ints:
+        """Return the labels of these places."""
+        return self._labels[places]
+
+    def inputs(self, rows: slice) -> Floats:
+        """Return [x, 1] of some rows of the parts: (rows, features + 1), or one per lane."""
+        if self._starts is None:
+            return with_ones(self._x[rows]) if self._whole is None else self._whole[rows]
+        places = self.places(np.arange(self.rows)[rows])
+        out = np.ones((*places.shape, self.columns), dtype=self._x.dtype)
+        self.gather(places, out)
+        return out
 
     def gather(self, rows: Ints, out: Floats) -> None:
-        """Write [x, 1] of rows (...) to C-ordered `out` (..., features + 1), which has its ones."""
+        """Write [x, 1] of places (...) to `out` (..., features + 1), C-ordered, with its ones."""
         if self._whole is None:
             out[..., :-1] = self._x.take(rows, axis=0)
         else:  # any other mode makes a copy first
@@ -55,29 +73,29 @@ class Batches:
     def __init__(
         self,
         table: Table,
-        labels: Ints,
         network: Network,
         batch_size: int | None,
         seeds: Sequence[int],
     ) -> None:
-        self._table, self._labels, self._network = table, labels, network
+        self._table, self._network = table, network
         self._classes = network.layers[-1].weights.shape[-1]
-        self._size = min(batch_size or len(labels), len(labels))
+        self._size = min(batch_size or table.rows, table.rows)
         self._seeds = seeds
         self._generators = {seed: random_stream(seed, ORDER_STREAM) for seed in seeds}
         self._passes: dict[int, tuple[Floats, Pass]] = {}
         """By the number of rows: inputs to write into, and the pass that reads them."""
 
     def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
-        rows, dtype = len(self._labels), self._network.dtype
+        table, rows, dtype = self._table, self._table.rows, self._network.dtype
         if self._size == rows:
             if not self._passes:
-                inputs = self._table.part(slice(None))
+                inputs = table.inputs(slice(None))
                 self._passes[rows] = inputs, Pass(self._network, inputs)
-            yield self._passes[rows][1], one_hot(self._labels, self._classes, dtype)
+            labels = table.labels(table.places(np.arange(rows)))
+            yield self._passes[rows][1], one_hot(labels, self._classes, dtype)
             return
-        order = self._order()
-        truth = one_hot(self._labels[order], self._classes, dtype)
+        order = table.places(self._order())
+        truth = one_hot(table.labels(order), self._classes, dtype)
         for start in range(0, rows, self._size):
             some = slice(start, start + self._size)
             yield self._pass(order[..., some]), truth[..., some, :]
@@ -93,7 +111,7 @@ class Batches:
 
     def _order(self) -> Ints:
         """Return (rows,) if all lanes have one seed, else (lanes, rows)."""
-        rows = len(self._labels)
+        rows = self._table.rows
         orders = {seed: stream.permutation(rows) for seed, stream in self._generators.items()}
         if len(orders) == 1:
             return orders[self._seeds[0]]

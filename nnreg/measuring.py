@@ -39,41 +39,59 @@ Measured = dict[str, Float64s]
 
 
 class Rows:
-    """Rows to measure a network on, with their labels (rows,)."""
+    """Rows to measure a network on."""
 
-    def __init__(self, table: Table, labels: Ints, network: Network) -> None:
-        self._table, self.labels, self._network = table, labels, network
-        self._parts = row_parts(len(labels), network)
-        self._places = [self._true_places(labels[part]) for part in self._parts]
+    def __init__(self, table: Table, network: Network) -> None:
+        self._table, self._network, self.count = table, network, table.rows
+        self._parts = row_parts(table.rows, network)
+        labels = table.labels(table.places(np.arange(table.rows)))
+        self._labels = [labels[..., part] for part in self._parts]
+        self._places = [self._true_places(some) for some in self._labels]
         self._passes = list(self._new_passes()) if table.kept else None
-        classes, counts = np.unique(labels, return_counts=True)
-        self._shares: Float64s = (labels[:, np.newaxis] == classes) / counts
-        """(rows, classes present): what a row counts in the recall of its class."""
+        self._shares = [_shares(y) for _, y in table.parts]
 
     def losses_and_hits(self) -> tuple[Float64s, Float64s]:
         """Return each row's loss, and 1 if its class was found, else 0; (lanes, rows) both."""
-        losses, hits = np.empty((2, self._network.lanes, len(self.labels)))
+        losses, hits = np.empty((2, self._network.lanes, self.count))
         passes = self._new_passes() if self._passes is None else self._passes
-        for part, places, one in zip(self._parts, self._places, passes, strict=True):
-            losses[:, part], hits[:, part] = cross_entropies_and_hits(
-                one.forward(), self.labels[part], places
-            )
+        for part, labels, places, one in zip(
+            self._parts, self._labels, self._places, passes, strict=True
+        ):
+            losses[:, part], hits[:, part] = cross_entropies_and_hits(one.forward(), labels, places)
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
 
     def mean_recall(self, hits: Float64s) -> Float64s:
         """Return the mean over the classes present of the share of their rows that was found."""
-        mean: Float64s = (hits[:, np.newaxis, :] @ self._shares)[:, 0].mean(axis=-1)
+        if len(self._shares) == 1:
+            return _mean_recall(hits, self._shares[0])
+        mean = np.empty(len(hits))
+        for number, shares in enumerate(self._shares):
+            lanes = self._table.which == number
+            mean[lanes] = _mean_recall(hits[lanes], shares)
         return mean
 
     def _new_passes(self) -> Iterator[Pass]:
-        return (Pass(self._network, self._table.part(part)) for part in self._parts)
+        return (Pass(self._network, self._table.inputs(part)) for part in self._parts)
 
     def _true_places(self, labels: Ints) -> Ints:
         """Return where in the flat logits (classes, lanes, batch) the true classes are."""
-        shape = self._network.lanes, len(labels)
+        shape = self._network.lanes, labels.shape[-1]
         size = shape[0] * shape[1]
-        return labels.astype(np.intp) * size + np.arange(size).reshape(shape)
+        places: Ints = labels.astype(np.intp) * size + np.arange(size).reshape(shape)
+        return places
+
+
+def _shares(labels: Ints) -> Float64s:
+    """Return what a row counts in the recall of its class, (rows, classes present)."""
+    classes, counts = np.unique(labels, return_counts=True)
+    shares: Float64s = (labels[:, np.newaxis] == classes) / counts
+    return shares
+
+
+def _mean_recall(hits: Float64s, shares: Float64s) -> Float64s:
+    mean: Float64s = (hits[:, np.newaxis, :] @ shares)[:, 0].mean(axis=-1)
+    return mean
 
 
 def row_parts(rows: int, network: Network) -> list[slice]:
@@ -92,9 +110,9 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
     val_losses, val_hits = val.losses_and_hits()
     measured = {
         "data_loss": losses.mean(axis=-1),
-        "train_accuracy": sums(hits) / len(train.labels),
+        "train_accuracy": sums(hits) / train.count,
         "val_data_loss": val_losses.mean(axis=-1),
-        "val_accuracy": sums(val_hits) / len(val.labels),
+        "val_accuracy": sums(val_hits) / val.count,
         "balanced_val_accuracy": val.mean_recall(val_hits),
     }
     return measured | measure_parameters(network)

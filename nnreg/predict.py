@@ -22,9 +22,9 @@ def losses_and_hits(
     Their means are the curves of `train`. x: (rows, features) finite; y: (rows,) class numbers.
     All networks have one shape and dtype.
     """
-    network, table = _loaded(networks, x, networks[0][0][0].dtype)
+    network, table = _loaded(networks, x, y, networks[0][0][0].dtype)
     with np.errstate(all="ignore"):  # weights may be so large that a softmax underflows
-        losses, hits = Rows(table, y, network).losses_and_hits()
+        losses, hits = Rows(table, network).losses_and_hits()
     return losses, hits > 0
 
 
@@ -34,17 +34,18 @@ def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
     x: (rows, features) finite. Each row adds up to 1. A float32 network is computed in float64 too:
     in float32 the rows beside a row change its seventh digit.
     """
-    network, table = _loaded([parameters], x, np.dtype(np.float64))
+    unknown = np.zeros(len(x), np.intp)
+    network, table = _loaded([parameters], x, unknown, np.dtype(np.float64))
     result = np.empty((len(x), parameters[-1][0].shape[1]))
     with np.errstate(all="ignore"):  # as above
         for part in row_parts(len(x), network):
-            logits = Pass(network, table.part(part)).forward()
+            logits = Pass(network, table.inputs(part)).forward()
             result[part] = classes_last(softmax_columns(logits, out=logits))[0]
     return result
 
 
 def _loaded(
-    networks: Sequence[Sequence[LayerParameters]], x: Floats, dtype: FloatType
+    networks: Sequence[Sequence[LayerParameters]], x: Floats, y: Ints, dtype: FloatType
 ) -> tuple[Network, Table]:
     """Return one network whose lanes are the given ones, and the rows for it to read."""
     first = networks[0]
@@ -53,7 +54,7 @@ def _loaded(
     for lane, parameters in enumerate(networks):
         for layer, (weights, biases) in zip(network.layers, parameters, strict=True):
             layer.weights[lane], layer.biases[lane] = weights, biases
-    return network, Table(np.ascontiguousarray(x, dtype=dtype))
+    return network, Table([(np.ascontiguousarray(x, dtype=dtype), y)])
 
 
 def penalties_by_layer(

@@ -5,21 +5,19 @@ it; this holds for one BLAS thread, which is the caller's to set (OPENBLAS_NUM_T
 threadpoolctl).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
-from nnreg.batches import WEIGHTS_STREAM, Batches, Table, random_stream
+from nnreg.arrays import Bools, Float64s, Floats, Ints
 from nnreg.checks import one_of, seed_number
 from nnreg.config import TrainConfig
-from nnreg.kernels import softmax_columns
 from nnreg.lambdas import Lambdas
-from nnreg.losses import CategoricalCrossentropy
-from nnreg.measuring import DIVERGED, SIGNS, Measured, Rows, measure, measure_parameters
-from nnreg.network import LayerParameters, Network, classes_last
-from nnreg.optimizers import LearningRate, learning_rate_of
+from nnreg.lockstep import Lockstep
+from nnreg.measuring import SIGNS
+from nnreg.network import LayerParameters, Network
+from nnreg.optimizers import learning_rate_of
 from nnreg.split import Split
 
 
@@ -68,7 +66,7 @@ CURVE_NAMES = tuple(name for name, kind in Fit.__annotations__.items() if kind i
 
 
 def train(
-    split: Split,
+    split: Split | Sequence[Split],
     config: TrainConfig,
     lambdas: Sequence[Lambdas | Sequence[Lambdas]],
     seeds: Sequence[int] | None = None,
@@ -79,11 +77,13 @@ def train(
     together: int = 1,
     after_epoch: Callable[[], object] | None = None,
 ) -> list[Fit]:
-    """Train one network per lane on `split`, and return the fits in the order of `lambdas`.
+    """Train one network per lane, and return the fits in the order of `lambdas`.
 
+    split           the rows of all lanes, or one split per lane, for example the folds of a
+                    cross-validation
     lambdas         one element per lane: `Lambdas` for all layers, or a tuple of one per layer
     seeds           one per lane, in place of config.seed; lanes of one seed share initial weights
-                    and batches
+                    and, with equally many rows, batches
     initial         (weights (n_inputs, n_neurons), biases (1, n_neurons)) of each layer, from which
                     all lanes start
     learning_rates  one per lane, in place of config.learning_rate
@@ -92,156 +92,121 @@ def train(
     together        so many lanes in a row share one kept epoch, the best of their mean curve
     after_epoch     called at each epoch's end; an exception that it raises ends the training
 
-    The number of classes is the largest class number in `split`, plus 1. The last batch of an epoch
-    may be smaller. A full batch keeps the rows in order. The arguments are not changed, and NumPy's
-    global random state is not used.
+    The number of classes is the largest class number in the splits, plus 1. The last batch of an
+    epoch may be smaller. A full batch keeps the rows in order. The arguments are not changed, and
+    NumPy's global random state is not used.
 
     Raises TypeError if a type is wrong, ValueError if a shape or a value is. Divergence is no
     error: see `Fit`.
     """
-    for name, value, kind in (("split", split, Split), ("config", config, TrainConfig)):
+    splits = {"split": split} if isinstance(split, Split) else _named(split)
+    for name, value, kind in (
+        *((name, one, Split) for name, one in splits.items()),
+        ("config", config, TrainConfig),
+    ):
         if not isinstance(value, kind):
             raise TypeError(
                 f"{name} is a {type(value).__name__}; it must be a {kind.__name__}. Make one with"
                 f" {kind.__name__}(...)."
             )
-    dtype = np.dtype(config.dtype)
-    sizes = (split.x_train.shape[1], *config.hidden, split.classes)
-    network = Network(sizes, _strengths(lambdas, layers=len(sizes) - 1), dtype)
-    lane_seeds = _lane_seeds(seeds, config.seed, network.lanes)
-    kept = _Kept(keep, together, network)
-    table = Table(_cast("x_train", split.x_train, dtype))
-    val_table = Table(_cast("x_val", split.x_val, dtype))
-    rows, val_rows = Rows(table, split.y_train, network), Rows(val_table, split.y_val, network)
-    if initial is None:
-        _draw(network, lane_seeds, config.initialization)
-    else:
-        _copy(initial, network)
-    batches = Batches(table, split.y_train, network, config.batch_size, lane_seeds)
-    optimizer = config.new_optimizer(_rate(learning_rates, config, network.lanes))
-    loss = CategoricalCrossentropy()
-    curves = {name: np.empty((network.lanes, config.epochs)) for name in CURVE_NAMES}
-    diverged = np.zeros(network.lanes, dtype=np.bool_)
-    last_finite = network.parameters.copy()
+    strengths = _strengths(lambdas, layers=len(config.hidden) + 1)
+    lanes = len(strengths)
+    each = [split] * lanes if isinstance(split, Split) else list(split)
+    sizes = _sizes(each, config, lanes)
+    lane_seeds, rates = (
+        _lane_seeds(seeds, config.seed, lanes),
+        _rates(learning_rates, config, lanes),
+    )
+    kept = _Kept(keep, together, lanes)
+    groups = [
+        Lockstep(
+            members,
+            [each[lane] for lane in members],
+            config,
+            Network(sizes, strengths[members], np.dtype(config.dtype)),
+            seeds=[lane_seeds[lane] for lane in members],
+            rates=rates[members],
+            initial=initial,
+        )
+        for members in _alike(each)
+    ]
+    curves = {name: np.empty((lanes, config.epochs)) for name in CURVE_NAMES}
 
     # A lane that diverges goes on overflowing: that is measured, not warned of.
     with np.errstate(all="ignore"):
         for epoch in range(config.epochs):
-            for batch, truth in batches:
-                logits = batch.forward()
-                probabilities = classes_last(softmax_columns(logits, out=logits))
-                loss.backward(probabilities, truth, out=probabilities)
-                batch.backward()
-                optimizer.update(network)
-            measured = measure(network, rows, val_rows)
-            diverged |= ~_finite(measured, network)
-            # Diverged lanes are trained on, which costs less than leaving them out, and put back.
-            if diverged.any():
-                np.copyto(network.parameters, last_finite, where=diverged[:, np.newaxis])
-                measured |= measure_parameters(network)
-                for name, number in DIVERGED.items():
-                    np.copyto(measured[name], number, where=diverged)
-            np.copyto(last_finite, network.parameters)
-            kept.look(epoch, measured, diverged)
-            measured["total_loss"] = measured["data_loss"] + measured["regularization_loss"]
-            for name, curve in curves.items():
-                curve[:, epoch] = measured[name]
+            for group in groups:
+                measured = group.train_epoch()
+                for name, curve in curves.items():
+                    curve[group.lanes, epoch] = measured[name]
+            better = kept.look(epoch, curves)
+            for group in groups:
+                group.note_kept(better)
             if after_epoch:
                 after_epoch()
-
-    np.copyto(network.parameters, kept.parameters)
+    lane_of = {lane: (group, place) for group in groups for place, lane in enumerate(group.lanes)}
     return [
         Fit(
             **{name: curve[lane].copy() for name, curve in curves.items()},
             best_epoch=int(kept.epochs[lane]) + 1,
-            parameters=network.lane_parameters(lane),
-            diverged=bool(kept.diverged[lane]),
+            parameters=group.kept_parameters(place),
+            diverged=bool(group.kept_diverged[place]),
         )
-        for lane in range(network.lanes)
+        for lane, (group, place) in sorted(lane_of.items())
     ]
 
 
 class _Kept:
-    """What is kept of each lane: the epoch (from 0), the parameters, whether it had diverged."""
+    """The kept epoch of each lane, from 0."""
 
-    def __init__(self, curve: str | None, together: int, network: Network) -> None:
+    def __init__(self, curve: str | None, together: int, lanes: int) -> None:
         if curve is not None:
             one_of("keep", curve, tuple(SIGNS))
-        if together < 1 or network.lanes % together:
+        if together < 1 or lanes % together:
             raise ValueError(
-                f"together is {together}; it must divide the {network.lanes} lanes. Give the"
+                f"together is {together}; it must divide the {lanes} lanes. Give the"
                 " number of lanes that share one kept epoch."
             )
-        self._curve, self._together, self._network = curve, together, network
-        self._best = np.full(network.lanes, -np.inf)
-        self.epochs: Ints = np.zeros(network.lanes, dtype=np.intp)
-        self.diverged = np.zeros(network.lanes, dtype=np.bool_)
-        self.parameters = network.parameters if curve is None else network.parameters.copy()
+        self._curve, self._together = curve, together
+        self._best = np.full(lanes, -np.inf)
+        self.epochs: Ints = np.zeros(lanes, dtype=np.intp)
 
-    def look(self, epoch: int, measured: Measured, diverged: Bools) -> None:
-        """Keep this epoch's end of the lanes for which it is better than all before."""
+    def look(self, epoch: int, curves: Mapping[str, Float64s]) -> Bools | None:
+        """Return for which lanes this epoch is better than all before; None: only the last is."""
         if self._curve is None:
-            self.epochs[:], self.diverged[:] = epoch, diverged
-            return
-        values = SIGNS[self._curve] * measured[self._curve].reshape(-1, self._together)
+            self.epochs[:] = epoch
+            return None
+        values = SIGNS[self._curve] * curves[self._curve][:, epoch].reshape(-1, self._together)
         # Rounded, so that equal means are equal in whatever order they were added.
         means = values.mean(axis=-1).round(12).repeat(self._together)
-        better = means > self._best
+        better: Bools = means > self._best
         self._best[better], self.epochs[better] = means[better], epoch
-        self.diverged[better] = diverged[better]
-        np.copyto(self.parameters, self._network.parameters, where=better[:, np.newaxis])
+        return better
 
 
-def _finite(measured: Measured, network: Network) -> Bools:
-    """Lanes whose losses and parameters are finite, the penalty in the network's own dtype."""
-    total = measured["data_loss"] + measured["regularization_loss"]
-    finite: Bools = (
-        (total <= np.finfo(network.dtype).max)  # NaN is not
-        & np.isfinite(measured["val_data_loss"])
-        & np.isfinite(network.parameters).all(axis=-1)
-    )
-    return finite
+def _named(splits: Sequence[Split]) -> dict[str, Split]:
+    return {f"split[{lane}]": split for lane, split in enumerate(splits)}
 
 
-def _draw(network: Network, seeds: Sequence[int], initialization: str) -> None:
-    """Draw the initial weights of every seed in float64, so that both dtypes start alike."""
-    for seed in set(seeds):
-        generator = random_stream(seed, WEIGHTS_STREAM)
-        lanes = np.flatnonzero(np.equal(seeds, seed))
-        for layer in network.layers:
-            n_inputs, n_neurons = layer.weights.shape[-2:]
-            scale = np.sqrt(2 / n_inputs) if initialization == "he" else 0.01
-            # Parameters hold no -0.0, which `add_penalty_gradient` relies on.
-            layer.weights[lanes] = scale * generator.standard_normal((n_inputs, n_neurons)) + 0.0
+def _alike(splits: Sequence[Split]) -> list[list[int]]:
+    """Return the lanes whose splits have equally many rows: they can take each step together."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for lane, split in enumerate(splits):
+        groups.setdefault((len(split.y_train), len(split.y_val)), []).append(lane)
+    return list(groups.values())
 
 
-def _copy(initial: Sequence[tuple[Floats, Floats]], network: Network) -> None:
-    shapes = [(layer.weights.shape[1:], layer.biases.shape[1:]) for layer in network.layers]
-    given = [tuple(np.shape(array) for array in pair) for pair in initial]
-    if given != shapes:
+def _sizes(splits: Sequence[Split], config: TrainConfig, lanes: int) -> tuple[int, ...]:
+    """Return features, neurons of each hidden layer, classes."""
+    _check_lanes("split", splits, lanes)
+    distinct = {id(split): split for split in splits}.values()
+    features = sorted({split.x_train.shape[1] for split in distinct})
+    if len(features) > 1:
         raise ValueError(
-            f"initial has the shapes {given}; the layers have {shapes}. Give (weights, biases) for"
-            " each layer of these features, hidden layers and classes."
+            f"the splits have {features} features; all lanes have the same layers. Give each split"
+            " the same columns."
         )
-    for i, (pair, layer) in enumerate(zip(initial, network.layers, strict=True)):
-        # Parameters hold no -0.0, as above.
-        layer.weights = _cast(f"initial[{i}][0]", pair[0], network.dtype) + 0.0
-        layer.biases = _cast(f"initial[{i}][1]", pair[1], network.dtype) + 0.0
-
-
-def _cast(name: str, values: Floats, dtype: FloatType) -> Floats:
-    """Return `values` in `dtype`, which must be able to hold them."""
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"{name} holds {values.dtype}; it must hold numbers. Give a float array.")
-    with np.errstate(over="ignore", under="ignore"):
-        result: Floats = values.astype(dtype, order="C", copy=False)
-    if not np.isfinite(result).all():
-        raise ValueError(
-            f"{name} holds {values[~np.isfinite(result)].flat[0]}; every value must be finite in"
-            f" {dtype}. Scale it, or use dtype 'float64'."
-        )
-    return result
+    return (*features, *config.hidden, max(split.classes for split in distinct))
 
 
 def _strengths(lambdas: Sequence[Lambdas | Sequence[Lambdas]], layers: int) -> Float64s:
@@ -263,13 +228,14 @@ def _strengths(lambdas: Sequence[Lambdas | Sequence[Lambdas]], layers: int) -> F
     return np.array(rows, dtype=np.float64)
 
 
-def _rate(rates: Sequence[float] | None, config: TrainConfig, lanes: int) -> LearningRate:
-    """Return one number if all lanes have the same learning rate, which is faster: (lanes, 1)."""
+def _rates(rates: Sequence[float] | None, config: TrainConfig, lanes: int) -> Float64s:
+    """Return the learning rate of each lane, (lanes,)."""
     if rates is None:
-        return config.learning_rate
+        return np.full(lanes, config.learning_rate)
     _check_lanes("learning_rates", rates, lanes)
-    each = [learning_rate_of(rate, f"learning_rates[{lane}]") for lane, rate in enumerate(rates)]
-    return each[0] if len(set(each)) == 1 else np.array(each)[:, np.newaxis]
+    return np.array(
+        [learning_rate_of(rate, f"learning_rates[{lane}]") for lane, rate in enumerate(rates)]
+    )
 
 
 def _lane_seeds(seeds: Sequence[int] | None, seed: int, lanes: int) -> list[int]:

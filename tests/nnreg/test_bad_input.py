@@ -110,7 +110,13 @@ W1, B1, W2, B2 = np.zeros((2, 4)), np.zeros((1, 4)), np.zeros((4, 3)), np.zeros(
         ({"initial": [(W1, B1), (W2.astype(str), B2)]}, TypeError, ["initial[1][0]", "<U"]),
         ({"split": Split(X * 1e40, Y, X, Y)}, ValueError, ["x_train", "e+40", "float32"]),
         ({"split": Split(X, Y, X * 1e40, Y)}, ValueError, ["x_val", "e+40", "float32"]),
-        ({"split": (X, Y, X, Y)}, TypeError, ["split is a tuple"]),
+        ({"split": (X, Y, X, Y)}, TypeError, ["split[0] is a ndarray"]),
+        ({"split": [GOOD, GOOD]}, ValueError, ["split has 2", "lambdas has 1"]),
+        (
+            {"split": [GOOD, Split(X[:, :1], Y, X[:, :1], Y)], "lambdas": [Lambdas()] * 2},
+            ValueError,
+            ["[1, 2] features"],
+        ),
         ({"config": {"epochs": 3}}, TypeError, ["config is a dict"]),
     ],
 )

@@ -1,5 +1,6 @@
 """The key property: a lane's numbers are the same, bit for bit, whatever lanes run beside it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,46 @@ def test_lanes_that_share_an_epoch_alone_and_in_company(training: Training, keep
     together = trained(split, config, lanes, keep=keep, together=3)
     alone = trained(split, config, lanes[-3:], keep=keep, together=3)
     assert all(same_bits(a, b) for a, b in zip(alone, together[-3:], strict=True))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(trainings(), st.data())
+def test_lanes_of_several_splits_alone_and_in_company(
+    training: Training, data: st.DataObject
+) -> None:
+    split, config, lanes = training
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    sizes = data.draw(
+        st.lists(st.tuples(st.integers(1, 80), st.integers(1, 140)), min_size=1, max_size=3)
+    )
+    features, classes = split.x_train.shape[1], split.classes
+    splits = [make_split(rng, *sizes[i % len(sizes)], features, classes) for i in range(4)]
+    each = [splits[data.draw(st.integers(0, 3))] for _ in lanes]
+    together = train(each, config, **{name: [lane[name] for lane in lanes] for name in OWN})
+    for lane, (own, fit) in enumerate(zip(each, together, strict=True)):
+        (alone,) = trained(own, config, lanes[lane : lane + 1])
+        assert same_bits(alone, fit), lane
+
+
+def test_lanes_of_several_splits_share_the_epoch_of_their_mean_curve() -> None:
+    rng = np.random.default_rng(5)
+    splits = [make_split(rng, rows, val_rows, 4, 3) for rows, val_rows in ((40, 11), (41, 10)) * 2]
+    config = TrainConfig(hidden=(16,), epochs=12, batch_size=16, learning_rate=0.05)
+    kept = train(splits, config, [Lambdas()] * 4, keep="val_accuracy", together=2)
+    for first in (0, 2):
+        pair = kept[first : first + 2]
+        best = int(np.mean([fit.val_accuracy for fit in pair], axis=0).argmax()) + 1
+        assert [fit.best_epoch for fit in pair] == [best, best]
+        assert best < config.epochs
+        short = replace(config, epochs=best)
+        for split, fit in zip(splits[first:], pair, strict=False):
+            (alone,) = train(split, short, [Lambdas()])
+            pairs = zip(alone.parameters, fit.parameters, strict=True)
+            assert all(
+                np.array_equal(a, b)
+                for one, other in pairs
+                for a, b in zip(one, other, strict=True)
+            )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
