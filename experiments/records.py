@@ -106,20 +106,18 @@ class StudyRecord:
         return next(iter(self.ranked), None)
 
     @functools.cached_property
-    def confirmed(self) -> dict[tuple[Setting, int], Replicate]:
-        """The networks of the verdict, by setting and seed. Test scores are there only where the
-        verdict itself has them: the test set may have been opened for an earlier one.
+    def confirmed(self) -> dict[Setting, tuple[Replicate, ...]]:
+        """The networks of the verdict by setting, seed by seed. Test scores are there only where
+        the verdict itself has them: the test set may have been opened for an earlier one.
         """
         if self.verdict is None:
             return {}
-        opened = self.verdict.opening is not None
-        kept = {
-            (one.setting, one.seed): one if opened else dataclasses.replace(one, test=None)
-            for one in self.replicates
-            if one.seeds == len(self.verdict.seeds)
-        }
-        keys = [(one.setting, seed) for one in self.verdict.settings for seed in self.verdict.seeds]
-        return {key: kept[key] for key in keys}
+        opened, kept = self.verdict.opening is not None, dict[Setting, list[Replicate]]()
+        for one in self.replicates:
+            if one.seeds == len(self.verdict.seeds):
+                shown = one if opened else dataclasses.replace(one, test=None)
+                kept.setdefault(one.setting, []).append(shown)
+        return {one.setting: tuple(kept[one.setting]) for one in self.verdict.settings}
 
     @functools.cached_property
     def own_curves(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluation import load_split
+from experiments.evaluation import load_splits
 from nnreg.losses import CategoricalCrossentropy
 
 MOST_FREQUENT, LOGISTIC_REGRESSION = "most_frequent", "logistic_regression"
@@ -36,8 +36,8 @@ class Answers:
     finished: datetime
 
 
-def answer(arrays: str, name: str, x: np.ndarray, y: np.ndarray) -> Answers | str:
-    """Fit one of REFERENCES on the training rows and return how it answers the validation rows and
+def answer(arrays: str, name: str, fold: int, x: np.ndarray, y: np.ndarray) -> Answers | str:
+    """Fit one of REFERENCES on the training rows of a fold, from 0, and return how it answers the validation rows and
     x (rows, features), y (rows,); or in a sentence why it cannot be fitted. Pure, for a worker.
 
     The same rows give the same numbers: one thread, and a fixed random state. Raises MemoryError.
@@ -53,7 +53,7 @@ def answer(arrays: str, name: str, x: np.ndarray, y: np.ndarray) -> Answers | st
         LOGISTIC_REGRESSION: lambda: LogisticRegression(max_iter=ENOUGH_STEPS),
         GRADIENT_BOOSTING: lambda: HistGradientBoostingClassifier(random_state=0),
     }
-    split, started = load_split(arrays), datetime.now(UTC)
+    split, started = load_splits(arrays).folds[fold], datetime.now(UTC)
     # A model that did not quite converge still shows what is within easy reach, and a warning would
     # break the progress bar. The limit is for OpenMP, which was not loaded before scikit-learn.
     with warnings.catch_warnings(action="ignore"), threadpool_limits(1):

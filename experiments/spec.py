@@ -16,7 +16,7 @@ from pydantic import (
 
 from experiments.data_section import Data
 from experiments.digest import digest
-from experiments.evaluation import PARAMETER, EvaluationSpec
+from experiments.evaluation import PARAMETER, EvaluationSpec, Job, Setting
 from experiments.model_section import Model, ModelSection, OwnModel
 from experiments.names import valid_name
 from experiments.section import (
@@ -260,6 +260,16 @@ class Experiment(Section):
         if self.rates:
             training["learning_rate"] = learning_rate or TrainConfig.learning_rate
         return TrainConfig(**training, **({} if self.own else vars(self.model)))
+
+    @property
+    def folds(self) -> int:
+        """How many networks a trial trains in a cross-validation; 0 without folds."""
+        return (self.data.split.folds or 0) * self.data.split.repeats
+
+    def job(self, setting: Setting) -> Job:
+        """What a trial of this setting trains."""
+        folds = tuple(range(self.folds))
+        return Job(setting, (self.training.seed,) * max(1, self.folds), folds=folds)
 
     def evaluation(self, arrays: str) -> EvaluationSpec:
         """What all networks of the experiment have in common, on the split behind `arrays`. Raises

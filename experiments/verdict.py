@@ -40,7 +40,7 @@ class TestScores:
 @dataclass(frozen=True, kw_only=True)
 class Replicate(TrialResult):
     """A setting trained again with a fresh seed, one of so many `seeds` that share the kept epoch;
-    `test` only if the test set was opened.
+    of a cross-validation on one `fold`, from 1. `test` only if the test set was opened.
     """
 
     setting: Setting
@@ -48,6 +48,7 @@ class Replicate(TrialResult):
     seeds: int
     metrics: Metrics
     layers: tuple[LayerTerms, ...]
+    fold: int | None = None
     test: TestScores | None = None
 
 

@@ -25,6 +25,7 @@ from nnreg.predict import losses_and_hits as losses_and_hits
 from nnreg.predict import penalties_by_layer as penalties_by_layer
 from nnreg.predict import probabilities as probabilities
 from nnreg.split import Split as Split
+from nnreg.split import Splits as Splits
 from nnreg.training import CURVE_NAMES as CURVE_NAMES
 from nnreg.training import Fit as Fit
 from nnreg.training import train as train

@@ -47,6 +47,21 @@ class Split:
         return Split(x, np.concatenate([self.y_train, self.y_val]), self.x_val, self.y_val)
 
 
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The folds of a cross-validation, or one split; `whole` are the rows of all of them, to train
+    a last network on, where that is not the merged split.
+    """
+
+    folds: tuple[Split, ...]
+    whole: Split | None = None
+
+    @property
+    def all_rows(self) -> Split:
+        """The split that trains on all rows."""
+        return self.folds[0].merged() if self.whole is None else self.whole
+
+
 def _features(name: str, values: object) -> Floats:
     x = np.asarray(values)
     if x.dtype.kind not in "fiub":

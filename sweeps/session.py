@@ -47,7 +47,7 @@ class Session:
     def training(self) -> Iterator[None]:
         """The executor trains in this block. If it fails, MLflow is not waited for."""
         try:
-            holding = self.executor.holding(self.data.split, self.before.study_uid)
+            holding = self.executor.holding(self.data.splits, self.before.study_uid)
             with self.executor, holding as arrays:
                 spec = self.study.experiment.evaluation(arrays)
                 self.evaluator = Evaluator(self.executor, spec, self._lanes)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from experiments.evaluation.averaged import averaged
 from experiments.evaluation.contract import (
     BASELINE,
     CURVES,
+    DEVIATIONS,
     METRICS,
     PARAMETER,
     PENALISED,
@@ -20,16 +22,17 @@ from experiments.evaluation.contract import (
     TrialResult,
     parameters_of,
 )
-from experiments.evaluation.held import HELD, load_split, stored
+from experiments.evaluation.held import HELD, load_splits, stored
 from experiments.evaluation.lanes import row_answers, train_and_measure
 from experiments.evaluation.running import after_epoch, one_thread
 
 if TYPE_CHECKING:
-    from nnreg import Split
+    from nnreg import Splits
 
 __all__ = [
     "BASELINE",
     "CURVES",
+    "DEVIATIONS",
     "HELD",
     "METRICS",
     "PARAMETER",
@@ -44,9 +47,10 @@ __all__ = [
     "TrainedNetwork",
     "TrialResult",
     "after_epoch",
+    "averaged",
     "evaluate",
     "evaluate_on",
-    "load_split",
+    "load_splits",
     "one_thread",
     "parameters_of",
     "row_answers",
@@ -58,15 +62,14 @@ def evaluate(spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
     """Train the networks of all jobs, which have as many seeds each, and measure each network; how
     jobs are divided changes no number.
     """
-    return evaluate_on(load_split(spec.arrays), spec, jobs)
+    return evaluate_on(load_splits(spec.arrays), spec, jobs)
 
 
-def evaluate_on(split: "Split", spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
-    """Do as `evaluate` with a split that is in memory."""
-    if spec.all_rows:
-        split = split.merged()
+def evaluate_on(splits: "Splits", spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
+    """Do as `evaluate` with splits that are in memory."""
+    folds = (splits.all_rows,) if spec.all_rows else splits.folds
     if spec.own is None:
-        return train_and_measure(split, spec, jobs)
+        return train_and_measure(folds, spec, jobs)
     from experiments.evaluation.own import train_and_measure_own
 
-    return train_and_measure_own(spec.own, split, spec, jobs)
+    return train_and_measure_own(spec.own, folds, spec, jobs)

@@ -1,7 +1,7 @@
 """The contract of one evaluation: what goes in, and what comes out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +24,7 @@ class EvaluationSpec:
     on the validation rows too.
 
     `own` is a user's own network, which has its own layers, and takes of `config` the epochs and
-    the size of a batch. For it alone: `rows` (x, y) are answered in place of the validation rows;
+    the size of a batch. For it alone: `rows` (x, y) of its fold are answered in place of the validation rows;
     `medians` of the curve to keep, by epoch, end a network whose best so far is worse.
     """
 
@@ -35,7 +35,7 @@ class EvaluationSpec:
     with_networks: bool = False
     all_rows: bool = False
     own: "OwnNetwork | None" = None
-    rows: tuple[np.ndarray, np.ndarray] | None = None
+    rows: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     medians: tuple[float, ...] = ()
 
 
@@ -81,6 +81,8 @@ def parameters_of(numbers: Mapping[str, Any]) -> tuple[tuple[str, Number], ...]:
     return tuple(sorted((name.removeprefix(PARAMETER), numbers[name]) for name in own))
 
 
+SEEDS = 2**32  # how many there are
+
 PENALISED, BASELINE = "penalised", "baseline"
 """The arms: at least one lambda is on, or all four are off."""
 
@@ -88,12 +90,31 @@ PENALISED, BASELINE = "penalised", "baseline"
 @dataclass(frozen=True)
 class Job:
     """A setting to train once per seed; its networks share one kept epoch. `stop` ends training
-    after so many epochs, and keeps the last of them.
+    after so many epochs, and keeps the last of them. `folds` are the fold of each seed, from 0;
+    none where there is one split.
     """
 
     setting: Setting
     seeds: tuple[int, ...]
     stop: int | None = None
+    folds: tuple[int, ...] = ()
+
+    @property
+    def networks(self) -> list[tuple[int, int]]:
+        """The seed and the fold of each network. Each fold has its own initial weights: what is
+        lucky for one is not for all.
+        """
+        folds = self.folds or (0,) * len(self.seeds)
+        return [
+            ((seed + fold) % SEEDS, fold) for seed, fold in zip(self.seeds, folds, strict=True)
+        ]
+
+    def alone(self) -> list["Job"]:
+        """Return a job for each network."""
+        return [
+            replace(self, seeds=self.seeds[place : place + 1], folds=self.folds[place : place + 1])
+            for place in range(len(self.seeds))
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +142,8 @@ class Metrics:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
+VALIDATED = ("val_data_loss", "val_accuracy", "balanced_val_accuracy")
+DEVIATIONS = tuple(f"{name}_sd" for name in VALIDATED)
 METRICS = tuple(Metrics.__dataclass_fields__)
 CURVES = ("data_loss", "regularization_loss", "val_data_loss", "val_accuracy", "train_accuracy")
 
@@ -153,7 +176,8 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What was measured of one network. `best_epoch` is the kept one, from 1; 0 where there is no
+    """What was measured of one network, or of all networks of a cross-validation: their means, and
+    the standard `deviations` of those on their validation rows, DEVIATIONS. `best_epoch` is the kept one, from 1; 0 where there is no
     network. Networks trained in lockstep share their task's time: each gets an equal part of it,
     one after the other, from `started` to `finished` (UTC), which is `seconds` long.
     """
@@ -169,6 +193,7 @@ class TrialResult:
     error: str | None = None
     pruned: bool = False
     network: TrainedNetwork | None = None
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
 
 Evaluated = tuple[TrialResult, ...]

@@ -5,26 +5,29 @@ worker of a cluster.
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnreg import Split
+from nnreg import Split, Splits
+
+WHOLE = "whole"  # the split of all rows, beside those that have a number
 
 
 @contextmanager
-def stored(split: Split) -> Iterator[str]:
-    """Store a split in a temporary folder, for workers to map. Raises DirectoryError."""
+def stored(splits: Splits) -> Iterator[str]:
+    """Store splits in a temporary folder, for workers to map. Raises DirectoryError."""
     from experiments.errors import unwritable  # a worker imports this module, and needs neither
     from experiments.temporary import temporary_folder
 
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(temporary_folder())
-            for name, array in asdict(split).items():
-                _save(array, folder / f"{name}.npy")
+            named = enumerate(splits.folds)
+            for part, split in [*named, *([(WHOLE, splits.whole)] if splits.whole else [])]:
+                for name, array in vars(split).items():
+                    _save(array, folder / f"{part}-{name}.npy")
         except OSError as error:
             raise unwritable(
                 "the temporary folder",
@@ -43,7 +46,7 @@ def _save(array: np.ndarray, path: Path) -> None:
         file.write(array.data)
 
 
-HELD: dict[str, Split] = {}
+HELD: dict[str, Splits] = {}
 """Splits by key, in a worker of a cluster, which sees no folder of the driver's."""
 
 
@@ -53,16 +56,22 @@ def call_holding(call: Callable[[], Any], key: str, folder: str) -> Any:
     return call()
 
 
-def load_split(arrays: str) -> Split:
-    """Return the split behind `EvaluationSpec.arrays`."""
+def load_splits(arrays: str) -> Splits:
+    """Return the splits behind `EvaluationSpec.arrays`."""
     return HELD.get(arrays) or _mapped(arrays)
 
 
 @functools.lru_cache(maxsize=2)
-def _mapped(folder: str) -> Split:
+def _mapped(folder: str) -> Splits:
     """Map what `stored` wrote, rather than read it: the workers of a machine share its memory."""
+    names = {path.name.partition("-")[0] for path in Path(folder).glob("*-*.npy")}
+    folds = [_mapped_split(folder, name) for name in sorted(names - {WHOLE}, key=int)]
+    return Splits(tuple(folds), _mapped_split(folder, WHOLE) if WHOLE in names else None)
+
+
+def _mapped_split(folder: str, part: str) -> Split:
     arrays = {
-        name: np.load(Path(folder) / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        name: np.load(Path(folder) / f"{part}-{name}.npy", mmap_mode="r", allow_pickle=False)
         for name in Split.__dataclass_fields__
     }
     # np.asarray takes the memmap's subclass off, whose overhead is paid at every slice.

@@ -26,18 +26,21 @@ from nnreg.losses import WORST_LOSS
 from nnreg.network import LayerParameters
 
 
-def train_and_measure(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -> list[Evaluated]:
+def train_and_measure(
+    folds: Sequence[Split], spec: EvaluationSpec, jobs: Sequence[Job]
+) -> list[Evaluated]:
     """Train the networks of all jobs in lockstep, and measure each."""
     config = spec.config if jobs[0].stop is None else replace(spec.config, epochs=jobs[0].stop)
     together, hidden = len(jobs[0].seeds), len(spec.config.hidden)
     settings = [job.setting for job in jobs for _ in job.seeds]
     strengths = [per_layer(setting.lambdas, spec.layers, hidden) for setting in settings]
+    seeds, which = zip(*(network for job in jobs for network in job.networks), strict=True)
     started, clock = datetime.now(UTC), time.perf_counter()
     fits = train(
-        split,
+        [folds[fold] for fold in which],
         config,
         strengths,
-        seeds=[seed for job in jobs for seed in job.seeds],
+        seeds=seeds,
         learning_rates=[setting.learning_rate for setting in settings],
         keep=spec.keep if jobs[0].stop is None else None,
         together=together,
@@ -45,7 +48,9 @@ def train_and_measure(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -
     )
     seconds = (time.perf_counter() - clock) / len(fits)
     times = [started + timedelta(seconds=seconds * number) for number in range(len(fits) + 1)]
-    networks = _networks(split, fits, strengths) if spec.with_networks else [None] * len(fits)
+    networks: Sequence[TrainedNetwork | None] = [None] * len(fits)
+    if spec.with_networks:
+        networks = _networks(folds, which, fits, strengths)
     results = [
         TrialResult(
             metrics=Metrics(
@@ -71,23 +76,38 @@ def train_and_measure(split: Split, spec: EvaluationSpec, jobs: Sequence[Job]) -
 
 
 def row_answers(
-    x: np.ndarray, y: np.ndarray, fits: Sequence[tuple[list[LayerParameters], bool]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the loss of each row and whether its class was found, both (networks, rows), for
-    networks given as parameters and whether they diverged: if so, no row is found, and each loss is
-    the largest there is.
+    rows: Sequence[tuple[np.ndarray, np.ndarray]],
+    which: Sequence[int],
+    fits: Sequence[tuple[list[LayerParameters], bool]],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the loss of each row and whether its class was found, (rows,) both, of each network:
+    of the rows (x, y) with the number `which`.
+
+    Networks are given as parameters and whether they diverged: if so, no row is found, and each
+    loss is the largest there is.
     """
-    losses, hits = losses_and_hits(x, y, [parameters for parameters, _ in fits])
-    diverged = np.array([diverged for _, diverged in fits])
-    losses[diverged], hits[diverged] = WORST_LOSS, False
-    return losses, hits
+    answers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for number, (x, y) in enumerate(rows):
+        its = [network for network, one in enumerate(which) if one == number]
+        if not its:
+            continue
+        losses, hits = losses_and_hits(x, y, [fits[network][0] for network in its])
+        diverged = np.array([fits[network][1] for network in its])
+        losses[diverged], hits[diverged] = WORST_LOSS, False
+        answers |= dict(zip(its, zip(losses, hits, strict=True), strict=True))
+    return [answers[network] for network in range(len(fits))]
 
 
 def _networks(
-    split: Split, fits: Sequence[Fit], strengths: Sequence[Sequence[Lambdas]]
+    folds: Sequence[Split],
+    which: Sequence[int],
+    fits: Sequence[Fit],
+    strengths: Sequence[Sequence[Lambdas]],
 ) -> list[TrainedNetwork]:
     answers = row_answers(
-        split.x_val, split.y_val, [(fit.parameters, fit.diverged) for fit in fits]
+        [(fold.x_val, fold.y_val) for fold in folds],
+        which,
+        [(fit.parameters, fit.diverged) for fit in fits],
     )
     return [
         TrainedNetwork(
@@ -99,5 +119,5 @@ def _networks(
             losses=losses,
             hits=hits,
         )
-        for fit, lambdas, losses, hits in zip(fits, strengths, *answers, strict=True)
+        for fit, lambdas, (losses, hits) in zip(fits, strengths, answers, strict=True)
     ]

@@ -9,7 +9,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -64,13 +64,19 @@ class _Run:
 
 
 def train_and_measure_own(
-    own: OwnNetwork, split: Split, spec: EvaluationSpec, jobs: Sequence[Job]
+    own: OwnNetwork, folds: Sequence[Split], spec: EvaluationSpec, jobs: Sequence[Job]
 ) -> list[Evaluated]:
     """Train the networks of all jobs, one after the other, and measure each."""
     return [
-        with_shared_epoch([_train(own, split, spec, job, seed) for seed in job.seeds], spec, job)
+        with_shared_epoch(
+            [_train(own, folds[fold], _of_fold(spec, fold), job, seed) for seed, fold in job.networks], spec, job
+        )
         for job in jobs
     ]
+
+
+def _of_fold(spec: EvaluationSpec, fold: int) -> EvaluationSpec:
+    return replace(spec, rows=spec.rows[fold : fold + 1])
 
 
 def _train(own: OwnNetwork, split: Split, spec: EvaluationSpec, job: Job, seed: int) -> TrialResult:
@@ -127,8 +133,8 @@ def _follow(
             call()
     if network is None:
         raise ContractError(f"{own.name}: {own.function} yields nothing; {HOW}")
-    if spec.rows is not None and not run.diverged:
-        run.answers = [answers_of(own, network, *spec.rows, split.classes) or _worst(spec)]
+    if spec.rows and not run.diverged:
+        run.answers = [answers_of(own, network, *spec.rows[0], split.classes) or _worst(spec)]
     return network
 
 
@@ -188,7 +194,7 @@ def _note(
         numbers |= measured(*answers, split.y_val)
     for name, value in numbers.items():
         run.curves.setdefault(name, []).append(value)
-    if spec.with_networks and spec.rows is None:
+    if spec.with_networks and not spec.rows:
         if spec.keep is None:
             run.answers.clear()
         run.answers.append(answers)
@@ -197,7 +203,7 @@ def _note(
 
 def _worst(spec: EvaluationSpec, rows: int | None = None) -> Answers:
     """Return the answers of a diverged network."""
-    rows = len(spec.rows[1]) if spec.rows is not None else rows or 0
+    rows = len(spec.rows[0][1]) if spec.rows else rows or 0
     return np.full(rows, WORST_LOSS), np.zeros(rows, dtype=np.bool_)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluation.contract import PARAMETER
+from experiments.evaluation.contract import DEVIATIONS, PARAMETER
 from experiments.loading import reason
 from experiments.network import OwnNetwork
 from nnreg import LAMBDA_NAMES
@@ -26,6 +26,7 @@ TAKEN = {
     "study",
     "trial",
     "epoch",
+    *DEVIATIONS,
 }
 """Numbers of a trial that have these names already, and columns of history.csv."""
 MEASURED = ("val_data_loss", "val_accuracy", "balanced_val_accuracy", "total_loss")

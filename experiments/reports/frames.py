@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from experiments.evaluation import CURVES, METRICS, Setting
+from experiments.evaluation import CURVES, DEVIATIONS, METRICS, Setting
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord
 from experiments.section import ParameterRange, Range
 from experiments.verdict import Verdict
@@ -50,6 +50,7 @@ SUMMARY = (
 )
 CONFIRM = (
     {"study": TEXT, "role": TEXT, "trial": OPTIONAL_INTEGER, "seed": INTEGER}
+    | {"fold": OPTIONAL_INTEGER}
     | dict.fromkeys((*LAMBDA_NAMES, "learning_rate"), NUMBER)
     | {"best_epoch": OPTIONAL_INTEGER, "val_accuracy": NUMBER, "balanced_val_accuracy": NUMBER}
     | dict.fromkeys(("val_data_loss", "test_accuracy", "test_data_loss"), NUMBER)
@@ -89,10 +90,16 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
     ids = {trial: {"mlflow_run_id": run} for trial, run in (runs or {}).items()}
     common = {"study": study.study}
     rows = [
-        vars(one) | one.numbers | {"arm": one.setting.arm} | common | ids.get(one.trial, {})
+        vars(one)
+        | one.numbers
+        | {"arm": one.setting.arm}
+        | common
+        | ids.get(one.trial, {})
+        | one.deviations
         for one in study.trials
     ]
-    return frame(TRIALS | of_parameters(study), rows)
+    deviations = dict.fromkeys(DEVIATIONS, NUMBER) if study.experiment.folds else {}
+    return frame(TRIALS | deviations | of_parameters(study), rows)
 
 
 def of_parameters(study: StudyRecord, before: str = "") -> dict[str, str]:
@@ -191,15 +198,14 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def confirm(study: StudyRecord) -> "pd.DataFrame":
-    """One row per role and seed, a setting with two roles is there twice; then one per reference,
+    """One row per role, seed and fold, a setting with two roles is there twice; then one per reference,
     which has no setting.
     """
     verdict, rows = study.verdict, []
     for setting in verdict.settings if verdict else ():
-        for seed in verdict.seeds if verdict else ():
-            one = study.confirmed[setting.setting, seed]
-            row = vars(one.metrics) | one.setting.numbers | {"study": study.study, "seed": seed}
-            row |= {"role": setting.role, "trial": setting.trial, "diverged": one.diverged}
+        for one in study.confirmed[setting.setting]:
+            row = vars(one.metrics) | one.setting.numbers | {"study": study.study}
+            row |= {"seed": one.seed, "fold": one.fold, "role": setting.role, "trial": setting.trial, "diverged": one.diverged}
             row["best_epoch"] = one.best_epoch
             if one.test:
                 row |= {"test_accuracy": one.test.accuracy, "test_data_loss": one.test.data_loss}
@@ -207,7 +213,10 @@ def confirm(study: StudyRecord) -> "pd.DataFrame":
     for model in verdict.references if verdict else ():
         row = vars(model) | {"study": study.study, "role": model.role, "seed": 0, "diverged": False}
         rows.append(row | {f"test_{name}": value for name, value in vars(model.test).items()})
-    return frame(CONFIRM | of_parameters(study), rows)
+    columns = dict(CONFIRM)
+    if not study.experiment.folds:
+        del columns["fold"]
+    return frame(columns | of_parameters(study), rows)
 
 
 def top(study: StudyRecord) -> "pd.DataFrame":
@@ -237,13 +246,14 @@ def settings(study: StudyRecord) -> "pd.DataFrame":
 
 def _on_fresh_seeds(study: StudyRecord) -> dict[Setting, dict[str, float]]:
     """The objective of each confirmed setting over its fresh seeds: n, mean and sd."""
-    values: dict[Setting, list[float]] = {}
-    for (setting, _), one in study.confirmed.items():
-        values.setdefault(setting, []).append(getattr(one.metrics, study.objective))
-    return {
-        setting: {"n": len(some), "mean": fmean(some), "sd": stdev(some)}
-        for setting, some in values.items()
-    }
+    found = {}
+    for setting, networks in study.confirmed.items():
+        by_seed: dict[int, list[float]] = {}  # the folds of a seed make one mean
+        for one in networks:
+            by_seed.setdefault(one.seed, []).append(getattr(one.metrics, study.objective))
+        means = list(map(fmean, by_seed.values()))
+        found[setting] = {"n": len(means), "mean": fmean(means), "sd": stdev(means)}
+    return found
 
 
 def ranges(study: StudyRecord) -> "pd.DataFrame":

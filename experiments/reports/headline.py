@@ -73,13 +73,13 @@ def numbers(study: StudyRecord) -> tuple[Number, ...]:
 def _confirmed(study: StudyRecord, verdict: Verdict) -> Iterator[Side]:
     penalised = RECOMMENDED if verdict.recommended.on else WINNER
     for one in map(verdict.confirmed, (BASELINE, penalised)):
-        mean = _on_test_rows(study, verdict, one) if verdict.opening else one.mean
-        note = f"mean of {len(verdict.seeds)} networks with new seeds"
+        mean = _on_test_rows(study, one) if verdict.opening else one.mean
+        note = f"mean of {len(study.confirmed[one.setting])} networks with new seeds"
         yield Side(mean, one.setting, one.best_epoch, note)
 
 
-def _on_test_rows(study: StudyRecord, verdict: Verdict, one: Confirmed) -> float:
-    scores = (study.confirmed[one.setting, seed].test for seed in verdict.seeds)
+def _on_test_rows(study: StudyRecord, one: Confirmed) -> float:
+    scores = (network.test for network in study.confirmed[one.setting])
     return float(np.mean([getattr(score, TEST_METRICS[study.objective]) for score in scores]))
 
 

@@ -75,7 +75,7 @@ def study_plan(study: StudyRecord) -> RunPlan:
     opening = verdict.opening if verdict else None
     row = frames.of_verdict(verdict) if opening else {}
     ends = [trial.finished for trial in study.trials]
-    ends += [network.finished for network in study.confirmed.values()]
+    ends += [one.finished for networks in study.confirmed.values() for one in networks]
     ends += [reference.finished for reference in verdict.references] if verdict else []
     return RunPlan(
         name=study.study,
@@ -103,7 +103,8 @@ def trial_plan(study: StudyRecord, trial: TrialRecord) -> RunPlan:
         params=_params(trial.setting) | {name: str(getattr(trial, name)).lower() for name in FACTS},
         single=_strengths(study, trial.setting)
         | {name: float(getattr(trial, name)) for name in SCALARS}
-        | _ranking(study, trial),
+        | _ranking(study, trial)
+        | dict(trial.deviations),
         measured=known | {name: trial.curves[name][trial.best_epoch - 1] for name in own},
         last=_last_step(study, trial.epochs),
         status=STATUS[trial.state],
@@ -155,7 +156,7 @@ def _setting_plan(study: StudyRecord, seeds: Sequence[int], roles: Sequence[Conf
     networks, and after them comes their mean.
     """
     first, setting, epoch = roles[0], roles[0].setting, roles[0].best_epoch
-    networks = [study.confirmed[setting, seed] for seed in seeds]
+    networks = study.confirmed[setting]
     role = first.role + (f"-{first.trial:05d}" if first.role.endswith(CANDIDATE) else "")
     known = [name for name in CONFIRMED if name in networks[0].metrics.known]
     values = {name: [getattr(one.metrics, name) for one in networks] for name in known}

@@ -76,7 +76,7 @@ def _version(study: StudyRecord, versions: "list[ModelVersion]") -> "ModelVersio
 
 def _confirmed(study: StudyRecord) -> str:
     """Return when the last thing that a study's verdict rests on was measured."""
-    times = [one.finished for one in study.confirmed.values()]
+    times = [one.finished for networks in study.confirmed.values() for one in networks]
     if study.verdict and study.verdict.opening:
         times.append(study.verdict.opening.opened)
     return max(times).strftime(TIME_FORMAT)

@@ -170,15 +170,15 @@ def undertrained(
 
 
 def indistinguishable(
-    study: StudyRecord, replicates: Iterable[Replicate], width: float
+    study: StudyRecord, replicates: Sequence[Replicate], width: float
 ) -> list[TrialRecord]:
     """Return the complete trials within the width of the best setting's mean over fresh seeds. A
-    trial keeps the best epoch of its own curve, so these networks are taken at theirs.
+    trial keeps the best epoch of its own curve, so the networks of each seed are taken at theirs.
     """
     sign, curves = 1 if study.maximize else -1, [one.curves[study.objective] for one in replicates]
-    best = study.experiment.kept_by is not None
-    ends = [max(sign * value for value in (curve if best else curve[-1:])) for curve in curves]
-    least = float(np.mean(ends)) - width
+    by_seed = sign * np.array(curves).reshape(replicates[0].seeds, -1, len(curves[0])).mean(axis=1)
+    ends = by_seed.max(axis=1) if study.experiment.kept_by is not None else by_seed[:, -1]
+    least = float(ends.mean()) - width
     return [trial for trial in study.complete if sign * study.value(trial) >= least]
 
 

@@ -65,7 +65,7 @@ def confirmed(
     if not is_current(record, study.experiment.confirm, open_test=open_test):
         if {trial.setting.arm for trial in record.complete} != {BASELINE, PENALISED}:
             return None
-        replicates = Replicates(study, means)
+        replicates = Replicates(study, data, means)
         verdict = _choose(record, data, replicates)
         if not data.rows["test"]:
             verdict = replace(verdict, word=UNDECIDED if verdict.recommended.on else SAME)
@@ -83,7 +83,7 @@ def confirmed(
 
 def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
     """Return the verdict so far: what the validation rows say."""
-    experiment, y = replicates.study.experiment, data.split.y_val
+    experiment, y = replicates.study.experiment, data.y
     confirm = experiment.confirm
     chooser = Choice.by(record.objective, y, data.groups)
     trials = choice.candidates(record, confirm.top)
@@ -155,8 +155,10 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     }
     opening = tests.open_test_set(replicates.study, sealed.digest, plan, replicates.means.others)
 
-    rows = sealed.open(data.preparation, experiment.training.dtype)
-    scores, hits = replicates.test(settings, rows)
+    dtype = experiment.training.dtype
+    opened = [sealed.open(division.preparation, dtype) for division in data.divisions]
+    scores, hits = replicates.test(settings, opened)
+    rows = opened[0]
     chooser = Choice.by(verdict.objective, rows.y, rows.groups)
     estimates = {
         setting: chooser.claimed(scores[recommended], scores[setting])
@@ -165,7 +167,7 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     comparisons = tests.compare(against, estimates, opening.alpha, verdict.margin)
     penalised = recommended if recommended.on else verdict.confirmed(WINNER).setting
     unfair = [penalised, replace(penalised, lambdas=Lambdas())]
-    with_penalties, without = map(chooser.mean, replicates.at_the_last_epoch(unfair, rows))
+    with_penalties, without = map(chooser.mean, replicates.at_the_last_epoch(unfair, opened))
     claimed = replace(
         verdict,
         opening=opening,
@@ -179,9 +181,14 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     )
     if not experiment.confirm.references:
         return claimed
-    network, y_val = scores[claimed.use], data.split.y_val
     found, left_out = references.measure(
-        replicates.means, y_val, rows, network, chooser, opening.alpha, verdict.margin
+        replicates.means,
+        data,
+        opened,
+        scores[claimed.use],
+        chooser,
+        opening.alpha,
+        verdict.margin,
     )
     return replace(claimed, references=found, left_out=left_out)
 

@@ -2,11 +2,12 @@
 
 import functools
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 import numpy as np
 
-from experiments.datasets import TestRows
+from experiments.datasets import Dataset, TestRows
 from experiments.references import REFERENCES, Answers, answer
 from experiments.verdict import LeftOut, Reference, TestScores
 from sweeps.confirmation import tests
@@ -24,24 +25,25 @@ lambdas, which must not become less certain for them."""
 
 def measure(
     means: Means,
-    y_val: np.ndarray,
-    rows: TestRows,
+    data: Dataset,
+    opened: Sequence[TestRows],
     network: Scores,
     chooser: Choice,
     alpha: float,
     margin: float,
 ) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
-    """Return the references and those that are left out. `network` (seeds, rows) are the scores of
-    the setting to use on the opened rows, `alpha` is the level of the look. Raises WorkersError.
+    """Return the references and those that are left out. `opened` are the test rows as each
+    division prepares them, `network` (seeds, rows) are the scores of the setting to use on them,
+    `alpha` is the level of the look. Raises WorkersError.
     """
-    made = _answers(means, rows)
+    rows, made = opened[0], _answers(means, data, opened)
     found = {name: one for name, one in made.items() if isinstance(one, Answers)}
     estimates = {
         name: chooser.claimed(network, _score(one.hits, one.losses, chooser))
         for name, one in found.items()
     }
     levels = tests.levels([estimate.p for estimate in estimates.values()], alpha * SHARE)
-    by_class, by_val_class = Weighting(rows.y), Weighting(y_val)
+    by_class, by_val_class = Weighting(rows.y), Weighting(data.y)
     references = tuple(
         Reference(
             name=name,
@@ -64,26 +66,48 @@ def measure(
     return references, tuple(LeftOut(n, one) for n, one in made.items() if isinstance(one, str))
 
 
-def _answers(means: Means, rows: TestRows) -> dict[str, Answers | str]:
-    """Return what each answers, or why it does not. All are fitted at the same time; one that was
-    lost, perhaps because all of them needed memory, is fitted again alone.
+def _answers(
+    means: Means, data: Dataset, opened: Sequence[TestRows]
+) -> dict[str, Answers | str]:
+    """Return what each answers, or why it does not. All are fitted at the same time, on each fold
+    of the first repeat; one that was lost, perhaps because all of them needed memory, is fitted
+    again alone.
     """
     logger.info("confirmation: %d references to fit", len(REFERENCES))
-    evaluator = means.evaluator
+    evaluator, folds = means.evaluator, range(len(data.first_repeat))
 
-    def submit(name: str) -> Future[Answers | str]:
-        return evaluator.executor.submit(answer, evaluator.spec.arrays, name, rows.x, rows.y)
+    def submit(name: str, fold: int) -> Future[Answers | str]:
+        rows = opened[fold]
+        return evaluator.executor.submit(answer, evaluator.spec.arrays, name, fold, rows.x, rows.y)
 
-    futures = {name: submit(name) for name in REFERENCES}
+    futures = {(name, fold): submit(name, fold) for name in REFERENCES for fold in folds}
     for future in futures.values():
         future.exception()  # waits; what it is matters below
     found = {}
-    for name, future in futures.items():
+    for key, future in futures.items():
         try:
-            found[name] = future.result()
+            found[key] = future.result()
         except LOST as loss:
-            found[name] = retried(functools.partial(submit, name), loss)
-    return found
+            found[key] = retried(functools.partial(submit, *key), loss)
+    return {name: _together([found[name, fold] for fold in folds], data) for name in REFERENCES}
+
+
+def _together(of_folds: Sequence[Answers | str], data: Dataset) -> Answers | str:
+    """Return each validation row's answer, which one fold gave, and the means on the test rows."""
+    answers = [one for one in of_folds if isinstance(one, Answers)]
+    if len(answers) < len(of_folds):
+        return next(one for one in of_folds if isinstance(one, str))
+    val_losses, val_hits = np.empty((2, len(data.y)))
+    for one, division in zip(answers, data.first_repeat, strict=True):
+        val_losses[division.validated], val_hits[division.validated] = one.val_losses, one.val_hits
+    return Answers(
+        val_losses=val_losses,
+        val_hits=val_hits,
+        losses=np.mean([one.losses for one in answers], axis=0),
+        hits=np.mean([one.hits for one in answers], axis=0),
+        started=min(one.started for one in answers),
+        finished=max(one.finished for one in answers),
+    )
 
 
 def _score(hits: np.ndarray, losses: np.ndarray, chooser: Choice) -> Scores:

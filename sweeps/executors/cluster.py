@@ -20,7 +20,7 @@ from experiments.environment import DISTRIBUTION, changes, signature
 from experiments.errors import InputError, SweepsError, WorkersError
 from experiments.evaluation import HELD, after_epoch, stored
 from experiments.evaluation.held import call_holding
-from nnreg import Split
+from nnreg import Splits
 from sweeps.executors.local import Later, ProcessExecutor, WorkerDied, Workers
 
 CONNECT = 10.0  # seconds within which a scheduler that is there answers
@@ -41,19 +41,19 @@ class SweepPlugin(WorkerPlugin):
     numbers in its own process at any time, and the directory of a process is one for all threads.
     """
 
-    def __init__(self, name: str, split: Split, in_processes: bool) -> None:
-        self.name, self._split, self._in_processes = name, split, in_processes
+    def __init__(self, name: str, splits: Splits, in_processes: bool) -> None:
+        self.name, self._splits, self._in_processes = name, splits, in_processes
         self._awaited: set[Any] = set()  # keys of the tasks that run here for somebody
         self.ready = False
 
     def setup(self, worker: Worker) -> None:
         threadpool_limits(1)
-        HELD[self.name] = self._split
+        HELD[self.name] = self._splits
         self._beside: dict[int, ProcessExecutor] = {}  # by thread
         self._closing = ExitStack()
         self._folder = ""
         if self._in_processes:
-            self._folder = self._closing.enter_context(stored(self._split))
+            self._folder = self._closing.enter_context(stored(self._splits))
         self.ready = True
 
     def teardown(self, worker: Worker) -> None:
@@ -170,13 +170,13 @@ class ClusterExecutor(Workers):
         return max(1, sum(threads.values()))
 
     @contextmanager
-    def holding(self, split: Split, study: str) -> Iterator[str]:
-        """Give the split to every worker inside the block; the first one is waited for."""
+    def holding(self, splits: Splits, study: str) -> Iterator[str]:
+        """Give the splits to every worker inside the block; the first one is waited for."""
         with self._answering():
             self._await_worker()
         self._plugin = f"sweeps-{study}"  # a study has one driver, and the next one replaces it
         with suppress(Exception):  # a worker that could not take it says so at its first task
-            self._client.register_plugin(SweepPlugin(self._plugin, split, self._in_processes))
+            self._client.register_plugin(SweepPlugin(self._plugin, splits, self._in_processes))
         try:
             yield self._plugin
         finally:

@@ -55,7 +55,7 @@ class Evaluator:
 
     def _one_by_one(self, jobs: Sequence[Job]) -> Iterator[Evaluated]:
         """Evaluate each network of users' own jobs in a task of its own, which are long."""
-        alone = [replace(job, seeds=(seed,)) for job in jobs for seed in job.seeds]
+        alone = [one for job in jobs for one in job.alone()]
         results = self.evaluate(alone)
         for job in jobs:
             yield with_shared_epoch([next(results)[0] for _ in job.seeds], self.spec, job)

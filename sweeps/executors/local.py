@@ -13,7 +13,7 @@ from typing import Any
 from experiments.errors import WorkersError
 from experiments.evaluation import one_thread, stored
 from experiments.worker import TRIES, Worker, serve
-from nnreg import Split
+from nnreg import Splits
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ class Workers(Executor):
     def size(self) -> int:
         return 1
 
-    def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
-        """Yield `EvaluationSpec.arrays` for a split. Raises DirectoryError, WorkersError."""
-        return stored(split)
+    def holding(self, splits: Splits, study: str) -> AbstractContextManager[str]:
+        """Yield `EvaluationSpec.arrays` for splits. Raises DirectoryError, WorkersError."""
+        return stored(splits)
 
 
 class Later(Future[Any]):

@@ -88,15 +88,30 @@ class Resources:
         if experiment.own:  # its networks are trained one after the other
             return 1
         config, generation = experiment.train_config(), experiment.sweep.generation
-        return self.lanes or lanes_per_task(split, config, generation=generation, workers=size)
+        return self.lanes or lanes_per_task(
+            split,
+            config,
+            generation=generation,
+            workers=size,
+            networks=max(1, experiment.folds),
+        )
 
 
 def lanes_per_task(
-    split: Split, config: TrainConfig, *, generation: int, workers: int, cache: int | None = None
+    split: Split,
+    config: TrainConfig,
+    *,
+    generation: int,
+    workers: int,
+    networks: int = 1,
+    cache: int | None = None,
 ) -> int:
-    """As many as fit into `cache` (bytes; None: measured), and few enough for every worker."""
+    """As many as fit into `cache` (bytes; None: measured), and few enough for every worker to have
+    some trials, of so many `networks` each.
+    """
     fitting = (cache or cache_per_worker(workers)) // bytes_per_lane(split, config)
-    return max(1, min(max(LEAST, fitting), MOST, -(-generation // workers)))
+    trials = min(MOST, -(-generation // workers))
+    return max(1, min(max(LEAST, fitting), trials * networks))
 
 
 def bytes_per_lane(split: Split, config: TrainConfig) -> int:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from experiments.evaluation import Job, TrialResult
+from experiments.evaluation import TrialResult, averaged
 from experiments.records import TrialRecord
 from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
@@ -36,17 +36,17 @@ def drive(
             len(proposals),
             study.finished,
         )
-        jobs = [Job(proposal.setting, (evaluator.spec.config.seed,)) for proposal in proposals]
+        jobs = [study.experiment.job(proposal.setting) for proposal in proposals]
         spec = replace(evaluator.spec, medians=study.medians())
         # Again at the end, in a process that has trained others: a module's generator has moved on.
         again = jobs[:1] if spec.own and proposals[0].generation == 0 else []
         results = replace(evaluator, spec=spec).evaluate(jobs + again)
         records = []
-        for proposal, (result,) in zip(proposals, results, strict=False):
-            records.append(record := study.record(proposal, result))
+        for proposal, networks in zip(proposals, results, strict=False):
+            records.append(record := study.record(proposal, averaged(networks)))
             logger.debug("trial %d: %s, %.2f s", record.trial, record.state, record.seconds)
             observe(record)
-        if again and (found := _difference(records[0], next(results)[0])):
+        if again and (found := _difference(records[0], averaged(next(results)))):
             study.keep(UNSEEDED, found)
             note(
                 f"two evaluations of trial {records[0].trial} differ ({found}), so your network"

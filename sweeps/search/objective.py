@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from experiments import datasets, experiment_file
-from experiments.evaluation import Job, evaluate_on, one_thread
+from experiments.evaluation import averaged, evaluate_on, one_thread
 from experiments.spec import Experiment
 from nnreg import Lambdas
 from sweeps.search.search import Space
@@ -34,7 +34,7 @@ class Objective:
         self.experiment = experiment
         self._space = Space(experiment)
         self._spec = experiment.evaluation(arrays="")
-        self._split = datasets.load(experiment.data, experiment.training.dtype).split
+        self._splits = datasets.load(experiment.data, experiment.training.dtype).splits
 
     @property
     def direction(self) -> str:
@@ -58,9 +58,10 @@ class Objective:
             elif isinstance(axis, FloatDistribution):
                 draws[name] = trial.suggest_float(name, axis.low, axis.high, log=axis.log)
         setting, objective = self._space.setting(draws), self.experiment.sweep.objective
-        job = Job(setting, (self._spec.config.seed,))
+        job = self.experiment.job(setting)
         with one_thread():
-            ((result,),) = evaluate_on(self._split, self._spec, [job])
+            (networks,) = evaluate_on(self._splits, self._spec, [job])
+        result = averaged(networks)
         if result.metrics is None:  # a user's own network
             raise RuntimeError(result.error)
         numbers = {**setting.numbers, **result.metrics.known, "best_epoch": result.best_epoch}

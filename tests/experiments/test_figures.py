@@ -24,7 +24,7 @@ def test_the_curves_mark_the_kept_epoch_of_both_arms_on_training_and_validation_
         drawn = "".join(plot.drawn)
         for role, words in (("baseline", "without penalties"), ("recommended", "recommended")):
             one = study.verdict.confirmed(role)
-            networks = [study.confirmed[one.setting, seed] for seed in study.verdict.seeds]
+            networks = study.confirmed[one.setting]
             for rows, name in zip(("training", "validation"), names, strict=True):
                 means = np.mean([network.curves[name] for network in networks], axis=0)
                 for epoch, mean in enumerate(means, start=1):

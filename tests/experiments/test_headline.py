@@ -30,7 +30,7 @@ def test_means_on_the_test_rows_and_the_difference_with_the_interval_of_the_card
     study = study_with(BETTER, compared("baseline", BETTER, 0.118, 0.09, 0.145))
     sides = [study.verdict.baseline, study.verdict.recommended]
     means = [
-        np.mean([study.confirmed[one, seed].test.accuracy for seed in study.verdict.seeds])
+        np.mean([network.test.accuracy for network in study.confirmed[one]])
         for one in sides
     ]
     assert numbers(study) == [

@@ -71,7 +71,7 @@ def _arms(shown: Shown) -> dict[str, Arm]:
     if verdict := study.verdict:
         for role in (BASELINE, RECOMMENDED if verdict.recommended.on else WINNER):
             one = verdict.confirmed(role)
-            networks = [study.confirmed[one.setting, seed].curves for seed in verdict.seeds]
+            networks = [network.curves for network in study.confirmed[one.setting]]
             found[role] = one.best_epoch, networks
     else:
         penalised = (trial for trial in study.ranked if trial.setting.arm == PENALISED)

@@ -18,7 +18,7 @@ def figure(shown: Shown) -> Figure:
     study = shown.study
     if study.verdict is None or study.experiment.own:  # whose layers are not known
         return Figure([])
-    networks = [study.confirmed[study.verdict.recommended, seed] for seed in study.verdict.seeds]
+    networks = study.confirmed[study.verdict.recommended]
     penalties = np.array([[layer.penalties for layer in one.layers] for one in networks])
     totals = np.array([one.metrics.total_loss for one in networks])
     paid = (penalties / totals[:, np.newaxis, np.newaxis]).mean(axis=0)

@@ -101,7 +101,7 @@ def test_the_networks_of_a_setting_share_the_best_epoch_of_their_mean_curve(
 ) -> None:
     record = calm.record
     for one in record.verdict.settings:
-        networks = [record.confirmed[one.setting, seed] for seed in record.verdict.seeds]
+        networks = record.confirmed[one.setting]
         mean = np.mean([network.curves["val_accuracy"] for network in networks], axis=0)
         kept = {one.best_epoch} | {network.best_epoch for network in networks}
         assert kept == {int(mean.round(12).argmax()) + 1}
