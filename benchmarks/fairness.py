@@ -140,7 +140,7 @@ def confirmed_baseline(experiment: Experiment, trials: int) -> tuple[Baseline, D
         tempfile.TemporaryDirectory() as folder,
         searched(experiment, Path(folder)) as found,
     ):
-        replicates, data = Replicates(found.study, found.means), found.data
+        replicates, data = Replicates(found.study, found.data, found.means), found.data
         tried = choice.candidates(study_record(found.study.optuna), experiment.confirm.top)
         chooser = Choice.by(experiment.sweep.objective, data.split.y_val, data.groups)
         setting = chooser.winner(tried, replicates.scores(tried))

@@ -37,7 +37,7 @@ def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
     lanes = functools.partial(
         lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
     )
-    with closing(place.open(experiment.name, experiment)) as study, stored(data.split) as arrays:
+    with closing(place.open(experiment.name, experiment)) as study, stored(data.splits) as arrays:
         evaluator = Evaluator(executor, experiment.evaluation(arrays), lanes)
         drive(
             study,

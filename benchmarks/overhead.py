@@ -175,8 +175,8 @@ def alone(tasks: list[tuple[Any, Any]], edits: tuple[str, ...]) -> float:
     from sweeps.executors import local
 
     experiment = experiment_file.load("digits", edits)
-    split = datasets.load(experiment.data, experiment.training.dtype).split
-    with stored(split) as arrays, local.make(WORKERS) as executor:
+    splits = datasets.load(experiment.data, experiment.training.dtype).splits
+    with stored(splits) as arrays, local.make(WORKERS) as executor:
         specs = [(replace(spec, arrays=arrays), jobs) for spec, jobs in tasks]
         spec, jobs = specs[0]
         quick = replace(spec, config=replace(spec.config, epochs=1))

@@ -72,18 +72,20 @@ def _forced(
     study: Study, data: Dataset, means: Means, verdict: Verdict
 ) -> tuple[tuple[Comparison, ...], float]:
     """Compare the penalised arm's winner on the test rows as if it were recommended."""
-    experiment, replicates = study.experiment, Replicates(study, means)
+    experiment, replicates = study.experiment, Replicates(study, data, means)
     winner, baseline = verdict.confirmed(WINNER).setting, verdict.baseline
     tried = choice.alternatives(winner, baseline, experiment.rates)
     val_scores = replicates.scores(itertools.chain(*tried.values()))
-    on_val = Choice.by(verdict.objective, data.split.y_val, data.groups)
+    on_val = Choice.by(verdict.objective, data.y, data.groups)
     against = {BASELINE: baseline} | {
         name: on_val.winner(settings, val_scores) for name, settings in tried.items()
     }
     settings = [winner, *against.values()]
     replicates.prepare(settings)
-    rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
-    scores, _ = replicates.test(settings, rows)
+    sealed, dtype = Sealed(experiment.data), experiment.training.dtype
+    opened = [sealed.open(division.preparation, dtype) for division in data.divisions]
+    scores, _ = replicates.test(settings, opened)
+    rows = opened[0]
     chooser = Choice.by(verdict.objective, rows.y, rows.groups)
     estimates = {
         setting: chooser.claimed(scores[winner], scores[setting]) for setting in against.values()

@@ -39,7 +39,7 @@ def measure(workers: int, lanes: tuple[int, ...], trials: int) -> dict[int, floa
     experiment = experiment_file.load("digits")
     data = datasets.load(experiment.data, experiment.training.dtype)
     jobs = [Job(Setting(Lambdas(weight_l2=1e-4), learning_rate=1e-3), seeds=(0,))] * trials
-    with stored(data.split) as arrays, local.make(workers) as executor:
+    with stored(data.splits) as arrays, local.make(workers) as executor:
         spec = experiment.evaluation(arrays)
 
         def seconds(each: int, trials: int) -> float:

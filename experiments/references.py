@@ -37,8 +37,9 @@ class Answers:
 
 
 def answer(arrays: str, name: str, fold: int, x: np.ndarray, y: np.ndarray) -> Answers | str:
-    """Fit one of REFERENCES on the training rows of a fold, from 0, and return how it answers the validation rows and
-    x (rows, features), y (rows,); or in a sentence why it cannot be fitted. Pure, for a worker.
+    """Fit one of REFERENCES on the training rows of a fold, from 0, and return how it answers the
+    validation rows and x (rows, features), y (rows,); or in a sentence why it cannot be fitted.
+    Pure, for a worker.
 
     The same rows give the same numbers: one thread, and a fixed random state. Raises MemoryError.
     """

@@ -156,6 +156,11 @@ class Experiment(Section):
                 " (model.source): this program's networks are trained together, so to stop one"
                 " saves nothing; remove it"
             )
+        if self.sweep.pruner and self.folds:
+            raise ValueError(
+                f"sweep.pruner is {self.sweep.pruner!r}, and compares trials of one network, but"
+                " data.split.folds trains several per trial; remove one of the two"
+            )
         if self.sweep.pruner and self.training.keep == "last":
             raise ValueError(
                 f"sweep.pruner is {self.sweep.pruner!r}, and compares best epochs, but the last one"

@@ -20,7 +20,6 @@ from nnreg.network import LayerParameters, Network
 from nnreg.optimizers import learning_rate_of
 from nnreg.split import Split
 
-
 COPIED = 2_000_000
 """Numbers that lanes of several splits may copy. With more, one split after the other is faster: 5
 folds of 1,600 rows and 100 features took 1.05 times as long together with 10 lanes, 1.5 times with

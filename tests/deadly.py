@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Never
 
 from experiments.evaluation import Evaluated, EvaluationSpec, Job, Setting, evaluate
-from nnreg import Split
+from nnreg import Splits
 from sweeps.executors.local import Workers
 
 PIECE, PAUSE = 20_000_000, 0.02  # bytes, and seconds between them
@@ -75,8 +75,8 @@ class Deadly(Workers):
     def size(self) -> int:
         return self._executor.size
 
-    def holding(self, split: Split, study: str) -> AbstractContextManager[str]:
-        return self._executor.holding(split, study)
+    def holding(self, splits: Splits, study: str) -> AbstractContextManager[str]:
+        return self._executor.holding(splits, study)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         assert fn is evaluate

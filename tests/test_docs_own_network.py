@@ -19,7 +19,7 @@ from experiments import datasets, experiment_file, network
 from experiments.data_section import Data
 from experiments.evaluation import EvaluationSpec, Job, Setting, evaluate_on
 from experiments.worker import ONE_THREAD
-from nnreg import Lambdas, TrainConfig
+from nnreg import Lambdas, Splits, TrainConfig
 from tests.needs import needs_module
 from tests.snippets import ROOT, Reader, Snippet, snippets
 from tests.warm import warm
@@ -145,7 +145,7 @@ def test_every_glue_trains_and_penalises(name: str, followed: Path) -> None:
     split = datasets.load(Data(source="iris"), config.dtype).split
     settings = (Setting(Lambdas(weight_l2=l2), 0.05) for l2 in (0, 0, 1))
     plain, again, penalised = (
-        evaluate_on(split, spec, [Job(setting, (1,))])[0][0] for setting in settings
+        evaluate_on(Splits((split,)), spec, [Job(setting, (1,))])[0][0] for setting in settings
     )
     assert plain.error is None
     assert plain.metrics.val_accuracy > 0.8

@@ -9,7 +9,7 @@ from benchmarks.peers import own_dense
 from benchmarks.sides import Prepared
 from experiments.evaluation import EvaluationSpec, Job, Setting, evaluate, stored
 from experiments.network import from_file
-from nnreg import LAMBDA_NAMES, Lambdas, Split, TrainConfig
+from nnreg import LAMBDA_NAMES, Lambdas, Split, Splits, TrainConfig
 from sweeps.executors.local import ProcessExecutor
 
 
@@ -20,7 +20,7 @@ def prepare(case: Case) -> Prepared:
     spec = EvaluationSpec(
         TrainConfig(epochs=case.epochs, batch_size=case.batch_size),
         "all",
-        stack.enter_context(stored(Split(*load(case)))),
+        stack.enter_context(stored(Splits((Split(*load(case)),)))),
         keep="val_accuracy",
         own=from_file(file, "train", file.parent, {}),
     )

@@ -18,7 +18,7 @@ from experiments.datasets.bundled import BUNDLED
 from experiments.datasets.leaks import Leak
 from experiments.datasets.parts import PARTS, Part, divide
 from experiments.datasets.preparation import Example, Preparation, fit
-from nnreg import Split
+from nnreg import Split, Splits
 
 __all__ = ["BUNDLED", "Dataset", "Division", "Leak", "Preparation", "Sealed", "TestRows", "load"]
 
@@ -65,6 +65,17 @@ class Dataset:
     label_type: str
     example: Example
     search: Callable[[], tuple[tuple[Leak, ...], tuple[str, ...]]]
+
+    @property
+    def splits(self) -> Splits:
+        """What networks are trained on."""
+        return Splits(tuple(division.split for division in self.divisions), self.whole)
+
+    @property
+    def first_repeat(self) -> tuple[Division, ...]:
+        """The first divisions, which together validate each row of `y` once."""
+        repeats = sum(len(one.validated) for one in self.divisions) // len(self.y)
+        return self.divisions[: len(self.divisions) // repeats]
 
     @property
     def split(self) -> Split:

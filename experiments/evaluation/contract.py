@@ -24,8 +24,9 @@ class EvaluationSpec:
     on the validation rows too.
 
     `own` is a user's own network, which has its own layers, and takes of `config` the epochs and
-    the size of a batch. For it alone: `rows` (x, y) of its fold are answered in place of the validation rows;
-    `medians` of the curve to keep, by epoch, end a network whose best so far is worse.
+    the size of a batch. For it alone: `rows` (x, y) of each fold are answered in place of the
+    validation rows; `medians` of the curve to keep, by epoch, end a network whose best so far is
+    worse.
     """
 
     config: TrainConfig
@@ -105,9 +106,7 @@ class Job:
         lucky for one is not for all.
         """
         folds = self.folds or (0,) * len(self.seeds)
-        return [
-            ((seed + fold) % SEEDS, fold) for seed, fold in zip(self.seeds, folds, strict=True)
-        ]
+        return [((seed + fold) % SEEDS, fold) for seed, fold in zip(self.seeds, folds, strict=True)]
 
     def alone(self) -> list["Job"]:
         """Return a job for each network."""
@@ -177,9 +176,10 @@ class TrainedNetwork:
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
     """What was measured of one network, or of all networks of a cross-validation: their means, and
-    the standard `deviations` of those on their validation rows, DEVIATIONS. `best_epoch` is the kept one, from 1; 0 where there is no
-    network. Networks trained in lockstep share their task's time: each gets an equal part of it,
-    one after the other, from `started` to `finished` (UTC), which is `seconds` long.
+    the standard `deviations` of those on their validation rows, DEVIATIONS. `best_epoch` is the
+    kept one, from 1; 0 where there is no network. Networks trained in lockstep share their task's
+    time: each gets an equal part of it, one after the other, from `started` to `finished` (UTC),
+    which is `seconds` long.
     """
 
     metrics: Metrics | None

@@ -69,7 +69,12 @@ def train_and_measure_own(
     """Train the networks of all jobs, one after the other, and measure each."""
     return [
         with_shared_epoch(
-            [_train(own, folds[fold], _of_fold(spec, fold), job, seed) for seed, fold in job.networks], spec, job
+            [
+                _train(own, folds[fold], _of_fold(spec, fold), job, seed)
+                for seed, fold in job.networks
+            ],
+            spec,
+            job,
         )
         for job in jobs
     ]

@@ -95,7 +95,7 @@ def trials(study: StudyRecord, runs: Mapping[int, str] | None = None) -> "pd.Dat
         | {"arm": one.setting.arm}
         | common
         | ids.get(one.trial, {})
-        | one.deviations
+        | dict(one.deviations)
         for one in study.trials
     ]
     deviations = dict.fromkeys(DEVIATIONS, NUMBER) if study.experiment.folds else {}
@@ -198,14 +198,20 @@ def of_verdict(verdict: Verdict | None) -> dict[str, Any]:
 
 
 def confirm(study: StudyRecord) -> "pd.DataFrame":
-    """One row per role, seed and fold, a setting with two roles is there twice; then one per reference,
-    which has no setting.
+    """One row per role, seed and fold, a setting with two roles is there twice; then one per
+    reference, which has no setting.
     """
     verdict, rows = study.verdict, []
     for setting in verdict.settings if verdict else ():
         for one in study.confirmed[setting.setting]:
             row = vars(one.metrics) | one.setting.numbers | {"study": study.study}
-            row |= {"seed": one.seed, "fold": one.fold, "role": setting.role, "trial": setting.trial, "diverged": one.diverged}
+            row |= {
+                "seed": one.seed,
+                "fold": one.fold,
+                "role": setting.role,
+                "trial": setting.trial,
+                "diverged": one.diverged,
+            }
             row["best_epoch"] = one.best_epoch
             if one.test:
                 row |= {"test_accuracy": one.test.accuracy, "test_data_loss": one.test.data_loss}

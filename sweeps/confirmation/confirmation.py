@@ -183,7 +183,8 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
         return claimed
     found, left_out = references.measure(
         replicates.means,
-        data,
+        data.first_repeat,
+        data.y,
         opened,
         scores[claimed.use],
         chooser,

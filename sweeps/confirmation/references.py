@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from experiments.datasets import Dataset, TestRows
+from experiments.datasets import Division, TestRows
 from experiments.references import REFERENCES, Answers, answer
 from experiments.verdict import LeftOut, Reference, TestScores
 from sweeps.confirmation import tests
@@ -25,25 +25,27 @@ lambdas, which must not become less certain for them."""
 
 def measure(
     means: Means,
-    data: Dataset,
+    divisions: Sequence[Division],
+    y_val: np.ndarray,
     opened: Sequence[TestRows],
     network: Scores,
     chooser: Choice,
     alpha: float,
     margin: float,
 ) -> tuple[tuple[Reference, ...], tuple[LeftOut, ...]]:
-    """Return the references and those that are left out. `opened` are the test rows as each
-    division prepares them, `network` (seeds, rows) are the scores of the setting to use on them,
-    `alpha` is the level of the look. Raises WorkersError.
+    """Return the references and those that are left out. The divisions validate each row of
+    `y_val` once, and `opened` are the test rows as each of them prepares them. `network`
+    (seeds, rows) are the scores of the setting to use on these rows, `alpha` is the level of the
+    look. Raises WorkersError.
     """
-    rows, made = opened[0], _answers(means, data, opened)
+    rows, made = opened[0], _answers(means, divisions, len(y_val), opened)
     found = {name: one for name, one in made.items() if isinstance(one, Answers)}
     estimates = {
         name: chooser.claimed(network, _score(one.hits, one.losses, chooser))
         for name, one in found.items()
     }
     levels = tests.levels([estimate.p for estimate in estimates.values()], alpha * SHARE)
-    by_class, by_val_class = Weighting(rows.y), Weighting(data.y)
+    by_class, by_val_class = Weighting(rows.y), Weighting(y_val)
     references = tuple(
         Reference(
             name=name,
@@ -67,18 +69,18 @@ def measure(
 
 
 def _answers(
-    means: Means, data: Dataset, opened: Sequence[TestRows]
+    means: Means, divisions: Sequence[Division], rows: int, opened: Sequence[TestRows]
 ) -> dict[str, Answers | str]:
     """Return what each answers, or why it does not. All are fitted at the same time, on each fold
     of the first repeat; one that was lost, perhaps because all of them needed memory, is fitted
     again alone.
     """
     logger.info("confirmation: %d references to fit", len(REFERENCES))
-    evaluator, folds = means.evaluator, range(len(data.first_repeat))
+    evaluator, folds = means.evaluator, range(len(divisions))
 
     def submit(name: str, fold: int) -> Future[Answers | str]:
-        rows = opened[fold]
-        return evaluator.executor.submit(answer, evaluator.spec.arrays, name, fold, rows.x, rows.y)
+        test = opened[fold]
+        return evaluator.executor.submit(answer, evaluator.spec.arrays, name, fold, test.x, test.y)
 
     futures = {(name, fold): submit(name, fold) for name in REFERENCES for fold in folds}
     for future in futures.values():
@@ -89,16 +91,21 @@ def _answers(
             found[key] = future.result()
         except LOST as loss:
             found[key] = retried(functools.partial(submit, *key), loss)
-    return {name: _together([found[name, fold] for fold in folds], data) for name in REFERENCES}
+    return {
+        name: _together([found[name, fold] for fold in folds], divisions, rows)
+        for name in REFERENCES
+    }
 
 
-def _together(of_folds: Sequence[Answers | str], data: Dataset) -> Answers | str:
+def _together(
+    of_folds: Sequence[Answers | str], divisions: Sequence[Division], rows: int
+) -> Answers | str:
     """Return each validation row's answer, which one fold gave, and the means on the test rows."""
     answers = [one for one in of_folds if isinstance(one, Answers)]
     if len(answers) < len(of_folds):
         return next(one for one in of_folds if isinstance(one, str))
-    val_losses, val_hits = np.empty((2, len(data.y)))
-    for one, division in zip(answers, data.first_repeat, strict=True):
+    val_losses, val_hits = np.empty((2, rows))
+    for one, division in zip(answers, divisions, strict=True):
         val_losses[division.validated], val_hits[division.validated] = one.val_losses, one.val_hits
     return Answers(
         val_losses=val_losses,

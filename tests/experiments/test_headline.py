@@ -29,10 +29,7 @@ def number(one: headline.Number) -> float:
 def test_means_on_the_test_rows_and_the_difference_with_the_interval_of_the_card() -> None:
     study = study_with(BETTER, compared("baseline", BETTER, 0.118, 0.09, 0.145))
     sides = [study.verdict.baseline, study.verdict.recommended]
-    means = [
-        np.mean([network.test.accuracy for network in study.confirmed[one]])
-        for one in sides
-    ]
+    means = [np.mean([network.test.accuracy for network in study.confirmed[one]]) for one in sides]
     assert numbers(study) == [
         ("test accuracy without penalties", f"{100 * means[0]:.1f}", "%"),
         ("test accuracy with penalties", f"{100 * means[1]:.1f}", "%"),

@@ -30,7 +30,7 @@ from experiments.evaluation import (
 )
 from experiments.evaluation import one_thread as with_one_thread
 from experiments.network import OwnNetwork
-from nnreg import Lambdas, Split, TrainConfig
+from nnreg import Lambdas, Split, Splits, TrainConfig
 from sweeps.search import pruning
 from sweeps.storage.attributes import system_attributes
 from tests.own import NETWORK
@@ -80,7 +80,7 @@ def of(function: Callable[..., Any], epochs: int = EPOCHS, **changes: Any) -> Ev
 
 
 def trained(split: Split, spec: EvaluationSpec, seed: int = 0, **changes: Any) -> TrialResult:
-    ((result,),) = evaluate_on(split, spec, [Job(PLAIN, (seed,), **changes)])
+    ((result,),) = evaluate_on(Splits((split,)), spec, [Job(PLAIN, (seed,), **changes)])
     return result
 
 
@@ -119,7 +119,7 @@ def test_every_number_is_that_of_the_script_alone(
 ) -> None:
     """Whatever was trained in the process before. The mean of recalls is rounded otherwise."""
     spec = replace(spec, keep=keep)
-    _, (result,) = evaluate_on(split, spec, [Job(PLAIN, (3,)), Job(SETTING, (11,))])
+    _, (result,) = evaluate_on(Splits((split,)), spec, [Job(PLAIN, (3,)), Job(SETTING, (11,))])
     curves = alone(file, split, SETTING, 11)
     balanced = curves.pop("balanced_val_accuracy")
     assert result.curves["balanced_val_accuracy"] == pytest.approx(balanced, abs=1e-15)
@@ -140,12 +140,12 @@ def test_stopped_earlier_it_is_the_network_of_that_epoch(
 ) -> None:
     """So a network need not be copied; and its rows are answered, whichever are asked for."""
     spec = replace(spec, with_networks=True, keep=None)
-    rows = split.x_train[:20], split.y_train[:20]
-    ((whole,),) = evaluate_on(split, spec, [Job(SETTING, (5,))])
+    rows = ((split.x_train[:20], split.y_train[:20]),)
+    ((whole,),) = evaluate_on(Splits((split,)), spec, [Job(SETTING, (5,))])
     for stop in range(1, EPOCHS + 1):
         job = Job(SETTING, (5,), stop)
         ((result,),), ((other,),) = (
-            evaluate_on(split, one, [job]) for one in (spec, replace(spec, rows=rows))
+            evaluate_on(Splits((split,)), one, [job]) for one in (spec, replace(spec, rows=rows))
         )
         assert (result.epochs, result.best_epoch) == (stop, stop)
         for name, curve in whole.curves.items():
@@ -173,7 +173,7 @@ def wavy(split: Split, lambdas: Lambdas, *, seed: int, epochs: int, **rest: Any)
 
 def test_networks_of_one_setting_share_the_best_epoch_of_their_mean(split: Split) -> None:
     spec = of(wavy, keep="val_accuracy", with_networks=True)
-    (results,) = evaluate_on(split, spec, [Job(PLAIN, (1, 2, 3))])
+    (results,) = evaluate_on(Splits((split,)), spec, [Job(PLAIN, (1, 2, 3))])
     # 0.2 0.4 0.6 0.4, 0.3 0.6 0.3 0.3 and 0.5 0.8 0.8 0.8: the second epoch has the best mean.
     assert [one.best_epoch for one in results] == [2, 2, 2]
     assert [one.epochs for one in results] == [4, 4, 2]
@@ -182,7 +182,7 @@ def test_networks_of_one_setting_share_the_best_epoch_of_their_mean(split: Split
     assert found == pytest.approx([0.4, 0.6, 0.8], abs=0.02)
     hits = [one.network.hits.mean() for one in results if one.network]
     assert hits == pytest.approx(found)
-    (pair,) = evaluate_on(split, spec, [Job(PLAIN, (1, 3))])
+    (pair,) = evaluate_on(Splits((split,)), spec, [Job(PLAIN, (1, 3))])
     assert [one.best_epoch for one in pair] == [3, 3]
     assert pair[1].metrics
     assert pair[1].metrics.val_accuracy == pair[1].curves["val_accuracy"][1]

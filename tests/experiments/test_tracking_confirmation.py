@@ -46,7 +46,9 @@ def test_each_setting_is_one_finished_run_with_the_numbers_of_its_networks(store
         assert {run.data.metrics["best_epoch"]} == set(rows.best_epoch)
         assert run.data.params["seeds"] == ",".join(map(str, rows.seed))
         assert run.data.metrics["seconds"] == 0.25 * len(rows)
-    ends = [one.finished for networks in OPENED.confirmed.values() for one in networks]  # after the last trial's
+    ends = [
+        one.finished for networks in OPENED.confirmed.values() for one in networks
+    ]  # after the last trial's
     assert study_run(store, OPENED.study_uid).info.end_time == milliseconds(max(ends))
     names = {run.info.run_name for run in found.values()}
     assert names >= {"confirm-winner", "confirm-candidate-00002", "confirm-baseline"}

@@ -17,7 +17,7 @@ import pytest
 from experiments import experiment_file, loading, network
 from experiments.errors import ExperimentError, InputError
 from experiments.evaluation import EvaluationSpec, Job, Setting, TrialResult, evaluate_on
-from nnreg import Lambdas, Split, TrainConfig
+from nnreg import Lambdas, Split, Splits, TrainConfig
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS, Done, carried_out
 from tests.commands import sweeps as command
@@ -52,7 +52,7 @@ def trained(folder: Path, text: str) -> TrialResult:
     (folder / "net.py").write_text(text)
     own = network.from_file(folder / "net.py", "train", folder, {})
     spec = EvaluationSpec(TrainConfig(epochs=2), "all", "", own=own)
-    ((result,),) = evaluate_on(SPLIT, spec, [Job(Setting(Lambdas(), 0.1), (0,))])
+    ((result,),) = evaluate_on(Splits((SPLIT,)), spec, [Job(Setting(Lambdas(), 0.1), (0,))])
     return result
 
 

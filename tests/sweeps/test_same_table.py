@@ -54,7 +54,7 @@ def search(
         closing(place.open(definition.name, definition)) as opened,
         local.make(workers) as executor,
     ):
-        with Interrupts().installed() as interrupts, stored(data.split) as arrays:
+        with Interrupts().installed() as interrupts, stored(data.splits) as arrays:
             opened.interrupts = interrupts
             drive(
                 opened,

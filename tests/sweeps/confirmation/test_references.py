@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
-from experiments.datasets import TestRows
+from experiments.datasets import Division, Preparation, TestRows
 from experiments.evaluation import EvaluationSpec, stored
 from experiments.references import (
     GRADIENT_BOOSTING,
@@ -28,7 +28,7 @@ from experiments.references import (
     REFERENCES,
 )
 from experiments.verdict import BETTER, WORSE, LeftOut, Reference
-from nnreg import Split, TrainConfig
+from nnreg import Split, Splits, TrainConfig
 from nnreg.losses import CLIP, WORST_LOSS
 from sweeps.confirmation import Means, references
 from sweeps.confirmation.choice import Choice
@@ -48,14 +48,16 @@ def measured(
     """The references beside networks, one per seed, of which each finds all rows or none."""
     network = np.repeat(np.array(hits, float)[:, np.newaxis], len(rows.y), axis=1)
     chooser = Choice.by("val_accuracy", rows.y, rows.groups)
-    with stored(split) as arrays:
+    places = np.arange(len(split.y_val))
+    division = Division(split=split, preparation=Preparation(steps=()), validated=places)
+    with stored(Splits((split,))) as arrays:
         means = Means(
             evaluator=Evaluator(executor, EvaluationSpec(TrainConfig(), "all", arrays), lambda: 1),
             others=lambda: (),
             observe=lambda done, wanted: None,
         )
         found, left_out = references.measure(
-            means, split.y_val, rows, network, chooser, alpha=0.025, margin=0.01
+            means, [division], split.y_val, [rows], network, chooser, alpha=0.025, margin=0.01
         )
     return {one.name: one for one in found}, {one.name: one for one in left_out}
 

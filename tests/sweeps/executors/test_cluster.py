@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_info
 import sweeps
 from experiments import experiment_file
 from experiments.errors import InputError, SweepsError, WorkersError
-from experiments.evaluation import load_split
+from experiments.evaluation import load_splits
 from experiments.spec import Experiment
-from nnreg import Split
+from nnreg import Split, Splits
 from sweeps.executors.cluster import LOGGERS, ClusterExecutor
 from sweeps.executors.resources import Resources
 from sweeps.search.study import open_study
@@ -148,7 +148,7 @@ def test_a_worker_without_the_package_is_named() -> None:
                 WorkersError, match=r"^worker tcp://\S+ cannot take the data; install nnreg-sweeps"
             ),
             ClusterExecutor(made.address) as executor,
-            executor.holding(SPLIT, "study"),
+            executor.holding(Splits((SPLIT,)), "study"),
         ):
             executor.submit(len, ()).result()
 
@@ -167,15 +167,15 @@ def test_workers_may_come_later() -> None:
 
         with (
             ClusterExecutor(made.address, note=come) as executor,
-            executor.holding(SPLIT, "study") as key,
+            executor.holding(Splits((SPLIT,)), "study") as key,
         ):
             assert executor.size == 2
             libraries = executor.submit(threadpool_info).result()
             made.add()
             made.await_workers(2)
             os.killpg(made.nannies[0].pid, signal.SIGKILL)
-            split = executor.submit(load_split, key).result()
-            np.testing.assert_array_equal(split.x_train, SPLIT.x_train)
+            splits = executor.submit(load_splits, key).result()
+            np.testing.assert_array_equal(splits.folds[0].x_train, SPLIT.x_train)
     assert {one["num_threads"] for one in libraries if one["user_api"] == "blas"} == {1}
     assert notes == [
         "the scheduler waits 300 s for a worker whose host was cut off; better start it with"
@@ -188,7 +188,7 @@ def test_who_is_interrupted_waits_for_nobody() -> None:
     """Neither for a task, nor for a worker that is to drop the data and does not answer."""
 
     def interrupted(address: str, worker: psutil.Process) -> None:
-        with ClusterExecutor(address) as executor, executor.holding(SPLIT, "study"):
+        with ClusterExecutor(address) as executor, executor.holding(Splits((SPLIT,)), "study"):
             assert executor.submit(len, "abc").result() == 3
             executor.submit(time.sleep, 60)
             worker.suspend()

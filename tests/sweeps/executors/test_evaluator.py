@@ -52,7 +52,7 @@ def small(*edits: str) -> Experiment:
 
 @pytest.fixture(scope="module")
 def spec() -> Iterator[EvaluationSpec]:
-    with stored(datasets.load(small().data, "float32").split) as folder:
+    with stored(datasets.load(small().data, "float32").splits) as folder:
         yield small().evaluation(folder)
 
 
@@ -224,7 +224,7 @@ def test_what_was_lost_alone_is_tried_again_with_nothing_beside_it(
 def test_a_bug_is_raised(pool: Executor) -> None:
     with pytest.raises(FileNotFoundError) as raised:
         results(pool, small().evaluation("nowhere"), 4)
-    assert "load_split" in raised.value.__notes__[0]
+    assert "load_splits" in raised.value.__notes__[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS binds on Linux alone")

@@ -16,8 +16,8 @@ import pytest
 from optuna.study import StudyDirection
 
 from experiments.errors import DirectoryError, StorageError
-from experiments.evaluation import load_split, stored
-from nnreg import Split
+from experiments.evaluation import load_splits, stored
+from nnreg import Split, Splits
 from sweeps.storage.journal import open_journal
 from tests.commands import SWEEPS, checked, sweeps
 from tests.sweeps.search import trials
@@ -134,10 +134,10 @@ def test_arrays_for_the_workers_are_whole_or_refused(values: int) -> None:
     """
     x, y = np.arange(float(values))[:, None], np.arange(values) % 2
     split = Split(x, y, np.ones((1, 1)), np.array([0]))
-    with stored(split) as folder:
-        assert (load_split(folder).x_train == split.x_train).all()
+    with stored(Splits((split,))) as folder:
+        assert (load_splits(folder).folds[0].x_train == split.x_train).all()
     says = r"folder cannot be written \(File too large\); make room there, or set TMPDIR to another"
-    with full_at(4096), pytest.raises(DirectoryError, match=says), stored(split):
+    with full_at(4096), pytest.raises(DirectoryError, match=says), stored(Splits((split,))):
         pass
 
 
