@@ -63,6 +63,42 @@ def refused(folder: Path, command: Sequence[str], says: Sequence[str], status: i
         ("sweep.baseline = 101", ("sweep.baseline is 101", "trials is 100", "lower baseline")),
         ("model.hidden = [0]", ("model.hidden.0", "0")),
         ("data.split = { val = 0.5, test = 0.5 }", ("data.split", "0.5", "nothing to train on")),
+        ("data.split.val = 0", ("data.split", "val = 0 leaves no rows", "val > 0, or folds")),
+        (
+            "data.split = { folds = 5, val = 0.2 }",
+            ("data.split", "val = 0.2 and folds = 5", "remove one of the two"),
+        ),
+        ("data.split.repeats = 2", ("data.split", "repeats = 2 goes with folds", "write folds")),
+        ("data.split.folds = 1", ("data.split.folds", "1", "greater than or equal to 2")),
+        (
+            "data.split = { outer = 5, test = 0.2 }",
+            ("data.split", "test = 0.2 and outer = 5", "remove one of the two"),
+        ),
+        ("data.split.outer_fold = 1", ("data.split", "outer_fold = 1 goes with outer", "remove")),
+        (
+            "data.split = { outer = 5, outer_fold = 6 }",
+            ("data.split", "outer_fold = 6", "outer = 5", "from 1 to 5"),
+        ),
+        (
+            "data.split = { order = 'time', group = 'id' }",
+            ("data.split", 'order = "time"', "group = 'id'", "remove one of the two"),
+        ),
+        (
+            "data.split = { order = 'time', folds = 5, repeats = 2 }",
+            ("data.split", 'order = "time"', "repeats = 2", "remove one of the two"),
+        ),
+        (
+            "data.split = { order = 'time', outer = 5 }",
+            ("data.split", 'order = "time"', "outer = 5", "remove one of the two"),
+        ),
+        (
+            "data = { source = 'x.csv', validation = 'y.csv', split = { folds = 5 } }",
+            ("data.validation = 'y.csv' and data.split.folds = 5", "remove one of the two"),
+        ),
+        (
+            "data = { source = 'x.csv', test = 'y.csv', split = { outer = 5 } }",
+            ("data.test = 'y.csv' and data.split.outer = 5", "remove one of the two"),
+        ),
         ("sweep.objective = 'total_loss'", ("switching the penalty off", "val_accuracy")),
         ("sweep.sampler = 'gp'", ("sweep.sampler", "'gp'")),
         ("data.source = 'irish'", ("data.source", "'irish'", "'iris'")),
@@ -75,10 +111,64 @@ def refused(folder: Path, command: Sequence[str], says: Sequence[str], status: i
 )
 def test_an_experiment_file(line: str, says: Sequence[str], tmp_path: Path) -> None:
     keys = {"name": "'x'", "data.source": "'iris'"}
+    if line.startswith("data = "):
+        del keys["data.source"]
     keys.pop(line.partition(" =")[0], None)
     lines = [f"{key} = {value}" for key, value in keys.items()]
     (tmp_path / "mine.toml").write_text("\n".join([*lines, line]))
     refused(tmp_path, ["run", "mine.toml"], ["mine.toml", *says])
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "data.split.folds = 41",
+            (
+                "iris",
+                "data.split.folds = 41",
+                "40 rows",
+                "largest class, 'setosa'",
+                "smaller folds",
+            ),
+        ),
+        (
+            "data.split = { outer = 51, val = 0.2 }",
+            ("iris", "data.split.outer = 51", "50 rows", "largest class", "smaller outer"),
+        ),
+        (
+            "data = { source = 'spiral', spiral.points = 10, split.folds = 30 }",
+            ("spiral", "data.split.folds = 30 needs 30 rows", "there are 24", "smaller folds"),
+        ),
+        (
+            "data.split = { folds = 30, group = 'petal width (cm)' }",
+            (
+                "iris",
+                "'petal width (cm)'",
+                "groups to divide, fewer than data.split.folds = 30",
+                "smaller",
+            ),
+        ),
+        (
+            "data.split = { outer = 30, group = 'petal width (cm)' }",
+            ("iris", "'petal width (cm)'", "22 groups to divide, fewer than data.split.outer = 30"),
+        ),
+        (
+            "data.split = { folds = 3, order = 'time' }",
+            ("iris", "the first 30 rows", "fewer than two classes", 'remove order = "time"'),
+        ),
+        (
+            "data.split = { order = 'time', val = 0.1, test = 0.5 }",
+            ("iris", "only the last 75 rows", "'virginica'", 'remove order = "time"'),
+        ),
+    ],
+)
+def test_rows_that_are_too_few_for_the_division(
+    line: str, says: Sequence[str], tmp_path: Path
+) -> None:
+    source = "" if line.startswith("data = ") else "data.source = 'iris'"
+    (tmp_path / "mine.toml").write_text(f"name = 'x'\n{source}\n{line}")
+    refused(tmp_path, ["run", "mine.toml"], says)
 
 
 def test_all_trials_may_be_of_the_baseline_arm_and_without_tuning_one_is_enough() -> None:

@@ -50,10 +50,12 @@ def outer(y: NDArray[np.int64], groups: Groups, folds: int, seed: int) -> list[R
     """Return the rows of each outer fold. The only row of a class, or its only group, is in none,
     because nothing could be learned of that class without it.
     """
-    codes = np.arange(len(y)).astype(object) if groups is None else groups
-    group, table = find_groups(y, codes, "the group")
-    holders = np.count_nonzero(table, axis=0)  # of each class
-    alone = np.count_nonzero(table[:, holders == 1], axis=1)[group] > 0
+    if groups is None:
+        alone = np.bincount(y)[y] == 1
+    else:
+        codes, table = find_groups(y, groups, "the group")
+        holders = np.count_nonzero(table, axis=0)  # of each class
+        alone = np.count_nonzero(table[:, holders == 1], axis=1)[codes] > 0
     return [fold[~alone[fold]] for fold in divide(y, groups, folds, (seed, OUTER))]
 
 
@@ -83,8 +85,8 @@ def check(
         _, table = find_groups(y, groups, where)
         if len(table) < folds:
             raise DataError(
-                f"{where} has {len(table)} groups, fewer than {written}; {remedy}, or choose"
-                " another column"
+                f"{where} has {len(table)} groups to divide, fewer than {written}; {remedy}, or"
+                " choose another column"
             )
         return
     counts = np.bincount(y)
