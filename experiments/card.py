@@ -7,6 +7,7 @@ from experiments.cautions import cautions, leaks_of
 from experiments.measures import MEASURES, parameter, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
+from experiments.validation import judged
 from experiments.verdict import (
     BASELINE,
     BETTER,
@@ -109,7 +110,7 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     return Card(
         word=verdict.word,
         title=title,
-        says=f"{title}: {_found(verdict)}.{_reservation(study, verdict)}",
+        says=f"{title}: {_found(study, verdict)}.{_reservation(study, verdict)}",
         lambda_headings=("lambda", "setting", why, "range"),
         lambdas=tuple(_line(verdict, name) for name in LAMBDA_NAMES),
         model_headings=("model", "learning rate", "epoch", verdict.objective, tested),
@@ -119,16 +120,16 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     )
 
 
-def _found(verdict: Verdict) -> str:
+def _found(study: StudyRecord, verdict: Verdict) -> str:
     """What the title rests on, the recommended setting minus the baseline."""
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
     if not verdict.recommended.on:
-        return "no penalty is clearly better on the validation rows"
+        return f"no penalty is clearly better {judged(study.experiment)}"
     if comparison is None:
         baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
         gain = measure.difference(baseline.behind - recommended.behind)
         end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
-        return f"{measure.name} {gain} on the validation rows, which chose it; {end}"
+        return f"{measure.name} {gain} {judged(study.experiment)}, which chose it; {end}"
     both = ""
     if measure.name == "accuracy" and verdict.accuracy and verdict.baseline_accuracy:
         ours, theirs = percent(verdict.accuracy.mean), percent(verdict.baseline_accuracy.mean)
@@ -194,8 +195,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     baseline = verdict.confirmed(BASELINE)
     if not verdict.recommended.on and baseline.behind > 0:
         yield (
-            f"With penalties: {measure.difference(baseline.behind)} on the validation rows, within"
-            f" one standard error ({measure.size(baseline.error)})."
+            f"With penalties: {measure.difference(baseline.behind)} {judged(study.experiment)},"
+            f" within one standard error ({measure.size(baseline.error)})."
         )
     if comparison and verdict.word == SAME:
         yield f"A difference within {measure.size(verdict.margin)} counts as none."
@@ -212,6 +213,9 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         f" {value(verdict.best_on_fresh_seeds)} with new seeds"
         + (f", {value(on_test)} on test." if on_test is not None else ".")
     )
+    if best and best.deviations:
+        deviation = measure.size(best.deviations[f"{verdict.objective}_sd"])
+        yield f"Its {study.experiment.folds} folds there have a standard deviation of {deviation}."
     if (close := len(verdict.indistinguishable)) > 1:
         yield (
             f"{close:,} of the {verdict.basis['trials']:,} trials are statistically"

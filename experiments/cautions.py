@@ -186,9 +186,10 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
     if optional > 1 and verdict.word != SAME:
         yield "Each optional lambda can be left out alone, not all of them at once."
     if verdict.diverged:
+        networks = len(study.confirmed[verdict.recommended])
         yield (
-            f"{verdict.diverged} of the {len(verdict.seeds)} networks with the recommended lambdas"
-            " diverged; train more slowly."
+            f"{verdict.diverged} of the {networks} networks with the recommended lambdas diverged;"
+            " train more slowly."
         )
     if diverged := sum(trial.diverged for trial in study.trials):
         yield f"{diverged} of {len(study.trials)} trials diverged, and count as no accuracy."

@@ -14,6 +14,7 @@ from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.reports.figures import strengths
 from experiments.reports.plot import Figure
 from experiments.reports.shown import Shown, in_words
+from experiments.validation import folds, judged, networks, rows
 from experiments.verdict import RECOMMENDED, WINNER, Confirmed, Verdict
 
 TEST_METRICS = {
@@ -74,8 +75,8 @@ def _confirmed(study: StudyRecord, verdict: Verdict) -> Iterator[Side]:
     penalised = RECOMMENDED if verdict.recommended.on else WINNER
     for one in map(verdict.confirmed, (BASELINE, penalised)):
         mean = _on_test_rows(study, one) if verdict.opening else one.mean
-        note = f"mean of {len(study.confirmed[one.setting])} networks with new seeds"
-        yield Side(mean, one.setting, one.best_epoch, note)
+        note = networks(study.experiment, len(verdict.seeds))
+        yield Side(mean, one.setting, one.best_epoch, f"mean of {note}")
 
 
 def _on_test_rows(study: StudyRecord, one: Confirmed) -> float:
@@ -84,11 +85,12 @@ def _on_test_rows(study: StudyRecord, one: Confirmed) -> float:
 
 
 def _searched(study: StudyRecord) -> Iterator[Side | None]:
+    each = f", mean of {folds(study.experiment)}" if study.experiment.folds else ""
     for arm in (BASELINE, PENALISED):
         trials = [trial for trial in study.ranked if trial.setting.arm == arm]
         note = f"best of {len(trials):,} trials" if trials[1:] else "one trial"
         for one in trials[:1]:
-            yield Side(study.value(one), one.setting, one.best_epoch, note)
+            yield Side(study.value(one), one.setting, one.best_epoch, note + each)
         if not trials:
             yield None
 
@@ -121,18 +123,19 @@ def _difference(study: StudyRecord, without: Side | None, penalised: Side | None
 
 def _untested(study: StudyRecord) -> Iterator[str]:
     """Yield on which rows a difference without an interval was measured, and why it has none."""
-    verdict = study.verdict
-    rows = verdict.rows if verdict else study.data.get("rows", {})
+    verdict, where = study.verdict, judged(study.experiment)
+    counts = verdict.rows if verdict else study.data.get("rows", {})
     if verdict and verdict.opening:
-        yield f"on {rows['test']:,} unseen test rows"
-        yield "not tested: no penalty was chosen on the validation rows"
+        yield f"on {counts['test']:,} unseen test rows"
+        yield f"not tested: no penalty was chosen {where}"
         return
-    count = f"{rows['validation']:,}" if rows else "the"
-    yield f"on {count} validation rows, which chose both settings"
+    if not study.experiment.folds and counts:
+        where = f"on {counts['validation']:,} validation rows"
+    yield f"{where}, which chose both settings"
     if verdict is None:
         yield "no verdict yet"
     else:
-        yield "the test set is still sealed" if rows["test"] else "there are no test rows"
+        yield "the test set is still sealed" if counts["test"] else "there are no test rows"
 
 
 def _minus(number: str) -> str:
@@ -157,12 +160,12 @@ def chart(shown: Shown) -> Figure:
 def facts(study: StudyRecord) -> tuple[str, ...]:
     """Return what was trained on what, for how long and when, in a few words each."""
     experiment, data = study.experiment, study.data
-    rows = [f"{count:,} {part}" for part, count in data.get("rows", {}).items() if count]
+    counted = rows(experiment, data.get("rows", {}))
     sizes = [data.get("features"), *experiment.train_config().hidden, data.get("classes")]
     network = "-".join(str(size) for size in sizes if size)
     network = experiment.own.name if experiment.own else network
     epochs = f"{experiment.training.epochs} epochs{' at most' if experiment.kept_by else ''}"
-    found = [f"{', '.join(rows)} rows"] * bool(rows)
+    found = [counted] * bool(counted)
     found += [f"{data[name]:,} {name}" for name in ("features", "classes") if name in data]
     found += [f"network {network}", epochs]
     spans = [(trial.started, trial.finished) for trial in study.trials]

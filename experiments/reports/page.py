@@ -18,6 +18,7 @@ from experiments.reports import frames, headline
 from experiments.reports.figures import figures
 from experiments.reports.shown import Shown
 from experiments.reports.snippets import snippets, template
+from experiments.validation import folds, judged, networks
 from experiments.verdict import RECOMMENDED
 from experiments.wording import command_line, quoted
 from experiments.writing import write_text
@@ -30,6 +31,13 @@ METRICS = (
     *("val_accuracy", "balanced_val_accuracy", "val_data_loss", "data_loss"),
     *("regularization_loss", "train_accuracy", "near_zero_weights"),
 )
+
+
+def points(difference: float) -> str:
+    """For example `1.25 points`, of accuracies."""
+    return f"{difference * 100:.2f} points"
+
+
 FORMATS = (
     dict.fromkeys((*LAMBDA_NAMES, "learning_rate", "best"), strength)
     | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
@@ -39,8 +47,7 @@ FORMATS = (
 """How the columns of tables are written; other numbers have four digits."""
 OF_ACCURACY: Mapping[str, Callable[[float], str]] = {
     "mean": partial(percent, digits=2),
-    "behind": lambda value: f"{value * 100:.2f} points",
-    "error": lambda value: f"{value * 100:.2f} points",
+    **dict.fromkeys(("behind", "error", *(f"{name}_sd" for name in METRICS[:2])), points),
 }
 """How those are that have the objective's unit, where it is an accuracy."""
 
@@ -81,6 +88,9 @@ def render(
         reading=reading(),
         begun=begun(study),
         quoted=quoted,
+        folds=folds(study.experiment),
+        judged=judged(study.experiment),
+        networks=networks(study.experiment, len(study.verdict.seeds)) if study.verdict else "",
         css=own("page.css"),
         script=script,
         # no other script runs, whatever the data hold (Content Security Policy 3, 2.3.1)
@@ -135,7 +145,9 @@ def trials_table(shown: Shown, runs: Mapping[int, str] | None) -> "pd.DataFrame"
     frame = frames.trials(study, runs).set_index("trial", drop=False)
     known = [name for name in METRICS if frame[name].notna().any()]
     setting = study.experiment.setting_columns
-    columns = [*dict.fromkeys(("trial", "role", study.objective, *setting, *known))]
+    deviation = [f"{study.objective}_sd"] * bool(study.experiment.folds)
+    first = ("trial", "role", study.objective, *deviation)
+    columns = [*dict.fromkeys((*first, *setting, *known))]
     columns += ["best_epoch", "diverged"]
     frame.insert(1, "role", [shown.roles(trial) for trial in study.trials])
     columns += ["state"] if shown.others else []
