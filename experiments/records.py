@@ -11,6 +11,7 @@ from experiments.spec import Experiment
 from experiments.verdict import Replicate, Verdict
 from nnreg import Lambdas
 
+OUTER = "-outer-"  # between the name of a study and the number of an outer fold that tests it
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 
 
@@ -77,6 +78,13 @@ class StudyRecord:
     @property
     def maximize(self) -> bool:
         return self.experiment.maximize
+
+    @property
+    def family(self) -> str | None:
+        """The study that this one tests on an outer fold; None of other studies."""
+        fold = self.experiment.data.split.outer_fold
+        name, suffix = self.study, f"{OUTER}{fold}"
+        return name.removesuffix(suffix) if fold and name.endswith(suffix) else None
 
     def value(self, trial: TrialRecord) -> float:
         """The objective of a complete trial."""

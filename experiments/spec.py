@@ -276,6 +276,19 @@ class Experiment(Section):
         folds = tuple(range(self.folds))
         return Job(setting, (self.training.seed,) * max(1, self.folds), folds=folds)
 
+    @property
+    def outer_folds(self) -> int:
+        """How many searches, each with an outer fold of its own, test this one; often 0."""
+        split = self.data.split
+        return 0 if split.outer_fold else split.outer or 0
+
+    def of_outer_fold(self, fold: int) -> Self:
+        """Return the experiment that tests on an outer fold, from 1."""
+        split = self.data.split.model_copy(update={"outer_fold": fold})
+        data = self.data.model_copy(update={"split": split})
+        tables = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(tables | {"data": data}))  # a copy would keep the old identity
+
     def evaluation(self, arrays: str) -> EvaluationSpec:
         """What all networks of the experiment have in common, on the split behind `arrays`. Raises
         InputError if the user's own network cannot be read.

@@ -161,6 +161,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OuterFold:
+    """What the search of an outer fold came to on its test rows, so many `rows`: the best setting
+    of each arm, and its mean in the objective's metric.
+    """
+
+    study: str
+    rows: int
+    penalised: Setting
+    baseline: Setting
+    with_penalties: float
+    without: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The answer, which is current as long as `basis` is what it would be today.
 
@@ -176,6 +190,10 @@ class Verdict:
     95 % intervals on the test rows, of which `rarest` are of the rarest class. `unfair_gain` is
     what penalties seem to gain with the same learning rate on both sides and the last epoch.
     `left_out` are the references that could not be fitted.
+
+    With `outer` folds, what is compared is searching with penalties and without, over the test rows
+    of all of them: the comparison and the accuracies are of these searches, `settings` of the last
+    one, which used all rows.
     """
 
     basis: Mapping[str, Any]
@@ -201,6 +219,7 @@ class Verdict:
     unfair_gain: float | None = None
     references: tuple[Reference, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    outer: tuple[OuterFold, ...] = ()
 
     def confirmed(self, role: str) -> Confirmed:
         return next(one for one in self.settings if one.role == role)
@@ -241,4 +260,5 @@ class Verdict:
         if name not in self.use.on:
             return None
         words = {comparison.against: comparison.word for comparison in self.comparisons}
-        return KEEPING[words.get(name, self.word)]
+        untested = SEALED if self.outer and len(self.use.on) > 1 else self.word
+        return KEEPING[words.get(name, untested)]

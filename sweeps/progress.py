@@ -44,6 +44,10 @@ class Progress(AbstractContextManager["Progress"]):
         self._best: dict[str, float] = {}  # objectives, by arm
         self._epochs: dict[int, int] = {}  # of trials that are being trained, by thread
 
+    def again(self, show_answer: ShowAnswer | None = None) -> "Progress":
+        """Return one like this for another study."""
+        return type(self)(show_answer)
+
     def begin(self, study: StudyRecord, trials: int, *, behind: Callable[[], int] = int) -> None:
         """Show the trials there and asked for; `behind` counts those that MLflow lacks."""
         self._behind = behind

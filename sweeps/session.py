@@ -110,6 +110,27 @@ class Session:
         self.progress.add(trial)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a sweep of so many trials in a workspace: prepare, search, confirm, publish."""
+
+    place: Workspace
+    resources: Resources
+    trials: int
+
+    def run(
+        self, search: Search, name: str, progress: Progress, *, confirm: bool, open_test: bool
+    ) -> Sweep:
+        """Take them for the study of this name, from where it stands. Raises as `sweeps.run`."""
+        with prepare(self.place, name, search, self.resources, progress, self.trials) as session:
+            with session.training():
+                session.search()
+                if confirm:
+                    session.confirm(open_test=open_test)
+                session.answer()
+            return session.publish()
+
+
 @contextmanager
 def prepare(
     place: Workspace,

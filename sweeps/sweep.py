@@ -10,7 +10,7 @@ from experiments.experiment_file import load
 from experiments.model import unkept
 from experiments.spec import MOST_TRIALS, Confirm, Experiment
 from experiments.tracking import Runs
-from sweeps import publish
+from sweeps import family, publish
 from sweeps.confirmation import is_current
 from sweeps.executors.resources import Resources
 from sweeps.progress import Progress
@@ -19,7 +19,7 @@ from sweeps.search import own_sampler
 from sweeps.search.own_sampler import Factory
 from sweeps.search.search import Search
 from sweeps.search.study_record import importances, study_record
-from sweeps.session import prepare
+from sweeps.session import Steps, prepare
 from sweeps.workspace import workspace
 
 
@@ -66,13 +66,11 @@ def run(
     name = search.experiment.name if study is None else study
     place = workspace(directory, storage, tracking_uri)
     trials = trials or search.experiment.sweep.trials
-    with prepare(place, name, search, resources, progress or Progress(), trials) as session:
-        with session.training():
-            session.search()
-            if confirm:
-                session.confirm(open_test=not keep_sealed)
-            session.answer()
-        return session.publish()
+    steps, progress = Steps(place, resources, trials), progress or Progress()
+    if search.experiment.outer_folds:
+        family.check(search.experiment, confirm=confirm, keep_sealed=keep_sealed)
+        return family.run(steps, search, name, progress)
+    return steps.run(search, name, progress, confirm=confirm, open_test=not keep_sealed)
 
 
 def confirm(

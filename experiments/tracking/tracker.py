@@ -125,10 +125,20 @@ class Tracker(AbstractContextManager["Tracker"]):
     def _below(self, plan: RunPlan) -> RunPlan:
         """The plan with the run that it belongs below as a tag, empty if that is not there."""
         if plan.key[0] == STUDY:
-            return plan
+            family = {PARENT: self._family_run} if self._family_run else {}
+            return replace(plan, tags={**plan.tags, **family})
         above = (CONFIRMATION, "") if plan.key[0] == CONFIRM else (STUDY, self.study.study)
         found = self.snapshot.run(above)
         return replace(plan, tags={**plan.tags, PARENT: found.run_id if found else ""})
+
+    @cached_property
+    def _family_run(self) -> str:
+        """The id of the run above that of an outer fold's study; empty for other studies."""
+        if self.study.family is None:
+            return ""
+        tags = f"tags.kind = '{STUDY}' AND tags.study = '{self.study.family}'"
+        found = self.client.search_runs([self.experiment()], tags, max_results=1)
+        return found[0].info.run_id if found else ""
 
     def write(self, plan: RunPlan) -> Written:
         """Have the run of a trial or of a network. One that is not as planned is deleted."""

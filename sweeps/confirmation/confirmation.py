@@ -15,6 +15,7 @@ from experiments.records import StudyRecord
 from experiments.spec import Confirm
 from experiments.verdict import (
     BASELINE_CANDIDATE,
+    BETTER,
     CANDIDATE,
     RECOMMENDED,
     RECOMMENDED_WITHOUT,
@@ -25,7 +26,7 @@ from experiments.verdict import (
     Verdict,
 )
 from nnreg import Lambdas
-from sweeps.confirmation import choice, references, tests
+from sweeps.confirmation import choice, outer, references, tests
 from sweeps.confirmation.choice import Choice
 from sweeps.confirmation.crossed import accuracy
 from sweeps.confirmation.replicates import Means, Replicates
@@ -66,8 +67,17 @@ def confirmed(
         if {trial.setting.arm for trial in record.complete} != {BASELINE, PENALISED}:
             return None
         replicates = Replicates(study, data, means)
-        verdict = _choose(record, data, replicates)
-        if not data.rows["test"]:
+        claim = None
+        if open_test and study.experiment.outer_folds:
+            claim = outer.claim(study, means.others)
+        verdict = _choose(
+            record, data, replicates, penalised=claim is not None and claim.word == BETTER
+        )
+        if claim:
+            verdict = replace(verdict, **vars(claim), rows={**verdict.rows, "test": claim.rows})
+        elif study.experiment.outer_folds:
+            verdict = replace(verdict, word=SEALED)
+        elif not data.rows["test"]:
             verdict = replace(verdict, word=UNDECIDED if verdict.recommended.on else SAME)
         elif open_test:
             verdict = _claim(verdict, record, data, replicates)
@@ -81,8 +91,12 @@ def confirmed(
     return record.verdict
 
 
-def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdict:
-    """Return the verdict so far: what the validation rows say."""
+def _choose(
+    record: StudyRecord, data: Dataset, replicates: Replicates, *, penalised: bool
+) -> Verdict:
+    """Return the verdict so far: what the validation rows say. If it is known already that
+    penalties are better, a setting with `penalised` lambdas is recommended.
+    """
     experiment, y = replicates.study.experiment, data.y
     confirm = experiment.confirm
     chooser = Choice.by(record.objective, y, data.groups)
@@ -94,7 +108,9 @@ def _choose(record: StudyRecord, data: Dataset, replicates: Replicates) -> Verdi
     )
     best, subsets = chooser.winner(trials, scores), choice.subsets(winner)
     scores |= replicates.scores(subsets.values())
-    recommended = chooser.recommended([winner, *subsets.values(), baseline], scores)
+    recommended = chooser.recommended(
+        [winner, *subsets.values(), *([] if penalised else [baseline])], scores
+    )
     tried = choice.alternatives(recommended, baseline, experiment.rates)
     scores |= replicates.scores(chain(*tried.values()))
     roles = [(WINNER, winner)]
@@ -159,6 +175,8 @@ def _claim(verdict: Verdict, record: StudyRecord, data: Dataset, replicates: Rep
     opened = [sealed.open(division.preparation, dtype) for division in data.divisions]
     scores, hits = replicates.test(settings, opened)
     rows = opened[0]
+    if experiment.data.split.outer_fold:
+        outer.keep_answers(replicates.study, verdict, scores, hits, rows, sealed.digest)
     chooser = Choice.by(verdict.objective, rows.y, rows.groups)
     estimates = {
         setting: chooser.claimed(scores[recommended], scores[setting])

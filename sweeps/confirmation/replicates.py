@@ -1,8 +1,6 @@
 """The replicates: settings trained again with fresh seeds, kept on the study setting by setting."""
 
-import base64
 import logging
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +22,13 @@ from nnreg.network import LayerParameters
 from sweeps.confirmation.crossed import Scores, Weighting
 from sweeps.executors.evaluator import Evaluator
 from sweeps.search.study import Study
-from sweeps.storage.attributes import PREFIX, packed_replicates, replicates_of
+from sweeps.storage.attributes import (
+    PREFIX,
+    packed_replicates,
+    packed_scores,
+    replicates_of,
+    scores_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +80,7 @@ class Replicates:
             if name.startswith(PREFIX):
                 kept = replicates_of(value)
                 if kept[0].seeds == len(self.seeds):  # others share another kept epoch
-                    scores = _unpack(value["scores"]).reshape(len(self.seeds), -1)
+                    scores = scores_of(value["scores"], len(self.seeds))
                     self._kept[kept[0].setting] = kept, scores
         self._wanted = self._done = 0
 
@@ -233,15 +237,10 @@ class Replicates:
     def _keep(self, replicates: Sequence[Replicate], scores: np.ndarray) -> None:
         setting = replicates[0].setting
         self._kept[setting] = tuple(replicates), scores
-        packed = base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
-        kept = {"replicates": packed_replicates(replicates), "scores": packed}
+        kept = {"replicates": packed_replicates(replicates), "scores": packed_scores(scores)}
         key = ":".join(map(repr, [len(self.seeds), *setting.numbers.values()]))
         self.study.keep(PREFIX + key, kept)
 
 
 def _arrays(rows: Sequence[TestRows]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     return tuple((one.x, one.y) for one in rows)
-
-
-def _unpack(packed: str) -> np.ndarray:
-    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), dtype="<f4")

@@ -140,7 +140,7 @@ def trial_record(trial: FrozenTrial) -> TrialRecord:
         trial=trial.number,
         generation=trial.user_attrs[GENERATION],
         state=trial.state.name,
-        setting=setting_of(trial),
+        setting=setting_of(trial.user_attrs),
         **vars(result_of(trial)),
     )
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from optuna.trial import FrozenTrial
 from pydantic import TypeAdapter
 
@@ -37,6 +38,16 @@ def unpack(text: str) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
+def packed_scores(scores: np.ndarray) -> str:
+    """Return scores (seeds, rows) as one string, rounded to float32."""
+    return base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
+
+
+def scores_of(text: str, seeds: int) -> np.ndarray:
+    """Return the scores (seeds, rows) that `packed_scores` packed, as float32."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4").reshape(seeds, -1)
+
+
 def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
     """Return what Optuna's tools show of a trial: the effective setting and a few numbers."""
     known = result.metrics.known if result.metrics else {}
@@ -58,10 +69,10 @@ def points(result: TrialResult, objective: str) -> dict[int, float]:
     return {epoch: curve[epoch - 1] for epoch in epochs}
 
 
-def setting_of(trial: FrozenTrial) -> Setting:
-    """Return the effective setting of a trial."""
-    lambdas = Lambdas(**{name: trial.user_attrs[name] for name in LAMBDA_NAMES})
-    return Setting(lambdas, trial.user_attrs["learning_rate"], parameters_of(trial.user_attrs))
+def setting_of(numbers: Mapping[str, Any]) -> Setting:
+    """Return the setting in its `numbers`, for example the user attributes of a trial."""
+    lambdas = Lambdas(**{name: numbers[name] for name in LAMBDA_NAMES})
+    return Setting(lambdas, numbers["learning_rate"], parameters_of(numbers))
 
 
 def result_of(trial: FrozenTrial) -> TrialResult:
