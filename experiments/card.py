@@ -104,7 +104,7 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
     if verdict is None:
         return None
     measure = MEASURES[verdict.objective]
-    title = TITLES[verdict.word] if verdict.recommended.on else NO_PENALTY
+    title = TITLES[verdict.word] if verdict.recommended.on or verdict.outer else NO_PENALTY
     why = f"with it, {measure.unit.strip() or measure.name}"
     tested = "test accuracy (95 % CI)"
     return Card(
@@ -123,6 +123,13 @@ def card(study: StudyRecord, options: str = "") -> Card | None:
 def _found(study: StudyRecord, verdict: Verdict) -> str:
     """What the title rests on, the recommended setting minus the baseline."""
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
+    if verdict.searched and comparison:
+        ours, theirs = map(measure.value, verdict.searched)
+        return (
+            f"searching with penalties reaches test {measure.name} {ours}, without them {theirs},"
+            f" {measure.claimed(comparison)} over {len(verdict.outer)} outer folds, on"
+            f" {verdict.rows['test']:,} rows that their searches never saw"
+        )
     if not verdict.recommended.on:
         return f"no penalty is clearly better {judged(study.experiment)}"
     if comparison is None:
@@ -184,7 +191,8 @@ def _models(study: StudyRecord, verdict: Verdict) -> Iterator[ModelLine]:
     if verdict.recommended.on:
         yield network(WITH_PENALTIES, verdict.confirmed(RECOMMENDED), verdict.accuracy)
     else:
-        yield network(WITH_PENALTIES, verdict.confirmed(WINNER), None)
+        accuracy = verdict.accuracy if verdict.outer else None
+        yield network(WITH_PENALTIES, verdict.confirmed(WINNER), accuracy)
     for one in verdict.references[::-1]:
         value = measure.value(getattr(one, verdict.objective))
         yield ModelLine(REFERENCES[one.name], "", "", value, _with_interval(one.accuracy))
@@ -193,6 +201,9 @@ def _models(study: StudyRecord, verdict: Verdict) -> Iterator[ModelLine]:
 def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
     measure, comparison = MEASURES[verdict.objective], verdict.against_baseline
     baseline = verdict.confirmed(BASELINE)
+    if verdict.outer:
+        gains = [one.with_penalties - one.without for one in verdict.outer]
+        yield f"By outer fold: {', '.join(map(measure.change, gains))}{measure.unit}."
     if not verdict.recommended.on and baseline.behind > 0:
         yield (
             f"With penalties: {measure.difference(baseline.behind)} {judged(study.experiment)},"

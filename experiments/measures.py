@@ -30,6 +30,10 @@ class Measure:
         """For example `+2.3 percentage points`, of a gain (positive is better)."""
         return f"{self._signed(gain)}{self.unit}"
 
+    def change(self, difference: float) -> str:
+        """For example `+2.3`, of a value minus another one."""
+        return self._signed(self.sign * difference)
+
     def claimed(self, comparison: Comparison, *, unit: bool = True, turned: bool = False) -> str:
         """For example `+2.3 percentage points (97.5 % CI 0.6 to 4.0)`, the recommended setting
         minus the other; `turned` is the reverse.

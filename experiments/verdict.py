@@ -192,8 +192,8 @@ class Verdict:
     `left_out` are the references that could not be fitted.
 
     With `outer` folds, what is compared is searching with penalties and without, over the test rows
-    of all of them: the comparison and the accuracies are of these searches, `settings` of the last
-    one, which used all rows.
+    of all of them: the comparison, the accuracies and `searched`, the mean objective of both, are
+    of these searches, `settings` of the one that used all rows.
     """
 
     basis: Mapping[str, Any]
@@ -220,6 +220,7 @@ class Verdict:
     references: tuple[Reference, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     outer: tuple[OuterFold, ...] = ()
+    searched: tuple[float, float] | None = None
 
     def confirmed(self, role: str) -> Confirmed:
         return next(one for one in self.settings if one.role == role)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.records import StudyRecord
 from experiments.reports import Format, frames, markdown
+from experiments.reports.outer_folds import outer_folds
 from experiments.writing import write_text, write_whole
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def export(
     """
     made = {name: getattr(frames, name)(study) for name in ALWAYS}
     made |= {name: getattr(frames, name)(study) for name in CONFIRMED if study.verdict}
+    if study.verdict and study.verdict.outer:
+        made["outer"] = outer_folds(study)
     made["trials"] = frames.trials(study, runs)
     return [
         write(frame, folder / f"{name}.{one.ending}")

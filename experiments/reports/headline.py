@@ -74,13 +74,17 @@ def numbers(study: StudyRecord) -> tuple[Number, ...]:
 def _confirmed(study: StudyRecord, verdict: Verdict) -> Iterator[Side]:
     penalised = RECOMMENDED if verdict.recommended.on else WINNER
     for one in map(verdict.confirmed, (BASELINE, penalised)):
-        mean = _on_test_rows(study, one) if verdict.opening else one.mean
-        note = networks(study.experiment, len(verdict.seeds))
-        yield Side(mean, one.setting, one.best_epoch, f"mean of {note}")
+        if verdict.searched:
+            mean = verdict.searched[one.setting.arm == BASELINE]
+            note = f"over the unseen rows of {len(verdict.outer)} searches"
+        else:
+            mean = _on_test_rows(study, one) if verdict.opening else one.mean
+            note = f"mean of {networks(study.experiment, len(verdict.seeds))}"
+        yield Side(mean, one.setting, one.best_epoch, note)
 
 
 def _on_test_rows(study: StudyRecord, one: Confirmed) -> float:
-    scores = (network.test for network in study.confirmed[one.setting])
+    scores = [network.test for network in study.confirmed[one.setting] if network.test]
     return float(np.mean([getattr(score, TEST_METRICS[study.objective]) for score in scores]))
 
 

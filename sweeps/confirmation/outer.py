@@ -69,6 +69,7 @@ class Claim:
     accuracy: Interval
     baseline_accuracy: Interval
     outer: tuple[OuterFold, ...]
+    searched: tuple[float, float]
 
     @property
     def rows(self) -> int:
@@ -106,12 +107,10 @@ def claim(study: Study, others: Others) -> Claim | None:
     scores = {arm: [_scores(one, arm, "scores") for one in every] for arm in ARMS}
     hits = {arm: [_scores(one, arm, "hits") for one in every] for arm in ARMS}
     differences = [one - other for one, other in zip(*scores.values(), strict=True)]
-    by_hits = experiment.maximize
     balanced = y if objective == "balanced_val_accuracy" else None
-    found_gain = pooled(differences, balanced, groups, counted=by_hits)
-    comparison = tests.comparison(
-        BASELINE, found_gain, 1 - opening.alpha, experiment.confirm.margin
-    )
+    gain = pooled(differences, balanced, groups, counted=experiment.maximize)
+    comparison = tests.comparison(BASELINE, gain, 1 - opening.alpha, experiment.confirm.margin)
+    chooser = Choice.by(objective, np.concatenate(y), None)
     accuracy, baseline_accuracy = (
         pooled(hits[arm], None, groups, counted=True).interval(LEVEL).within(0, 1) for arm in ARMS
     )
@@ -124,6 +123,10 @@ def claim(study: Study, others: Others) -> Claim | None:
         outer=tuple(
             _outer_fold(other, one, Choice.by(objective, labels, None))
             for (other, one), labels in zip(answers.items(), y, strict=True)
+        ),
+        searched=(
+            chooser.objective(np.concatenate(scores["with"], axis=1)),
+            chooser.objective(np.concatenate(scores["without"], axis=1)),
         ),
     )
 
