@@ -145,7 +145,7 @@ def confirmed_baseline(experiment: Experiment, trials: int) -> tuple[Baseline, D
         chooser = Choice.by(experiment.sweep.objective, data.split.y_val, data.groups)
         setting = chooser.winner(tried, replicates.scores(tried))
         rows = Sealed(experiment.data).open(data.preparation, experiment.training.dtype)
-        _, hits = replicates.test([setting], rows)
+        _, hits = replicates.test([setting], [rows])
     baseline = Baseline(
         setting=setting,
         best_epoch=replicates.best_epoch(setting),

@@ -1,6 +1,7 @@
 """A study searched in this process as `sweeps run` does it, without MLflow and reports."""
 
 import functools
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from experiments.spec import Experiment
 from sweeps.confirmation import Means
 from sweeps.executors.evaluator import Evaluator
 from sweeps.executors.local import InlineExecutor
-from sweeps.executors.resources import lanes_per_task
+from sweeps.executors.resources import Resources
 from sweeps.search.driver import drive
 from sweeps.search.study import Study
 from sweeps.workspace import Workspace, workspace
@@ -21,33 +22,36 @@ from sweeps.workspace import Workspace, workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
-    """A study with all its trials, its data, and what a confirmation of it works with."""
+    """A study with all its trials, its data, and what a confirmation of it works with; the search
+    took so many seconds.
+    """
 
     study: Study
     data: Dataset
     means: Means
     place: Workspace
+    seconds: float
 
 
 @contextmanager
 def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
     """Search an experiment in a folder, which has nothing else; the study is open in the block."""
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
-    config, executor = experiment.train_config(), InlineExecutor()
-    lanes = functools.partial(
-        lanes_per_task, data.split, config, generation=experiment.sweep.generation, workers=1
-    )
+    executor = InlineExecutor()
+    lanes = functools.partial(Resources().lanes_of, experiment, data.split, executor.size)
     with closing(place.open(experiment.name, experiment)) as study, stored(data.splits) as arrays:
         evaluator = Evaluator(executor, experiment.evaluation(arrays), lanes)
+        start = time.perf_counter()
         drive(
             study,
             evaluator,
             trials=experiment.sweep.trials,
             observe=lambda trial: None,
         )
+        seconds = time.perf_counter() - start
         means = Means(
             evaluator=evaluator,
             others=functools.partial(place.kept, note=print),
             observe=lambda trained, networks: None,
         )
-        yield Searched(study=study, data=data, means=means, place=place)
+        yield Searched(study=study, data=data, means=means, place=place, seconds=seconds)

@@ -17,6 +17,7 @@ ROWS = {
     "networks": r"sklearn +\d+\.\d+ .* 0\.167",
     "overhead": r"the whole against the training alone +\d+\.\d+ +<= 8",
     "own_network": r"as an own network: \w+, [+-]\d+\.\d +\d+\.\d",
+    "regret": r"spiral \| 1 \| \d+\.\d \| -?\d\.\d\d ± 0\.00 \|",
     "startup": r"sweeps --help +\d+\.\d+ s +< 0\.[35] s",
     "sweep": r"sweeps run, 2 trials +\d",
     "throughput": r"4, 2 +\d+",
