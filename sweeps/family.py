@@ -32,7 +32,7 @@ def run(steps: Steps, search: Search, name: str, progress: Progress) -> Sweep:
     """
     experiment, began = search.experiment, time.monotonic()
     folds = experiment.outer_folds
-    progress.note(
+    progress.tell(
         f"{folds + 1} searches of {steps.trials} trials: one on all rows, for the setting to use,"
         f" and one per outer fold, for the verdict"
     )
@@ -43,5 +43,5 @@ def run(steps: Steps, search: Search, name: str, progress: Progress) -> Sweep:
         steps.run(of_fold, its, progress.again(), confirm=True, open_test=True)
         seconds = (time.monotonic() - began) * (folds - fold) / (fold + 1)
         left = f"; about {timedelta(seconds=round(seconds))} left" if fold < folds else ""
-        progress.note(f"{its}: done{left}")
+        progress.tell(f"{its}: done{left}")
     return steps.run(search, name, progress, confirm=True, open_test=True)

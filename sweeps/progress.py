@@ -95,6 +95,9 @@ class Progress(AbstractContextManager["Progress"]):
     def note(self, sentence: str) -> None:
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
+    def tell(self, sentence: str) -> None:
+        """Tell how far several studies are; a script is told nothing."""
+
     def show(
         self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
     ) -> None:
@@ -150,6 +153,8 @@ class Lines(Progress):
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
 
+    tell = note
+
     def show(
         self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
     ) -> None:
@@ -200,6 +205,8 @@ class Bar(Progress):
 
     def note(self, sentence: str) -> None:
         self._bar.console.print(sentence, markup=False, highlight=False)
+
+    tell = note
 
     def show(
         self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""
