@@ -34,16 +34,19 @@ class Searched:
 
 
 @contextmanager
-def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
-    """Search an experiment in a folder, which has nothing else; the study is open in the block."""
+def searched(experiment: Experiment, folder: Path, study: str | None = None) -> Iterator[Searched]:
+    """Search an experiment in a folder, as a study that is named as it is, or otherwise; the study
+    is open in the block.
+    """
+    name = study or experiment.name
     place, data = workspace(folder), datasets.load(experiment.data, experiment.training.dtype)
     executor = InlineExecutor()
     lanes = functools.partial(Resources().lanes_of, experiment, data.split, executor.size)
-    with closing(place.open(experiment.name, experiment)) as study, stored(data.splits) as arrays:
+    with closing(place.open(name, experiment)) as opened, stored(data.splits) as arrays:
         evaluator = Evaluator(executor, experiment.evaluation(arrays), lanes)
         start = time.perf_counter()
         drive(
-            study,
+            opened,
             evaluator,
             trials=experiment.sweep.trials,
             observe=lambda trial: None,
@@ -54,4 +57,4 @@ def searched(experiment: Experiment, folder: Path) -> Iterator[Searched]:
             others=functools.partial(place.kept, note=print),
             observe=lambda trained, networks: None,
         )
-        yield Searched(study=study, data=data, means=means, place=place, seconds=seconds)
+        yield Searched(study=opened, data=data, means=means, place=place, seconds=seconds)

@@ -74,7 +74,7 @@ def confirmed(
             record, data, replicates, penalised=claim is not None and claim.word == BETTER
         )
         if claim:
-            verdict = replace(verdict, **vars(claim), rows={**verdict.rows, "test": claim.rows})
+            verdict = claim.made_in(verdict)
         elif study.experiment.outer_folds:
             verdict = replace(verdict, word=SEALED)
         elif not data.rows["test"]:

@@ -5,7 +5,7 @@ confirmation of each outer study chose it, on the rows that this study never saw
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from experiments.records import OUTER
 from experiments.verdict import WINNER, Comparison, Interval, Opening, OuterFold, Verdict
 from sweeps.confirmation import tests
 from sweeps.confirmation.choice import Choice
-from sweeps.confirmation.crossed import LEVEL, Scores
+from sweeps.confirmation.crossed import LEVEL, Estimate, Scores
 from sweeps.confirmation.pooled import pooled
 from sweeps.search.birth import BIRTH
 from sweeps.search.study import Study
@@ -61,8 +61,11 @@ def keep_answers(
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What the outer studies say together, under the names of a verdict's fields."""
+    """What the outer studies say together: the `gain` of searching with penalties, and what a
+    verdict has of it, under the names of its fields.
+    """
 
+    gain: Estimate
     word: str
     opening: Opening
     comparisons: tuple[Comparison, ...]
@@ -71,10 +74,11 @@ class Claim:
     outer: tuple[OuterFold, ...]
     searched: tuple[float, float]
 
-    @property
-    def rows(self) -> int:
-        """How many rows were test rows, each once."""
-        return sum(fold.rows for fold in self.outer)
+    def made_in(self, verdict: Verdict) -> Verdict:
+        """Return the verdict with this claim. Its test rows are those of all folds."""
+        fields = {name: value for name, value in vars(self).items() if name != "gain"}
+        rows = sum(fold.rows for fold in self.outer)
+        return replace(verdict, **fields, rows={**verdict.rows, "test": rows})
 
 
 def claim(study: Study, others: Others) -> Claim | None:
@@ -115,6 +119,7 @@ def claim(study: Study, others: Others) -> Claim | None:
         pooled(hits[arm], None, groups, counted=True).interval(LEVEL).within(0, 1) for arm in ARMS
     )
     return Claim(
+        gain=gain,
         word=comparison.word,
         opening=opening,
         comparisons=(comparison,),

@@ -146,7 +146,7 @@ def test_nothing_is_claimed_until_each_outer_study_is_there(
 
     whole, verdict = claimed(), family.verdict
     assert whole is not None
-    assert vars(whole) == {name: getattr(verdict, name) for name in vars(whole)}
+    assert whole.made_in(verdict) == verdict
     second.unlink()
     assert claimed() is None
     other = experiment_file.load(experiment, ["sweep.seed=1"]).of_outer_fold(2)
