@@ -23,7 +23,7 @@ from sweeps.workspace import Workspace, workspace
 @dataclass(frozen=True, kw_only=True)
 class Searched:
     """A study with all its trials, its data, and what a confirmation of it works with; the search
-    took so many seconds.
+    took so many seconds of CPU.
     """
 
     study: Study
@@ -44,14 +44,14 @@ def searched(experiment: Experiment, folder: Path, study: str | None = None) -> 
     lanes = functools.partial(Resources().lanes_of, experiment, data.split, executor.size)
     with closing(place.open(name, experiment)) as opened, stored(data.splits) as arrays:
         evaluator = Evaluator(executor, experiment.evaluation(arrays), lanes)
-        start = time.perf_counter()
+        start = time.process_time()
         drive(
             opened,
             evaluator,
             trials=experiment.sweep.trials,
             observe=lambda trial: None,
         )
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         means = Means(
             evaluator=evaluator,
             others=functools.partial(place.kept, note=print),

@@ -28,11 +28,11 @@ from benchmarks.fairness import head
 from benchmarks.in_process import searched
 from benchmarks.simulated import two_of_fifty, wrong_labels
 from experiments.data_section import Spiral
-from experiments.datasets import Sealed, bundled
+from experiments.datasets import Sealed, TestRows, bundled
 from experiments.evaluation import Setting, one_thread
 from experiments.spec import Experiment
 from experiments.verdict import BASELINE, RECOMMENDED, WINNER
-from nnreg import Split, TrainConfig, train
+from nnreg import Split, TrainConfig, losses_and_hits, train
 from sweeps.confirmation import confirmed
 from sweeps.search.study_record import study_record
 
@@ -46,7 +46,7 @@ WAYS: dict[str, dict[str, float]] = {
 SEVERE = 0.5  # points below an untuned setting
 FEW, MORE, JUDGES = range(2), range(100, 110), range(1_000, 1_020)
 """Seeds by which the settings for the oracle are found, the best of them is, and all are judged."""
-FINALISTS, FEW_ROWS, LANES = 10, 1_000, 16
+FINALISTS = 10
 FIRST, MIDDLE, BEST, CONFIRMED, ORACLE = "first", "middle", "best trial", "best confirmed", "oracle"
 """The baseline arm's trials of the lowest and of the middle learning rate, which nothing tuned; the
 best trial of the search, the best mean of the confirmation, the best by the test rows.
@@ -115,23 +115,26 @@ def kinds(tables: str) -> dict[str, Kind]:
 
 
 def accuracies(
-    split: Split, config: TrainConfig, tried: Sequence[tuple[Setting, int]], seeds: Sequence[int]
+    whole: Split,
+    config: TrainConfig,
+    rows: TestRows,
+    tried: Sequence[tuple[Setting, int]],
+    seeds: Sequence[int],
 ) -> np.ndarray:
     """Return the mean test accuracy, in points, of settings trained up to their kept epoch."""
-    found, size = np.empty(len(tried)), max(1, LANES // len(seeds))
-    order = sorted(range(len(tried)), key=lambda place: tried[place][1])
-    for part in (order[start : start + size] for start in range(0, len(order), size)):
-        settings = [tried[place][0] for place in part for _ in seeds]
+    found: np.ndarray = np.empty(len(tried))
+    for epoch in {epoch for _, epoch in tried}:
+        places = [place for place, (_, last) in enumerate(tried) if last == epoch]
+        settings = [tried[place][0] for place in places for _ in seeds]
         fits = train(
-            split,
-            replace(config, epochs=tried[part[-1]][1]),
+            Split(whole.x_train, whole.y_train, whole.x_train[:1], whole.y_train[:1]),
+            replace(config, epochs=epoch),
             [one.lambdas for one in settings],
-            seeds=[*seeds] * len(part),
+            seeds=[*seeds] * len(places),
             learning_rates=[one.learning_rate for one in settings],
         )
-        curves = np.array([fit.val_accuracy for fit in fits]).reshape(len(part), len(seeds), -1)
-        for place, curve in zip(part, curves.mean(axis=1), strict=True):
-            found[place] = 100 * curve[tried[place][1] - 1]
+        hits = losses_and_hits(rows.x, rows.y, [fit.parameters for fit in fits])[1]
+        found[places] = 100 * hits.reshape(len(places), -1).mean(axis=1)
     return found
 
 
@@ -152,22 +155,18 @@ def measured(kind: Kind, number: int, way: str, sweep: dict[str, int]) -> dict[s
     kept[CONFIRMED] = best.setting, best.best_epoch
     kept[BEST] = every[record.ranked[0].trial]
     kept[FIRST], kept[MIDDLE] = every[0], every[experiment.sweep.baseline // 2]
-    whole, config, trials = data.splits.all_rows, experiment.train_config(), list(every.values())
-    on_few, on_all = (
-        Split(whole.x_train, whole.y_train, rows.x[:count], rows.y[:count])
-        for count in (FEW_ROWS, len(rows.y))
-    )
+    test = partial(accuracies, data.splits.all_rows, experiment.train_config(), rows)
     with one_thread():
-        first = np.argsort(-accuracies(on_few, config, trials, FEW), kind="stable")
+        trials = list(every.values())
+        first = np.argsort(-test(trials, FEW), kind="stable")
         finalists = [trials[place] for place in first[:FINALISTS]]
-        kept[ORACLE] = finalists[int(accuracies(on_all, config, finalists, MORE).argmax())]
+        kept[ORACLE] = finalists[int(test(finalists, MORE).argmax())]
         distinct = list(dict.fromkeys(kept.values()))
-        judged = dict(zip(distinct, accuracies(on_all, config, distinct, JUDGES), strict=True))
+        judged = dict(zip(distinct, test(distinct, JUDGES), strict=True))
     return {
         "points": {role: round(float(judged[one]), 3) for role, one in kept.items()},
         "on": of_verdict[RECOMMENDED].setting.on,
         "seconds": run.seconds / len(record.trials),
-        "training": float(np.mean([trial.seconds for trial in record.trials])),
     }
 
 
@@ -205,14 +204,12 @@ def report(runs: Runs) -> None:
         cells += map(with_error, [points(runs, way, ORACLE) - ours, *gaps])
         worse = [(ours < points(runs, way, role) - SEVERE).sum() for role in (FIRST, MIDDLE)]
         print(f"| {way} | {' | '.join(cells)} | {worse[0]}, {worse[1]} of {len(runs)} |")
-    head("way", "ms per trial", "times the hold-out's", "of it training", "times the hold-out's")
+    head("way", "ms per trial", "times the hold-out's", "smallest", "largest")
+    alone = np.array([run[first]["seconds"] for run in runs])
     for way in WAYS:
-        cells = []
-        for name in ("seconds", "training"):
-            each = np.array([run[way][name] for run in runs])
-            ratio = np.median(each / [run[first][name] for run in runs])
-            cells += [f"{1_000 * np.median(each):.1f}", f"{ratio:.2f}"]
-        print(f"| {way} | {' | '.join(cells)} |")
+        each = np.array([run[way]["seconds"] for run in runs])
+        ratios = map("{:.2f}".format, np.percentile(each / alone, [50, 0, 100]))
+        print(f"| {way} | {1_000 * np.median(each):.1f} | {' | '.join(ratios)} |")
     head("regret by kind", "runs", "oracle", *WAYS, FIRST, MIDDLE)
     for kind in dict.fromkeys(run["kind"] for run in runs):
         these = [run for run in runs if run["kind"] == kind]
