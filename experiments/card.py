@@ -225,8 +225,8 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         + (f", {value(on_test)} on test." if on_test is not None else ".")
     )
     if best and best.deviations:
-        deviation = measure.size(best.deviations[f"{verdict.objective}_sd"])
-        yield f"Its {study.experiment.folds} folds there have a standard deviation of {deviation}."
+        folds, sd = study.experiment.folds, best.deviations[f"{verdict.objective}_sd"]
+        yield f"Its {folds} folds in the search have a standard deviation of {measure.size(sd)}."
     if (close := len(verdict.indistinguishable)) > 1:
         yield (
             f"{close:,} of the {verdict.basis['trials']:,} trials are statistically"

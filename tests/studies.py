@@ -1,8 +1,9 @@
 """Studies as records, made without training: what tracking and reports are tested with."""
 
 import dataclasses
+import itertools
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from experiments import verdict
 from experiments.evaluation import (
     BASELINE,
     CURVES,
+    DEVIATIONS,
     METRICS,
     LayerTerms,
     Metrics,
@@ -35,6 +37,8 @@ PARAMETERS: dict[str, Any] = {
     "activation": "relu",
 }
 MISSING = ("train_accuracy", "near_zero_weights", *(f"penalty_{name}" for name in LAMBDA_NAMES))
+ROWS = {"training": 1078, "validation": 359, "test": 360}
+FOLDED = {"training": 1437, "validation": 0, "test": 360}
 BORN = datetime(2026, 11, 23, 7, 25, 49, 123456, tzinfo=UTC)
 
 
@@ -75,6 +79,10 @@ def make_study(
     experiment = Experiment.model_validate(
         {"name": "digits", "data": {"source": "digits"}, **sections}
     )
+    made = [make_trial(number, epochs=epochs) for number in range(trials)]
+    if experiment.folds:
+        deviations = dict.fromkeys(DEVIATIONS, 0.03125)
+        made = [dataclasses.replace(trial, deviations=deviations) for trial in made]
     return StudyRecord(
         study=name,
         study_uid=uuid.uuid4().hex,
@@ -83,7 +91,7 @@ def make_study(
         fingerprint="f" * 64 if experiment.own else experiment.fingerprint,
         versions={"python": "3.11.9", "numpy": "2.4.0", "blas": ""},
         aim=0,
-        trials=tuple(make_trial(number, epochs=epochs) for number in range(trials)),
+        trials=tuple(made),
     )
 
 
@@ -166,19 +174,31 @@ def confirmed_study(
         )
         for role, one in listed
     )
-    networks = {(one.setting, one.seed): one for one in study.replicates}
-    for number, (one, seed) in enumerate((one, seed) for one in settings for seed in seeds):
-        key = one.setting, seed
+    networks = {(one.setting, one.seed, one.fold): one for one in study.replicates}
+    trained = itertools.product(settings, _with_folds(study, seeds))
+    for number, (one, (seed, fold)) in enumerate(trained):
+        key = one.setting, seed, fold
         made = networks.get(key) or _replicate(one, seed, len(seeds), number)
+        made = dataclasses.replace(made, fold=fold)
         if study.experiment.own and key not in networks:
             measured = study.trials[0].metrics
             assert measured
             missing = {name for name in METRICS if name not in measured.known}
             made = dataclasses.replace(of_own_network(made, missing), layers=())
-        networks[key] = dataclasses.replace(made, test=_scores(*key) if look else None)
+        networks[key] = dataclasses.replace(made, test=_scores(*key[:2]) if look else None)
     found = _verdict(study, settings, seeds, winner, look)
     found = dataclasses.replace(found, undertrained=undertrained)
     return dataclasses.replace(study, verdict=found, replicates=tuple(networks.values()))
+
+
+def _with_folds(study: StudyRecord, seeds: tuple[int, ...]) -> Iterator[tuple[int, int | None]]:
+    """Yield each seed with the folds of its repeat."""
+    split = study.experiment.data.split
+    for place, seed in enumerate(seeds):
+        first = place % split.repeats * (split.folds or 0)
+        yield from ((seed, first + fold) for fold in range(1, 1 + (split.folds or 0)))
+        if not split.folds:
+            yield seed, None
 
 
 def without(setting: Setting, name: str) -> Setting:
@@ -257,7 +277,7 @@ def _verdict(
         undertrained=(),
         best_in_search=0.95,
         best_on_fresh_seeds=0.9,
-        rows={"training": 1078, "validation": 359, "test": 360},
+        rows=FOLDED if study.experiment.folds else ROWS,
         majority=0.1,
         diverged=0,
         **(claimed if look else {"word": verdict.SEALED}),

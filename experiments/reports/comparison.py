@@ -12,6 +12,7 @@ from experiments.model_section import OwnModel
 from experiments.records import StudyRecord
 from experiments.reports import frames
 from experiments.reports.snippets import template
+from experiments.validation import folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,8 @@ def frame(studies: Sequence[Compared]) -> "pd.DataFrame":
         row |= {"study": record.study, "objective": record.objective, "trials": len(record.trials)}
         row |= {"data": one.data, "network": one.network}
         row |= {f"{part}_rows": rows for part, rows in record.data.get("rows", {}).items()}
+        if record.experiment.folds:  # the training rows validate in turn
+            row["validation_rows"] = None
         if verdict and verdict.gain:
             row["gain_level"] = verdict.gain.level
         rows.append(row)
@@ -86,7 +89,7 @@ def in_words(studies: Sequence[Compared]) -> list[tuple[str, ...]]:
         record, verdict = one.record, one.record.verdict
         name = record.study if names[record.study] == 1 else f"{record.study} ({one.storage})"
         test = record.data.get("rows", {}).get("test")
-        data = f"{one.data}, {test:,} test rows" if test else one.data
+        parts = [one.data, folds(record.experiment), f"{test:,} test rows" if test else ""]
         made, changed = card(record), ""
         if verdict and verdict.against_baseline:
             changed = MEASURES[record.objective].claimed(verdict.against_baseline)
@@ -95,7 +98,7 @@ def in_words(studies: Sequence[Compared]) -> list[tuple[str, ...]]:
         ]
         lambdas = ", ".join(lines) or ("no penalty" if made else "")
         word = made.word if made else NO_VERDICT
-        rows.append((name, word, changed, lambdas, data, one.network))
+        rows.append((name, word, changed, lambdas, ", ".join(filter(None, parts)), one.network))
     return rows
 
 

@@ -227,6 +227,9 @@ def _study_params(study: StudyRecord) -> dict[str, str]:
         parameters = sections["model"].pop("parameters")
         sections["model"] |= {f"parameters.{name}": one for name, one in parameters.items()}
     params = {"fingerprint": study.fingerprint, "data.source": sections["data"]["source"]}
+    if study.experiment.folds:
+        split = sections["data"]["split"]
+        params |= {f"data.split.{key}": str(split[key]) for key in ("folds", "repeats")}
     for section in ("model", "training", "lambdas", "sweep"):
         there = {key: value for key, value in sections[section].items() if value is not None}
         params |= {f"{section}.{key}": str(value) for key, value in there.items()}
