@@ -24,6 +24,7 @@ from sweeps.search.study import Study
 from sweeps.storage.attributes import packed_scores, scores_of, setting_of
 
 ANSWERS = "outer"  # of an outer study: what both winners answered on its test rows
+EXACT = "<f8"  # of what is kept
 ARMS = {"with": WINNER, "without": BASELINE}
 
 Others = Callable[[], Iterable[tuple[str, Mapping[str, Any] | None]]]
@@ -53,8 +54,8 @@ def keep_answers(
         setting = verdict.confirmed(role).setting
         kept[arm] = {
             "setting": setting.numbers,
-            "scores": packed_scores(scores[setting]),
-            "hits": packed_scores(hits[setting]),
+            "scores": packed_scores(scores[setting], EXACT),
+            "hits": packed_scores(hits[setting], EXACT),
         }
     study.keep(ANSWERS, kept)
 
@@ -137,7 +138,8 @@ def claim(study: Study, others: Others) -> Claim | None:
 
 
 def _scores(answers: Mapping[str, Any], arm: str, name: str) -> Scores:
-    return scores_of(answers[arm][name], answers["seeds"]).astype(np.float64)
+    found: Scores = scores_of(answers[arm][name], answers["seeds"], EXACT)
+    return found
 
 
 def _outer_fold(study: str, answers: Mapping[str, Any], chooser: Choice) -> OuterFold:

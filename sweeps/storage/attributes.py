@@ -38,14 +38,14 @@ def unpack(text: str) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
-def packed_scores(scores: np.ndarray) -> str:
-    """Return scores (seeds, rows) as one string, rounded to float32."""
-    return base64.b64encode(zlib.compress(scores.astype("<f4").tobytes())).decode()
+def packed_scores(scores: np.ndarray, kind: str = "<f4") -> str:
+    """Return scores (seeds, rows) as one string, rounded to float32 or another `kind`."""
+    return base64.b64encode(zlib.compress(scores.astype(kind).tobytes())).decode()
 
 
-def scores_of(text: str, seeds: int) -> np.ndarray:
-    """Return the scores (seeds, rows) that `packed_scores` packed, as float32."""
-    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4").reshape(seeds, -1)
+def scores_of(text: str, seeds: int, kind: str = "<f4") -> np.ndarray:
+    """Return the scores (seeds, rows) that `packed_scores` packed as this kind."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=kind).reshape(seeds, -1)
 
 
 def user_attributes(setting: Setting, result: TrialResult) -> dict[str, Any]:
