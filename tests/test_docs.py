@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from tests.snippets import ROOT, Reader
 from tests.warm import warm
 
-PAGES = ("index", "experiment-file", "python", "scikit-learn", "migration")
+PAGES = ("index", "experiment-file", "small-tables", "python", "scikit-learn", "migration")
 FOLLOWED = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in PAGES)]
 pytestmark = pytest.mark.usefixtures("tracker_here")
 
