@@ -128,8 +128,8 @@ def test_what_is_printed_for_a_file_with_blanks_and_brackets(tmp_path: Path, mad
     changed = carried_out("run", "my data (1).toml", *few, cwd=tmp_path)
     assert changed.returncode == 2
     assert (
-        f"{tmp_path}/my data (1).csv is not as the study began with it (rows then: 36 training +"
-        " 12 validation + 12 test; now: 30 training + 10 validation + 10 test)"
+        f"{tmp_path}/my data (1).csv is not as the study began with it (rows then: 48 training +"
+        " 12 test; now: 40 training + 10 test)"
     ) in changed.stderr
     assert "sha256" not in changed.stderr
 

@@ -18,6 +18,7 @@ from experiments.wording import listed, short_repr, toml
 MOST_CATEGORIES = 1000
 FEW_VALUES = 10  # up to these, a column of text is a category however short the table is
 MIXED = 0.9  # with fewer texts that are no numbers, numbers may have been meant
+DATES = "holds dates"
 NEARLY_EVERY = 0.8  # of the rows have a text of their own: an id, a name or free text
 
 
@@ -141,7 +142,7 @@ def _category(texts: NDArray[np.object_], note: str = "") -> ColumnKind:
 
 
 def _date(example: str) -> ColumnKind:
-    return ColumnKind("refused", reason=f"holds dates or times such as {short_repr(example)}")
+    return ColumnKind("refused", reason=f"{DATES} or times such as {short_repr(example)}")
 
 
 def is_id(found: NDArray[np.float64]) -> bool:

@@ -18,7 +18,8 @@ MOST_LINES = 10  # of one sort
 @dataclass(kw_only=True)
 class Proposal:
     """The keys, and a sentence for each thing that is to be decided, left out or read otherwise;
-    `codes` are columns of few different whole numbers, `ids` those left out that could be inputs.
+    `codes` are columns of few different whole numbers, `ids` those left out that could be inputs,
+    `dates` those left out that say when.
     """
 
     data: Data
@@ -27,6 +28,7 @@ class Proposal:
     read: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
 
     @property
     def sentences(self) -> list[str]:
@@ -59,6 +61,11 @@ def propose(table: RawTable, data: Data, found: Mapping[str, Sequence[str]]) -> 
     if proposal.ids:
         keep = f"to keep {listed(proposal.ids)}, take it out of data.drop"
         proposal.left_out.append(f"{keep}; name codes in data.categorical")
+    if proposal.dates:
+        proposal.left_out.append(
+            f"to predict later rows from earlier ones, sort them by {listed(proposal.dates)} and"
+            ' write split.order = "time"'
+        )
     if by_file:
         read = _as_read(guesses[commas[0]])
         proposal.read.append(f'data.decimal = "," reads {read} in {listed(commas)}')
@@ -96,7 +103,7 @@ def _leave_out(table: RawTable, name: str, proposal: Proposal, guess: numbers.Gu
     elif kind.kind == "number":
         different = np.unique(kind.values[~np.isnan(kind.values)])
         if dates.are_days(different):
-            reason = f"holds dates such as {different[0]:.0f}"
+            reason = f"{columns.DATES} such as {different[0]:.0f}"
         else:
             reason = identifiers.of_numbers(name, kind.values)
         if not reason and len(different) in CODES and (different == np.floor(different)).all():
@@ -110,6 +117,7 @@ def _leave_out(table: RawTable, name: str, proposal: Proposal, guess: numbers.Gu
                 ' code, take "NA" out of data.missing'
             )
     if reason:
+        proposal.dates += [name] * reason.startswith(columns.DATES)
         proposal.ids += [name] * (kind.kind != "refused")
         proposal.left_out.append(f"data.drop: {shown} {reason}")
     return bool(reason)

@@ -114,7 +114,7 @@ class Search:
         keys = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         files = {f"data.{key}": path for key, path in self.experiment.data.files.items()}
         before, now = (
-            " + ".join(f"{number:,} {part}" for part, number in one.items())
+            " + ".join(f"{number:,} {part}" for part, number in one.items() if number)
             for one in (born["data"].get("rows", {}), rows)
         )
 

@@ -43,7 +43,7 @@ def keys(model: type[Section], own: bool, prefix: str = "") -> set[str]:
             continue
         found |= keys(kinds[-own], own, f"{prefix}{name}.") if kinds else {f"{prefix}{name}"}
     others = OF_BUILT_IN if own else OF_OWN
-    return found - {".".join(key) for key in others} - {f"{prefix}{OF_PROGRAM}"}
+    return found - {".".join(key) for key in others} - {f"{prefix}{OF_PROGRAM}", f"{prefix}val"}
 
 
 def written(
@@ -59,13 +59,16 @@ def test_a_written_file_loads_and_its_data_too(tmp_path: Path) -> None:
     experiment = experiment_file.load(guessed.path)
     assert datasets.load(experiment.data).features == ("size", "grade")
     source = str(tmp_path / "rows.csv")
-    data = {"source": source, "target": "label", "drop": ["id", "seen"]}
+    drop, split = ["id", "seen"], {"folds": 5}
+    data = {"source": source, "target": "label", "drop": drop, "split": split}
     expected = {"name": "rows", "data": data, "training": {"batch_size": 16}}
     assert experiment == Experiment.model_validate(expected)  # the rest is at its defaults
     said = "\n".join(guessed.guesses)
     for word in ("60 rows", "'no', 'yes'", "'id'", "'seen'", "dates", "'grade'", "batch_size = 16"):
         assert word in said
-    assert "suit 36 rows to train on" in said
+    assert "suit 38 rows to train on" in said
+    assert "to predict later rows from earlier ones, sort them by 'seen'" in said
+    assert "data.split.folds = 5, for fewer than 2,000 rows; it takes about 4 times" in said
     assert all(len(sentence.splitlines()) == 1 for sentence in guessed.guesses)
 
 
@@ -74,11 +77,9 @@ def test_every_key_is_there_once_with_a_line_that_explains_it(tmp_path: Path, ow
     model = network_file.write_example(tmp_path / "my_network.py") if own else None
     text = written(tmp_path, table(), model=model).path.read_text()
     examples = tomllib.loads(text.replace("#: ", ""))
-    for place, key in (("validation", "folds"), ("test", "outer")):  # which exclude each other
-        share = examples["data"]["split"].pop(place.removesuffix("idation"))
-        assert share > 0
-        assert examples["data"].pop(place) == f"{place.removesuffix('idation')}.csv"
-        assert examples["data"]["split"][key] == 5
+    del examples["data"]["validation"], examples["data"]["split"]["outer"]  # excluded by others
+    if own:
+        del examples["sweep"]["pruner"]
     Experiment.model_validate(examples)  # they are valid
     lines = text.splitlines()
     section, found = "", []
@@ -232,9 +233,24 @@ def test_arrays_and_parquet_need_no_more(tmp_path: Path) -> None:
     arrays = template.write(tmp_path / "arrays.npz", output=tmp_path / "arrays.toml")
     data = experiment_file.load(arrays.path).data
     assert data.target is None
-    assert datasets.load(data).rows == {"training": 106, "validation": 36, "test": 36}
+    assert datasets.load(data).rows == {"training": 142, "validation": 0, "test": 36}
     rows = template.write(tmp_path / "rows.parquet", "label", tmp_path / "rows.toml")
     assert experiment_file.load(rows.path).data.drop == ("id", "seen")
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes", "folds"), [(1_999, 2, 5), (2_000, 2, None), (60, 6, 5), (60, 7, None)]
+)
+def test_few_rows_are_folded_unless_every_class_is_small(
+    tmp_path: Path, rows: int, classes: int, folds: int | None
+) -> None:
+    label = [f"c{i % classes}" for i in range(rows)]
+    guessed = written(tmp_path, pd.DataFrame({"size": np.arange(rows) % 11, "label": label}))
+    experiment = experiment_file.load(guessed.path)
+    assert experiment.data.split.folds == folds
+    assert any("data.split.folds = 5" in each for each in guessed.guesses) == bool(folds)
+    assert ("\nval = 0.2" in guessed.path.read_text()) == (folds is None)
+    datasets.load(experiment.data)
 
 
 @pytest.mark.parametrize(
