@@ -30,13 +30,16 @@ from tests.processes import started
 
 VARIES = ["seconds", "started", "finished", "mlflow_run_id"]
 TRIALS = 24
+FOLDED = "tpe"  # the sampler whose trials are cross-validations
 GENERATION = 8  # of the search that is interrupted: it is, when one is recorded
 
 
 def experiment(sampler: str) -> Experiment:
     """Small, with a last minibatch and a last generation that are not full."""
-    training = ["training.epochs=4", "training.batch_size=16"]
-    return experiment_file.load("iris", [f"sweep.sampler={sampler}", "model.hidden=[9]", *training])
+    edits = [f"sweep.sampler={sampler}", "model.hidden=[9]"]
+    edits += ["training.epochs=4", "training.batch_size=16"]
+    edits += ["data.split.folds=3", "data.split.repeats=2"] * (sampler == FOLDED)
+    return experiment_file.load("iris", edits)
 
 
 def search(
