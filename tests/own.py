@@ -1,8 +1,15 @@
 """A network of a user's own for tests: small, and trained in milliseconds."""
 
+import random
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.evaluation import Setting, one_thread
+from nnreg import Split
 
 EDITS = (
     "training.epochs=3",
@@ -89,3 +96,21 @@ def write_experiment(folder: Path, network: str = NETWORK, *lines: str) -> Path:
 def options(edits: Iterable[str] = EDITS) -> list[str]:
     """The edits as options of the command."""
     return [f"--set={edit}" for edit in edits]
+
+
+def trained_alone(setting: Setting, seed: int, split: Split) -> Iterator[tuple[Any, float]]:
+    """Yield the network, and the share of validation rows that it finds, at the end of each epoch,
+    by the user's code alone.
+    """
+    module: dict[str, Any] = {"__name__": "net"}
+    exec(NETWORK, module)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # as the book's code
+    steps = module["train"](
+        split, setting.lambdas, seed=seed, epochs=3, batch_size=128,
+        learning_rate=setting.learning_rate, **dict(setting.parameters),
+    )  # fmt: skip
+    with one_thread():
+        for yielded in steps:
+            found = yielded["network"].predict(split.x_val).argmax(axis=1)
+            yield yielded["network"], float((found == split.y_val).mean())

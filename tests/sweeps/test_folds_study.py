@@ -3,6 +3,7 @@ Optuna agree.
 """
 
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 import sweeps
-from experiments import datasets
+from experiments import datasets, experiment_file
 from experiments.datasets import Dataset
 from experiments.evaluation import DEVIATIONS, METRICS, Setting
 from experiments.records import StudyRecord
@@ -21,6 +22,11 @@ from nnreg import train
 from nnreg.training import Fit
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import WRONG
+from sweeps.search.study_record import study_record
+from sweeps.workspace import workspace
+from tests.own import EDITS as OWN_EDITS
+from tests.own import NETWORK, trained_alone, write_experiment
+from tests.sweeps.test_same_table import search
 
 pytestmark = pytest.mark.usefixtures("tracker_here")
 FOLDS, REPEATS, TRIALS, SEEDS = 5, 2, 8, 3
@@ -128,3 +134,23 @@ def test_the_model_is_trained_on_all_rows_outside_the_test_set(
     for layer, kept in zip(fit.parameters, swept.model.parameters, strict=True):
         for one, other in zip(layer, kept, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_a_trial_of_an_own_network_is_the_mean_of_its_folds_too(tmp_path: Path) -> None:
+    edits = [*OWN_EDITS, "data.split.folds=3", "data.split.repeats=2"]
+    definition = experiment_file.load(write_experiment(tmp_path, NETWORK), edits)
+    search(tmp_path, definition, trials=4, workers=2)
+    data, seed = datasets.load(definition.data, definition.training.dtype), definition.training.seed
+    with closing(workspace(tmp_path).open("mine", definition)) as study:
+        trials = study_record(study.optuna).trials
+    for trial in trials:
+        of_folds = [
+            [found for _, found in trained_alone(trial.setting, seed + fold, division.split)]
+            for fold, division in enumerate(data.divisions)
+        ]
+        curve = np.mean(of_folds, axis=0)
+        assert trial.curves["val_accuracy"] == tuple(curve)
+        assert trial.best_epoch == 1 + curve.round(12).argmax()
+        assert trial.val_accuracy == curve.max()
+        kept = [found[trial.best_epoch - 1] for found in of_folds]
+        assert trial.deviations["val_accuracy_sd"] == np.std(kept, ddof=1)

@@ -3,11 +3,11 @@ same numbers everywhere.
 """
 
 import io
-import random
 import shutil
 import signal
 import subprocess
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +19,16 @@ from sklearn.datasets import load_iris
 import sweeps
 from experiments import datasets, experiment_file
 from experiments.errors import DataError
-from experiments.evaluation import one_thread
 from experiments.model import read_model
 from experiments.records import PRUNED
 from experiments.spec import Experiment
-from nnreg import Split
 from sweeps.progress import Progress
 from sweeps.storage.storage import open_storage
 from sweeps.workspace import workspace
 from tests.cluster import cluster
 from tests.commands import SWEEPS
 from tests.commands import sweeps as command
-from tests.own import EDITS, NETWORK, options, write_experiment
+from tests.own import EDITS, NETWORK, options, trained_alone, write_experiment
 from tests.processes import started
 from tests.sweeps.test_same_table import recorded, search, tables
 
@@ -173,36 +171,17 @@ def test_csv_mlflow_and_optuna_agree(swept: sweeps.Sweep) -> None:
         assert run.data.params["parameter_hidden"] == str(hidden)
 
 
-def train_alone(swept: sweeps.Sweep, split: Split, epochs: int) -> object:
-    """The network of the verdict, by the user's code alone."""
-    module: dict[str, object] = {"__name__": "net"}
-    exec(NETWORK, module)
-    verdict = swept.record.verdict
-    assert verdict is not None
-    used, seed = verdict.used.setting, verdict.seeds[0]
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  # as the book's code
-    steps = module["train"](  # type: ignore[operator]
-        split, used.lambdas, seed=seed, epochs=3, batch_size=128,
-        learning_rate=used.learning_rate, **dict(used.parameters),
-    )  # fmt: skip
-    with one_thread():
-        for _ in range(epochs):
-            yielded = next(steps)
-            yielded["network"].predict(split.x_val)  # as it is measured
-    return yielded["network"]
-
-
 def test_the_kept_model_is_the_network_of_the_users_code(
     swept: sweeps.Sweep, tmp_path: Path
 ) -> None:
     experiment, verdict = swept.record.experiment, swept.record.verdict
     assert verdict is not None
     data = datasets.load(experiment.data, experiment.training.dtype)
-    network = train_alone(swept, data.split.merged(), verdict.used.best_epoch)
+    steps = trained_alone(verdict.used.setting, verdict.seeds[0], data.split.merged())
+    network, _ = next(islice(steps, verdict.used.best_epoch - 1, None))
     raw = load_iris(as_frame=True).data
     x = data.preparation.apply(raw, "float32", where="iris")
-    expected = network.predict(x)  # type: ignore[attr-defined]
+    expected = network.predict(x)
     assert swept.model
     np.testing.assert_array_equal(swept.model.probabilities(raw), expected)
     raw.to_csv(tmp_path / "rows.csv", index=False)
