@@ -16,6 +16,7 @@ from experiments.measures import percent, strength
 from experiments.records import StudyRecord
 from experiments.reports import frames, headline
 from experiments.reports.figures import figures
+from experiments.reports.outer_folds import outer_folds
 from experiments.reports.shown import Shown
 from experiments.reports.snippets import snippets, template
 from experiments.validation import folds, judged, networks
@@ -39,15 +40,17 @@ def points(difference: float) -> str:
 
 
 FORMATS = (
-    dict.fromkeys((*LAMBDA_NAMES, "learning_rate", "best"), strength)
+    dict.fromkeys((*LAMBDA_NAMES, "learning_rate", "baseline_learning_rate", "best"), strength)
     | dict.fromkeys(("low", "high", "top_low", "top_high"), "{:.2g}".format)
     | dict.fromkeys(("near_zero_weights", "top_off_share", "importance"), percent)
     | dict.fromkeys((*METRICS[:2], "train_accuracy"), partial(percent, digits=2))
 )
 """How the columns of tables are written; other numbers have four digits."""
 OF_ACCURACY: Mapping[str, Callable[[float], str]] = {
-    "mean": partial(percent, digits=2),
-    **dict.fromkeys(("behind", "error", *(f"{name}_sd" for name in METRICS[:2])), points),
+    **dict.fromkeys(("mean", "with_penalties", "without"), partial(percent, digits=2)),
+    **dict.fromkeys(
+        ("behind", "error", "difference", *(f"{name}_sd" for name in METRICS[:2])), points
+    ),
 }
 """How those are that have the objective's unit, where it is an accuracy."""
 
@@ -81,6 +84,7 @@ def render(
         facts=headline.facts(study),
         trials=trials_table(shown, runs),
         settings=settings_table(shown),
+        outer=outer_folds(study).drop(columns=["study", "fold"]),
         lambdas=frames.lambdas(study).drop(columns=["fixed", "off_decades"]),
         snippets=snippets(study),
         runs=runs,

@@ -94,7 +94,7 @@ def test_the_verdict_compares_the_winners_of_both_arms_on_the_rows_of_all_folds(
     assert f"{OUTER} outer folds, on 150 rows" in card(family.record).says
 
 
-def test_outer_csv_has_the_folds_and_mlflow_has_the_studies_below_the_last_one(
+def test_table_and_page_have_the_folds_and_mlflow_has_their_studies_below_the_last_one(
     family: sweeps.Sweep,
 ) -> None:
     reports = family.workspace.reports_of("iris")
@@ -103,6 +103,10 @@ def test_outer_csv_has_the_folds_and_mlflow_has_the_studies_below_the_last_one(
     assert list(table.difference) == list(table.with_penalties - table.without)
     assert list(table.weight_l1) == [
         one.penalised.lambdas.weight_l1 for one in family.verdict.outer
+    ]
+    page = (reports / "report.html").read_text()
+    assert [one.study for one in family.verdict.outer if f">{one.study}</td>" in page] == [
+        *table.outer_study
     ]
     client = MlflowClient(family.workspace.tracking_uri)
     experiment = client.get_experiment_by_name("iris")
