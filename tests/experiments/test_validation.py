@@ -49,6 +49,7 @@ def test_the_search_says_that_trials_are_means_and_what_chose() -> None:
     said = text(study)
     assert f"is the luckiest of 12 {TWICE}, which chose it" in said
     assert "Lines are means over the 2 x 5 folds of a trial" in said
+    assert "Each number is the mean over 2 x 5 folds, and val_accuracy_sd is" in said
     assert "3.12 points" in said  # val_accuracy_sd of each trial
     assert "mean of 5 folds" in headline.numbers(folded(2, repeats=1))[0].notes[-1]
     assert headline.facts(folded(repeats=1))[0] == "1,437 rows in 5 folds, 360 test rows"
