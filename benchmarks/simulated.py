@@ -1,5 +1,6 @@
 """The simulated problems of the calibration: rows whose truth is known, and how to study them."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -8,12 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from experiments.spec import Experiment
 from nnreg import LAMBDA_NAMES
 
 UNIT = "unit"
 """The column of groups, where rows have them."""
+
+
+Inputs = NDArray[np.float32]
+Classes = NDArray[np.int64]
+THIRDS = (1 / 3, 1 / 3, 1 / 3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +115,36 @@ def two_of_fifty(rng: np.random.Generator, rows: int) -> pd.DataFrame:
     return table(inputs, (inputs[:, :2].sum(axis=1) > 0).astype(int))
 
 
-THIRDS = (1 / 3, 1 / 3, 1 / 3)
+def noise(rng: np.random.Generator, rows: int) -> tuple[Inputs, Classes]:
+    return rng.standard_normal((rows, 10), dtype=np.float32), rng.integers(0, 3, rows)
+
+
+def clouds(
+    rng: np.random.Generator, rows: int, shares: tuple[float, ...] = THIRDS, group: int = 1
+) -> tuple[Inputs, Classes]:
+    """Classes that overlap, in 10 dimensions; rows of a group share their class and most of what is
+    random in them.
+    """
+    centres = np.random.default_rng(len(shares)).standard_normal((len(shares), 10))
+    y = rng.choice(len(shares), rows // group, p=shares).repeat(group)
+    x = rng.standard_normal((rows // group, 10)).repeat(group, axis=0)
+    if group > 1:
+        x = 0.9 * x + 0.45 * rng.standard_normal(x.shape)
+    return (centres[y] * 2 / math.sqrt(10) + x).astype(np.float32), y
+
+
+def two_matter(rng: np.random.Generator, rows: int, features: int) -> tuple[Inputs, Classes]:
+    """The class is the sign of the sum of two inputs; the others mean nothing."""
+    x = rng.standard_normal((rows, features), dtype=np.float32)
+    return x, (x[:, 0] + x[:, 1] > 0).astype(np.int64)
+
+
+def quadrants(rng: np.random.Generator, rows: int) -> tuple[Inputs, Classes]:
+    """The class is the sign of the product of two inputs of six, which some networks never find."""
+    x = rng.standard_normal((rows, 6), dtype=np.float32)
+    return x, (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+
+
 OFF = dict.fromkeys(LAMBDA_NAMES, 5e-10)
 FIXED = Problem(
     name="(a) 3 classes, 20 features, minibatches",

@@ -1,15 +1,16 @@
 """The calibration, small: simulated studies in which nothing is better, real networks whose true
 difference is known, a planted effect.
 
-`python -m benchmarks.calibration` and `python -m benchmarks.coverage` do it at length;
-docs/statistics.md has their numbers.
+`python -m benchmarks.calibration`, `python -m benchmarks.coverage` and `python -m benchmarks.outer`
+do it at length; docs/statistics.md has their numbers.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks import calibration, coverage
+from benchmarks import calibration, coverage, outer
 from benchmarks.simulated import NULLS, PLANTED_GAIN, TUNED_NULLS, UNFAIR_GAIN, Problem
 from benchmarks.studies import Outcome, of_digits_noisy, simulated
 from benchmarks.truth import Size, truth
@@ -80,6 +81,23 @@ def test_an_interval_misses_the_truth_as_often_as_it_says(measure: str, most: fl
     assert share < most
     # Of a variance from 300 draws, deviation 8 %; imagined rows add to that of accuracies.
     assert 0.8 < ratio < 1.8
+
+
+@pytest.mark.parametrize("objective", [outer.BALANCED, outer.LOSS])
+def test_outer_folds_of_tables_are_counted(objective: str) -> None:
+    settings: dict[str, Any] = {
+        "objective": objective,
+        "inner": 2,
+        "settings": (2, 1),
+        "alike": True,
+    }
+    case = replace(outer.GROUPS, rows=100, **settings)
+    name, rows, tables, *_, pooled = outer.report(case, 2, "")
+    assert (name, rows, tables) == (case.name, "100", "2")
+    missed, width, better = (float(number) for number in pooled.split(" / "))
+    assert missed in (0, 50, 100)
+    assert width > 5
+    assert better in (0, 50, 100)
 
 
 def test_a_row_counts_what_is_false() -> None:
