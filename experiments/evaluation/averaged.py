@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def averaged(results: Sequence[TrialResult]) -> TrialResult:
         return replace(whole, metrics=None, curves={}, epochs=0, best_epoch=0, error=failed.error)
     measured = [one.metrics for one in results if one.metrics]
     means = {
-        name: float(np.mean([getattr(one, name) for one in measured]))
+        name: float(_mean(name, [getattr(one, name) for one in measured]))
         for name in METRICS
         if all(getattr(one, name) is not None for one in measured)
     }
@@ -35,7 +36,7 @@ def averaged(results: Sequence[TrialResult]) -> TrialResult:
         whole,
         metrics=Metrics(**means),
         curves={
-            name: tuple(np.mean([one.curves[name] for one in results], axis=0).tolist())
+            name: tuple(_mean(name, [one.curves[name] for one in results]).tolist())
             for name in first.curves
         },
         diverged=any(one.diverged for one in results),
@@ -46,3 +47,11 @@ def averaged(results: Sequence[TrialResult]) -> TrialResult:
             for deviation, name in zip(DEVIATIONS, VALIDATED, strict=True)
         },
     )
+
+
+def _mean(name: str, values: Sequence[Any]) -> np.ndarray:
+    """Return the mean over the networks. That of accuracies is rounded, so that trials that find as
+    many rows are tied, whichever folds these are in.
+    """
+    mean: np.ndarray = np.mean(values, axis=0)
+    return mean.round(12) if name.endswith("accuracy") else mean

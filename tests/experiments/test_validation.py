@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from experiments.card import card
+from experiments.evaluation import averaged
 from experiments.records import StudyRecord
 from experiments.reports import comparison, frames, headline
 from experiments.reports.comparison import Compared
 from experiments.reports.page import render
 from experiments.tracking.plan import plans
 from experiments.verdict import BASELINE, BETTER
-from tests.studies import FOLDED, compared, confirmed_study, make_study
+from tests.studies import FOLDED, compared, confirmed_study, make_study, make_trial
 
 TWICE = "in 2 x 5-fold cross-validation"
 
@@ -100,3 +101,21 @@ def test_tables_and_mlflow_have_folds() -> None:
     assert (training.part, training.profile["num_rows"]) == ("training", 1437)
     assert test.part == "test"
     assert trial.single["val_accuracy_sd"] == 0.03125
+
+
+def test_trials_that_find_as_many_rows_are_tied_whichever_folds_these_are_in() -> None:
+    found = [0.1, 0.2, 0.3]
+    assert sum(found) != sum(found[::-1])
+    trials = [
+        averaged(
+            [
+                dataclasses.replace(
+                    one := make_trial(fold),
+                    metrics=dataclasses.replace(one.metrics, val_accuracy=value),
+                )
+                for fold, value in enumerate(values)
+            ]
+        )
+        for values in (found, found[::-1])
+    ]
+    assert [trial.val_accuracy for trial in trials] == [0.2, 0.2]
