@@ -253,12 +253,13 @@ def settings(study: StudyRecord) -> "pd.DataFrame":
 def _on_fresh_seeds(study: StudyRecord) -> dict[Setting, dict[str, float]]:
     """The objective of each confirmed setting over its fresh seeds: n, mean and sd."""
     found = {}
-    for setting, networks in study.confirmed.items():
+    for setting in study.verdict.settings if study.verdict else ():
         by_seed: dict[int, list[float]] = {}  # the folds of a seed make one mean
-        for one in networks:
+        for one in study.confirmed[setting.setting]:
             by_seed.setdefault(one.seed, []).append(getattr(one.metrics, study.objective))
-        means = list(map(fmean, by_seed.values()))
-        found[setting] = {"n": len(means), "mean": fmean(means), "sd": stdev(means)}
+        sd = stdev(map(fmean, by_seed.values()))
+        # The mean is that of the card, for which each row counts once: folds may differ in size.
+        found[setting.setting] = {"n": len(by_seed), "mean": setting.mean, "sd": sd}
     return found
 
 
