@@ -8,7 +8,7 @@ import pytest
 
 from experiments.measures import percent
 from experiments.records import StudyRecord
-from experiments.reports.figures import curves, parallel, plane, search, strengths
+from experiments.reports.figures import costs, curves, parallel, plane, search, strengths
 from experiments.reports.shown import BEST_SHOWN, Shown
 from nnreg import LAMBDA_NAMES, Lambdas
 from tests.studies import confirmed_study, make_study, make_trial, own_study
@@ -145,3 +145,11 @@ def test_a_limit_leaves_out_the_worst_tenth_but_never_the_baseline() -> None:
     assert 0.7 < Shown(accuracies(0.8, *[0.9] * 18, 0.0)).limit < 0.8
     # there is no room for less where all others are equal
     assert Shown(accuracies(*[0.9] * 19, 0.0)).limit == 0.0
+
+
+def test_the_band_of_what_does_not_matter_ends_where_the_axis_does() -> None:
+    """The interval is far above 0, so -1 point has no place on the axis."""
+    (plot,) = costs.figure(Shown(confirmed_study(look=1))).plots
+    assert -0.01 < plot.x.low / 100 < 0.01 < plot.x.high / 100
+    left, width = re.search(r'class="band" x="(\S+)%" width="(\S+)%"', plot.drawn[0]).groups()
+    assert (float(left), float(width)) == (0, plot.x.at(1))

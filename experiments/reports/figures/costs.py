@@ -25,10 +25,11 @@ def figure(shown: Shown) -> Figure:
     measure, name = MEASURES[verdict.objective], in_words(verdict.objective)
     unit = f"{measure.unit.strip()} of " * bool(measure.unit)
     title, margin = f"behind the winner, in {unit}{name}", None
+    x = linear(measure.scale * one for _, ends in costs for one in (0.0, *ends))
     if verdict.comparisons:
         title = f"gained with it, in {unit}{name.replace('validation', 'test')}"
-        margin = (-verdict.margin * measure.scale, verdict.margin * measure.scale)
-    x = linear(measure.scale * one for _, ends in costs for one in (0.0, *ends))
+        size = verdict.margin * measure.scale
+        margin = max(-size, x.low), min(size, x.high)
     y = categories([words for words, _ in costs], downwards=True)
     plot = Plot(title, replace(x, band=margin), y, height=70 + 36 * len(costs), wide=True)
     plot.line("zero", [(0, y.low), (0, y.high)])
