@@ -11,7 +11,8 @@ from experiments.catalog import catalog as catalog
 from experiments.data_section import FILE_SUFFIXES, Data
 from experiments.errors import ExperimentError
 from experiments.model_section import FILE, OwnModel
-from experiments.spec import Experiment, flatten, is_function
+from experiments.search_section import is_function
+from experiments.spec import Experiment, flatten
 from experiments.wording import short_repr, suggestion
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from experiments.errors import InputError
 from experiments.experiment_file import load
 from experiments.model import unkept
-from experiments.spec import MOST_TRIALS, Confirm, Experiment
+from experiments.search_section import MOST_TRIALS, Confirm
+from experiments.spec import Experiment
 from experiments.tracking import Runs
 from sweeps import family, publish
 from sweeps.confirmation import is_current

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 import sweeps
-from experiments import model_section, spec, training_section
+from experiments import model_section, search_section, spec, training_section
 from experiments.evaluation import CURVES, METRICS
 from nnreg import CURVE_NAMES, TrainConfig
 from nnreg import config as nnreg_config
@@ -35,6 +35,7 @@ FLOORS = (
     {"publish"},
     {"result"},
     {"session", "comparison"},
+    {"family"},
     {"sweep"},
     {"checkup"},
     {"cli"},
@@ -120,14 +121,14 @@ def test_what_the_door_of_sweeps_shows() -> None:
 
 
 def test_choices_and_names_agree_between_packages() -> None:
-    sections = (training_section.Training, model_section.ModelSection, spec.SweepSection)
+    sections = (training_section.Training, model_section.ModelSection, search_section.SweepSection)
     fields = {name: field for section in sections for name, field in section.model_fields.items()}
     assert get_args(fields["optimizer"].annotation) == nnreg_config.OPTIMIZERS
     assert get_args(fields["initialization"].annotation) == nnreg_config.INITIALIZATIONS
     assert get_args(fields["dtype"].annotation) == nnreg_config.DTYPES
-    assert get_args(spec.LambdaAxes.model_fields["layers"].annotation) == LAYERS
-    assert get_args(fields["sampler"].annotation) == spec.SAMPLERS
-    assert get_args(spec.Objective) == spec.OBJECTIVES
+    assert get_args(search_section.LambdaAxes.model_fields["layers"].annotation) == LAYERS
+    assert get_args(fields["sampler"].annotation) == search_section.SAMPLERS
+    assert get_args(search_section.Objective) == search_section.OBJECTIVES
     assert set(METRICS) == set(CURVE_NAMES)
     assert set(CURVES) < set(METRICS)
 

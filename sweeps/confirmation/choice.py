@@ -58,7 +58,11 @@ class Choice:
         """Return the same for a claim: imagined rows added to hits, too few losses unknown."""
         found = estimate(one - other, self.weighting, counted=self.by_hits)
         _, units = self.weighting.units(one)
-        few = not self.by_hits and len(units) < FEWEST_LOSSES
+        return self.believed(found, len(units))
+
+    def believed(self, found: Estimate, units: int) -> Estimate:
+        """Return an estimate from so many rows or groups; by loss, one from too few is unknown."""
+        few = not self.by_hits and units < FEWEST_LOSSES
         return Estimate(found.mean, UNKNOWN, 1.0) if few else found
 
     def winner(self, settings: Iterable[Setting], scores: ScoresOf) -> Setting:

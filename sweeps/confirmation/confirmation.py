@@ -12,7 +12,7 @@ from experiments.errors import WorkersError
 from experiments.evaluation import BASELINE, PENALISED, Job
 from experiments.model import Model, find_model, origin
 from experiments.records import StudyRecord
-from experiments.spec import Confirm
+from experiments.search_section import Confirm
 from experiments.verdict import (
     BASELINE_CANDIDATE,
     BETTER,

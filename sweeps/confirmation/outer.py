@@ -114,8 +114,10 @@ def claim(study: Study, others: Others) -> Claim | None:
     differences = [one - other for one, other in zip(*scores.values(), strict=True)]
     balanced = y if objective == "balanced_val_accuracy" else None
     gain = pooled(differences, balanced, groups, counted=experiment.maximize)
-    comparison = tests.comparison(BASELINE, gain, 1 - opening.alpha, experiment.confirm.margin)
+    units = sum(len(np.unique(one)) for one in groups) if groups else sum(map(len, y))
     chooser = Choice.by(objective, np.concatenate(y), None)
+    gain = chooser.believed(gain, units)
+    comparison = tests.comparison(BASELINE, gain, 1 - opening.alpha, experiment.confirm.margin)
     accuracy, baseline_accuracy = (
         pooled(hits[arm], None, groups, counted=True).interval(LEVEL).within(0, 1) for arm in ARMS
     )

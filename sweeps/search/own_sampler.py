@@ -8,7 +8,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
 from experiments.errors import InputError
-from experiments.spec import SAMPLERS, Experiment
+from experiments.search_section import SAMPLERS
+from experiments.spec import Experiment
 from sweeps.search.mirror import Mirror
 from sweeps.search.samplers import SamplerKind, generation_seed
 from sweeps.search.search import Search

@@ -14,8 +14,9 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from experiments.errors import InputError
 from experiments.evaluation import Setting, parameters_of
+from experiments.search_section import is_function
 from experiments.section import ParameterRange, Range
-from experiments.spec import DIGEST, Experiment, is_function
+from experiments.spec import DIGEST, Experiment
 from nnreg import Lambdas
 from sweeps.search.samplers import KINDS, SamplerKind
 

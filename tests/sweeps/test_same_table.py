@@ -15,7 +15,8 @@ import sweeps
 from experiments import datasets, experiment_file
 from experiments.evaluation import stored
 from experiments.reports import files
-from experiments.spec import SAMPLERS, Experiment
+from experiments.search_section import SAMPLERS
+from experiments.spec import Experiment
 from sweeps.cli.app import STOPPED
 from sweeps.executors import local
 from sweeps.executors.evaluator import Evaluator

@@ -23,7 +23,8 @@ from experiments.evaluation import (
     evaluate,
     stored,
 )
-from experiments.spec import SAMPLERS, Experiment
+from experiments.search_section import SAMPLERS
+from experiments.spec import Experiment
 from experiments.worker import FREED
 from nnreg import Lambdas
 from sweeps.executors import local

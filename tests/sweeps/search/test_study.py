@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from experiments.errors import ForeignStudyError, InputError, StudyError
 from experiments.evaluation import BASELINE, PENALISED
-from experiments.spec import SAMPLERS
+from experiments.search_section import SAMPLERS
 from nnreg import LAMBDA_NAMES
 from sweeps.search.study_record import foreign, load, study_record
 from sweeps.storage.storage import open_storage
