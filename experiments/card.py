@@ -7,7 +7,7 @@ from experiments.cautions import cautions, leaks_of
 from experiments.measures import MEASURES, parameter, percent, strength
 from experiments.records import StudyRecord
 from experiments.references import REFERENCES
-from experiments.validation import judged
+from experiments.validation import judged, untested
 from experiments.verdict import (
     BASELINE,
     BETTER,
@@ -135,8 +135,8 @@ def _found(study: StudyRecord, verdict: Verdict) -> str:
     if comparison is None:
         baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
         gain = measure.difference(baseline.behind - recommended.behind)
-        end = "the test set is still sealed" if verdict.rows["test"] else "there are no test rows"
-        return f"{measure.name} {gain} {judged(study.experiment)}, which chose it; {end}"
+        why = untested(study.experiment, verdict.rows)
+        return f"{measure.name} {gain} {judged(study.experiment)}, which chose it; {why}"
     both = ""
     if measure.name == "accuracy" and verdict.accuracy and verdict.baseline_accuracy:
         ours, theirs = percent(verdict.accuracy.mean), percent(verdict.baseline_accuracy.mean)

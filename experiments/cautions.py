@@ -132,9 +132,13 @@ def cautions(study: StudyRecord, verdict: Verdict, options: str) -> Iterator[str
             f"This verdict is on the first {verdict.basis['trials']} trials, and there are"
             f" {len(study.trials)} now; rebuild it with: {confirm}{options}"
         )
-    if verdict.word == SEALED:
+    outer = study.experiment.outer_folds
+    if outer and not verdict.outer:
+        run = f"{begun(study)} --study {quoted(study.study)}"
+        yield f"not all {outer} outer folds are tested yet; test them with: {run}{options}"
+    elif verdict.word == SEALED:
         yield f"test set still sealed; open it with: {confirm} --open-test{options}"
-    if not rows:
+    if not rows and not outer:
         yield (
             "There are no test rows, so nothing can be claimed; give some with data.split.test or"
             " data.test."

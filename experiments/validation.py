@@ -29,6 +29,13 @@ def rows(experiment: Experiment, counts: Mapping[str, int]) -> str:
     return f"{parts} rows" if parts else ""
 
 
+def untested(experiment: Experiment, counts: Mapping[str, int]) -> str:
+    """For example `the test set is still sealed`: why a verdict claims nothing."""
+    if experiment.outer_folds:
+        return "not all outer folds are tested yet"
+    return "the test set is still sealed" if counts["test"] else "there are no test rows"
+
+
 def networks(experiment: Experiment, seeds: int) -> str:
     """For example `10 networks with new seeds`, or `50 networks (10 new seeds, 5 folds)`: those of
     a setting in the confirmation.

@@ -14,7 +14,7 @@ from experiments.records import FAIL, PRUNED, StudyRecord
 from experiments.reports.figures import strengths
 from experiments.reports.plot import Figure
 from experiments.reports.shown import Shown, in_words
-from experiments.validation import folds, judged, networks, rows
+from experiments.validation import folds, judged, networks, rows, untested
 from experiments.verdict import RECOMMENDED, WINNER, Confirmed, Verdict
 
 TEST_METRICS = {
@@ -139,7 +139,7 @@ def _untested(study: StudyRecord) -> Iterator[str]:
     if verdict is None:
         yield "no verdict yet"
     else:
-        yield "the test set is still sealed" if counts["test"] else "there are no test rows"
+        yield untested(study.experiment, counts)
 
 
 def _minus(number: str) -> str:

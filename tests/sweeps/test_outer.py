@@ -161,7 +161,9 @@ def test_nothing_is_claimed_until_each_outer_study_is_there(
     with closing(place.open("iris", experiment)) as study:
         study.keep(VERDICT, None)
     alone = {"directory": tmp_path, "tracking_uri": NO_TRACKER, "workers": 1}
-    assert sweeps.confirm("iris", open_test=True, **alone).verdict.word == SEALED
+    sealed = sweeps.confirm("iris", open_test=True, **alone)
+    assert sealed.verdict.word == SEALED
+    assert "; test them with: sweeps run iris --study iris" in sealed.card.cautions[0]
 
 
 @pytest.mark.parametrize(
