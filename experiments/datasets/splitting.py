@@ -27,11 +27,11 @@ def stratified(
     common = counts >= parts
     if common.sum() < 2:
         few = int(counts.argmin())
+        folds = "write data.split.folds in place of val, " if shares[1] > 0 else ""
         raise DataError(
             f"{where}: the class {short_repr(classes[few])} has {counts[few]} of the at least"
             f" {parts} rows that the parts of data.split need, one each, and fewer than two classes"
-            " have so many; add rows, write data.split.folds in place of val, or give the parts as"
-            " files"
+            f" have so many; add rows, {folds}or give the parts as files"
         )
     sizes = np.zeros((len(shares), len(counts)), dtype=np.int64)
     sizes[0] = counts
