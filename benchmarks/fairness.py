@@ -28,6 +28,7 @@ import pandas as pd
 from benchmarks.command import begin
 from benchmarks.in_process import searched
 from experiments import experiment_file, template
+from experiments.data_section import Shares
 from experiments.datasets import Dataset, Sealed, TestRows
 from experiments.evaluation import Setting, one_thread
 from experiments.spec import Experiment
@@ -88,7 +89,7 @@ def experiments(
     tables: Path | None, folder: Path, most: int | None = None
 ) -> dict[str, Experiment]:
     """The catalog, and each table of a folder as `sweeps new` writes its experiment file, of a
-    large one so many rows.
+    large one so many rows. All have one division, as their opponent has.
     """
     found = {name: experiment_file.load(name) for name in CATALOG}
     for path in sorted(tables.iterdir()) if tables else ():
@@ -96,7 +97,9 @@ def experiments(
             path = path if most is None else drawn(path, most, folder)
             last = pd.read_csv(path, nrows=0).columns[-1] if path.suffix == ".csv" else None
             written = template.write(path, last, folder / f"{path.stem}.toml")
-            found[path.stem] = experiment_file.load(written.path)
+            one = experiment_file.load(written.path)
+            data = one.data.model_copy(update={"split": Shares()})
+            found[path.stem] = one.model_copy(update={"data": data})
     return found
 
 
