@@ -135,8 +135,8 @@ SMALL = (
     GROUPS,
     Case(name="clouds, by loss", draw=clouds, rows=300, objective=LOSS),
 )
-LARGE = tuple(replace(case, rows=1_000, part=0.5) for case in SMALL)
-PLANTED = (MATTER, replace(MATTER, draw=partial(two_matter, features=20), rows=1_000, part=0.5))
+LARGE = [replace(case, rows=1_000, part=3.0 if case.draw is quadrants else 0.5) for case in SMALL]
+PLANTED = (MATTER, replace(MATTER, draw=partial(two_matter, features=20), rows=1_000))
 ALIKE = replace(MATTER, name=f"{MATTER.name}, alike", alike=True)
 THOROUGH = replace(
     SMALL[1], name="clouds, thorough", inner=5, settings=(24, 8), alike=True, part=1 / 3

@@ -15,11 +15,6 @@ import numpy as np
 
 from sweeps.confirmation.crossed import Estimate, Rows, Scores, Weighting, estimate
 
-GUESS = 2.5
-"""The variance with training sets over that without: 0.7 to 3.4 in simulated tables. Nadeau and
-Bengio's correction (Machine Learning 52, 2003) is 2.25 for five folds, 2.5 for three. It is the
-smallest with which at most 6 of 100 intervals missed the truth everywhere (docs/statistics.md)."""
-
 
 def pooled(
     scores: Sequence[Scores],
@@ -34,9 +29,10 @@ def pooled(
     y[k] are the classes of the fold's rows, where every class counts the same, and groups[k] the
     numbers of their groups, of which none is in two folds; `counted` as in `estimate`.
 
-    The guess counts as much as the folds (a moderated variance: Smyth, Statistical Applications in
-    Genetics and Molecular Biology 3, 2004), and less where these vary more than it says. A single
-    fold has no variance of its own: then it is `estimate`.
+    The guess is Nadeau and Bengio's corrected variance (Machine Learning 52, 2003), with the rows'
+    variance in place of the folds'. It counts as much as the folds (a moderated variance: Smyth,
+    Statistical Applications in Genetics and Molecular Biology 3, 2004), and less where these vary
+    more than it says. A single fold has no variance of its own: then it is `estimate`.
 
     Raises ValueError if there is no fold, or if folds have different numbers of seeds.
     """
@@ -45,7 +41,7 @@ def pooled(
     by_rows = estimate(every, Weighting(classes, _numbered(groups)), counted=counted)
     if folds < 2 or by_rows.error == 0:
         return by_rows
-    guess = GUESS * by_rows.error**2
+    guess = (1 + folds / (folds - 1)) * by_rows.error**2
     of_folds = between(scores, y)
     variance = max((guess + of_folds) / 2, of_folds)
     trust = guess / max(guess, of_folds)

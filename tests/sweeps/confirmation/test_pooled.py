@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sweeps.confirmation.crossed import Estimate, Scores, Weighting, estimate
-from sweeps.confirmation.pooled import GUESS, pooled
+from sweeps.confirmation.pooled import pooled
 
 FOLDS, SEEDS, ROWS = 5, 4, 12
 PLAIN = Weighting()
+CORRECTED = 1 + FOLDS / (FOLDS - 1)  # Nadeau and Bengio's correction
 
 Folds = list[Scores]
 
@@ -47,7 +48,7 @@ def test_folds_that_agree_halve_the_guess() -> None:
     """Each fold has the same rows: nothing varies between folds."""
     fold = np.tile(np.repeat([-1.0, 1.0], 20), (SEEDS, 1))
     found, rows = plain([fold] * FOLDS), estimate(np.tile(fold, FOLDS), PLAIN, counted=False)
-    assert found.error**2 == pytest.approx(GUESS * rows.error**2 / 2)
+    assert found.error**2 == pytest.approx(CORRECTED * rows.error**2 / 2)
     assert found.freedom == 2 * (FOLDS - 1)
 
 
@@ -58,8 +59,8 @@ def test_folds_that_differ_a_little_are_averaged_with_the_guess() -> None:
         np.array([fold.mean() for fold in folds]),
     )
     found = plain(folds)
-    assert means.var(ddof=1) / FOLDS < GUESS * rows.error**2  # else the next test's
-    expected = (GUESS * rows.error**2 + means.var(ddof=1) / FOLDS) / 2
+    assert means.var(ddof=1) / FOLDS < CORRECTED * rows.error**2  # else the next test's
+    expected = (CORRECTED * rows.error**2 + means.var(ddof=1) / FOLDS) / 2
     assert found.error**2 == pytest.approx(expected)
     assert found.mean == pytest.approx(means.mean())
     assert found.freedom == 2 * (FOLDS - 1)
@@ -141,7 +142,7 @@ def test_folds_with_other_shares_of_the_classes_do_not_differ() -> None:
     every = np.tile(2.0 * y - 1, (SEEDS, 1))
     folds, rows = np.split(every, FOLDS, axis=1), estimate(every, Weighting(y), counted=True)
     found = pooled(folds, np.split(y, FOLDS), None, counted=True)
-    assert found.error**2 == pytest.approx(GUESS * rows.error**2 / 2)
+    assert found.error**2 == pytest.approx(CORRECTED * rows.error**2 / 2)
     assert pooled(folds, None, None, counted=True).error > 2 * found.error
 
 
