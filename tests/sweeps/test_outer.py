@@ -25,9 +25,9 @@ from sweeps.workspace import workspace
 from tests.commands import SWEEPS
 from tests.processes import started
 
-OUTER = 3
+OUTER = 2
 EDITS = (f"data.split.outer={OUTER}", "training.epochs=5", "training.batch_size=32")
-EDITS += ("sweep.baseline=4", "sweep.generation=4", "confirm.top=2", "confirm.seeds=3")
+EDITS += ("sweep.baseline=4", "sweep.generation=4", "confirm.top=1", "confirm.seeds=2")
 NO_TRACKER = "http://127.0.0.1:9"
 TRIALS = 8
 pytestmark = pytest.mark.usefixtures("tracker_here")
@@ -58,7 +58,7 @@ def test_every_row_is_a_test_row_once(family: sweeps.Sweep) -> None:
     names = [f"iris-outer-{fold}" for fold in range(1, OUTER + 1)]
     assert family.workspace.studies() == ["iris", *names]
     assert [one.study for one in family.verdict.outer] == names
-    assert [one.rows for one in family.verdict.outer] == [50, 50, 50]
+    assert [one.rows for one in family.verdict.outer] == [75, 75]
     rows = [
         row
         for fold in range(1, OUTER + 1)
@@ -124,10 +124,10 @@ def test_the_same_tables_whatever_the_workers_and_interruptions(
     family: sweeps.Sweep, tmp_path: Path
 ) -> None:
     expected = tables(family.workspace.directory)
-    assert len(expected) == 4 * 4 + 1
+    assert len(expected) == 3 * 4 + 1
     command = [SWEEPS, "run", "iris", "--trials", str(TRIALS), "--workers", "2"]
     command += [part for edit in EDITS for part in ("--set", edit)]
-    journal = tmp_path / "studies" / "iris-outer-2.journal"
+    journal = tmp_path / "studies" / "iris-outer-1.journal"
     with started([*command, "--tracking-uri", NO_TRACKER], cwd=tmp_path) as process:
         while process.poll() is None and not journal.exists():
             with suppress(subprocess.TimeoutExpired):
@@ -169,8 +169,8 @@ def test_nothing_is_claimed_until_each_outer_study_is_there(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"keep_sealed": True}, "--keep-sealed cannot be used with data.split.outer = 3"),
-        ({"confirm": False}, "--no-confirm cannot be used with data.split.outer = 3"),
+        ({"keep_sealed": True}, "--keep-sealed cannot be used with data.split.outer = 2"),
+        ({"confirm": False}, "--no-confirm cannot be used with data.split.outer = 2"),
     ],
 )
 def test_what_a_family_cannot_do(tmp_path: Path, options: dict[str, Any], says: str) -> None:
