@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+from experiments.datasets import Sealed
 from experiments.errors import InputError
 from experiments.spec import Experiment
 from sweeps.confirmation.outer import outer_study
@@ -13,6 +14,7 @@ from sweeps.progress import Progress
 from sweeps.result import Sweep
 from sweeps.search.search import Search
 from sweeps.session import Steps
+from sweeps.workspace import check_name
 
 
 def check(experiment: Experiment, *, confirm: bool, keep_sealed: bool) -> None:
@@ -32,6 +34,9 @@ def run(steps: Steps, search: Search, name: str, progress: Progress) -> Sweep:
     """
     experiment, began = search.experiment, time.monotonic()
     folds = experiment.outer_folds
+    check_name(outer_study(name, folds))
+    for fold in range(1, folds + 1):  # what cannot be divided is refused before anything is made
+        Sealed(experiment.of_outer_fold(fold).data)
     progress.tell(
         f"{folds + 1} searches of {steps.trials} trials: one on all rows, for the setting to use,"
         f" and one per outer fold, for the verdict"

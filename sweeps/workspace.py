@@ -106,7 +106,7 @@ class Workspace:
 
     def load(self, study: str) -> StoredStudy:
         """Return the Optuna study of this name. Raises ForeignStudyError."""
-        _check_name(study)  # others may write to the storage, and the name becomes that of a folder
+        check_name(study)  # others may write to the storage, and the name becomes that of a folder
         return load(self.storage_of(study), study)
 
     def loaded(self, study: str | None = None) -> Iterator[tuple[str, StoredStudy | SweepsError]]:
@@ -130,7 +130,7 @@ class Workspace:
 
         Raises InputError, StudyError, LockError, StorageError, DirectoryError.
         """
-        _check_name(name)
+        check_name(name)
         self._check_case(name)
         url = self.storage_of(name)
         if self.storage is None:
@@ -180,7 +180,7 @@ def _is_ours(study: StoredStudy | SweepsError) -> bool:
     return isinstance(study, FormatError) or not isinstance(study, InputError)
 
 
-def _check_name(study: str) -> None:
+def check_name(study: str) -> None:
     """Raise InputError if the name of a study cannot name its files."""
     try:
         valid_name(study)

@@ -171,6 +171,7 @@ def test_nothing_is_claimed_until_each_outer_study_is_there(
     [
         ({"keep_sealed": True}, "--keep-sealed cannot be used with data.split.outer = 2"),
         ({"confirm": False}, "--no-confirm cannot be used with data.split.outer = 2"),
+        ({"study": "s" * 195}, "at most 200 bytes in UTF-8; shorten this one of 203"),
     ],
 )
 def test_what_a_family_cannot_do(tmp_path: Path, options: dict[str, Any], says: str) -> None:
