@@ -13,7 +13,7 @@ of 100. Results are appended to FILE, and what stands there is not computed agai
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -75,7 +75,9 @@ NULL = replace(
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a study found: its word, and with outer folds the gain with its interval at 95 %."""
+    """What a study found: its word, and with outer folds the gain with its interval at 95 %, and
+    the gain of each fold.
+    """
 
     problem: str
     way: str
@@ -85,6 +87,7 @@ class Found:
     gain: float = 0.0
     low: float = 0.0
     high: float = 0.0
+    folds: Sequence[float] = ()
     seconds: float = 0.0
 
 
@@ -117,6 +120,7 @@ def of_family(problem: Problem, number: int, *, tiny: bool) -> Found:
         gain=interval.mean,
         low=interval.low,
         high=interval.high,
+        folds=[one.with_penalties - one.without for one in made.outer],
         seconds=time.perf_counter() - began,
     )
 
