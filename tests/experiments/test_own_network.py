@@ -156,8 +156,8 @@ def test_stopped_earlier_it_is_the_network_of_that_epoch(
         assert other.network.losses.shape == (20,)
         assert spec.own
         assert other.network.arrays
-        chances = loading.predict(spec.own, other.network.arrays, rows[0], split.classes)
-        right = chances[np.arange(20), rows[1]]
+        chances = loading.predict(spec.own, other.network.arrays, rows[0][0], split.classes)
+        right = chances[np.arange(20), rows[0][1]]
         np.testing.assert_array_equal(other.network.losses, -np.log(np.clip(right, CLIP, 1 - CLIP)))
 
 

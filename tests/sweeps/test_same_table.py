@@ -35,12 +35,15 @@ FOLDED = "tpe"  # the sampler whose trials are cross-validations
 GENERATION = 8  # of the search that is interrupted: it is, when one is recorded
 
 
-def experiment(sampler: str) -> Experiment:
+def edits(sampler: str) -> list[str]:
     """Small, with a last minibatch and a last generation that are not full."""
-    edits = [f"sweep.sampler={sampler}", "model.hidden=[9]"]
-    edits += ["training.epochs=4", "training.batch_size=16"]
-    edits += ["data.split.folds=3", "data.split.repeats=2"] * (sampler == FOLDED)
-    return experiment_file.load("iris", edits)
+    made = [f"sweep.sampler={sampler}", "model.hidden=[9]"]
+    made += ["training.epochs=4", "training.batch_size=16"]
+    return made + ["data.split.folds=3", "data.split.repeats=2"] * (sampler == FOLDED)
+
+
+def experiment(sampler: str) -> Experiment:
+    return experiment_file.load("iris", edits(sampler))
 
 
 def search(

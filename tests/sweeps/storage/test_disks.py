@@ -20,14 +20,13 @@ from experiments.evaluation import load_splits, stored
 from nnreg import Split, Splits
 from sweeps.storage.journal import open_journal
 from tests.commands import SWEEPS, checked, sweeps
+from tests.own import options
 from tests.sweeps.search import trials
 from tests.sweeps.search.trials import grow, opened, table
-from tests.sweeps.test_same_table import experiment, recorded, search, tables
+from tests.sweeps.test_same_table import edits, experiment, recorded, search, tables
 
 TRIALS = 20
-# As tests.sweeps.test_same_table has it, on the command line.
-EDITS = ("sweep.sampler=tpe", "training.epochs=4", "training.batch_size=16", "model.hidden=[9]")
-RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", *(f"--set={edit}" for edit in EDITS))
+RUN = ("run", "iris", f"--trials={TRIALS}", "--workers=1", *options(edits("tpe")))
 
 
 @contextlib.contextmanager
