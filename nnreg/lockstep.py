@@ -95,6 +95,7 @@ class Lockstep:
         """Return copies of a lane's weights and biases at its kept epoch, layer by layer."""
         if self._kept is not self._network.parameters:
             np.copyto(self._network.parameters, self._kept)
+            self._kept = self._network.parameters  # once for all lanes
         return self._network.lane_parameters(place)
 
 

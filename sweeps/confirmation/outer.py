@@ -129,8 +129,10 @@ def claim(study: Study, others: Others) -> Claim | None:
         accuracy=accuracy,
         baseline_accuracy=baseline_accuracy,
         outer=tuple(
-            _outer_fold(other, one, Choice.by(objective, labels, None))
-            for (other, one), labels in zip(answers.items(), y, strict=True)
+            _outer_fold(other, answers[other], both, Choice.by(objective, labels, None))
+            for other, both, labels in zip(
+                answers, zip(*scores.values(), strict=True), y, strict=True
+            )
         ),
         searched=(
             chooser.objective(np.concatenate(scores["with"], axis=1)),
@@ -144,8 +146,10 @@ def _scores(answers: Mapping[str, Any], arm: str, name: str) -> Scores:
     return found
 
 
-def _outer_fold(study: str, answers: Mapping[str, Any], chooser: Choice) -> OuterFold:
-    means = [chooser.objective(_scores(answers, arm, "scores")) for arm in ARMS]
+def _outer_fold(
+    study: str, answers: Mapping[str, Any], scores: Iterable[Scores], chooser: Choice
+) -> OuterFold:
+    means = [chooser.objective(one) for one in scores]
     settings = [setting_of(answers[arm]["setting"]) for arm in ARMS]
     return OuterFold(
         study=study,
