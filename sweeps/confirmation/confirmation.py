@@ -75,12 +75,10 @@ def confirmed(
         )
         if claim:
             verdict = claim.made_in(verdict)
-        elif study.experiment.outer_folds:
-            verdict = replace(verdict, word=SEALED)
-        elif not data.rows["test"]:
+        elif data.rows["test"]:
+            verdict = _claim(verdict, record, data, replicates) if open_test else verdict
+        elif not study.experiment.outer_folds:
             verdict = replace(verdict, word=UNDECIDED if verdict.recommended.on else SAME)
-        elif open_test:
-            verdict = _claim(verdict, record, data, replicates)
         study.keep(VERDICT, verdict_json(verdict))
         record = replace(record, verdict=verdict)
     if find_model(folder, record) is None and record.unkept != origin(record):

@@ -19,7 +19,7 @@ from experiments.card import card
 from experiments.datasets import Sealed
 from experiments.errors import InputError
 from experiments.verdict import BASELINE, SEALED, WINNER
-from sweeps.confirmation.outer import Claim, claim
+from sweeps.confirmation.outer import ANSWERS, Claim, claim
 from sweeps.storage.attributes import VERDICT
 from sweeps.workspace import workspace
 from tests.commands import SWEEPS
@@ -155,8 +155,8 @@ def test_nothing_is_claimed_until_each_outer_study_is_there(
     second.unlink()
     assert claimed() is None
     other = experiment_file.load(experiment, ["sweep.seed=1"]).of_outer_fold(2)
-    with closing(place.open("iris-outer-2", other)):
-        pass
+    with closing(place.open("iris-outer-2", other)) as study:
+        study.keep(ANSWERS, family.workspace.load("iris-outer-2").kept[ANSWERS])
     assert claimed() is None  # it is not of this family
     with closing(place.open("iris", experiment)) as study:
         study.keep(VERDICT, None)
