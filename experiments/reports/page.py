@@ -18,7 +18,7 @@ from experiments.reports import frames, headline
 from experiments.reports.figures import figures
 from experiments.reports.outer_folds import outer_folds
 from experiments.reports.shown import Shown
-from experiments.reports.snippets import snippets, template
+from experiments.reports.snippets import snippets, template, unbroken
 from experiments.validation import folds, judged, networks
 from experiments.verdict import RECOMMENDED
 from experiments.wording import command_line, quoted
@@ -118,7 +118,7 @@ def reading() -> str:
     markdown = MarkdownIt().enable("table")
     for end in ("link_open", "link_close"):
         markdown.add_render_rule(end, lambda *_: "")
-    parsed = markdown.parse(own("reading.md"))[3:]  # the page has a heading of its own,
+    parsed = markdown.parse(unbroken(own("reading.md")))[3:]  # the page has a heading of its own,
     tokens = [token for token in parsed if token.type != "fence"]  # and a card
     for token in tokens:
         token.tag = "h3" if token.tag == "h2" else token.tag

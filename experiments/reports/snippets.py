@@ -55,7 +55,13 @@ def template(name: str, *, escaped: bool) -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = unbroken
     return environment.get_template(name)
+
+
+def unbroken(text: str) -> str:
+    """Keep each number and its per cent sign on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _values(study: StudyRecord) -> dict[str, Any]:

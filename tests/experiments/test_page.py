@@ -18,6 +18,7 @@ from experiments.measures import percent, strength
 from experiments.records import FAIL, StudyRecord
 from experiments.reports.page import METRICS, render, write_page
 from experiments.reports.shown import ALL_SHOWN, BEST_SHOWN, Shown
+from experiments.reports.snippets import unbroken
 from experiments.verdict import BASELINE, BETTER
 from nnreg import LAMBDA_NAMES
 from tests.browser import Browser, browser
@@ -200,7 +201,8 @@ def test_the_card_comes_first_and_before_a_confirmation_the_command_for_it() -> 
     made = card(record)
     text = html.unescape(render(record))
     says = f"<strong>{made.title}</strong>{made.says.removeprefix(made.title)}"
-    places = [text.index(part) for part in (says, *made.facts, *made.cautions, 'id="strengths"')]
+    parts = (says, *made.facts, *made.cautions, 'id="strengths"')
+    places = [text.index(unbroken(part)) for part in parts]
     assert places == sorted(places)
     settings = text.partition('id="trials"')[0]
     for one in record.verdict.settings:
