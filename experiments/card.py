@@ -224,7 +224,7 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         f" {value(verdict.best_on_fresh_seeds)} with new seeds"
         + (f", {value(on_test)} on test." if on_test is not None else ".")
     )
-    if best and best.deviations:
+    if best and best.deviations and not verdict.use.parameters:  # a card has at most 18 lines
         folds, sd = study.experiment.folds, best.deviations[f"{verdict.objective}_sd"]
         yield f"Its {folds} folds in the search have a standard deviation of {measure.size(sd)}."
     if (close := len(verdict.indistinguishable)) > 1:

@@ -54,7 +54,7 @@ class _Loader(SourceLoader):
         return self._codes[fullname]
 
     def load(self) -> ModuleType:
-        """Run the file anew: what another network left in its modules is not there any more."""
+        """Run the file again, without what another network left in its modules."""
         for one in [one for one in sys.meta_path if isinstance(one, _Loader) and one is not self]:
             sys.meta_path.remove(one)
             one.forget()

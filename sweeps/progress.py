@@ -96,7 +96,7 @@ class Progress(AbstractContextManager["Progress"]):
         warnings.warn(sentence, stacklevel=3)  # 3: the line that called sweeps.run
 
     def tell(self, sentence: str) -> None:
-        """Tell how far several studies are; a script is told nothing."""
+        """Print how far several studies are; in a script, print nothing."""
 
     def show(
         self, step: str, done: int, total: int, what: str, left: str = "", details: str = ""

@@ -81,11 +81,13 @@ SPAN = {"low": 0.01, "high": 0.5}
 
 @pytest.mark.parametrize("word", [BETTER, SAME, UNDECIDED])
 @pytest.mark.parametrize("names", [ODD_NAMES[:1], ODD_NAMES[:3], ODD_NAMES])
+@pytest.mark.parametrize("split", [{}, {"folds": 5}])
 def test_the_card_of_an_own_network_fits_too(
-    word: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    word: str, names: tuple[str, ...], split: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     against = [compared(name, word, 0.001, -0.008, 0.012) for name in (BASELINE, *LAMBDA_NAMES)]
-    own = own_study(parameters=dict.fromkeys(names, SPAN))
+    data = {"source": "digits", "split": split}
+    own = own_study(parameters=dict.fromkeys(names, SPAN), data=data)
     study = confirmed_study(own, winner=2, look=1)
     assert study.verdict
     assert len(study.verdict.recommended.on) > 1
