@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 
 from experiments.measures import parameter, percent, strength
 from experiments.records import COMPLETE, FAIL, PRUNED, StudyRecord, TrialRecord
@@ -12,6 +13,9 @@ from experiments.verdict import BASELINE, BETTER, RECOMMENDED, SEALED, Confirmed
 
 ALL_SHOWN, BEST_SHOWN = 1_000, 500  # of more trials than this only the best are shown one by one
 MANY = 300  # of more marks than this each is small and faint
+SPREAD = 0.08  # of the step between two scores: how far many trials of one score are spread
+ROOT = 0.414214  # whose multiples spread them evenly, and on no line with those of axes.SPREADS
+SPREAD_SHAPES = ("circle", "lozenge")
 INDISTINGUISHABLE = "indistinguishable"  # from the best, by the verdict
 CHOICES = {BETTER: "recommended", SEALED: "suggested"}
 
@@ -77,11 +81,21 @@ class Shown:
         values += [setting.mean for setting in self.settings]
         return linear(map(self.height, values), percent=self.percent)
 
+    @cached_property
+    def spread(self) -> float:
+        """How far trials of one score are spread, for many of them not to be one line."""
+        scores = sorted({self.study.value(trial) for trial in self.ranked})
+        steps = [high - low for low, high in pairwise(scores)]
+        return SPREAD * min(steps, default=0.0) if self.is_many else 0.0
+
     def draw_trials(self, plot: Plot, x: Callable[[TrialRecord], float]) -> None:
         """Draw a mark for each trial, the best on top."""
         for trial in reversed(self.ranked):
+            shape, kind = self.mark(trial)
             height = self.height(self.study.value(trial))
-            plot.point(*self.mark(trial), x(trial), height, of(trial))
+            if shape in SPREAD_SHAPES:
+                height += self.spread * (trial.trial * ROOT % 1 - 0.5)
+            plot.point(shape, kind, x(trial), height, of(trial))
 
     def mark(self, trial: TrialRecord) -> tuple[str, str]:
         study, kind = self.study, BASELINE if trial.setting.arm == BASELINE else "trial"

@@ -141,6 +141,24 @@ def test_colours_tell_the_best_from_the_others_though_most_are_as_good() -> None
     assert good[0] < good[BEST_SHOWN + 1] < 100
 
 
+def heights(*scores: float) -> list[tuple[float, float]]:
+    """The height of each trial in the search, in percent of the figure, and that of its score."""
+    (plot, *_) = search.figure(Shown(accuracies(*scores))).plots
+    found = re.findall(
+        r'<use href="#[cl]\w+"[^>]* y="(\S+)%"[^>]*data-trial="(\d+)"', "".join(plot.drawn)
+    )
+    return [(float(y), 100 - plot.y.at(scores[int(trial)])) for y, trial in found]
+
+
+def test_many_trials_of_one_score_are_no_line() -> None:
+    scores = [0.8, 0.9, 0.9] * 120
+    drawn = heights(*scores)
+    assert len({y for y, _ in drawn}) > 100
+    assert 1 < max(abs(y - of_score) for y, of_score in drawn) < 5
+    assert all(0 < y < 100 for y, _ in drawn)
+    assert all(y == pytest.approx(of_score) for y, of_score in heights(*scores[:30]))
+
+
 def test_a_limit_leaves_out_the_worst_tenth_but_never_the_baseline() -> None:
     assert 0.7 < Shown(accuracies(0.8, *[0.9] * 18, 0.0)).limit < 0.8
     # there is no room for less where all others are equal
