@@ -155,11 +155,16 @@ def test_an_experiment_file(line: str, says: Sequence[str], tmp_path: Path) -> N
         ),
         (
             "data.split = { folds = 3, order = 'time' }",
-            ("iris", "the first 30 rows", "fewer than two classes", 'remove order = "time"'),
+            (
+                "iris",
+                "training rows, the first 30",
+                "fewer than two classes",
+                'remove order = "time"',
+            ),
         ),
         (
             "data.split = { order = 'time', val = 0.1, test = 0.5 }",
-            ("iris", "only the last 75 rows", "'virginica'", 'remove order = "time"'),
+            ("iris", "only the test rows, the last 75", "'virginica'", 'remove order = "time"'),
         ),
     ],
 )

@@ -214,10 +214,10 @@ def _check_time(parts: Parts) -> None:
     remedy = 'if they are not in the order of time, sort them, or remove order = "time"'
     for training, _ in parts.divisions:
         if len(set(training.y)) < 2:
-            has = f"the first {len(training.y)} rows, which train, have fewer than two classes"
+            has = f"the training rows, the first {len(training.y)}, have fewer than two classes"
             raise DataError(f"{where}: {has}; {remedy}")
     if lost := sorted(set(range(len(parts.classes))) - known):
-        has = f"only the last {len(parts.test.y)} rows, which test, have the class"
+        has = f"only the test rows, the last {len(parts.test.y)}, have the class"
         raise DataError(f"{where}: {has} {short_repr(parts.classes[lost[0]])}; {remedy}")
 
 
