@@ -87,7 +87,7 @@ def tutorial(folder: Path) -> None:
     place = folder / "tutorial"
     place.mkdir()
     with warm() as programs, ExitStack() as stack:
-        Reader(place, stack, programs).follow(ROOT / "docs" / "tutorial.md")
+        Reader(place, stack, programs, patient=True).follow(ROOT / "docs" / "tutorial.md")
     first_screen(place, "sensors", HERE / "sensors.png")
     here = workspace(place, None, None)
     with (

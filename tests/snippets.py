@@ -73,11 +73,14 @@ def snippets(page: Path) -> list[Snippet]:
 
 @dataclass
 class Reader:
-    """Somebody who follows pages in a folder: a shell, a Python session, and servers."""
+    """Somebody who follows pages in a folder: a shell, a Python session, and servers. One who
+    is patient runs sweeps that are as long as on the page.
+    """
 
     folder: Path
     stack: contextlib.ExitStack
     programs: Path
+    patient: bool = False
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     ports: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
@@ -130,7 +133,8 @@ class Reader:
         stays.
         """
         if command.startswith("sweeps run"):
-            command = " ".join([command.partition("#")[0], snippet.marks.get("short", "")])
+            short = "" if self.patient else snippet.marks.get("short", "")
+            command = " ".join([command.partition("#")[0], short])
         words = shlex.split(command, comments=True)
         if words[:1] == ["export"]:
             self.environment |= [word.split("=", 1) for word in words[1:]]
