@@ -8,8 +8,8 @@ import numpy as np
 
 from nnreg.arrays import Floats, Ints
 from nnreg.kernels import with_ones
-from nnreg.losses import one_hot
 from nnreg.network import Network, Pass
+from nnreg.passes import Targets
 
 WEIGHTS_STREAM, ORDER_STREAM = 0, 1
 """Each seed gives two independent streams: the initial weights, and the order of rows."""
@@ -68,7 +68,7 @@ class Table:
 
 
 class Batches:
-    """An iteration is one epoch: for each step a pass with its inputs, and its one-hot classes."""
+    """An iteration is one epoch: for each step a pass with its inputs, and its targets."""
 
     def __init__(
         self,
@@ -78,27 +78,26 @@ class Batches:
         seeds: Sequence[int],
     ) -> None:
         self._table, self._network = table, network
-        self._classes = network.layers[-1].weights.shape[-1]
         self._size = min(batch_size or table.rows, table.rows)
         self._seeds = seeds
         self._generators = {seed: random_stream(seed, ORDER_STREAM) for seed in seeds}
         self._passes: dict[int, tuple[Floats, Pass]] = {}
         """By the number of rows: inputs to write into, and the pass that reads them."""
 
-    def __iter__(self) -> Iterator[tuple[Pass, Floats]]:
-        table, rows, dtype = self._table, self._table.rows, self._network.dtype
+    def __iter__(self) -> Iterator[tuple[Pass, Targets]]:
+        table, rows, passes = self._table, self._table.rows, self._network.passes
         if self._size == rows:
             if not self._passes:
                 inputs = table.inputs(slice(None))
                 self._passes[rows] = inputs, Pass(self._network, inputs)
             labels = table.labels(table.places(np.arange(rows)))
-            yield self._passes[rows][1], one_hot(labels, self._classes, dtype)
+            yield self._passes[rows][1], passes.targets(labels)
             return
         order = table.places(self._order())
-        truth = one_hot(table.labels(order), self._classes, dtype)
+        targets = passes.targets(table.labels(order))
         for start in range(0, rows, self._size):
             some = slice(start, start + self._size)
-            yield self._pass(order[..., some]), truth[..., some, :]
+            yield self._pass(order[..., some]), targets[..., some]
 
     def _pass(self, chosen: Ints) -> Pass:
         rows = chosen.shape[-1]

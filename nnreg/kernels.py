@@ -68,6 +68,11 @@ def swap(array: Floats) -> Floats:
     return array.swapaxes(-1, -2)
 
 
+def classes_last(columns: Floats) -> Floats:
+    """View (classes, lanes, batch) as (lanes, batch, classes)."""
+    return columns.transpose(1, 2, 0)
+
+
 def with_ones(inputs: Floats) -> Floats:
     """Return [inputs, 1], (..., batch, features + 1), a copy in C order.
 

@@ -7,10 +7,8 @@ import numpy as np
 from nnreg.arrays import Bools, Float64s, Floats, FloatType
 from nnreg.batches import WEIGHTS_STREAM, Batches, Table, random_stream
 from nnreg.config import TrainConfig
-from nnreg.kernels import softmax_columns
-from nnreg.losses import CategoricalCrossentropy
 from nnreg.measuring import DIVERGED, Measured, Rows, measure, measure_parameters
-from nnreg.network import LayerParameters, Network, classes_last
+from nnreg.network import LayerParameters, Network
 from nnreg.split import Split
 
 
@@ -55,19 +53,17 @@ class Lockstep:
         self._batches = Batches(table, network, config.batch_size, seeds)
         # One number if all lanes have the same learning rate, which is faster.
         rate = rates.item(0) if len(set(rates.tolist())) == 1 else rates[:, np.newaxis]
-        self._optimizer, self._loss = config.new_optimizer(rate), CategoricalCrossentropy()
+        self._update = network.passes.updater(config.new_optimizer(rate))
         self._last_finite, self._kept = network.parameters.copy(), network.parameters
         self._diverged = self.kept_diverged = np.zeros(network.lanes, dtype=np.bool_)
 
     def train_epoch(self) -> Measured:
         """Take all steps of one epoch, and return every curve's numbers at its end."""
         network = self._network
-        for batch, truth in self._batches:
-            logits = batch.forward()
-            probabilities = classes_last(softmax_columns(logits, out=logits))
-            self._loss.backward(probabilities, truth, out=probabilities)
-            batch.backward()
-            self._optimizer.update(network)
+        for batch, targets in self._batches:
+            batch.forward()
+            batch.backward(targets)
+            self._update()
         measured = measure(network, self._rows, self._val_rows)
         self._diverged |= ~_finite(measured, network)
         # Diverged lanes are trained on, which costs less than leaving them out, and put back.
@@ -89,7 +85,7 @@ class Lockstep:
             self._kept, self.kept_diverged = self._kept.copy(), self._diverged.copy()
         chosen = better[self.lanes]
         self.kept_diverged[chosen] = self._diverged[chosen]
-        np.copyto(self._kept, self._network.parameters, where=chosen[:, np.newaxis])
+        self._kept[chosen] = self._network.parameters[chosen]
 
     def kept_parameters(self, place: int) -> list[LayerParameters]:
         """Return copies of a lane's weights and biases at its kept epoch, layer by layer."""

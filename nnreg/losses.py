@@ -23,13 +23,18 @@ def penalty_terms(layer: Dense) -> tuple[Float64s, Float64s, Float64s, Float64s]
     Each has the shape of the lanes, () for a layer of 2-D arrays, and is summed in float64 even if
     the network is float32.
     """
-    weights, biases = _sizes(layer.weights), _sizes(layer.biases)
+    weight_l1, weight_l2, bias_l1, bias_l2 = size_sums(_sizes(layer.weights), _sizes(layer.biases))
     return (
-        _per_lane(layer.weight_regularizer_l1) * sums(weights),
-        _per_lane(layer.weight_regularizer_l2) * np.vecdot(weights, weights),
-        _per_lane(layer.bias_regularizer_l1) * sums(biases),
-        _per_lane(layer.bias_regularizer_l2) * np.vecdot(biases, biases),
+        _per_lane(layer.weight_regularizer_l1) * weight_l1,
+        _per_lane(layer.weight_regularizer_l2) * weight_l2,
+        _per_lane(layer.bias_regularizer_l1) * bias_l1,
+        _per_lane(layer.bias_regularizer_l2) * bias_l2,
     )
+
+
+def size_sums(weights: Float64s, biases: Float64s) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+    """Return sum|w|, sum w^2, sum|b|, sum b^2 from the sizes |w| and |b|, (..., parameters)."""
+    return sums(weights), np.vecdot(weights, weights), sums(biases), np.vecdot(biases, biases)
 
 
 def _sizes(values: Floats) -> Float64s:

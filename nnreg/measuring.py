@@ -6,8 +6,8 @@ import numpy as np
 
 from nnreg.arrays import Float64s, Ints
 from nnreg.batches import Table
-from nnreg.kernels import ROWS_TOGETHER, cross_entropies_and_hits, sums
-from nnreg.losses import BEST_LOSS, WORST_LOSS, penalty_terms
+from nnreg.kernels import ROWS_TOGETHER, sums
+from nnreg.losses import BEST_LOSS, WORST_LOSS, size_sums
 from nnreg.network import Network, Pass
 
 PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "penalty_bias_l2")
@@ -15,9 +15,6 @@ PENALTY_NAMES = ("penalty_weight_l1", "penalty_weight_l2", "penalty_bias_l1", "p
 
 SIGNS = {"val_accuracy": 1, "balanced_val_accuracy": 1, "val_data_loss": -1}
 """The curves by which an epoch may be kept; times its sign more of each is better."""
-
-NEAR_ZERO = 1e-3
-"""A weight smaller than this in size counts as near zero."""
 
 _HIDDEN_AT_ONCE = 16 * 64 * 128
 """Outputs of the widest layer, over all lanes, that are computed together: they fit the cache."""
@@ -45,8 +42,7 @@ class Rows:
         self._table, self._network, self.count = table, network, table.rows
         self._parts = row_parts(table.rows, network)
         labels = table.labels(table.places(np.arange(table.rows)))
-        self._labels = [labels[..., part] for part in self._parts]
-        self._places = [self._true_places(some) for some in self._labels]
+        self._truth = [network.passes.truth(labels[..., part]) for part in self._parts]
         self._passes = list(self._new_passes()) if table.kept else None
         self._shares = [_shares(y) for _, y in table.parts]
 
@@ -54,10 +50,10 @@ class Rows:
         """Return each row's loss, and 1 if its class was found, else 0; (lanes, rows) both."""
         losses, hits = np.empty((2, self._network.lanes, self.count))
         passes = self._new_passes() if self._passes is None else self._passes
-        for part, labels, places, one in zip(
-            self._parts, self._labels, self._places, passes, strict=True
-        ):
-            losses[:, part], hits[:, part] = cross_entropies_and_hits(one.forward(), labels, places)
+        for part, truth, one in zip(self._parts, self._truth, passes, strict=True):
+            self._network.passes.losses_and_hits(
+                one.forward(), truth, losses[:, part], hits[:, part]
+            )
         # Probabilities are clipped to [1e-7, 1 - 1e-7].
         return np.clip(losses, BEST_LOSS, WORST_LOSS, out=losses), hits
 
@@ -73,13 +69,6 @@ class Rows:
 
     def _new_passes(self) -> Iterator[Pass]:
         return (Pass(self._network, self._table.inputs(part)) for part in self._parts)
-
-    def _true_places(self, labels: Ints) -> Ints:
-        """Return where in the flat logits (classes, lanes, batch) the true classes are."""
-        shape = self._network.lanes, labels.shape[-1]
-        size = shape[0] * shape[1]
-        places: Ints = labels.astype(np.intp) * size + np.arange(size).reshape(shape)
-        return places
 
 
 def _shares(labels: Ints) -> Float64s:
@@ -121,17 +110,17 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
 def measure_parameters(network: Network) -> Measured:
     """Return the penalties, summed over the layers in float64, and the share of small weights."""
     terms = np.zeros((len(PENALTY_NAMES), network.lanes))
-    small, weights = np.zeros(network.lanes, dtype=np.intp), 0
-    for layer in network.layers:
-        more = np.array(penalty_terms(layer))
+    sizes, small = network.passes.sizes()
+    weights = 0
+    for layer, strengths in zip(network.cut(sizes), network.strengths.swapaxes(0, 1), strict=True):
+        own = layer.reshape(network.lanes, -1)
+        count = own.shape[1] - layer.shape[-1]
+        more = np.array(size_sums(own[:, :count], own[:, count:])) * strengths.T
         # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
         np.copyto(more, 0.0, where=np.isnan(more))
         terms += more
         np.minimum(terms, _LARGEST_TERM, out=terms)
-        # Lane by lane, since NumPy counts a whole array faster than it sums along an axis.
-        near_zero = np.abs(layer.weights) < network.dtype.type(NEAR_ZERO)
-        small += [np.count_nonzero(lane) for lane in near_zero]
-        weights += near_zero[0].size
+        weights += count
     weight_l1, weight_l2, bias_l1, bias_l2 = terms
     return {
         **dict(zip(PENALTY_NAMES, terms, strict=True)),

@@ -1,14 +1,18 @@
 """Network: layers in a row, many lanes at once, over one flat buffer of parameters."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from nnreg import kernels
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import blocks, relu, relu_gradient, small_products, swap, zeros
+from nnreg.kernels import classes_last, relu, small_products, swap, zeros
 from nnreg.layers import Dense
+from nnreg.passes import Passes, Targets
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 LayerParameters = tuple[Floats, Floats]
 """Weights (n_inputs, n_neurons), biases (1, n_neurons)."""
@@ -19,41 +23,38 @@ class Network:
 
     `sizes` are features, neurons of each hidden layer, classes. `parameters` and `dparameters`
     (lanes, all parameters) are what an optimizer works on; the layers are views of them.
-    `strengths` (lanes, layers, 4) are the lambdas in the order of LAMBDA_NAMES.
+    `strengths` (lanes, layers, 4) are the lambdas in the order of LAMBDA_NAMES. `passes` is what
+    makes the passes over all these arrays.
     """
 
     def __init__(self, sizes: Sequence[int], strengths: Float64s, dtype: FloatType) -> None:
-        shapes = [(n_inputs + 1, n_neurons) for n_inputs, n_neurons in pairwise(sizes)]
-        self.lanes, self.dtype = len(strengths), dtype
-        whole = (self.lanes, sum(rows * columns for rows, columns in shapes))
+        self._shapes = [(n_inputs + 1, n_neurons) for n_inputs, n_neurons in pairwise(sizes)]
+        self._starts = [0, *accumulate(rows * columns for rows, columns in self._shapes)]
+        self.lanes, self.classes, self.dtype = len(strengths), sizes[-1], dtype
+        self.strengths = strengths
+        whole = (self.lanes, self._starts[-1])
         self.parameters, self.dparameters = zeros(whole, dtype), zeros(whole, dtype)
-        l1, twice_l2 = zeros(whole, dtype), zeros(whole, dtype)
-        self._penalty_blocks = blocks(
-            self.dparameters, self.parameters, l1, twice_l2, zeros(whole, dtype)
-        )
-        self._work: dict[int, Work] = {}
-        self.layers: list[Dense] = []
-        start = 0
-        for i, (rows, columns) in enumerate(shapes):
-            end, shape = start + rows * columns, (self.lanes, rows, columns)
-            part = slice(start, end)
-            layer = Dense(
-                rows - 1,
-                columns,
+        self.layers = [
+            Dense(
+                parameters.shape[-2] - 1,
+                parameters.shape[-1],
                 *tuple(strengths[:, i].T[..., np.newaxis, np.newaxis]),
-                parameters=self.parameters[:, part].reshape(shape),
-                dparameters=self.dparameters[:, part].reshape(shape),
+                parameters=parameters,
+                dparameters=dparameters,
             )
-            self.layers.append(layer)
-            # A strength beyond float32 is infinite there: its lane diverges at the first step.
-            with np.errstate(over="ignore", under="ignore"):
-                layer.write_strengths(l1[:, part].reshape(shape), twice_l2[:, part].reshape(shape))
-            start = end
+            for i, (parameters, dparameters) in enumerate(
+                zip(self.cut(self.parameters), self.cut(self.dparameters), strict=True)
+            )
+        ]
+        self.passes = Passes(self)
+        self._work: dict[int, Work] = {}
 
-    def add_penalty_gradient(self) -> None:
-        """Add the gradient of the penalties to `dparameters`."""
-        for block in self._penalty_blocks:
-            kernels.add_penalty_gradient(*block)
+    def cut(self, whole: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
+        """View (lanes, all parameters) as one array (lanes, n_inputs + 1, n_neurons) per layer."""
+        return [
+            whole[:, start:end].reshape(self.lanes, *shape)
+            for (start, end), shape in zip(pairwise(self._starts), self._shapes, strict=True)
+        ]
 
     def lane_parameters(self, lane: int) -> list[LayerParameters]:
         """Return copies of one lane's weights and biases, layer by layer."""
@@ -114,11 +115,8 @@ class Pass:
                 products.append(small_products(written[i], swap(layer.weights), dhidden))
             self._backward.append(products)
 
-    def forward(self) -> Floats:
-        """Return the logits (classes, lanes, batch), in an array that is reused.
-
-        `backward` takes the gradient of the loss by them from the same place.
-        """
+    def forward(self) -> "Work":
+        """Compute the logits, and return the arrays that hold them until the next pass."""
         *hidden, last = self._forward
         for (a, b, out), array, nothing in zip(
             hidden, self._work.hidden, self._work.nothing, strict=True
@@ -127,21 +125,19 @@ class Pass:
             relu(array, nothing, out=array)  # the ones too, which stay ones
         a, b, out = last
         np.matmul(a, b, out=out)
-        return self._work.logits
+        return self._work
 
-    def backward(self) -> None:
-        """Compute the network's `dparameters`, penalties included."""
+    def backward(self, targets: Targets) -> None:
+        """Compute the network's `dparameters`, without the penalties.
+
+        `targets` are some rows of what `Passes.targets` returned.
+        """
+        passes, work = self._network.passes, self._work
+        passes.loss_gradient(work, targets)
         for i in reversed(range(len(self._backward))):
             for a, b, out in self._backward[i]:
                 np.matmul(a, b, out=out)
             if i > 0:
                 # The gradient takes the place of what layer i read: one array less in the cache.
-                hidden = self._work.hidden[i - 1]
-                relu_gradient(self._work.dhidden[i - 1], hidden, out=hidden)
-                self._work.ones[i - 1].fill(1)
-        self._network.add_penalty_gradient()
-
-
-def classes_last(columns: Floats) -> Floats:
-    """View (classes, lanes, batch) as (lanes, batch, classes)."""
-    return columns.transpose(1, 2, 0)
+                passes.relu_gradient(work.dhidden[i - 1], work.hidden[i - 1])
+                work.ones[i - 1].fill(1)

@@ -1,8 +1,7 @@
 """Optimizers: how gradients move parameters.
 
 The formulas come from the book "Neural Networks from Scratch". An optimizer works in place on
-anything with `parameters` and `dparameters`: on layers, `adam.update(dense1, dense2)`, or on the
-one buffer of a network.
+anything with `parameters` and `dparameters`, such as layers: `adam.update(dense1, dense2)`.
 """
 
 from typing import Protocol
@@ -11,7 +10,6 @@ import numpy as np
 
 from nnreg.arrays import Float64s, Floats
 from nnreg.checks import real_number
-from nnreg.kernels import blocks, zeros
 
 LearningRate = float | Float64s
 
@@ -46,9 +44,6 @@ class Optimizer:
         self.decay = real_number("decay", decay, remedy="For a constant learning rate, use 0.")
         self.iterations = 0
         self._moments: list[list[Floats]] = []
-        """For each part: two moments of each parameter, and a work array."""
-        self._arrays: list[Floats] = []
-        self._blocks: list[tuple[Floats, ...]] = []
 
     @property
     def current_learning_rate(self) -> LearningRate:
@@ -57,23 +52,17 @@ class Optimizer:
 
     def update(self, *parts: Trainable) -> None:
         """Make one step on every part, in place."""
-        pairs = [(part.parameters, part.dparameters) for part in parts]
         if not self._moments:
-            self._moments = [[zeros(p.shape, p.dtype) for _ in range(3)] for p, _ in pairs]
-        arrays = [array for pair in pairs for array in pair]
-        if list(map(id, arrays)) != list(map(id, self._arrays)):
-            self._arrays = arrays
-            lanes = np.shape(self.learning_rate)[:1] or (1,)
-            self._blocks = [
-                block
-                for pair, moments in zip(pairs, self._moments, strict=True)
-                for block in blocks(*pair, *moments, lanes=lanes[0])
-            ]
-        for block in self._blocks:
-            self._move(*block)
+            self._moments = [[np.zeros_like(part.parameters) for _ in range(3)] for part in parts]
+        for part, moments in zip(parts, self._moments, strict=True):
+            self.move(part.parameters, part.dparameters, *moments)
         self.iterations += 1
 
-    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+    def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+        """Move parameters in place, of which all arrays have the shape.
+
+        `p` are the parameters, `g` their gradient, `m` and `v` the moments; `work` is overwritten.
+        """
         raise NotImplementedError
 
 
@@ -97,7 +86,7 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+    def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         # The moments are kept without their factors (1 - beta), and what is the same for all
         # parameters is in two numbers: 10 passes in place of 14.
         #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
@@ -129,7 +118,7 @@ class SGD(Optimizer):
             "momentum", momentum, high=1, remedy="For plain gradient descent, use 0."
         )
 
-    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+    def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         np.multiply(m, self.momentum, m)
         np.multiply(g, np.asarray(self.current_learning_rate, g.dtype), work)
         np.subtract(m, work, m)

@@ -6,12 +6,13 @@ import numpy as np
 
 from nnreg.arrays import Bools, Float64s, Floats, FloatType, Ints
 from nnreg.batches import Table
-from nnreg.kernels import softmax_columns
+from nnreg.kernels import classes_last, softmax_columns
 from nnreg.lambdas import LAMBDA_NAMES, Lambdas
 from nnreg.layers import Dense
 from nnreg.losses import penalty_terms
-from nnreg.measuring import NEAR_ZERO, Rows, row_parts
-from nnreg.network import LayerParameters, Network, Pass, classes_last
+from nnreg.measuring import Rows, row_parts
+from nnreg.network import LayerParameters, Network, Pass
+from nnreg.passes import NEAR_ZERO
 
 
 def losses_and_hits(
@@ -39,7 +40,7 @@ def probabilities(x: Floats, parameters: Sequence[LayerParameters]) -> Float64s:
     result = np.empty((len(x), parameters[-1][0].shape[1]))
     with np.errstate(all="ignore"):  # as above
         for part in row_parts(len(x), network):
-            logits = Pass(network, table.inputs(part)).forward()
+            logits = Pass(network, table.inputs(part)).forward().logits
             result[part] = classes_last(softmax_columns(logits, out=logits))[0]
     return result
 

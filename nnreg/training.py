@@ -135,15 +135,16 @@ def train(
         )
         for members in _alike(each)
     ]
-    curves = {name: np.empty((lanes, config.epochs)) for name in CURVE_NAMES}
+    # Each epoch is written whole: (names, epochs, lanes).
+    measured = np.empty((len(CURVE_NAMES), config.epochs, lanes))
+    curves = dict(zip(CURVE_NAMES, measured.swapaxes(1, 2), strict=True))
 
     # A lane that diverges goes on overflowing: that is measured, not warned of.
     with np.errstate(all="ignore"):
         for epoch in range(config.epochs):
             for group in groups:
-                measured = group.train_epoch()
-                for name, curve in curves.items():
-                    curve[group.lanes, epoch] = measured[name]
+                numbers = group.train_epoch()
+                measured[:, epoch, group.lanes] = [numbers[name] for name in CURVE_NAMES]
             better = kept.look(epoch, curves)
             for group in groups:
                 group.note_kept(better)
