@@ -18,6 +18,7 @@ from benchmarks.cases import Case
 
 HOMES = {
     "nnreg": "benchmarks.peers.ours",
+    "compiled": "benchmarks.peers.compiled",
     "fixed": "benchmarks.peers.fixed",
     "gemms": "benchmarks.peers.gemms",
     "numpy": "benchmarks.peers.numpy_loop",

@@ -80,7 +80,7 @@ class Batches:
         self._table, self._network = table, network
         self._size = min(batch_size or table.rows, table.rows)
         self._seeds = seeds
-        self._generators = {seed: random_stream(seed, ORDER_STREAM) for seed in seeds}
+        self._generators = {seed: random_stream(seed, ORDER_STREAM) for seed in set(seeds)}
         self._passes: dict[int, tuple[Floats, Pass]] = {}
         """By the number of rows: inputs to write into, and the pass that reads them."""
 

@@ -108,7 +108,8 @@ class Dense:
 
 
 def _strength(name: str, value: Strength) -> Strength:
-    for one in value.flat if isinstance(value, np.ndarray) else [value]:
+    # Of many, the least and the greatest: NaN is both.
+    for one in (value.min(), value.max()) if isinstance(value, np.ndarray) else [value]:
         real_number(name, one, remedy="To switch the penalty off, use 0.")
     return value
 

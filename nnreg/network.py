@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.kernels import classes_last, relu, small_products, swap, zeros
+from nnreg.compiled import passes_of
+from nnreg.kernels import classes_last, small_products, swap, zeros
 from nnreg.layers import Dense
-from nnreg.passes import Passes, Targets
+from nnreg.passes import Targets
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -46,7 +47,7 @@ class Network:
                 zip(self.cut(self.parameters), self.cut(self.dparameters), strict=True)
             )
         ]
-        self.passes = Passes(self)
+        self.passes = passes_of(self)
         self._work: dict[int, Work] = {}
 
     def cut(self, whole: npt.NDArray[Scalar]) -> list[npt.NDArray[Scalar]]:
@@ -74,13 +75,13 @@ class Work:
         *widths, classes = [layer.weights.shape[-1] for layer in network.layers]
         lanes, dtype = network.lanes, network.dtype
         # One lane lies as it would beside another: BLAS takes other kernels where rows join up.
-        self.logits = zeros((classes, max(lanes, 2), batch), dtype)[:, :lanes]
-        """(classes, lanes, batch)."""
+        whole = zeros((classes, max(lanes, 2), batch), dtype)
+        self.logits, self.columns = whole[:, :lanes], whole.reshape(classes, -1)
+        """(classes, lanes, batch), and the same with one column for each lane and row."""
         self.hidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         """(lanes, neurons + 1, batch), as the next layer reads it; the last row is ones."""
-        self.ones = [array[:, -1] for array in self.hidden]
-        for ones in self.ones:
-            ones.fill(1)
+        for array in self.hidden:
+            array[:, -1] = 1
         # Of the same shape, though only the neurons are written: whole arrays are quicker.
         self.dhidden = [zeros((lanes, width + 1, batch), dtype) for width in widths]
         self.nothing = [zeros((width + 1, batch), dtype) for width in widths]
@@ -122,7 +123,7 @@ class Pass:
             hidden, self._work.hidden, self._work.nothing, strict=True
         ):
             np.matmul(a, b, out=out)
-            relu(array, nothing, out=array)  # the ones too, which stay ones
+            self._network.passes.relu(array, nothing)  # the ones too, which stay ones
         a, b, out = last
         np.matmul(a, b, out=out)
         return self._work
@@ -140,4 +141,3 @@ class Pass:
             if i > 0:
                 # The gradient takes the place of what layer i read: one array less in the cache.
                 passes.relu_gradient(work.dhidden[i - 1], work.hidden[i - 1])
-                work.ones[i - 1].fill(1)

@@ -58,6 +58,10 @@ class Optimizer:
             self.move(part.parameters, part.dparameters, *moments)
         self.iterations += 1
 
+    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
+        """Return the rate of the next step, and the other numbers that `move` takes."""
+        raise NotImplementedError
+
     def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
         """Move parameters in place, of which all arrays have the shape.
 
@@ -86,22 +90,28 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
-        # The moments are kept without their factors (1 - beta), and what is the same for all
-        # parameters is in two numbers: 10 passes in place of 14.
-        #   m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
-        #   v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
-        #   rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
+    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
+        """Return the rate, and beta_1, beta_2, epsilon, of the next step, for moments m', v' that
+        are kept without their factors (1 - beta): 10 passes do in place of 14.
+
+            m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
+            v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
+            rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
+        """
         step = self.iterations + 1
         root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
         rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
-        np.multiply(m, self.beta_1, m)
+        return rate, (self.beta_1, self.beta_2, self.epsilon / root)
+
+    def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
+        rate, (beta_1, beta_2, epsilon) = self.numbers()
+        np.multiply(m, beta_1, m)
         np.add(m, g, m)
         np.multiply(g, g, work)
-        np.multiply(v, self.beta_2, v)
+        np.multiply(v, beta_2, v)
         np.add(v, work, v)
         np.sqrt(v, work)
-        np.add(work, self.epsilon / root, work)
+        np.add(work, epsilon, work)
         np.divide(m, work, work)
         np.multiply(work, np.asarray(rate, p.dtype), work)
         np.subtract(p, work, p)
@@ -118,8 +128,12 @@ class SGD(Optimizer):
             "momentum", momentum, high=1, remedy="For plain gradient descent, use 0."
         )
 
+    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
+        return self.current_learning_rate, (self.momentum,)
+
     def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
-        np.multiply(m, self.momentum, m)
-        np.multiply(g, np.asarray(self.current_learning_rate, g.dtype), work)
+        rate, (momentum,) = self.numbers()
+        np.multiply(m, momentum, m)
+        np.multiply(g, np.asarray(rate, g.dtype), work)
         np.subtract(m, work, m)
         np.add(p, m, p)

@@ -42,9 +42,16 @@ class Passes:
         probabilities = classes_last(kernels.softmax_columns(logits, out=logits))
         self._loss.backward(probabilities, swap(targets), out=probabilities)
 
+    def relu(self, hidden: Floats, nothing: Floats) -> None:
+        """Put max(0, hidden) in its place; `nothing` are zeros, as many as one lane has."""
+        kernels.relu(hidden, nothing, out=hidden)
+
     def relu_gradient(self, dvalues: Floats, output: Floats) -> None:
-        """Put `dvalues` where output > 0, and 0 elsewhere, in the place of `output`."""
+        """Put `dvalues` where output > 0, and 0 elsewhere, in the place of `output`, both
+        (lanes, neurons + 1, batch); the last row of each lane are ones, and stay ones.
+        """
         kernels.relu_gradient(dvalues, output, out=output)
+        output[:, -1] = 1
 
     def updater(self, optimizer: Optimizer) -> Callable[[], None]:
         """Return what adds the penalties to the network's gradient and takes a step with it."""

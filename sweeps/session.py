@@ -4,19 +4,23 @@ import functools
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from experiments import datasets, environment, loading
 from experiments.card import card
 from experiments.errors import InputError
+from experiments.evaluation import EvaluationSpec
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
+from nnreg import compiled
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
 from sweeps.executors.evaluator import Evaluator
 from sweeps.executors.local import WorkerDied, Workers
-from sweeps.executors.resources import Resources
+from sweeps.executors.resources import Resources, worth_compiling
 from sweeps.interrupts import Interrupts
 from sweeps.progress import Progress
 from sweeps.result import Sweep
@@ -50,6 +54,7 @@ class Session:
             holding = self.executor.holding(self.data.splits, self.before.study_uid)
             with self.executor, holding as arrays:
                 spec = self.study.experiment.evaluation(arrays)
+                spec = replace(spec, compiled=self._compiled(spec))
                 self.evaluator = Evaluator(self.executor, spec, self._lanes)
                 self.executor.heard = self.progress.heard
                 self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
@@ -68,6 +73,24 @@ class Session:
         except BaseException:
             self.writer.abandon()
             raise
+
+    def _compiled(self, spec: EvaluationSpec) -> bool:
+        """Whether loops are compiled; where they have to be first, one worker does it now, since
+        later others would wait.
+        """
+        trials = self.before.aim - len(self.before.trials)
+        networks = trials * max(1, self.study.experiment.folds)
+        workers = self.executor.size
+        if spec.own or not worth_compiling(
+            self.data.split, spec.config, networks=networks, workers=workers
+        ):
+            return False
+        try:
+            reason = self.executor.submit(compiled.load, np.dtype(spec.config.dtype)).result()
+        except WorkerDied as death:
+            reason = str(death)
+        logger.info("training in %s", f"NumPy: {reason}" if reason else "compiled loops")
+        return not reason
 
     @property
     def _parameters(self) -> list[str]:

@@ -64,8 +64,9 @@ def test_imports_point_one_way() -> None:
         package = name.partition("/")[0]
         assert not names & set(PACKAGES[PACKAGES.index(package) + 1 :]), name
         if package == "nnreg":
-            more = {"sklearn", "threadpoolctl"} if path.name == "estimator.py" else set()
-            assert names <= set(sys.stdlib_module_names) | {"numpy", "nnreg"} | more, name
+            more = {"estimator.py": {"sklearn", "threadpoolctl"}, "compiled.py": {"numba"}}
+            more_names = more.get(path.name, set())
+            assert names <= set(sys.stdlib_module_names) | {"numpy", "nnreg"} | more_names, name
         for engine, homes in HOMES.items():
             assert engine not in names or any(map(name.startswith, homes)), (name, engine)
 
@@ -102,8 +103,8 @@ def test_the_files_of_the_quick_selection_exist() -> None:
     [
         ("nnreg, experiments.model, experiments.datasets", "pandas sklearn optuna mlflow"),
         ("experiments, sweeps, sweeps.cli", "numpy pandas sklearn optuna mlflow"),
-        ("experiments.evaluation", "pandas sklearn scipy optuna mlflow pydantic"),
-        ("sweeps.sweep, sweeps.search.driver", "pandas sklearn scipy mlflow"),
+        ("experiments.evaluation", "pandas sklearn scipy optuna mlflow pydantic numba"),
+        ("sweeps.sweep, sweeps.search.driver", "pandas sklearn scipy mlflow numba"),
     ],
 )
 def test_doors_are_lazy(doors: str, closed: str) -> None:

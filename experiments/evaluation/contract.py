@@ -21,7 +21,7 @@ class EvaluationSpec:
     """What all jobs have in common. `layers` is "all" or "hidden" (all but the last are penalised);
     `arrays` is a folder made by `stored`, or a key of HELD; `keep` is the curve whose best epoch is
     kept (None: the last epoch is); `with_networks` asks for the networks as well; `all_rows` trains
-    on the validation rows too.
+    on the validation rows too; `compiled` trains in compiled loops, where the process can.
 
     `own` is a user's own network, which has its own layers, and takes of `config` the epochs and
     the size of a batch. For it alone: `rows` (x, y) of each fold are answered in place of the
@@ -35,6 +35,7 @@ class EvaluationSpec:
     keep: str | None = None
     with_networks: bool = False
     all_rows: bool = False
+    compiled: bool = False
     own: "OwnNetwork | None" = None
     rows: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     medians: tuple[float, ...] = ()

@@ -2,10 +2,12 @@
 and run ids.
 """
 
+import logging
 import shutil
 import signal
 import subprocess
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +20,7 @@ from experiments.reports import files
 from experiments.search_section import SAMPLERS
 from experiments.spec import Experiment
 from sweeps.cli.app import STOPPED
-from sweeps.executors import local
+from sweeps.executors import local, resources
 from sweeps.executors.evaluator import Evaluator
 from sweeps.interrupts import Interrupts
 from sweeps.search.driver import drive
@@ -53,6 +55,7 @@ def search(
     trials: int = TRIALS,
     workers: int = 1,
     lanes: int = 16,
+    compiled: bool = False,
 ) -> dict[str, bytes]:
     """The tables of a search, without MLflow, whose import would take most of the time."""
     place = workspace(folder)
@@ -63,9 +66,10 @@ def search(
     ):
         with Interrupts().installed() as interrupts, stored(data.splits) as arrays:
             opened.interrupts = interrupts
+            spec = replace(definition.evaluation(arrays), compiled=compiled)
             drive(
                 opened,
-                Evaluator(executor, definition.evaluation(arrays), lambda: lanes),
+                Evaluator(executor, spec, lambda: lanes),
                 trials=trials,
                 observe=lambda trial: None,
             )
@@ -111,14 +115,23 @@ def reference(folder: Path, sampler: str) -> dict[str, bytes]:
     return search(folder / f"{sampler}-reference", experiment(sampler), workers=1, lanes=16)
 
 
-@pytest.mark.parametrize(("workers", "lanes"), [(1, 1), (4, 3)])
-def test_workers_and_lanes_do_not_matter(
-    folder: Path, sampler: str, reference: dict[str, bytes], workers: int, lanes: int
+@pytest.mark.parametrize(("workers", "lanes", "compiled"), [(1, 1, False), (4, 3, True)])
+def test_workers_lanes_and_compiled_loops_do_not_matter(
+    folder: Path,
+    sampler: str,
+    reference: dict[str, bytes],
+    workers: int,
+    lanes: int,
+    compiled: bool,
 ) -> None:
-    assert (
-        search(folder / f"{sampler}-{workers}", experiment(sampler), workers=workers, lanes=lanes)
-        == reference
+    made = search(
+        folder / f"{sampler}-{workers}",
+        experiment(sampler),
+        workers=workers,
+        lanes=lanes,
+        compiled=compiled,
     )
+    assert made == reference
 
 
 def test_a_part_and_then_the_rest_is_the_whole(
@@ -132,15 +145,25 @@ def test_a_part_and_then_the_rest_is_the_whole(
 @pytest.mark.usefixtures("tracker_here")
 @pytest.mark.parametrize("sampler", ["tpe"], indirect=True)
 def test_a_whole_run_has_that_table(
-    folder: Path, tracking: str, sampler: str, reference: dict[str, bytes]
+    folder: Path,
+    tracking: str,
+    sampler: str,
+    reference: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With lanes as they come. If fewer trials are asked for than there are, all are kept."""
+    """With lanes as they come, and compiled loops. If fewer trials are asked for than there are,
+    all are kept.
+    """
+    caplog.set_level(logging.INFO, "sweeps")
+    monkeypatch.setattr(resources, "WORTH_COMPILING", 1e-3)
     for trials in (TRIALS, 5):
         sweeps.run(
             experiment(sampler), trials=trials, workers=2, directory=folder / "run", confirm=False,
             tracking_uri=tracking,
         )  # fmt: skip
         assert tables(folder / "run") == reference
+    assert caplog.messages.count("training in compiled loops") == 1
 
 
 @pytest.mark.usefixtures("tracker_here")
