@@ -98,9 +98,9 @@ def measure(network: Network, train: Rows, val: Rows) -> Measured:
     losses, hits = train.losses_and_hits()
     val_losses, val_hits = val.losses_and_hits()
     measured = {
-        "data_loss": losses.mean(axis=-1),
+        "data_loss": np.add.reduce(losses, axis=-1) / train.count,
         "train_accuracy": sums(hits) / train.count,
-        "val_data_loss": val_losses.mean(axis=-1),
+        "val_data_loss": np.add.reduce(val_losses, axis=-1) / val.count,
         "val_accuracy": sums(val_hits) / val.count,
         "balanced_val_accuracy": val.mean_recall(val_hits),
     }
@@ -111,16 +111,18 @@ def measure_parameters(network: Network) -> Measured:
     """Return the penalties, summed over the layers in float64, and the share of small weights."""
     terms = np.zeros((len(PENALTY_NAMES), network.lanes))
     sizes, small = network.passes.sizes()
-    weights = 0
-    for layer, strengths in zip(network.cut(sizes), network.strengths.swapaxes(0, 1), strict=True):
+    found, weights = [], 0
+    for layer in network.cut(sizes):
         own = layer.reshape(network.lanes, -1)
         count = own.shape[1] - layer.shape[-1]
-        more = np.array(size_sums(own[:, :count], own[:, count:])) * strengths.T
-        # 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
-        np.copyto(more, 0.0, where=np.isnan(more))
+        found.append(size_sums(own[:, :count], own[:, count:]))
+        weights += count
+    # (layers, 4, lanes). 0 * inf, a penalty that is off for weights whose squares overflow, is 0.
+    by_layer = np.array(found) * network.strengths.transpose(1, 2, 0)
+    np.copyto(by_layer, 0.0, where=np.isnan(by_layer))
+    for more in by_layer:
         terms += more
         np.minimum(terms, _LARGEST_TERM, out=terms)
-        weights += count
     weight_l1, weight_l2, bias_l1, bias_l2 = terms
     return {
         **dict(zip(PENALTY_NAMES, terms, strict=True)),
