@@ -177,8 +177,10 @@ def _compiled(dtype: FloatType) -> Loops | str:
     if find_spec("numba") is None:
         return "numba is not installed"
     try:
-        from numba import njit
+        from numba import config, njit
 
+        if getattr(config, "DISABLE_JIT", 0):  # set when numba is imported, so not typed
+            return "NUMBA_DISABLE_JIT is set"
         types = {loop: named.replace("F", f"f{dtype.itemsize}") for loop, named in LOOPS.items()}
         # Python's error model, which looks for a division by 0, has no vectors.
         compile_ = functools.partial(njit, cache=True, error_model="numpy")

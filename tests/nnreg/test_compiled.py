@@ -157,11 +157,17 @@ train(Split(x, y, x, y), TrainConfig(epochs=1), [Lambdas()])
 
 
 @pytest.mark.parametrize(
-    ("hidden", "reason"),
-    [(["hidden"], "numba is not installed"), ([], "numba does not work: cannot cache function")],
+    ("hidden", "variables", "reason"),
+    [
+        (["hidden"], {}, "numba is not installed"),
+        ([], {"NUMBA_DISABLE_JIT": "1"}, "NUMBA_DISABLE_JIT is set"),
+        ([], {}, "numba does not work: cannot cache function"),
+    ],
 )
-def test_where_it_cannot_be_numpy_trains(tmp_path: Path, hidden: list[str], reason: str) -> None:
-    """Without numba; and where no folder takes what is compiled."""
+def test_where_it_cannot_be_numpy_trains(
+    tmp_path: Path, hidden: list[str], variables: dict[str, str], reason: str
+) -> None:
+    """Without numba, or with it switched off; and where no folder takes what is compiled."""
     package = Path(nnreg.__file__).parent
     shutil.copytree(package, tmp_path / "nnreg", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "nnreg/__pycache__").write_text("no folder")
@@ -169,7 +175,7 @@ def test_where_it_cannot_be_numpy_trains(tmp_path: Path, hidden: list[str], reas
     found = subprocess.run(
         [sys.executable, "-c", LOAD, *hidden],
         cwd=tmp_path,
-        env=os.environ | places,
+        env=os.environ | places | variables,
         capture_output=True,
         text=True,
         check=True,
