@@ -9,17 +9,14 @@ float32: 570 with NumPy alone, 300 of them in products.
 import functools
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnreg.arrays import Float64s, Floats, FloatType, Ints
 from nnreg.kernels import zeros
+from nnreg.network import Network, Work
 from nnreg.optimizers import SGD, Adam, Optimizer
 from nnreg.passes import NEAR_ZERO, Passes, Targets
-
-if TYPE_CHECKING:
-    from nnreg.network import Network, Work
 
 
 def adam(p: Floats, g: Floats, m: Floats, strengths: Floats, starts: Ints, now: Floats) -> None:
@@ -162,18 +159,13 @@ LOOPS: dict[Callable[..., None], str] = {
 """Each loop with the types of what it takes; F is the network's."""
 
 Loops = Mapping[Callable[..., None], Callable[..., None]]
-_found: dict[FloatType, Loops | str] = {}
 
 
-def load(dtype: FloatType) -> str:
-    """Compile the loops for networks of this dtype, or read them from the disk, and have networks
-    made with them from now on; return why that cannot be, or an empty string.
+def compiled(dtype: FloatType) -> Callable[[Network], Passes] | str:
+    """Return what makes compiled passes for networks of this dtype, or why there is nothing.
+
+    The loops are compiled once per machine and dtype, then read from the disk.
     """
-    found = _found[dtype] if dtype in _found else _found.setdefault(dtype, _compiled(dtype))
-    return found if isinstance(found, str) else ""
-
-
-def _compiled(dtype: FloatType) -> Loops | str:
     if find_spec("numba") is None:
         return "numba is not installed"
     try:
@@ -183,21 +175,18 @@ def _compiled(dtype: FloatType) -> Loops | str:
             return "NUMBA_DISABLE_JIT is set"
         types = {loop: named.replace("F", f"f{dtype.itemsize}") for loop, named in LOOPS.items()}
         # Python's error model, which looks for a division by 0, has no vectors.
-        compile_ = functools.partial(njit, cache=True, error_model="numpy")
-        loops = {loop: compile_(types[loop])(loop) for loop in LOOPS}
-        if not _same_bits(loops, dtype):
+        loops = {loop: njit(types[loop], cache=True, error_model="numpy")(loop) for loop in LOOPS}
+        if not agree(loops, dtype):
             return "numba's numbers differ from NumPy's on this processor"
     except Exception as error:  # whatever keeps numba from working here, NumPy does the same
         return f"numba does not work: {str(error).splitlines()[0]}"
-    return loops
+    return functools.partial(Compiled, loops=loops)
 
 
-def _same_bits(loops: Loops, dtype: FloatType) -> bool:
-    """Whether steps of both optimizers end in the same bits: a compiler that joined products and
-    sums would be seen here.
+def agree(loops: Loops, dtype: FloatType) -> bool:
+    """Whether steps of both optimizers end in the bits of NumPy's: a compiler that joined products
+    and sums would be seen here.
     """
-    from nnreg.network import Network
-
     rng = np.random.default_rng(0)
     network = Network((40, 30, 5), 10 ** rng.uniform(-4, 0, size=(3, 2, 4)), dtype)
     start, slopes = rng.normal(size=(2, *network.parameters.shape)).astype(dtype)
@@ -213,16 +202,10 @@ def _same_bits(loops: Loops, dtype: FloatType) -> bool:
     return ends[0] == ends[1]
 
 
-def passes_of(network: "Network") -> Passes:
-    """Return compiled passes if `load` could load them for the network's dtype."""
-    loops = _found.get(network.dtype, "")
-    return Passes(network) if isinstance(loops, str) else Compiled(network, loops)
-
-
 class Compiled(Passes):
     """`Passes` with compiled loops."""
 
-    def __init__(self, network: "Network", loops: Loops) -> None:
+    def __init__(self, network: Network, loops: Loops) -> None:
         super().__init__(network)
         self._loops = loops
         parts = [part[0].size for layer in network.layers for part in (layer.weights, layer.biases)]
@@ -232,7 +215,7 @@ class Compiled(Passes):
     def targets(self, labels: Ints) -> Targets:
         return np.ascontiguousarray(np.atleast_2d(labels), dtype=np.int32)
 
-    def loss_gradient(self, work: "Work", targets: Targets) -> None:
+    def loss_gradient(self, work: Work, targets: Targets) -> None:
         total = np.empty(work.logits[0].size, self.network.dtype)
         self._loops[shift](work.columns, total)
         np.exp(work.logits, out=work.logits)
@@ -266,7 +249,7 @@ class Compiled(Passes):
         return (self.targets(labels),)
 
     def losses_and_hits(
-        self, work: "Work", truth: tuple[Ints, ...], losses: Float64s, hits: Float64s
+        self, work: Work, truth: tuple[Ints, ...], losses: Float64s, hits: Float64s
     ) -> None:
         count = work.logits[0].size
         total, picked = np.empty((2, count), self.network.dtype)

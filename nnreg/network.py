@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nnreg.arrays import Float64s, Floats, FloatType
-from nnreg.compiled import passes_of
 from nnreg.kernels import classes_last, small_products, swap, zeros
 from nnreg.layers import Dense
-from nnreg.passes import Targets
+from nnreg.passes import Targets, passes_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

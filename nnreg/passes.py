@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnreg import kernels
-from nnreg.arrays import Float64s, Floats, Ints
+from nnreg.arrays import Float64s, Floats, FloatType, Ints
 from nnreg.kernels import blocks, classes_last, swap, zeros
 from nnreg.losses import CategoricalCrossentropy, one_hot
 from nnreg.optimizers import Optimizer
@@ -20,8 +20,33 @@ if TYPE_CHECKING:
 Targets = npt.NDArray[Any]
 """The classes of rows, in the form that the passes read; the rows are its last axis."""
 
+Made = Callable[["Network"], "Passes"]
+
+_compiled: dict[FloatType, Made | str] = {}
+"""By dtype: what makes compiled passes, or why they cannot be had."""
+
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
+
+
+def use_compiled(dtype: FloatType) -> str:
+    """Have networks of this dtype made with compiled passes from now on, in this process; return
+    why that cannot be, or an empty string.
+
+    Half a second, and some more once per machine. No number is another.
+    """
+    if dtype not in _compiled:
+        from nnreg.compiled import compiled
+
+        _compiled[dtype] = compiled(dtype)
+    found = _compiled[dtype]
+    return found if isinstance(found, str) else ""
+
+
+def passes_of(network: "Network") -> "Passes":
+    """Return the passes for a network: compiled ones, if they are used for its dtype."""
+    make = _compiled.get(network.dtype, "")
+    return Passes(network) if isinstance(make, str) else make(network)
 
 
 class Passes:

@@ -15,7 +15,7 @@ from experiments.evaluation import EvaluationSpec
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
-from nnreg import compiled
+from nnreg.passes import use_compiled
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
 from sweeps.executors.evaluator import Evaluator
@@ -86,7 +86,7 @@ class Session:
         ):
             return False
         try:
-            reason = self.executor.submit(compiled.load, np.dtype(spec.config.dtype)).result()
+            reason = self.executor.submit(use_compiled, np.dtype(spec.config.dtype)).result()
         except WorkerDied as death:
             reason = str(death)
         logger.info("training in %s", f"NumPy: {reason}" if reason else "compiled loops")

@@ -5,11 +5,11 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.peers import ours
 from benchmarks.sides import Prepared
-from nnreg import compiled
+from nnreg.passes import use_compiled
 
 
 def prepare(case: Case) -> Prepared:
-    if reason := compiled.load(np.dtype(np.float32)):
+    if reason := use_compiled(np.dtype(np.float32)):
         raise ImportError(reason, name="numba")
     import numba
 

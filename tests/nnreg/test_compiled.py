@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import nnreg
-from nnreg import SGD, Adam, compiled
+import nnreg.passes as passes_module
+from nnreg import SGD, Adam
+from nnreg.compiled import LOOPS, adam, agree
 from nnreg.network import Network, Pass
-from nnreg.passes import Passes
+from nnreg.passes import Passes, passes_of, use_compiled
 from tests.nnreg.trainings import Training, same_bits, trained, trainings
 
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -27,15 +29,13 @@ DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> Iterator[None]:
     """The loops are there for this file, and not for others that this process runs."""
-    with mock.patch.dict(compiled._found):
-        assert [compiled.load(dtype) for dtype in DTYPES] == ["", ""]
+    with mock.patch.dict(passes_module._compiled):
+        assert [use_compiled(dtype) for dtype in DTYPES] == ["", ""]
         yield
 
 
 def passes(network: Network) -> tuple[Passes, Passes]:
-    loops = compiled._found[network.dtype]
-    assert not isinstance(loops, str)
-    return Passes(network), compiled.Compiled(network, loops)
+    return Passes(network), passes_of(network)
 
 
 # Derandomised, so that a run in CI is the same everywhere.
@@ -48,7 +48,7 @@ def test_fits_are_the_same(training: Training, keep: str | None) -> None:
     lane, and lanes that diverge.
     """
     fits = trained(*training, keep=keep)
-    with mock.patch.dict(compiled._found, clear=True):
+    with mock.patch.dict(passes_module._compiled, clear=True):
         expected = trained(*training, keep=keep)
     assert all(same_bits(one, other) for one, other in zip(fits, expected, strict=True))
 
@@ -136,12 +136,11 @@ def test_a_compiler_that_joins_products_and_sums_is_noticed() -> None:
     from numba import njit
 
     dtype = np.dtype(np.float32)
-    loops = compiled._found[dtype]
-    assert not isinstance(loops, str)
-    types = compiled.LOOPS[compiled.adam].replace("F", "f4")
-    joined = njit(types, fastmath=True, error_model="numpy")(compiled.adam)
-    assert compiled._same_bits(loops, dtype)
-    assert not compiled._same_bits({**loops, compiled.adam: joined}, dtype)
+    loops = {loop: loop for loop in LOOPS}
+    types = LOOPS[adam].replace("F", "f4")
+    assert agree(loops | {adam: njit(types, error_model="numpy")(adam)}, dtype)
+    joined = njit(types, fastmath=True, error_model="numpy")(adam)
+    assert not agree(loops | {adam: joined}, dtype)
 
 
 LOAD = """
@@ -149,9 +148,10 @@ import sys
 if "hidden" in sys.argv:
     sys.modules["numba"] = None
 import numpy as np
-from nnreg import Lambdas, Split, TrainConfig, compiled, train
+from nnreg import Lambdas, Split, TrainConfig, train
+from nnreg.passes import use_compiled
 x, y = np.eye(4), np.arange(4)
-print(compiled.load(np.dtype(np.float32)))
+print(use_compiled(np.dtype(np.float32)))
 train(Split(x, y, x, y), TrainConfig(epochs=1), [Lambdas()])
 """
 
