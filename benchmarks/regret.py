@@ -139,7 +139,7 @@ def accuracies(
 
 
 def measured(kind: Kind, number: int, way: str, sweep: dict[str, int]) -> dict[str, Any]:
-    """Return the test accuracies of one way, by role, and its seconds per trial."""
+    """Return the test accuracies of one way, by role."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         experiment = kind.experiment(number, folder, way, sweep)
@@ -166,7 +166,6 @@ def measured(kind: Kind, number: int, way: str, sweep: dict[str, int]) -> dict[s
     return {
         "points": {role: round(float(judged[one]), 3) for role, one in kept.items()},
         "on": of_verdict[RECOMMENDED].setting.on,
-        "seconds": run.seconds / len(record.trials),
     }
 
 
@@ -204,12 +203,6 @@ def report(runs: Runs) -> None:
         cells += map(with_error, [points(runs, way, ORACLE) - ours, *gaps])
         worse = [(ours < points(runs, way, role) - SEVERE).sum() for role in (FIRST, MIDDLE)]
         print(f"| {way} | {' | '.join(cells)} | {worse[0]}, {worse[1]} of {len(runs)} |")
-    head("way", "ms per trial", "times the hold-out's", "smallest", "largest")
-    alone = np.array([run[first]["seconds"] for run in runs])
-    for way in WAYS:
-        each = np.array([run[way]["seconds"] for run in runs])
-        ratios = map("{:.2f}".format, np.percentile(each / alone, [50, 0, 100]))
-        print(f"| {way} | {1_000 * np.median(each):.1f} | {' | '.join(ratios)} |")
     head("regret by kind", "runs", "oracle", *WAYS, FIRST, MIDDLE)
     for kind in dict.fromkeys(run["kind"] for run in runs):
         these = [run for run in runs if run["kind"] == kind]

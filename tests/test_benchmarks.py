@@ -12,6 +12,7 @@ from benchmarks.side_by_side import ROOT
 ROWS = {
     "cluster": r"4 workers, 0\.1 s per trial +\d+\.\d +\d+% +\d+%",
     "fairness": r"digits \| 1,079 \| \d+\.\d \| \d+\.\d \| [+-]\d+\.\d",
+    "folds": r"5 x 5 folds \| \d+\.\d \| \d+\.\d\d \|",
     "growth": r"the last against the first +\d+\.\d+ +<= 3",
     "lanes": r"1 +\d+\.\d+ +\d+\.\d+ +\d+%",
     "networks": r"sklearn +\d+\.\d+ .* 0\.167",
