@@ -12,7 +12,7 @@ from nnreg import kernels
 from nnreg.arrays import Float64s, Floats, FloatType, Ints
 from nnreg.kernels import blocks, classes_last, swap, zeros
 from nnreg.losses import CategoricalCrossentropy, one_hot
-from nnreg.optimizers import Optimizer
+from nnreg.optimizers import SGD, Adam, Optimizer
 
 if TYPE_CHECKING:
     from nnreg.network import Network, Work
@@ -38,9 +38,33 @@ def use_compiled(dtype: FloatType) -> str:
     if dtype not in _compiled:
         from nnreg.compiled import compiled
 
-        _compiled[dtype] = compiled(dtype)
+        make = compiled(dtype)
+        if not isinstance(make, str) and not as_numpy(make, dtype):
+            make = "numba's numbers differ from NumPy's on this processor"
+        _compiled[dtype] = make
     found = _compiled[dtype]
     return found if isinstance(found, str) else ""
+
+
+def as_numpy(make: Made, dtype: FloatType) -> bool:
+    """Whether steps of both optimizers end in the bits of NumPy's: a compiler that joined products
+    and sums would be seen here.
+    """
+    from nnreg.network import Network
+
+    rng = np.random.default_rng(0)
+    network = Network((40, 30, 5), 10 ** rng.uniform(-4, 0, size=(3, 2, 4)), dtype)
+    start, slopes = rng.normal(size=(2, *network.parameters.shape)).astype(dtype)
+    ends = []
+    for passes in (Passes(network), make(network)):
+        network.parameters[:] = start
+        for optimizer in (Adam(0.1), SGD(0.1, momentum=0.9)):
+            update = passes.updater(optimizer)
+            for _ in range(3):
+                network.dparameters[:] = slopes
+                update()
+        ends.append(network.parameters.tobytes())
+    return ends[0] == ends[1]
 
 
 def passes_of(network: "Network") -> "Passes":
