@@ -131,7 +131,7 @@ def _found(study: StudyRecord, verdict: Verdict) -> str:
             f" {verdict.rows['test']:,} rows that their searches never saw"
         )
     if not verdict.recommended.on:
-        return f"no penalty is clearly better {judged(study.experiment)}"
+        return f"no setting with penalties is clearly better {judged(study.experiment)}"
     if comparison is None:
         baseline, recommended = verdict.confirmed(BASELINE), verdict.confirmed(RECOMMENDED)
         gain = measure.difference(baseline.behind - recommended.behind)

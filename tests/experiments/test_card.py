@@ -171,7 +171,7 @@ def test_facts_and_ranges() -> None:
     found = card(
         study_with(SAME, tolerances=tolerances, recommended=Lambdas(), indistinguishable=(1, 2))
     )
-    no_penalty = "no penalty is clearly better on the validation rows"
+    no_penalty = "no setting with penalties is clearly better on the validation rows"
     assert found.says == f"Use no regularization: {no_penalty}."
     assert "recommend" not in str(found)
     assert [line.strength for line in found.lambdas] == [0, 0, 0, 0]
