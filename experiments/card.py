@@ -205,10 +205,9 @@ def _facts(study: StudyRecord, verdict: Verdict) -> Iterator[str]:
         gains = [one.with_penalties - one.without for one in verdict.outer]
         yield f"By outer fold: {', '.join(map(measure.change, gains))}{measure.unit}."
     if not verdict.recommended.on and baseline.behind > 0:
-        yield (
-            f"With penalties: {measure.difference(baseline.behind)} {judged(study.experiment)},"
-            f" within one standard error ({measure.size(baseline.error)})."
-        )
+        error = measure.size(baseline.error).removesuffix(measure.unit)
+        gain = measure.difference(baseline.behind)
+        yield f"In validation: {gain}, within one standard error ({error})."
     if comparison and verdict.word == SAME:
         yield f"A difference within {measure.size(verdict.margin)} counts as none."
     if comparison and verdict.word == UNDECIDED:

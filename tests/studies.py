@@ -320,15 +320,22 @@ def study_with(
     *comparisons: verdict.Comparison,
     recommended: Lambdas = WEIGHT_L2,
     training: dict[str, Any] | None = None,
+    split: dict[str, Any] | None = None,
     **changes: Any,
 ) -> StudyRecord:
     """A study whose winner, recommended too, is one setting."""
+    data = {"source": "digits", "split": split or {}}
+    made = make_study(3, training=training or {}, data=data)
     trials = (
         dataclasses.replace(make_trial(0), setting=Setting(Lambdas(), 0.003)),
         dataclasses.replace(make_trial(1), setting=Setting(recommended, 0.0104)),
         make_trial(2),
     )
-    study = dataclasses.replace(make_study(3, training=training or {}), trials=trials)
+    trials = tuple(
+        dataclasses.replace(trial, deviations=one.deviations)
+        for trial, one in zip(trials, made.trials, strict=True)
+    )
+    study = dataclasses.replace(made, trials=trials)
     confirmed = confirmed_study(study, look=1)
     assert confirmed.verdict
     found = dataclasses.replace(confirmed.verdict, word=word, comparisons=comparisons, **changes)

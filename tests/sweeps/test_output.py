@@ -52,9 +52,21 @@ def printed(study: StudyRecord, options: str, monkeypatch: pytest.MonkeyPatch) -
     return Text.from_ansi(terminal.getvalue()).plain.splitlines()
 
 
+def ahead(study: StudyRecord) -> StudyRecord:
+    """The study with a baseline that is a little behind the winner."""
+    assert study.verdict
+    settings = tuple(
+        dataclasses.replace(one, behind=0.123, error=0.456) for one in study.verdict.settings
+    )
+    return dataclasses.replace(study, verdict=dataclasses.replace(study.verdict, settings=settings))
+
+
 @pytest.mark.parametrize("word", [BETTER, WORSE, SAME, UNDECIDED])
 @pytest.mark.parametrize("on", [BOTH, THREE, Lambdas()])
-def test_the_card_fits_a_terminal(word: str, on: Lambdas, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("split", [{}, {"folds": 5, "repeats": 5}])
+def test_the_card_fits_a_terminal(
+    word: str, on: Lambdas, split: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     gain = GAIN.get(word, (0.001, -0.008, 0.012))
     against = [compared(name, word, *gain) for name in (BASELINE, *on.on) if on.on]
     models = tuple(reference(name, 0.5, BETTER) for name in REFERENCES)
@@ -65,10 +77,13 @@ def test_the_card_fits_a_terminal(word: str, on: Lambdas, monkeypatch: pytest.Mo
         word,
         *against,
         recommended=on,
+        split=split,
         indistinguishable=(1, 2),
         references=models,
         tolerances=widest,
     )
+    if not on.on:
+        study = ahead(study)
     lines = printed(study, "", monkeypatch)
     assert max(map(len, lines)) <= COLUMNS
     assert len(lines) <= LINES
