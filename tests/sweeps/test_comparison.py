@@ -14,6 +14,7 @@ import pytest
 import sweeps
 from experiments.errors import InputError
 from experiments.reports import frames
+from experiments.reports.snippets import unbroken
 from nnreg import LAMBDA_NAMES
 from tests.commands import sweeps as command
 
@@ -124,7 +125,7 @@ def test_a_notebook_shows_the_card(folder: Path) -> None:
     assert made
     text = html.unescape(re.sub("<[^>]+>", "", shown))
     for sentence in (made.says, *made.facts, *made.cautions):
-        assert sentence in text
+        assert unbroken(sentence) in text
     assert re.findall("<(?:style|script)|style=", shown) == []  # a notebook has its own
     record = dataclasses.replace(sweep.record, verdict=None, study="<i>")
     shown = dataclasses.replace(sweep, record=record)._repr_html_()
