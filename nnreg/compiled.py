@@ -73,14 +73,13 @@ def relu_gradient(dvalues: Floats, output: Floats) -> None:
 
 
 def shift(logits: Floats, top: Floats) -> None:
-    """Subtract from each column of (classes, columns) its largest number, NaN if it has one; there
-    are as many columns as `top` has numbers.
+    """Subtract from each column of (classes, columns) its largest number; there are as many columns
+    as `top` has numbers. If one of a column is NaN, so is its sum, and all that is made with it.
     """
     top[:] = logits[0, : top.size]
     for c in range(1, logits.shape[0]):
         for i in range(top.size):
-            value = logits[c, i]
-            top[i] = top[i] if value <= top[i] or top[i] != top[i] else value
+            top[i] = logits[c, i] if logits[c, i] > top[i] else top[i]
     for c in range(logits.shape[0]):
         for i in range(top.size):
             logits[c, i] -= top[i]
@@ -127,8 +126,9 @@ def compare(
     for lane in range(losses.shape[0]):
         ys, start = labels[lane % labels.shape[0]], lane * labels.shape[1]
         for i in range(ys.size):
-            losses[lane, i] = logs[start + i] - picked[start + i]
-            hits[lane, i] = 1.0 if largest[start + i] == ys[i] else 0.0
+            loss = logs[start + i] - picked[start + i]
+            hit = largest[start + i] == ys[i] and loss == loss
+            losses[lane, i], hits[lane, i] = loss, 1.0 if hit else 0.0
 
 
 def sizes(p: Floats, starts: Ints, near: float, size: Float64s, small: Ints) -> None:
@@ -214,12 +214,15 @@ class Compiled(Passes):
         with np.errstate(over="ignore", under="ignore"):  # as in NumPy
             strengths = np.ascontiguousarray(np.moveaxis(l1_and_twice_l2, -1, 0), dtype)
         moments = zeros((2, *network.parameters.shape), dtype)
-        arrays = network.parameters, network.dparameters, moments, strengths, self._starts
+        count = len(optimizer.numbers()[1])
+        now = np.empty(count + np.size(optimizer.learning_rate), dtype)
+        arrays = network.parameters, network.dparameters, moments, strengths, self._starts, now
         loop = self._loops[adam if isinstance(optimizer, Adam) else sgd]
 
         def update() -> None:
-            rate, numbers = optimizer.numbers()
-            loop(*arrays, np.array([*numbers, *np.ravel(rate)], dtype))
+            rate, now[:count] = optimizer.numbers()
+            now[count:] = np.ravel(rate)
+            loop(*arrays)
             optimizer.iterations += 1
 
         return update

@@ -1,6 +1,7 @@
 """Network: layers in a row, many lanes at once, over one flat buffer of parameters."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
@@ -99,31 +100,35 @@ class Pass:
         work = self._work
         read = [inputs, *map(swap, work.hidden)]
         written = [*(swap(array[:, :-1]) for array in work.hidden), classes_last(work.logits)]
-        self._forward = [
+        *hidden, self._last = (
             small_products(inputs, layer.parameters, output)
             for inputs, layer, output in zip(read, network.layers, written, strict=True)
-        ]
-        self._backward = []
-        for i, layer in enumerate(network.layers):
+        )
+        self._hidden = list(zip(hidden, work.hidden, work.nothing, strict=True))
+        self._read, self._written = read, written
+
+    @cached_property
+    def _backward(self) -> list[list[tuple[Floats, Floats, Floats]]]:
+        """The products of each layer's gradients; evaluation needs none."""
+        read, written, found = self._read, self._written, []
+        for i, layer in enumerate(self._network.layers):
             # Two products: BLAS takes a quarter less time for 64 rows and 1 row than for 65.
             products = [
                 small_products(swap(read[i])[..., :-1, :], written[i], layer.dweights),
                 small_products(swap(read[i])[..., -1:, :], written[i], layer.dbiases),
             ]
             if i > 0:
-                dhidden = swap(work.dhidden[i - 1][:, :-1])
+                dhidden = swap(self._work.dhidden[i - 1][:, :-1])
                 products.append(small_products(written[i], swap(layer.weights), dhidden))
-            self._backward.append(products)
+            found.append(products)
+        return found
 
     def forward(self) -> "Work":
         """Compute the logits, and return the arrays that hold them until the next pass."""
-        *hidden, last = self._forward
-        for (a, b, out), array, nothing in zip(
-            hidden, self._work.hidden, self._work.nothing, strict=True
-        ):
+        for (a, b, out), array, nothing in self._hidden:
             np.matmul(a, b, out=out)
             self._network.passes.relu(array, nothing)  # the ones too, which stay ones
-        a, b, out = last
+        a, b, out = self._last
         np.matmul(a, b, out=out)
         return self._work
 

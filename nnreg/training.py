@@ -144,7 +144,8 @@ def train(
         for epoch in range(config.epochs):
             for group in groups:
                 numbers = group.train_epoch()
-                measured[:, epoch, group.lanes] = [numbers[name] for name in CURVE_NAMES]
+                its = slice(None) if len(groups) == 1 else group.lanes
+                measured[:, epoch, its] = [numbers[name] for name in CURVE_NAMES]
             better = kept.look(epoch, curves)
             for group in groups:
                 group.note_kept(better)
