@@ -18,6 +18,7 @@ from experiments import experiment_file
 from experiments.card import card
 from experiments.datasets import Sealed
 from experiments.errors import InputError
+from experiments.spec import Experiment
 from experiments.verdict import BASELINE, SEALED, WINNER
 from sweeps.confirmation.outer import ANSWERS, Claim, claim
 from sweeps.storage.attributes import VERDICT
@@ -178,3 +179,19 @@ def test_what_a_family_cannot_do(tmp_path: Path, options: dict[str, Any], says: 
     with pytest.raises(InputError, match=says):
         swept(tmp_path, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("objective", ["val_data_loss", "val_accuracy"])
+def test_losses_of_few_rows_claim_nothing(tmp_path: Path, objective: str) -> None:
+    """As in any study with fewer than 30 rows to test on; accuracy has one."""
+    rows = pd.DataFrame({"x": np.arange(28) % 7, "y": np.repeat(["a", "b"], 14)})
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    data = {"source": str(tmp_path / "rows.csv"), "target": "y"}
+    family = sweeps.run(
+        Experiment.model_validate({"name": "few", "data": data}),
+        edits=[*EDITS, "data.split.test=0", f"sweep.objective={objective}"],
+        trials=TRIALS, workers=1, directory=tmp_path, tracking_uri=NO_TRACKER,
+    )  # fmt: skip
+    (comparison,) = family.verdict.comparisons
+    wider_than_any_loss = comparison.gain.high - comparison.gain.low > 100
+    assert wider_than_any_loss == (objective == "val_data_loss")
