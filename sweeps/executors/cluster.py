@@ -1,6 +1,7 @@
 """The cluster: an executor on the workers of a Dask scheduler, which queues and retries tasks."""
 
 import functools
+import gc
 import logging
 import pickle
 import threading
@@ -153,11 +154,15 @@ class ClusterExecutor(Workers):
         for logger in map(logging.getLogger, LOGGERS):
             self._muted.callback(logger.setLevel, logger.level)
             logger.setLevel(logging.CRITICAL)
+        failure = None
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False, name="sweeps")
         except (OSError, RuntimeError, TypeError) as error:
+            failure = _not_connected(address, error)
+        if failure:
             self._muted.close()
-            raise _not_connected(address, error) from None
+            gc.collect()  # Dask's client, which would wait for ever if the next one's start did it
+            raise failure
         self._plugin = ""
         self._executor = self._client.get_executor()
         self.mixture: set[str] = set()
