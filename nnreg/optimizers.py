@@ -4,6 +4,7 @@ The formulas come from the book "Neural Networks from Scratch". An optimizer wor
 anything with `parameters` and `dparameters`, such as layers: `adam.update(dense1, dense2)`.
 """
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -99,7 +100,7 @@ class Adam(Optimizer):
             rate m^ / (sqrt(v^) + epsilon) = (rate a / sqrt c) m' / (sqrt(v') + epsilon / sqrt c)
         """
         step = self.iterations + 1
-        root = float(np.sqrt((1 - self.beta_2) / (1 - self.beta_2**step)))
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**step))
         rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
         return rate, (self.beta_1, self.beta_2, self.epsilon / root)
 
