@@ -28,7 +28,8 @@ def main() -> None:
     found = kinds(arguments.tables)
     if arguments.tiny:
         found = {"spiral": found["spiral"]}
-    asked = [(kind, number) for number in range(arguments.runs) for kind in found.values()]
+    runs = 1 if arguments.tiny else arguments.runs
+    asked = [(kind, number) for number in range(runs) for kind in found.values()]
     for loops in ("NumPy", "compiled"):
         if loops == "compiled" and (reason := use_compiled(np.dtype(np.float32))):
             print(f"\ncompiled loops are left out: {reason}")

@@ -210,8 +210,8 @@ class Compiled(Passes):
 
     def updater(self, optimizer: Optimizer) -> Callable[[], None]:
         network, dtype = self.network, self.network.dtype
-        l1_and_twice_l2 = network.strengths.reshape(network.lanes, -1, 2) * (1, 2)
         with np.errstate(over="ignore", under="ignore"):  # as in NumPy
+            l1_and_twice_l2 = network.strengths.reshape(network.lanes, -1, 2) * (1, 2)
             strengths = np.ascontiguousarray(np.moveaxis(l1_and_twice_l2, -1, 0), dtype)
         moments = zeros((2, *network.parameters.shape), dtype)
         count = len(optimizer.numbers()[1])

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -58,6 +59,15 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: {report.longrepr}; under CI=true nothing may be skipped"
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def numpy_to_begin_with() -> Generator[None]:
+    """Each file begins with networks that train in NumPy, whatever the last one loaded here."""
+    from nnreg import passes
+
+    with mock.patch.dict(passes._compiled):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,8 @@ DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loaded() -> Iterator[None]:
-    """The loops are there for this file, and not for others that this process runs."""
-    with mock.patch.dict(passes_module._compiled):
-        assert [use_compiled(dtype) for dtype in DTYPES] == ["", ""]
-        yield
+def loaded() -> None:
+    assert [use_compiled(dtype) for dtype in DTYPES] == ["", ""]
 
 
 def passes(network: Network) -> tuple[Passes, Passes]:
@@ -82,7 +78,7 @@ SHAPE = (LANES, 6 * 9 + 10 * 4)
 @given(st.data())
 def test_steps_with_extreme_numbers(dtype: np.dtype[Any], data: st.DataObject) -> None:
     strengths = data.draw(
-        arrays.arrays(float, (LANES, 2, 4), elements=st.sampled_from([0.0, 1e-6, 0.3, 1e60]))
+        arrays.arrays(float, (LANES, 2, 4), elements=st.sampled_from([0.0, 1e-6, 0.3, 1.7e308]))
     )
     network = Network(SIZES, strengths, dtype)
     start, slopes = data.draw(numbers(dtype, *SHAPE)) + 0.0, data.draw(numbers(dtype, *SHAPE))
@@ -91,8 +87,8 @@ def test_steps_with_extreme_numbers(dtype: np.dtype[Any], data: st.DataObject) -
         ends = []
         for one in passes(network):
             network.parameters[:] = start
+            update = one.updater(optimizer(rates))
             with np.errstate(all="ignore"):
-                update = one.updater(optimizer(rates))
                 for _ in range(2):
                     network.dparameters[:] = slopes
                     update()

@@ -204,5 +204,7 @@ def test_workers_end_with_a_driver_that_was_killed() -> None:
         assert driver.stdout
         workers = [psutil.Process(int(driver.stdout.readline())) for _ in range(2)]
         workers[0].suspend()
+        while workers[0].status() != psutil.STATUS_STOPPED:  # the system wakes whom it finds so
+            os.sched_yield()
         os.kill(driver.pid, signal.SIGKILL)
     assert not psutil.wait_procs(workers, timeout=20)[1]
