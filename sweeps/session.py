@@ -53,11 +53,11 @@ class Session:
         try:
             holding = self.executor.holding(self.data.splits, self.before.study_uid)
             with self.executor, holding as arrays:
+                self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 spec = self.study.experiment.evaluation(arrays)
                 spec = replace(spec, compiled=self._compiled(spec))
                 self.evaluator = Evaluator(self.executor, spec, self._lanes)
                 self.executor.heard = self.progress.heard
-                self.progress.begin(self.before, self.before.aim, behind=lambda: self.writer.depth)
                 for trial in self.before.trials:  # those that an earlier run could not write
                     self.writer.put(trial)
                 if spec.own:  # the user's code is run in a worker, never here
