@@ -86,7 +86,8 @@ class Session:
         ):
             return False
         try:
-            reason = self.executor.submit(use_compiled, np.dtype(spec.config.dtype)).result()
+            with self.study.interrupts.protected():  # a compiler reports what breaks in
+                reason = self.executor.submit(use_compiled, np.dtype(spec.config.dtype)).result()
         except WorkerDied as death:
             reason = str(death)
         logger.info("training in %s", f"NumPy: {reason}" if reason else "compiled loops")
