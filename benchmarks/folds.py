@@ -16,7 +16,7 @@ from benchmarks.command import begin
 from benchmarks.fairness import head
 from benchmarks.in_process import searched
 from benchmarks.regret import WAYS, Kind, kinds
-from nnreg.passes import use_compiled
+from nnreg import use_compiled
 
 TINY = {"trials": 8, "baseline": 4, "generation": 4}
 
@@ -31,7 +31,7 @@ def main() -> None:
     runs = 1 if arguments.tiny else arguments.runs
     asked = [(kind, number) for number in range(runs) for kind in found.values()]
     for loops in ("NumPy", "compiled"):
-        if loops == "compiled" and (reason := use_compiled(np.dtype(np.float32))):
+        if loops == "compiled" and (reason := use_compiled()):
             print(f"\ncompiled loops are left out: {reason}")
             break
         # (runs, ways)

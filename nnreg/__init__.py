@@ -21,6 +21,7 @@ from nnreg.losses import penalty_terms as penalty_terms
 from nnreg.losses import softmax as softmax
 from nnreg.optimizers import SGD as SGD
 from nnreg.optimizers import Adam as Adam
+from nnreg.passes import use_compiled as use_compiled
 from nnreg.predict import losses_and_hits as losses_and_hits
 from nnreg.predict import penalties_by_layer as penalties_by_layer
 from nnreg.predict import probabilities as probabilities

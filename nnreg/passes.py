@@ -22,24 +22,25 @@ Targets = npt.NDArray[Any]
 
 Made = Callable[["Network"], "Passes"]
 
-_compiled: dict[FloatType, Made | str] = {}
-"""By dtype: what makes compiled passes, or why they cannot be had."""
+_compiled: dict[str, Made | str] = {}
+"""By the name of a dtype: what makes compiled passes, or why they cannot be had."""
 
 NEAR_ZERO = 1e-3
 """A weight smaller than this in size counts as near zero."""
 
 
-def use_compiled(dtype: FloatType) -> str:
-    """Have networks of this dtype made with compiled passes from now on, in this process; return
-    why that cannot be, or an empty string.
+def use_compiled(dtype: str = "float32") -> str:
+    """Train networks of this dtype with compiled passes from now on, in this process; return why
+    that cannot be, or an empty string.
 
-    Half a second, and some more once per machine. No number is another.
+    To load them takes half a second, and the first time on a machine four. The bits of all numbers
+    stay the same.
     """
     if dtype not in _compiled:
         from nnreg.compiled import compiled
 
-        make = compiled(dtype)
-        if not isinstance(make, str) and not as_numpy(make, dtype):
+        make = compiled(np.dtype(dtype))
+        if not isinstance(make, str) and not as_numpy(make, np.dtype(dtype)):
             make = "numba's numbers differ from NumPy's on this processor"
         _compiled[dtype] = make
     found = _compiled[dtype]
@@ -69,7 +70,7 @@ def as_numpy(make: Made, dtype: FloatType) -> bool:
 
 def passes_of(network: "Network") -> "Passes":
     """Return the passes for a network: compiled ones, if they are used for its dtype."""
-    make = _compiled.get(network.dtype, "")
+    make = _compiled.get(network.dtype.name, "")
     return Passes(network) if isinstance(make, str) else make(network)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from experiments import datasets, environment, loading
 from experiments.card import card
 from experiments.errors import InputError
@@ -15,7 +13,7 @@ from experiments.evaluation import EvaluationSpec
 from experiments.records import StudyRecord, TrialRecord
 from experiments.reports.markdown import as_markdown
 from experiments.tracking import TrackerProcess, Writer
-from nnreg.passes import use_compiled
+from nnreg import use_compiled
 from sweeps import publish
 from sweeps.confirmation import Means, confirmed
 from sweeps.executors.evaluator import Evaluator
@@ -87,7 +85,7 @@ class Session:
             return False
         try:
             with self.study.interrupts.protected():  # a compiler reports what breaks in
-                reason = self.executor.submit(use_compiled, np.dtype(spec.config.dtype)).result()
+                reason = self.executor.submit(use_compiled, spec.config.dtype).result()
         except WorkerDied as death:
             reason = str(death)
         logger.info("training in %s", f"NumPy: {reason}" if reason else "compiled loops")

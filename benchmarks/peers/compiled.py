@@ -1,15 +1,13 @@
 """nnreg.train as a sweep uses it, with the loops that numba compiles."""
 
-import numpy as np
-
 from benchmarks.cases import Case
 from benchmarks.peers import ours
 from benchmarks.sides import Prepared
-from nnreg.passes import use_compiled
+from nnreg import use_compiled
 
 
 def prepare(case: Case) -> Prepared:
-    if reason := use_compiled(np.dtype(np.float32)):
+    if reason := use_compiled():
         raise ImportError(reason, name="numba")
     import numba
 

@@ -20,11 +20,10 @@ from experiments.evaluation.contract import (
     TrialResult,
 )
 from experiments.evaluation.running import called_after_epoch
-from nnreg import Fit, Lambdas, Split, losses_and_hits, penalties_by_layer, train
+from nnreg import Fit, Lambdas, Split, losses_and_hits, penalties_by_layer, train, use_compiled
 from nnreg.lambdas import per_layer
 from nnreg.losses import WORST_LOSS
 from nnreg.network import LayerParameters
-from nnreg.passes import use_compiled
 
 
 def train_and_measure(
@@ -33,7 +32,7 @@ def train_and_measure(
     """Train the networks of all jobs in lockstep, and measure each."""
     config = spec.config if jobs[0].stop is None else replace(spec.config, epochs=jobs[0].stop)
     if spec.compiled:
-        use_compiled(np.dtype(config.dtype))
+        use_compiled(config.dtype)
     together, hidden = len(jobs[0].seeds), len(spec.config.hidden)
     settings = [job.setting for job in jobs for _ in job.seeds]
     strengths = [per_layer(setting.lambdas, spec.layers, hidden) for setting in settings]

@@ -3,12 +3,10 @@
 import os
 from collections.abc import Iterator
 
-import numpy as np
-
 from experiments import environment
 from experiments.cautions import further, leaks_of
 from experiments.errors import ForeignStudyError, SweepsError, TrackingError
-from nnreg.passes import use_compiled
+from nnreg import use_compiled
 from sweeps.checkup import agreement
 from sweeps.checkup.agreement import FINE, NOTE, WRONG, Finding
 from sweeps.executors.local import cores
@@ -54,7 +52,7 @@ def _installation() -> Iterator[Finding]:
     threads = counted(environment.blas_info().get("num_threads", 0), "thread")
     blas = f"BLAS {environment.blas()}, {threads} here, 1 in each worker"
     yield Finding(FINE, f"{processor}; {blas}")
-    if reason := use_compiled(np.dtype(np.float32)):
+    if reason := use_compiled():
         remedy = "for shorter searches, install it with: pip install 'nnreg-sweeps[fast]'"
         yield Finding(NOTE, f"networks are trained in NumPy alone: {reason}", remedy)
     else:

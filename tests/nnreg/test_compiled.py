@@ -17,10 +17,10 @@ from hypothesis.extra import numpy as arrays
 
 import nnreg
 import nnreg.passes as passes_module
-from nnreg import SGD, Adam
+from nnreg import SGD, Adam, use_compiled
 from nnreg.compiled import LOOPS, Compiled, adam
 from nnreg.network import Network, Pass
-from nnreg.passes import Passes, as_numpy, passes_of, use_compiled
+from nnreg.passes import Passes, as_numpy, passes_of
 from tests.nnreg.trainings import Training, same_bits, trained, trainings
 
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -28,7 +28,7 @@ DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
-    assert [use_compiled(dtype) for dtype in DTYPES] == ["", ""]
+    assert [use_compiled(dtype.name) for dtype in DTYPES] == ["", ""]
 
 
 def passes(network: Network) -> tuple[Passes, Passes]:
@@ -145,10 +145,9 @@ import sys
 if "hidden" in sys.argv:
     sys.modules["numba"] = None
 import numpy as np
-from nnreg import Lambdas, Split, TrainConfig, train
-from nnreg.passes import use_compiled
+from nnreg import Lambdas, Split, TrainConfig, train, use_compiled
 x, y = np.eye(4), np.arange(4)
-print(use_compiled(np.dtype(np.float32)))
+print(use_compiled())
 train(Split(x, y, x, y), TrainConfig(epochs=1), [Lambdas()])
 """
 
