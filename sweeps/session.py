@@ -73,8 +73,8 @@ class Session:
             raise
 
     def _compiled(self, spec: EvaluationSpec) -> bool:
-        """Whether loops are compiled; where they have to be first, one worker does it now, since
-        later others would wait.
+        """Whether the workers train in compiled loops. One loads them now: on a new machine that
+        compiles them, and later the others would wait for it.
         """
         trials = self.before.aim - len(self.before.trials)
         networks = trials * max(1, self.study.experiment.folds)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from experiments import environment
 from experiments.cautions import further, leaks_of
@@ -53,8 +54,9 @@ def _installation() -> Iterator[Finding]:
     blas = f"BLAS {environment.blas()}, {threads} here, 1 in each worker"
     yield Finding(FINE, f"{processor}; {blas}")
     if reason := use_compiled():
-        remedy = "for shorter searches, install it with: pip install 'nnreg-sweeps[fast]'"
-        yield Finding(NOTE, f"networks are trained in NumPy alone: {reason}", remedy)
+        missing = "install it with: pip install 'nnreg-sweeps[fast]'"
+        remedy = missing if find_spec("numba") is None else ""
+        yield Finding(NOTE, f"long searches train slower, in NumPy alone: {reason}", remedy)
     else:
         numba = environment.installed("numba")
         yield Finding(FINE, f"long searches train in loops that numba {numba} compiled")
