@@ -23,12 +23,13 @@ def adam(p: Floats, g: Floats, m: Floats, strengths: Floats, starts: Ints, now: 
     """Move by the gradient and that of the penalties. Bought: 13 instead of 90.
 
     `m` are both moments; `strengths` (2, lanes, parts) l1 and twice l2 of each part of a lane's
-    parameters, which begins at `starts`; `now` beta_1, beta_2, epsilon, the rate of each lane or
-    of all.
+    parameters, which begins at `starts`; `now` the numbers of the optimizer, in float64, then the
+    learning rate of each lane or of all.
     """
-    beta_1, beta_2, epsilon, rates = now[0], now[1], now[2], now[3:]
+    kind, rates = p.dtype.type, now[7:]
+    beta_1, beta_2, epsilon = kind(now[4]), kind(now[5]), kind(now[6])
     for lane in range(p.shape[0]):
-        rate = rates[lane % rates.size]
+        rate = kind(rates[lane % rates.size] / now[0] * now[1] / now[2] / now[3])
         for part in range(starts.size - 1):
             l1, twice_l2 = strengths[0, lane, part], strengths[1, lane, part]
             own = slice(starts[part], starts[part + 1])
@@ -41,10 +42,11 @@ def adam(p: Floats, g: Floats, m: Floats, strengths: Floats, starts: Ints, now: 
 
 
 def sgd(p: Floats, g: Floats, m: Floats, strengths: Floats, starts: Ints, now: Floats) -> None:
-    """Do the same for gradient descent; `now` are the momentum, and the rates."""
-    momentum, rates = now[0], now[1:]
+    """Do the same for gradient descent."""
+    kind, rates = p.dtype.type, now[2:]
+    momentum = kind(now[1])
     for lane in range(p.shape[0]):
-        rate = rates[lane % rates.size]
+        rate = kind(rates[lane % rates.size] / now[0])
         for part in range(starts.size - 1):
             l1, twice_l2 = strengths[0, lane, part], strengths[1, lane, part]
             own = slice(starts[part], starts[part + 1])
@@ -145,8 +147,8 @@ def sizes(p: Floats, starts: Ints, near: float, size: Float64s, small: Ints) -> 
 
 
 LOOPS: dict[Callable[..., None], str] = {
-    adam: "(F[:,::1], F[:,::1], F[:,:,::1], F[:,:,::1], i8[::1], F[::1])",
-    sgd: "(F[:,::1], F[:,::1], F[:,:,::1], F[:,:,::1], i8[::1], F[::1])",
+    adam: "(F[:,::1], F[:,::1], F[:,:,::1], F[:,:,::1], i8[::1], f8[::1])",
+    sgd: "(F[:,::1], F[:,::1], F[:,:,::1], F[:,:,::1], i8[::1], f8[::1])",
     relu: "(F[:,:,::1],)",
     relu_gradient: "(F[:,:,::1], F[:,:,::1])",
     shift: "(F[:,::1], F[::1])",
@@ -214,14 +216,13 @@ class Compiled(Passes):
             l1_and_twice_l2 = network.strengths.reshape(network.lanes, -1, 2) * (1, 2)
             strengths = np.ascontiguousarray(np.moveaxis(l1_and_twice_l2, -1, 0), dtype)
         moments = zeros((2, *network.parameters.shape), dtype)
-        count = len(optimizer.numbers()[1])
-        now = np.empty(count + np.size(optimizer.learning_rate), dtype)
+        count = len(optimizer.numbers())
+        now = np.concatenate([np.zeros(count), np.ravel(optimizer.learning_rate)])
         arrays = network.parameters, network.dparameters, moments, strengths, self._starts, now
         loop = self._loops[adam if isinstance(optimizer, Adam) else sgd]
 
         def update() -> None:
-            rate, now[:count] = optimizer.numbers()
-            now[count:] = np.ravel(rate)
+            now[:count] = optimizer.numbers()
             loop(*arrays)
             optimizer.iterations += 1
 

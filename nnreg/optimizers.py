@@ -49,7 +49,7 @@ class Optimizer:
     @property
     def current_learning_rate(self) -> LearningRate:
         """The learning rate of the next step."""
-        return self.learning_rate / (1 + self.decay * self.iterations)
+        return self.learning_rate / self.slowing
 
     def update(self, *parts: Trainable) -> None:
         """Make one step on every part, in place."""
@@ -59,8 +59,13 @@ class Optimizer:
             self.move(part.parameters, part.dparameters, *moments)
         self.iterations += 1
 
-    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
-        """Return the rate of the next step, and the other numbers that `move` takes."""
+    @property
+    def slowing(self) -> float:
+        """By what the decay divides the learning rate of the next step."""
+        return 1 + self.decay * self.iterations
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return the numbers of the next step that are the same for all parameters."""
         raise NotImplementedError
 
     def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
@@ -91,9 +96,10 @@ class Adam(Optimizer):
         self.beta_1 = real_number("beta_1", beta_1, high=1, remedy="Try 0.9.")
         self.beta_2 = real_number("beta_2", beta_2, high=1, remedy="Try 0.999.")
 
-    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
-        """Return the rate, and beta_1, beta_2, epsilon, of the next step, for moments m', v' that
-        are kept without their factors (1 - beta): 10 passes do in place of 14.
+    def numbers(self) -> tuple[float, ...]:
+        """Return four by which the learning rate is divided, multiplied, divided and divided, then
+        beta_1, beta_2, epsilon, for moments m', v' that are kept without their factors (1 - beta):
+        10 passes do in place of 14.
 
             m^ = a m'   with  m' = beta_1 m' + g      and  a = (1 - beta_1) / (1 - beta_1^t)
             v^ = c v'   with  v' = beta_2 v' + g^2    and  c = (1 - beta_2) / (1 - beta_2^t)
@@ -101,11 +107,12 @@ class Adam(Optimizer):
         """
         step = self.iterations + 1
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**step))
-        rate = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**step) / root
-        return rate, (self.beta_1, self.beta_2, self.epsilon / root)
+        scale = (self.slowing, 1 - self.beta_1, 1 - self.beta_1**step, root)
+        return *scale, self.beta_1, self.beta_2, self.epsilon / root
 
     def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
-        rate, (beta_1, beta_2, epsilon) = self.numbers()
+        slowing, first, bias, root, beta_1, beta_2, epsilon = self.numbers()
+        rate = self.learning_rate / slowing * first / bias / root
         np.multiply(m, beta_1, m)
         np.add(m, g, m)
         np.multiply(g, g, work)
@@ -129,11 +136,13 @@ class SGD(Optimizer):
             "momentum", momentum, high=1, remedy="For plain gradient descent, use 0."
         )
 
-    def numbers(self) -> tuple[LearningRate, tuple[float, ...]]:
-        return self.current_learning_rate, (self.momentum,)
+    def numbers(self) -> tuple[float, ...]:
+        """Return by what the learning rate is divided, and the momentum."""
+        return self.slowing, self.momentum
 
     def move(self, p: Floats, g: Floats, m: Floats, v: Floats, work: Floats) -> None:
-        rate, (momentum,) = self.numbers()
+        slowing, momentum = self.numbers()
+        rate = self.learning_rate / slowing
         np.multiply(m, momentum, m)
         np.multiply(g, np.asarray(rate, g.dtype), work)
         np.subtract(m, work, m)
