@@ -1,6 +1,6 @@
 """Kernels: the inner loops, arranged for how NumPy and BLAS work.
 
-All speed tricks of the package live here, each with what it bought. Times are microseconds per
+The speed tricks in NumPy live here, each with what it bought. Times are microseconds per
 training step of 16 lanes of a 64-64-10 network on 128 rows in float32, where a whole step takes
 about 350, of which the products take 200.
 
